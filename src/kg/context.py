@@ -1,0 +1,93 @@
+"""The JSON-LD context as a table: which YAML key means which property, and what its values must be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+Kind = Literal["id", "type", "included", "iri", "language", "typed", "string"]
+
+LANGUAGES = ("ja", "en", "ja-hrkt", "zh", "de", "ko", "fr")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One key of the context.
+
+    `kind` is what a value must be: `iri` a reference or a nested node, `language` a map of language to text,
+    `typed` a literal of `datatype`, `string` plain text; `id`, `type` and `included` are the JSON-LD keywords.
+    """
+
+    key: str
+    iri: str
+    kind: Kind
+    datatype: str = ""
+
+
+class Context:
+    """`ontology/context.jsonld`, read once: the whole mapping from YAML to RDF (JSON-LD 1.1, section 4.1)."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        entries: dict[str, Any] = document["@context"]
+        self.prefixes: dict[str, str] = {}
+        self.classes: dict[str, str] = {}
+        self.terms: dict[str, Term] = {}
+        for key, value in entries.items():
+            if key.startswith("@"):
+                continue
+            if isinstance(value, str) and value.startswith("@"):
+                kind: Kind = {"@id": "id", "@type": "type", "@included": "included"}[value]  # type: ignore[assignment]
+                self.terms[key] = Term(key, value, kind)
+            elif isinstance(value, str) and "://" in value:
+                self.prefixes[key] = value
+            elif isinstance(value, dict) and value.get("@prefix"):
+                self.prefixes[key] = value["@id"]
+        for key, value in entries.items():
+            if key.startswith("@") or key in self.prefixes or key in self.terms:
+                continue
+            if isinstance(value, str):
+                self.classes[key] = self.expand(value)
+            else:
+                self.terms[key] = self._property(key, value)
+
+    @classmethod
+    def read(cls, path: Path) -> Context:
+        return cls(json.loads(path.read_text(encoding="utf-8")))
+
+    def _property(self, key: str, definition: dict[str, str]) -> Term:
+        iri = self.expand(definition["@id"])
+        if definition.get("@container") == "@language":
+            return Term(key, iri, "language")
+        value_type = definition.get("@type")
+        if value_type == "@id":
+            return Term(key, iri, "iri")
+        if value_type:
+            return Term(key, iri, "typed", self.expand(value_type))
+        return Term(key, iri, "string")
+
+    def expand(self, curie: str) -> str:
+        """The IRI of a `prefix:local` name; anything else comes back as it is."""
+        prefix, colon, local = curie.partition(":")
+        if colon and prefix in self.prefixes and not local.startswith("//"):
+            return self.prefixes[prefix] + local
+        return curie
+
+    def compact(self, iri: str) -> str:
+        """The shortest `prefix:local` for an IRI, or the IRI."""
+        for prefix, namespace in self._by_length:
+            if iri.startswith(namespace) and len(iri) > len(namespace):
+                return f"{prefix}:{iri[len(namespace) :]}"
+        return iri
+
+    @cached_property
+    def _by_length(self) -> list[tuple[str, str]]:
+        return sorted(self.prefixes.items(), key=lambda item: -len(item[1]))
+
+    @cached_property
+    def vocabularies(self) -> dict[str, str]:
+        """The prefixes of vocabularies, without those of our own classes of records."""
+        return {p: iri for p, iri in self.prefixes.items() if "/id/" not in iri}

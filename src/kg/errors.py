@@ -1,0 +1,67 @@
+"""What can go wrong, as values that say where and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One finding in curated input: where it stands, which rule it breaks, what to do.
+
+    `line` and `column` count from 1; 0 means that the finding concerns the file, or the dataset, as a whole.
+    """
+
+    file: str
+    line: int
+    column: int
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message} [{self.rule}]"
+
+
+class KgError(Exception):
+    """An error whose text is written for the person who reads it."""
+
+
+class Rejected(KgError):
+    """Curated input that breaks rules; carries every problem of the run."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class NoRelease(KgError):
+    """There is no release to read where one was looked for."""
+
+
+class BrokenRelease(KgError):
+    """A release that is not what its manifest says."""
+
+
+class BuildBusy(KgError):
+    """Another build holds the lock."""
+
+
+class QueryRefused(KgError):
+    """A query that this server does not run, such as one with SERVICE."""
+
+
+class QueryNotFound(KgError):
+    """No query of that name in the library."""
+
+
+class BadParameter(KgError):
+    """A query parameter that is missing, unknown or not of its type."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the closest known spelling, or nothing."""
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{matches[0]}'?" if matches else ""
