@@ -1,4 +1,4 @@
-"""From curated files to asserted quads: the context maps, this module checks what spans files and counts what came out."""
+"""From curated files to asserted quads: the context maps; this checks what spans files and counts what came out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kg import iris, records
 from kg.context import Context
 from kg.errors import Problem, Rejected, nearest
 from kg.records import Position, Record
+from kg.terms import value
 
 
 @dataclass(slots=True)
@@ -182,7 +183,7 @@ def rebase(quads: Iterable[Quad], base: str) -> list[Quad]:
 
 
 def count_by_graph(quads: Iterable[Quad]) -> dict[str, int]:
-    return dict(sorted(Counter(q.graph_name.value for q in quads).items()))
+    return dict(sorted(Counter(value(q.graph_name) for q in quads).items()))
 
 
 def literal_values(quads: Iterable[Quad], predicate: str) -> dict[str, str]:
@@ -190,5 +191,5 @@ def literal_values(quads: Iterable[Quad], predicate: str) -> dict[str, str]:
     values: dict[str, str] = {}
     for quad in quads:
         if quad.predicate.value == predicate and isinstance(quad.object, Literal):
-            values.setdefault(quad.subject.value, quad.object.value)
+            values.setdefault(value(quad.subject), quad.object.value)
     return values

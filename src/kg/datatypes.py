@@ -51,7 +51,8 @@ def _is_duration(text: str) -> bool:
 DATATYPES: dict[str, Datatype] = {
     XSD + "integer": Datatype("an integer such as 17", _matches(r"0|-?[1-9]\d*")),
     XSD + "decimal": Datatype(
-        "a decimal without needless zeros, such as 800000000 or 0.1", _matches(r"0|-?(?:[1-9]\d*|(?:0|[1-9]\d*)\.\d*[1-9])")
+        "a decimal without needless zeros, such as 800000000 or 0.1",
+        _matches(r"0|-?(?:[1-9]\d*|(?:0|[1-9]\d*)\.\d*[1-9])"),
     ),
     XSD + "boolean": Datatype("true or false", _matches("true|false")),
     XSD + "date": Datatype("a date such as 2026-06-29", _is_date),

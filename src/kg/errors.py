@@ -19,10 +19,12 @@ class Problem:
     column: int
     rule: str
     message: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{place}: {self.message} [{self.rule}]"
+        warning = "warning: " if self.is_warning else ""
+        return f"{place}: {warning}{self.message} [{self.rule}]"
 
 
 class KgError(Exception):

@@ -47,7 +47,13 @@ RDF_FORMATS = (
 )
 RESULT_FORMATS = (
     Results("json", "application/sparql-results+json", "JSON", QueryResultsFormat.JSON, ("application/json",)),
-    Results("xml", "application/sparql-results+xml", "XML", QueryResultsFormat.XML, ("application/xml", "text/xml")),
+    Results(
+        "xml",
+        "application/sparql-results+xml",
+        "XML",
+        QueryResultsFormat.XML,
+        ("application/xml", "text/xml"),
+    ),
     Results("csv", "text/csv", "CSV", QueryResultsFormat.CSV),
     Results("tsv", "text/tab-separated-values", "TSV", QueryResultsFormat.TSV),
 )

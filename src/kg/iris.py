@@ -25,7 +25,7 @@ UNEVIDENCED = frozenset({ABOUT, ONTOLOGY_GRAPH, CATALOGUE, INFERRED})
 SEGMENT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG = re.compile(rf"{SEGMENT.pattern}(?:/{SEGMENT.pattern})*")
 # RFC 3987 leaves these out of an IRI wherever they stand.
-ILLEGAL_IN_IRI = re.compile("[\x00-\x20<>\"{}|\\\\^`\x7f-\x9f]")
+ILLEGAL_IN_IRI = re.compile('[\x00-\x20<>"{}|\\\\^`\x7f-\x9f]')
 
 
 def project_root() -> Path:

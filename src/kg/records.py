@@ -104,7 +104,7 @@ class _Reader:
         self.problems.append(self.at(node).problem(rule, message))
 
     def read(self, text: str) -> tuple[Record | None, list[Problem]]:
-        class_name, slash, slug = self.record.path.partition("/")
+        class_name, slash, _ = self.record.path.partition("/")
         whole = Position(self.file, 0, 0)
         if not slash or not iris.SLUG.fullmatch(self.record.path):
             message = "a record is data/<class>/<slug>.yaml, of lower-case letters, digits and single hyphens"
@@ -112,12 +112,21 @@ class _Reader:
         elif class_name not in self.context.prefixes:
             known = [p for p in self.context.prefixes if p not in self.context.vocabularies]
             self.problems.append(
-                whole.problem("class-folder", f"no class of records is called '{class_name}'{nearest(class_name, known)}")
+                whole.problem(
+                    "class-folder",
+                    f"no class of records is called '{class_name}'{nearest(class_name, known)}",
+                )
             )
         if not unicodedata.is_normalized("NFC", text):
             line = next(i for i, t in enumerate(text.split("\n"), 1) if not unicodedata.is_normalized("NFC", t))
             self.problems.append(
-                Problem(self.file, line, 1, "normal-form", "text is not in Unicode normal form C; retype the composed letters")
+                Problem(
+                    self.file,
+                    line,
+                    1,
+                    "normal-form",
+                    "text is not in Unicode normal form C; retype the composed letters",
+                )
             )
         try:
             if not _SUSPECT.isdisjoint(text):
@@ -133,7 +142,9 @@ class _Reader:
             self.problems.append(Problem(self.file, 0, 0, "syntax", f"not YAML: {str(error).splitlines()[0]}"))
             return None, self.problems
         if root is None:
-            self.problems.append(Problem(self.file, 1, 1, "empty", "the file is empty; expected a map of graph to facts"))
+            self.problems.append(
+                Problem(self.file, 1, 1, "empty", "the file is empty; expected a map of graph to facts")
+            )
             return None, self.problems
         if not isinstance(root, yaml.MappingNode):
             self.report(root, "shape", "expected a map of graph to facts at the top of the file")
@@ -145,15 +156,17 @@ class _Reader:
     def _check_events(self, text: str) -> None:
         """Anchors, aliases and tags are outside the profile; composing would resolve them unseen."""
         for event in yaml.parse(text, Loader=_Loader):
+            assert event.start_mark is not None
             line, column = event.start_mark.line + 1, event.start_mark.column + 1
+            anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
             if isinstance(event, yaml.AliasEvent):
-                message = f"alias *{event.anchor}: aliases are not used here; write the value again, or link by id"
+                message = f"alias *{anchor}: aliases are not used here; write the value again, or link by id"
                 self.problems.append(Problem(self.file, line, column, "alias", message))
-            elif getattr(event, "anchor", None):
-                message = f"anchor &{event.anchor}: anchors are not used here; quote the value if it begins with '&'"
+            elif anchor:
+                message = f"anchor &{anchor}: anchors are not used here; quote the value if it begins with '&'"
                 self.problems.append(Problem(self.file, line, column, "anchor", message))
-            elif getattr(event, "tag", None):
-                message = f"tag {event.tag}: tags are not used here; the context types every value"
+            elif tag:
+                message = f"tag {tag}: tags are not used here; the context types every value"
                 self.problems.append(Problem(self.file, line, column, "tag", message))
 
     def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
@@ -167,7 +180,11 @@ class _Reader:
             elif key.value == "<<":
                 self.report(key, "merge-key", "merge keys are not used here; write the entries out")
             elif key.value in seen:
-                self.report(key, "duplicate-key", f"'{key.value}' stands on line {seen[key.value]} already; use a list")
+                self.report(
+                    key,
+                    "duplicate-key",
+                    f"'{key.value}' stands on line {seen[key.value]} already; use a list",
+                )
             else:
                 seen[key.value] = key.start_mark.line + 1
                 yield key, value
@@ -175,7 +192,11 @@ class _Reader:
     def _block(self, key: yaml.ScalarNode, value: yaml.Node) -> None:
         graph = key.value
         if not iris.SLUG.fullmatch(graph):
-            self.report(key, "graph-key", f"'{graph}' names no graph; expected a source and lines, such as source/12-15")
+            self.report(
+                key,
+                "graph-key",
+                f"'{graph}' names no graph; expected a source and lines, such as source/12-15",
+            )
             return
         if not isinstance(value, yaml.MappingNode):
             self.report(value, "shape", f"expected a map of facts under '{graph}'")
@@ -248,7 +269,11 @@ class _Reader:
     def _nested(self, term: Term, node: yaml.MappingNode) -> dict[str, Any] | None:
         id_node = next((v for k, v in node.value if getattr(k, "value", None) == "id"), None)
         if not isinstance(id_node, yaml.ScalarNode):
-            self.report(node, "no-id", f"the map under '{term.key}' has no 'id'; every node is named, such as '#budget-2026'")
+            self.report(
+                node,
+                "no-id",
+                f"the map under '{term.key}' has no 'id'; every node is named, such as '#budget-2026'",
+            )
             self._node_facts(node, self.record.iri + "#unnamed", node)
             return None
         iri = self._resolve(id_node)
@@ -310,7 +335,9 @@ class _Reader:
             if language.value not in LANGUAGES:
                 close = nearest(language.value, LANGUAGES)
                 self.report(
-                    language, "language", f"unknown language '{language.value}'{close}; one of {', '.join(LANGUAGES)}"
+                    language,
+                    "language",
+                    f"unknown language '{language.value}'{close}; one of {', '.join(LANGUAGES)}",
                 )
                 continue
             members = value.value if isinstance(value, yaml.SequenceNode) else [value]
@@ -336,7 +363,11 @@ class _Reader:
         """The absolute IRI of an id or reference as written: `#part`, `path/below`, `class:slug`, `prefix:term`, `https://…`."""
         text: str = node.value if isinstance(node, yaml.ScalarNode) else ""
         if bad := iris.ILLEGAL_IN_IRI.search(text):
-            self.report(node, "illegal-iri", f"'{text}' is no IRI: {bad.group()!r} may not stand in one; percent-encode it")
+            self.report(
+                node,
+                "illegal-iri",
+                f"'{text}' is no IRI: {bad.group()!r} may not stand in one; percent-encode it",
+            )
             return None
         if text.startswith("#"):
             return self._own(node, self.record.iri + text, text[1:])
@@ -355,16 +386,28 @@ class _Reader:
         if iri.startswith(iris.ID):
             path, hash_sign, fragment = iri.removeprefix(iris.ID).partition("#")
             if not iris.SLUG.fullmatch(path) or (hash_sign and not iris.SEGMENT.fullmatch(fragment)):
-                self.report(node, "slug", f"'{text}' is no name of ours: lower-case letters, digits and single hyphens")
+                self.report(
+                    node,
+                    "slug",
+                    f"'{text}' is no name of ours: lower-case letters, digits and single hyphens",
+                )
                 return None
         return iri
 
     def _own(self, node: yaml.Node, iri: str, name: str) -> str | None:
         if not iri.startswith((self.record.iri + "#", self.record.iri + "/")):
             last = self.record.iri.rpartition("/")[2]
-            self.report(node, "foreign-id", f"'{node.value}' is not a part of this record; write '{last}/…' or '#…', or class:slug")
+            self.report(
+                node,
+                "foreign-id",
+                f"'{node.value}' is not a part of this record; write '{last}/…' or '#…', or class:slug",
+            )
             return None
         if not iris.SLUG.fullmatch(name):
-            self.report(node, "slug", f"'{node.value}' is no name of ours: lower-case letters, digits and single hyphens")
+            self.report(
+                node,
+                "slug",
+                f"'{node.value}' is no name of ours: lower-case letters, digits and single hyphens",
+            )
             return None
         return iri

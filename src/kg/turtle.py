@@ -1,4 +1,4 @@
-"""Sorted Turtle: the same graph gives the same bytes, one subject once, one triple per line of a diff (RDF 1.1 Turtle)."""
+"""Sorted Turtle (RDF 1.1): the same graph gives the same bytes, each subject once, one predicate to a line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\
 def write(triples: Iterable[Quad | Triple], prefixes: Mapping[str, str]) -> str:
     """The triples as Turtle, sorted by subject, predicate (`a` first) and object."""
     writer = _Writer(prefixes)
-    rows = sorted({(_key(t.subject), _predicate_key(t.predicate), _key(t.object), t) for t in triples}, key=lambda r: r[:3])
+    rows = sorted(
+        {(_key(t.subject), _predicate_key(t.predicate), _key(t.object), t) for t in triples},
+        key=lambda r: r[:3],
+    )
     blocks: list[str] = []
     for _, by_subject in groupby(rows, key=lambda r: r[0]):
         members = list(by_subject)

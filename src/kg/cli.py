@@ -1,0 +1,306 @@
+"""The `kg` command: the only place that prints and exits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pyoxigraph import QueryBoolean, QuerySolutions, serialize
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from kg import builder, coverage, formats, iris, passages, pipeline, queries, schema, store
+from kg.context import Context
+from kg.errors import BadParameter, KgError, NoRelease, Rejected
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A knowledge graph of Japan's AI and science policy: build it, check it, ask it, serve it.",
+)
+_out = Console(soft_wrap=True)
+_err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Releases = Annotated[
+    Path | None,
+    typer.Option("--out", "--releases", help="Where releases are kept. [env: KG_RELEASES]", show_default=False),
+]
+
+
+def main() -> None:
+    """Runs the command; every foreseen fault ends in its message and exit code 1."""
+    try:
+        app()
+    except KgError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone, as in `kg dump | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def fail(error: KgError) -> NoReturn:
+    if isinstance(error, Rejected):
+        for problem in error.problems:
+            _err.print(str(problem), markup=False)
+        _err.print(f"{len(error.problems)} problem(s); nothing was published", style="bold red")
+    else:
+        _err.print(f"kg: {error}", style="red", markup=False)
+    sys.exit(1)
+
+
+def _releases(chosen: Path | None) -> Path:
+    return chosen or store.default_releases(iris.project_root())
+
+
+@app.command()
+def build(
+    base_iri: Annotated[str, typer.Option(help="Publish under this base instead; must end in '/'.")] = iris.BASE,
+    out: Releases = None,
+) -> None:
+    """Build the graph: YAML → checked → inferred → data/ttl and a release. Exits 1 with a report on any violation."""
+    if (
+        not base_iri.startswith(("http://", "https://"))
+        or not base_iri.endswith("/")
+        or iris.ILLEGAL_IN_IRI.search(base_iri)
+    ):
+        raise KgError(f"--base-iri: '{base_iri}' is no base; expected something like https://example.go.jp/kg/")
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
+        task = progress.add_task("start", total=len(pipeline.STAGES))
+
+        def report(stage: str) -> None:
+            progress.update(task, description=stage, completed=pipeline.STAGES.index(stage))
+            if not _err.is_terminal:
+                _err.print(f"{stage} …", markup=False)
+
+        summary = pipeline.build(iris.project_root(), _releases(out), base=base_iri, report=report)
+    _print_summary(summary)
+
+
+def _print_summary(summary: pipeline.Summary) -> None:
+    for warning in summary.warnings:
+        _err.print(warning, style="yellow", markup=False)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column()
+    table.add_row("records", f"{summary.records:,}")
+    table.add_row("triples asserted", f"{summary.asserted:,}")
+    table.add_row("triples inferred", f"{summary.inferred:,}")
+    table.add_row("quads in all", f"{summary.quads:,}")
+    table.add_row("files changed in data/ttl", f"{summary.changed_files:,}")
+    table.add_row("warnings", str(len(summary.warnings)) if summary.warnings else "none")
+    total = sum(summary.seconds.values())
+    table.add_row("time", f"{total:.1f} s (" + ", ".join(f"{k} {v:.1f}" for k, v in summary.seconds.items()) + ")")
+    memory = f"{summary.peak_memory_mb:,.0f} MB (the OWL reasoner's own process: {summary.reasoner_memory_mb:,.0f} MB)"
+    table.add_row("peak memory", memory)
+    table.add_row("release", str(summary.release))
+    _out.print(table)
+
+
+@app.command()
+def check(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Report only what concerns these files.", show_default=False)
+    ] = None,
+) -> None:
+    """Check the curated files: the profile, references, shapes and query checks, without the OWL reasoner."""
+    problems = pipeline.check(iris.project_root(), files)
+    if any(not problem.is_warning for problem in problems):
+        raise Rejected(problems)
+    for problem in problems:
+        _err.print(str(problem), style="yellow", markup=False)
+    _out.print("no problems" if not problems else f"{len(problems)} warning(s)")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    store_dir: Annotated[
+        Path | None,
+        typer.Option("--store", help="Serve this release instead of the current one.", show_default=False),
+    ] = None,
+    out: Releases = None,
+) -> None:
+    """Serve the current release: SPARQL, linked data and pages. Makes one first when there is none."""
+    import uvicorn
+    from api.app import create_app
+    from api.settings import Settings
+
+    settings = Settings()
+    directory = store_dir or _current(_releases(out))
+    release = store.open_release(directory, settings.memory_quads)
+    shown = f"[{host}]" if ":" in host else host
+    _err.print(f"serving release {release.manifest.id[:16]} on http://{shown}:{port}/", markup=False)
+    uvicorn.run(create_app(settings, release), host=host, port=port, log_level="warning", server_header=False)
+
+
+def _current(releases: Path) -> Path:
+    try:
+        return store.current_directory(releases)
+    except NoRelease:
+        _err.print("no release yet; making one", markup=False)
+        root = iris.project_root()
+        if (root / "data" / "ttl").is_dir():
+            return pipeline.release_from_ttl(root, releases)
+        release = pipeline.build(root, releases).release
+        assert release is not None
+        return release
+
+
+@app.command()
+def query(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="FILE|NAME|-", help="A query file, a name of the library, or - for standard input."),
+    ],
+    parameters: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=VALUE]…", help="Parameters of a library query.", show_default=False),
+    ] = None,
+    output: Annotated[
+        str,
+        typer.Option("--format", "-f", help="table, csv, tsv, json, xml; for graphs ttl, nt, jsonld, rdf."),
+    ] = "table",
+    out: Releases = None,
+) -> None:
+    """Ask the current release. Without a name that exists, lists the nearest one."""
+    root = iris.project_root()
+    context = builder.read_context(root)
+    stored = _stored_query(source, root)
+    values = dict(_pair(p) for p in parameters or ())
+    bound = queries.bind(stored, values, context)
+    queries.guard(stored.text)
+    release = store.open_release(_current(_releases(out)))
+    try:
+        result = release.store.query(stored.text, prefixes=context.prefixes, substitutions=bound)
+    except SyntaxError as error:
+        raise KgError(f"{source}: {error}") from error
+    _print_result(result, output, context)
+
+
+def _stored_query(source: str, root: Path) -> queries.StoredQuery:
+    if source == "-":
+        return _plain_query("-", sys.stdin.read())
+    path = Path(source)
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+        return queries.read(path) if "#+" in text else _plain_query(path.stem, text)
+    return queries.find(queries.library(root), source)
+
+
+def _plain_query(name: str, text: str) -> queries.StoredQuery:
+    return queries.StoredQuery(name, {}, {}, (), (), {}, (), text)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise BadParameter(f"'{text}': expected NAME=VALUE")
+    return name, value
+
+
+def _print_result(result: Any, output: str, context: Context) -> None:
+    if isinstance(result, QuerySolutions) and output == "table":
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for variable in result.variables:
+            table.add_column(variable.value, overflow="fold")
+        for row in result:
+            table.add_row(*(_cell(value, context) for value in row))
+        _out.print(table)
+    elif isinstance(result, QueryBoolean) and output == "table":
+        _out.print("yes" if result else "no")
+    elif isinstance(result, (QuerySolutions, QueryBoolean)):
+        chosen = formats.result_format(output)
+        if chosen is None:
+            raise KgError(
+                f"no results format '{output}'; one of table, {', '.join(f.name for f in formats.RESULT_FORMATS)}"
+            )
+        sys.stdout.buffer.write(result.serialize(format=chosen.syntax) or b"")
+    else:
+        rdf = formats.rdf_format("ttl" if output == "table" else output)
+        if rdf is None:
+            raise KgError(f"no RDF format '{output}'; one of {', '.join(f.name for f in formats.RDF_FORMATS)}")
+        triples = list(result)
+        used = context.prefixes if rdf.syntax.file_extension in ("ttl", "rdf") else None
+        sys.stdout.buffer.write(serialize(triples, format=rdf.syntax, prefixes=used) or b"")
+
+
+def _cell(term: Any, context: Context) -> str:
+    value = getattr(term, "value", "") if term is not None else ""
+    compact = context.compact(value) if "://" in value else value
+    return compact.replace("[", "\\[")
+
+
+@app.command()
+def dump(
+    output: Annotated[
+        str, typer.Option("--format", "-f", help="nq, trig, or for the merged graph ttl, nt, jsonld, rdf.")
+    ] = "nq",
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Write here instead of standard output.", show_default=False)
+    ] = None,
+    out: Releases = None,
+) -> None:
+    """Write the whole dataset: named graphs as nq or trig, merged into one graph otherwise."""
+    rdf = formats.rdf_format(output)
+    if rdf is None:
+        raise KgError(f"no RDF format '{output}'; one of {', '.join(f.name for f in formats.RDF_FORMATS)}")
+    release = store.open_release(_current(_releases(out)))
+    named = rdf.syntax.supports_datasets and rdf.name != "jsonld"
+    quads = [q for q in release.store if (str(q.graph_name) != "DEFAULT") == named]
+    body = serialize(quads if named else [q.triple for q in quads], format=rdf.syntax) or b""
+    if file:
+        try:
+            file.write_bytes(body)
+        except OSError as error:
+            raise store.unwritable(file, error) from error
+    else:
+        sys.stdout.buffer.write(body)
+
+
+@app.command("passages")
+def record_passages(
+    text: Annotated[Path, typer.Argument(help="The text of the source, as its record's hash says.")],
+    source: Annotated[str, typer.Option(help="The slug of the source.")] = "mext-2026-06-29",
+) -> None:
+    """Record the passages that the data cites: lines, section, position and SHA-256 of the text of each."""
+    path = passages.record(iris.project_root(), source, text)
+    _out.print(f"wrote {path}")
+
+
+@app.command("coverage")
+def write_coverage(out: Releases = None) -> None:
+    """Write docs/coverage.md: for each kind of thing that the source states, its count there and in the graph."""
+    root = iris.project_root()
+    release = store.open_release(_current(_releases(out)))
+    rows = coverage.measure(release.store, root)
+    path = root / "docs" / "coverage.md"
+    path.write_text(coverage.report(rows), encoding="utf-8")
+    short = [row for row in rows if row.found < row.stated]
+    _out.print(f"wrote {path}: {len(rows)} kinds, {len(short)} short")
+    if short:
+        raise KgError("; ".join(f"{row.title['en']}: {row.found} of {row.stated}" for row in short))
+
+
+@app.command("schema")
+def write_schema() -> None:
+    """Write ontology/record.schema.json: what editors complete and check in curated files."""
+    path = schema.write(iris.project_root())
+    _out.print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The one way of the data: curated files → checked → closed → consistent → `data/ttl` and a release."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyoxigraph import NamedNode, Quad, RdfFormat, parse
+
+from kg import __version__, builder, iris, reasoning, store, turtle, validation
+from kg.context import Context
+from kg.errors import KgError, Problem, Rejected
+from kg.terms import value
+
+_VERSION_INFO = "http://www.w3.org/2002/07/owl#versionInfo"
+_SHA256 = iris.ONTOLOGY + "#sha256"
+
+Report = Callable[[str], None]
+STAGES = ("read", "map", "check", "infer", "check again", "reason", "write", "publish")
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a build did: counts, and seconds for each stage."""
+
+    records: int = 0
+    asserted: int = 0
+    inferred: int = 0
+    quads: int = 0
+    warnings: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_memory_mb: float = 0.0
+    reasoner_memory_mb: float = 0.0
+    release: Path | None = None
+    changed_files: int = 0
+
+
+@contextmanager
+def _stage(name: str, summary: Summary, report: Report) -> Iterator[None]:
+    report(name)
+    start = time.perf_counter()
+    yield
+    summary.seconds[name] = time.perf_counter() - start
+
+
+def check(root: Path, files: list[Path] | None = None) -> list[Problem]:
+    """The problems of the curated files, without the DL step; only those in `files` when some are named."""
+    curated = builder.read_all(root)
+    problems = list(curated.problems)
+    if not problems:
+        quads = [*builder.asserted_quads(curated), *builder.ontology_quads(root)]
+        problems = _check(quads, root, curated)
+    if files:
+        wanted = {_relative(path, root) for path in files}
+        unknown = wanted - {_relative(path, root) for path in builder.data_files(root)}
+        if unknown:
+            raise KgError(f"no curated file of this project: {', '.join(sorted(unknown))}")
+        problems = [p for p in problems if p.file in wanted]
+    return sorted(set(problems))
+
+
+def _relative(path: Path, root: Path) -> str:
+    absolute = path.resolve()
+    return absolute.relative_to(root.resolve()).as_posix() if absolute.is_relative_to(root.resolve()) else str(path)
+
+
+def _check(quads: list[Quad], root: Path, curated: builder.Curated) -> list[Problem]:
+    shapes = root / "ontology" / "shapes.ttl"
+    return [
+        *validation.shacl(quads, shapes, curated),
+        *validation.checks(quads, root / "queries" / "checks", curated),
+    ]
+
+
+def build(
+    root: Path,
+    releases: Path,
+    *,
+    base: str = iris.BASE,
+    report: Report = lambda _: None,
+    issued: datetime.datetime | None = None,
+) -> Summary:
+    """Builds a release from the curated files and publishes it; mirrors its graphs into `data/ttl` of a checkout.
+
+    Raises `Rejected` with every violation found, and leaves the last release as it was.
+    """
+    summary = Summary()
+    with store.build_lock(releases):
+        with _stage("read", summary, report):
+            curated = builder.read_all(root)
+            if curated.problems:
+                raise Rejected(curated.problems)
+        with _stage("map", summary, report):
+            asserted = builder.asserted_quads(curated)
+            ontology = builder.ontology_quads(root)
+        with _stage("check", summary, report):
+            _refuse(_check([*asserted, *ontology], root, curated), summary)
+        with _stage("infer", summary, report):
+            closure = reasoning.close([*asserted, *ontology], root / "queries" / "rules")
+            inferred = reasoning.inferred_quads(closure)
+        everything = [*asserted, *ontology, *inferred]
+        with _stage("check again", summary, report):
+            _refuse(_check(everything, root, curated), summary)
+        with _stage("reason", summary, report):
+            if not reasoning.is_consistent([*asserted, *ontology]):
+                raise KgError("the dataset is inconsistent in OWL 2 DL, and no check query names the conflict")
+        with _stage("write", summary, report):
+            quads, digest = store.canonical(builder.rebase(everything, base))
+            if base == iris.BASE and (root / "pyproject.toml").is_file():
+                summary.changed_files = write_ttl(root, quads, curated.context)
+            manifest = store.make_manifest(
+                quads,
+                digest,
+                base=base,
+                issued=_timestamp(issued),
+                software=f"aikg {__version__}",
+                version=_ontology_version(ontology),
+                records=len(curated.records),
+                sources=_sources(asserted),
+            )
+            staged = store.stage(releases, quads, manifest)
+        with _stage("publish", summary, report):
+            summary.release = store.publish(releases, staged)
+    summary.records, summary.asserted = manifest.records, manifest.asserted
+    summary.inferred, summary.quads = manifest.inferred, manifest.quads
+    summary.peak_memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    summary.reasoner_memory_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return summary
+
+
+def _refuse(problems: list[Problem], summary: Summary) -> None:
+    """Stops the build at violations; warnings go into the summary."""
+    if any(not p.is_warning for p in problems):
+        raise Rejected(problems)
+    summary.warnings = sorted(map(str, problems))
+
+
+def _timestamp(issued: datetime.datetime | None) -> str:
+    """The time of the build, or the one that SOURCE_DATE_EPOCH gives (reproducible-builds.org)."""
+    if issued is None and (epoch := os.environ.get("SOURCE_DATE_EPOCH")):
+        issued = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+    return (issued or datetime.datetime.now(datetime.UTC)).isoformat(timespec="seconds")
+
+
+def _ontology_version(ontology: list[Quad]) -> str:
+    return builder.literal_values(ontology, _VERSION_INFO).get(iris.ONTOLOGY, "")
+
+
+def _sources(asserted: list[Quad]) -> dict[str, dict[str, str]]:
+    hashes = builder.literal_values(asserted, _SHA256)
+    return {iri: {"sha256": digest} for iri, digest in sorted(hashes.items()) if "/id/source/" in iri}
+
+
+def ttl_path(root: Path, graph: str) -> Path:
+    return root / "data" / "ttl" / f"{iris.graph_path(graph)}.ttl"
+
+
+def write_ttl(root: Path, quads: list[Quad], context: Context) -> int:
+    """Mirrors each graph into its file below `data/ttl`; returns how many files changed."""
+    by_graph: dict[str, list[Quad]] = {}
+    for quad in quads:
+        by_graph.setdefault(value(quad.graph_name), []).append(quad)
+    folder = root / "data" / "ttl"
+    written, changed = set(), 0
+    try:
+        for graph, members in by_graph.items():
+            path = ttl_path(root, graph)
+            written.add(path)
+            text = turtle.write(members, context.prefixes)
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                fresh = path.with_suffix(".ttl.new")
+                fresh.write_text(text, encoding="utf-8")
+                fresh.replace(path)
+                changed += 1
+        for stale in {p for p in folder.rglob("*") if p.is_file()} - written:
+            stale.unlink()
+            changed += 1
+    except OSError as error:
+        raise store.unwritable(folder, error) from error
+    return changed
+
+
+def read_ttl(root: Path) -> list[Quad]:
+    """The quads of the built files below `data/ttl`."""
+    folder = root / "data" / "ttl"
+    quads: list[Quad] = []
+    for path in sorted(folder.rglob("*.ttl")):
+        graph = NamedNode(iris.graph_iri(path.relative_to(folder).with_suffix("").as_posix()))
+        quads += [Quad(q.subject, q.predicate, q.object, graph) for q in parse(path=str(path), format=RdfFormat.TURTLE)]
+    if not quads:
+        raise KgError(f"no built graph in {folder}; run 'kg build'")
+    return quads
+
+
+def release_from_ttl(root: Path, releases: Path) -> Path:
+    """A release of the built files as they are, without checks and without Java: for `kg serve` when there is none."""
+    quads, digest = store.canonical(read_ttl(root))
+    with store.build_lock(releases):
+        manifest = store.make_manifest(
+            quads,
+            digest,
+            base=iris.BASE,
+            issued=_timestamp(None),
+            software=f"aikg {__version__}",
+            version=_ontology_version(quads),
+            records=len(builder.data_files(root)),
+            sources=_sources(quads),
+        )
+        return store.publish(releases, store.stage(releases, quads, manifest))

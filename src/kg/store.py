@@ -1,0 +1,252 @@
+"""Releases: immutable directories named by their content, published by one atomic step, opened to be read.
+
+A release holds `dataset.nq` (the named graphs, sorted canonical N-Quads), `store/` (an Oxigraph store with those graphs
+and, in the default graph, every triple once) and `manifest.json`. `current` beside the releases points at one of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyoxigraph import CanonicalizationAlgorithm, Dataset, Quad, RdfFormat, Store, parse, serialize
+
+from kg import iris
+from kg.errors import BrokenRelease, BuildBusy, KgError, NoRelease
+from kg.terms import value
+
+KEPT_RELEASES = 3
+_STAGED = ".staged-"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a release is made of. `id` is the SHA-256 of its canonical N-Quads (RDF Dataset Canonicalization 1.0)."""
+
+    id: str
+    base_iri: str
+    ontology_version: str
+    issued: str
+    software: str
+    records: int
+    asserted: int
+    inferred: int
+    triples: int
+    quads: int
+    graphs: dict[str, int] = field(default_factory=dict)
+    sources: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """An opened release. The store is never written to."""
+
+    directory: Path
+    manifest: Manifest
+    store: Store
+
+
+def default_releases(root: Path) -> Path:
+    """Where releases are kept: `KG_RELEASES`, else `.releases` in a writable checkout, else the user's data folder."""
+    if configured := os.environ.get("KG_RELEASES"):
+        return Path(configured)
+    checkout = (root / "pyproject.toml").is_file()
+    if checkout and os.access(root, os.W_OK):
+        return root / ".releases"
+    data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data_home) / "aikg" / "releases"
+
+
+def canonical(quads: Iterable[Quad]) -> tuple[list[Quad], str]:
+    """The quads with canonical blank node labels in the order of their N-Quads, and the hash of that document."""
+    dataset = Dataset(quads)
+    dataset.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
+    lines = sorted((str(quad), quad) for quad in dataset)
+    digest = hashlib.sha256()
+    for line, _ in lines:
+        digest.update(f"{line} .\n".encode())
+    return [quad for _, quad in lines], digest.hexdigest()
+
+
+@contextlib.contextmanager
+def build_lock(releases: Path) -> Iterator[None]:
+    """Held by one build at a time; the kernel lets go of it when the process dies, however it dies."""
+    try:
+        releases.mkdir(parents=True, exist_ok=True)
+        handle = (releases / ".lock").open("a+")
+    except OSError as error:
+        raise unwritable(releases, error) from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            raise BuildBusy(
+                f"another build is at work in {releases} (process {handle.read().strip() or '?'})"
+            ) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+def unwritable(place: Path, error: OSError) -> KgError:
+    """What to tell the person whose disk is full or whose folder cannot be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return KgError(f"no space left for {place}: free some, or name another place with --out or KG_RELEASES")
+    return KgError(f"cannot write {place}: {error.strerror}; name another place with --out or KG_RELEASES")
+
+
+def stage(releases: Path, quads: list[Quad], manifest: Manifest) -> Path:
+    """Writes a release beside the others under a name that nobody reads; returns its folder."""
+    for left_over in releases.glob(_STAGED + "*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    directory = releases / f"{_STAGED}{manifest.id[:16]}"
+    try:
+        directory.mkdir()
+        (directory / "dataset.nq").write_bytes(serialize(quads, format=RdfFormat.N_QUADS) or b"")
+        store = Store(str(directory / "store"))
+        store.bulk_extend(merged(quads))
+        store.flush()
+        store.optimize()
+        del store
+        _write_json(directory / "manifest.json", asdict(manifest))
+    except OSError as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise unwritable(directory, error) from error
+    return directory
+
+
+def merged(quads: Iterable[Quad]) -> list[Quad]:
+    """The named graphs as they are and, in the default graph, each of their triples once."""
+    named = list(quads)
+    triples = dict.fromkeys(Quad(q.subject, q.predicate, q.object) for q in named)
+    return [*named, *triples]
+
+
+def publish(releases: Path, staged: Path) -> Path:
+    """Makes a staged release the current one: a rename, then one atomic replacement of the `current` link."""
+    manifest = read_manifest(staged)
+    final = releases / manifest.id[:16]
+    try:
+        if final.exists():
+            shutil.rmtree(staged)
+        else:
+            _sync(staged)
+            staged.rename(final)
+        link = releases / ".current-new"
+        link.unlink(missing_ok=True)
+        link.symlink_to(final.name)
+        link.replace(releases / "current")
+        _sync_directory(releases)
+    except OSError as error:
+        raise unwritable(releases, error) from error
+    os.utime(final)
+    _prune(releases, final)
+    return final
+
+
+def _prune(releases: Path, current: Path) -> None:
+    others = [p for p in releases.iterdir() if p.is_dir() and not p.is_symlink() and not p.name.startswith(".")]
+    newest_first = sorted((p for p in others if p != current), key=lambda p: p.stat().st_mtime, reverse=True)
+    for old in newest_first[KEPT_RELEASES - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def current_directory(releases: Path) -> Path:
+    """The folder of the release that `current` names; raises `NoRelease`."""
+    link = releases / "current"
+    if not link.exists():
+        raise NoRelease(f"no release in {releases}; make one with 'kg build'")
+    return link.resolve()
+
+
+def read_manifest(directory: Path) -> Manifest:
+    try:
+        fields: dict[str, Any] = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+        return Manifest(**fields)
+    except (OSError, ValueError, TypeError) as error:
+        raise BrokenRelease(f"{directory} has no readable manifest.json: {error}") from error
+
+
+def open_release(directory: Path, in_memory_up_to: int = 5_000_000) -> Release:
+    """Opens a release for reading: in memory up to so many quads (joins are several times faster), else on disk.
+
+    Raises `BrokenRelease` when the files do not hold what the manifest says.
+    """
+    manifest = read_manifest(directory)
+    try:
+        if manifest.quads <= in_memory_up_to:
+            store = Store()
+            store.bulk_extend(merged(parse(path=str(directory / "dataset.nq"), format=RdfFormat.N_QUADS)))
+        else:
+            store = Store.read_only(str(directory / "store"))
+    except (OSError, SyntaxError) as error:
+        raise BrokenRelease(f"{directory} cannot be opened: {error}") from error
+    if len(store) != manifest.quads + manifest.triples:
+        raise BrokenRelease(
+            f"{directory} holds {len(store)} quads; its manifest says {manifest.quads + manifest.triples}"
+        )
+    return Release(directory, manifest, store)
+
+
+def make_manifest(
+    quads: list[Quad],
+    digest: str,
+    *,
+    base: str,
+    issued: str,
+    software: str,
+    version: str,
+    records: int,
+    sources: dict[str, dict[str, str]],
+) -> Manifest:
+    """The manifest of canonical quads; counts are taken from the quads themselves."""
+    graphs: dict[str, int] = {}
+    for quad in quads:
+        name = value(quad.graph_name)
+        graphs[name] = graphs.get(name, 0) + 1
+    unevidenced = {iris.rebase(g, base) for g in iris.UNEVIDENCED}
+    return Manifest(
+        id=digest,
+        base_iri=base,
+        ontology_version=version,
+        issued=issued,
+        software=software,
+        records=records,
+        asserted=sum(n for g, n in graphs.items() if g not in unevidenced),
+        inferred=graphs.get(iris.rebase(iris.INFERRED, base), 0),
+        triples=len({(q.subject, q.predicate, q.object) for q in quads}),
+        quads=len(quads),
+        graphs=dict(sorted(graphs.items())),
+        sources=sources,
+    )
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _sync(directory: Path) -> None:
+    for path in directory.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+    _sync_directory(directory)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
