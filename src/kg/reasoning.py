@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +96,18 @@ def projection(quads: Iterable[Quad]) -> list[Triple]:
     return [t for t in merged if taken(t)]
 
 
+@contextmanager
+def _own_temporary_folder() -> Iterator[None]:
+    """owlready2 leaves its file behind when the ontology is inconsistent; here it goes with its folder."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory() as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
 def is_consistent(quads: Iterable[Quad]) -> bool:
     """Whether the dataset is consistent in OWL 2 DL, by HermiT through owlready2.
 
@@ -111,7 +125,8 @@ def is_consistent(quads: Iterable[Quad]) -> bool:
     if loaded < len(triples):
         raise KgError(f"the reasoner loaded {loaded} of {len(triples)} triples")
     try:
-        owlready2.sync_reasoner_hermit(world, debug=0, ignore_unsupported_datatypes=True)
+        with _own_temporary_folder():
+            owlready2.sync_reasoner_hermit(world, debug=0, ignore_unsupported_datatypes=True)
     except owlready2.OwlReadyInconsistentOntologyError:
         return False
     except owlready2.OwlReadyJavaError as error:
