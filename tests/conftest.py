@@ -1,0 +1,127 @@
+"""Fixtures of the whole run: a small release, and a real server of it on a loopback port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from api.app import create_app
+from api.settings import Settings
+from pyoxigraph import NamedNode, Quad, parse
+
+from kg import iris, store
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+
+
+def tiny_quads() -> list[Quad]:
+    """The quads of `fixtures/tiny/dataset.trig` with the ontology in its graph."""
+    graph = NamedNode(iris.ONTOLOGY_GRAPH)
+    files = [ROOT / "ontology" / "core.ttl", ROOT / "ontology" / "imports" / "external.ttl"]
+    ontology = [Quad(q.subject, q.predicate, q.object, graph) for f in files for q in parse(path=str(f))]
+    return [*parse(path=str(ROOT / "tests" / "fixtures" / "tiny" / "dataset.trig")), *ontology]
+
+
+def make_release(folder: Path, quads: list[Quad], base: str = iris.BASE) -> store.Release:
+    """Publishes quads as a release and opens it."""
+    ordered, digest = store.canonical(quads)
+    manifest = store.make_manifest(
+        ordered,
+        digest,
+        base=base,
+        issued="2026-07-01T00:00:00+00:00",
+        software="tests",
+        version="1.0.0",
+        records=len({q.subject for q in quads}),
+        sources={},
+    )
+    with store.build_lock(folder):
+        return store.open_release(store.publish(folder, store.stage(folder, ordered, manifest)))
+
+
+class Server:
+    """A uvicorn server in a thread, on a free loopback port."""
+
+    def __init__(self, app: Any) -> None:
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
+
+    def __enter__(self) -> Server:
+        self.thread.start()
+        deadline = time.monotonic() + 20
+        while not self.server.started:
+            assert time.monotonic() < deadline and self.thread.is_alive(), "the server does not start"
+            self.thread.join(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.should_exit = True
+        self.thread.join(20)
+        self.socket.close()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> store.Release:
+    return make_release(tmp_path_factory.mktemp("releases"), tiny_quads())
+
+
+@pytest.fixture(scope="session")
+def queries_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project folder with the real ontology and one stored query, so that tests do not lean on the library."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "ontology").symlink_to(ROOT / "ontology")
+    (folder / "queries").mkdir()
+    (folder / "queries" / "quoting.rq").write_text(
+        '#+ title: {en: "What quotes a provision", ja: "条項を引用するもの"}\n'
+        '#+ description: {en: "Records that quote it.", ja: "引用する項目。"}\n'
+        '#+ parameters: [{name: provision, type: iri, default: "law:ai-act/article-9", '
+        'label: {en: Provision, ja: 条項}}]\n'
+        "#+ columns: [record]\n"
+        "SELECT ?record WHERE { ?record <https://w3id.org/aikg/ontology#quotes> ?provision }\n",
+        encoding="utf-8",
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(tiny: store.Release, queries_project: Path) -> Iterator[str]:
+    """The address of a server of the small release."""
+    settings = Settings(project=queries_project, max_result_bytes=100_000, max_body_bytes=10_000, page_size=2)
+    with Server(create_app(settings, tiny)) as running:
+        yield running.url
+
+
+@pytest.fixture(scope="session")
+def http(server: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server, trust_env=False, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium; without it browser tests are skipped, except on CI, where that is a failure."""
+    if not CHROMIUM.is_file():
+        message = f"no Chromium at {CHROMIUM}; apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield running
+        running.close()
