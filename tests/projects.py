@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-VALID = ROOT / "tests" / "fixtures" / "valid"
+VALID = ROOT / "tests" / "fixtures" / "small"
 
 
 def make_project(folder: Path, files: Mapping[str, str] | None = None) -> Path:

@@ -41,7 +41,9 @@ def _rdflib_term(term: AnyTerm) -> rdflib.term.Node:
     assert isinstance(term, Literal)
     if term.language:
         return rdflib.Literal(term.value, lang=term.language)
-    return rdflib.Literal(term.value, datatype=rdflib.URIRef(term.datatype.value))
+    # rdflib keeps "x" and "x"^^xsd:string apart, which RDF 1.1 does not.
+    datatype = rdflib.URIRef(term.datatype.value)
+    return rdflib.Literal(term.value, datatype=None if datatype == rdflib.XSD.string else datatype)
 
 
 def shacl(quads: Iterable[Quad], shapes: Path, curated: Curated) -> list[Problem]:
