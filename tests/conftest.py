@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from api.app import create_app
-from api.settings import Settings
 from pyoxigraph import NamedNode, Quad, parse
 
+from api.app import create_app
+from api.settings import Settings
 from kg import iris, store
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +62,8 @@ class Server:
         self.thread.start()
         deadline = time.monotonic() + 20
         while not self.server.started:
-            assert time.monotonic() < deadline and self.thread.is_alive(), "the server does not start"
+            assert time.monotonic() < deadline, "the server does not start"
+            assert self.thread.is_alive(), "the server failed at its start"
             self.thread.join(0.01)
         return self
 
@@ -87,9 +88,9 @@ def queries_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         '#+ title: {en: "What quotes a provision", ja: "条項を引用するもの"}\n'
         '#+ description: {en: "Records that quote it.", ja: "引用する項目。"}\n'
         '#+ parameters: [{name: provision, type: iri, default: "law:ai-act/article-9", '
-        'label: {en: Provision, ja: 条項}}]\n'
-        "#+ columns: [record]\n"
-        "SELECT ?record WHERE { ?record <https://w3id.org/aikg/ontology#quotes> ?provision }\n",
+        "label: {en: Provision, ja: 条項}}]\n"
+        "#+ columns: [record, provision]\n"
+        "SELECT ?record ?provision WHERE { ?record <https://w3id.org/aikg/ontology#quotes> ?provision }\n",
         encoding="utf-8",
     )
     return folder

@@ -185,7 +185,7 @@ def query(
     queries.guard(stored.text)
     release = store.open_release(_current(_releases(out)))
     try:
-        result = release.store.query(stored.text, prefixes=context.prefixes, substitutions=bound)
+        result = release.store.query(queries.fill(stored.text, bound), prefixes=context.prefixes)
     except SyntaxError as error:
         raise KgError(f"{source}: {error}") from error
     _print_result(result, output, context)

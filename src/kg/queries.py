@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pyoxigraph import BlankNode, Literal, NamedNode, QuerySolutions, QueryTriples, Store, Triple, Variable
+from pyoxigraph import Literal, NamedNode, QuerySolutions, QueryTriples, Store
 
 from kg.context import Context
 from kg.datatypes import DATATYPES, XSD
 from kg.errors import BadParameter, KgError, QueryNotFound, QueryRefused, nearest
 from kg.iris import ILLEGAL_IN_IRI
 
-# What the engine takes as a substitution; of these only IRIs and literals are ever bound.
-Bound = NamedNode | BlankNode | Literal | Triple
+Bound = NamedNode | Literal
 
 _HEADER = re.compile(r"^#\+ ?(.*)$", re.MULTILINE)
 _FIELDS = ("title", "description", "parameters", "columns", "chart", "tags", "expected")
@@ -92,13 +91,13 @@ def find(queries: Mapping[str, StoredQuery], name: str) -> StoredQuery:
     return queries[name]
 
 
-def bind(query: StoredQuery, values: Mapping[str, str], context: Context) -> dict[Variable, Bound]:
+def bind(query: StoredQuery, values: Mapping[str, str], context: Context) -> dict[str, Bound]:
     """The parameters as terms, defaults filled in; raises `BadParameter`."""
     known = {p.name for p in query.parameters}
     for name in values:
         if name not in known:
             raise BadParameter(f"query '{query.name}' has no parameter '{name}'{nearest(name, known)}")
-    return {Variable(p.name): _term(p, values.get(p.name, p.default), context) for p in query.parameters}
+    return {p.name: _term(p, values.get(p.name, p.default), context) for p in query.parameters}
 
 
 def _term(parameter: Parameter, text: str, context: Context) -> NamedNode | Literal:
@@ -115,16 +114,26 @@ def _term(parameter: Parameter, text: str, context: Context) -> NamedNode | Lite
     return Literal(text, datatype=NamedNode(datatype))
 
 
-def select(store: Store, text: str, bound: Mapping[Variable, Bound] | None = None) -> QuerySolutions:
+def fill(text: str, bound: Mapping[str, Bound]) -> str:
+    """The query with each bound variable replaced by its term, token by token, sub-selects included.
+
+    The engine's own substitution takes projected variables only (SEP-0007), and a text runs on any engine.
+    """
+    if not bound:
+        return text
+    return _TOKEN.sub(lambda m: str(bound[m[0][1:]]) if m[0][0] in "?$" and m[0][1:] in bound else m[0], text)
+
+
+def select(store: Store, text: str) -> QuerySolutions:
     """The solutions of a SELECT query of ours."""
-    result = store.query(text, substitutions=dict(bound or {}))
+    result = store.query(text)
     assert isinstance(result, QuerySolutions)
     return result
 
 
-def construct(store: Store, text: str, bound: Mapping[Variable, Bound] | None = None) -> QueryTriples:
+def construct(store: Store, text: str) -> QueryTriples:
     """The triples of a CONSTRUCT query of ours, which may hold one more than once."""
-    result = store.query(text, substitutions=dict(bound or {}))
+    result = store.query(text)
     assert isinstance(result, QueryTriples)
     return result
 

@@ -1,0 +1,1 @@
+"""The web side: a FastAPI application over one release, and nothing but the web."""

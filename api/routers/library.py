@@ -1,0 +1,96 @@
+"""`/queries`: the query library; each query with its parameters as a form and its answer in every format."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import evaluation, language
+from api.errors import Problem, of_error
+from api.evaluation import Answer, Query
+from api.responses import answer, json_answer, prefers_json
+from api.site import site_of
+from api.view import page
+from kg import formats, queries
+from kg.errors import KgError
+from kg.queries import StoredQuery
+
+router = APIRouter()
+_RESERVED = ("lang", "format", "remember")
+
+
+@router.get("/queries", summary="The query library")
+def listing(request: Request) -> Response:
+    """All stored queries, as a page or as JSON."""
+    site = site_of(request)
+    if prefers_json(request):
+        return json_answer(request, [_as_json(q) for q in site.queries.values()], {"Vary": "Accept"})
+    if moved := language.redirect(request):
+        return moved
+    return page(request, language.language_of(request), "queries.html", library=site.queries)
+
+
+@router.get("/queries/{name}", summary="Run a stored query")
+async def run(request: Request, name: str) -> Response:
+    """The answer of a stored query; its parameters are those of the URL, checked against their types."""
+    site = site_of(request)
+    query = queries.find(site.queries, name)
+    want = evaluation.wanted(request.headers.get("accept"), request.query_params.get("format"))
+    if want.html and (moved := language.redirect(request)):
+        return moved
+    values = _values(request, query)
+    try:
+        result = await evaluation.run(site, Query(queries.fill(query.text, queries.bind(query, values, site.context))), want)
+    except KgError as error:
+        if not want.html:
+            raise
+        return await run_in_threadpool(_page, request, query, values, problem=of_error(error))
+    if want.html:
+        return await run_in_threadpool(_page, request, query, values, result=result)
+    return answer(request, result.body, result.content_type, {"Vary": "Accept"})
+
+
+def _values(request: Request, query: StoredQuery) -> dict[str, str]:
+    """What the URL says for the query's parameters; an empty field of the form means the default."""
+    known = {p.name for p in query.parameters}
+    return {
+        name: text
+        for name, text in request.query_params.multi_items()
+        if text and (name in known or name not in _RESERVED)
+    }
+
+
+def _page(
+    request: Request,
+    query: StoredQuery,
+    values: dict[str, str],
+    result: Answer | None = None,
+    problem: Problem | None = None,
+) -> Response:
+    return page(
+        request,
+        language.language_of(request),
+        "query.html",
+        problem.status if problem else 200,
+        query=query,
+        values=values,
+        result=result,
+        problem=problem,
+        result_formats=formats.RESULT_FORMATS,
+        rdf_formats=formats.RDF_FORMATS,
+    )
+
+
+def _as_json(query: StoredQuery) -> dict[str, object]:
+    return {
+        "name": query.name,
+        "title": query.title,
+        "description": query.description,
+        "parameters": [
+            {"name": p.name, "type": p.type, "default": p.default, "label": p.label} for p in query.parameters
+        ],
+        "columns": list(query.columns),
+        "tags": list(query.tags),
+    }

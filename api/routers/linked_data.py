@@ -1,0 +1,197 @@
+"""`/id`, `/page`, `/data`: what an IRI answers, as a redirect, as a page, as RDF."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from pyoxigraph import NamedNode, Quad
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api import language
+from api.errors import Problem
+from api.responses import HTML_OFFER, JSON, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
+from api.site import LICENCE, Site, site_of
+from api.view import page
+from kg import formats, iris
+from kg.entities import PREF_LABEL, sort_triples
+from kg.terms import value
+
+router = APIRouter()
+_QUAD_FORMATS = ("trig", "nq")
+
+
+@router.get("/id/{path:path}", summary="Dereference an identifier")
+def dereference(request: Request, path: str) -> Response:
+    """303 to the document that suits Accept; a class without a slug is listed."""
+    site = site_of(request)
+    if site.entities.members(path):
+        return _class_list(request, site, path)
+    iri = _known(site, path)
+    root = _root(request)
+    successor = site.entities.successor(iri)
+    if successor:
+        target = successor.replace(site.base, root, 1) if successor.startswith(site.base) else successor
+        return RedirectResponse(target, 301)
+    syntax = chosen_rdf(request)
+    if successor is not None and syntax is None:
+        raise _gone(path)
+    target = f"{root}page/{path}" if syntax is None else f"{root}data/{path}.{syntax.name}"
+    if syntax is None and (chosen := language.chosen(request)):
+        target += f"?lang={chosen}"
+    return Response(None, 303, {"Location": target, "Vary": "Accept"})
+
+
+@router.get("/page/{path:path}", summary="The page of a record")
+def show(request: Request, path: str) -> Response:
+    """A record as a page, in the language that the URL names."""
+    site = site_of(request)
+    iri = _known(site, path)
+    if moved := language.redirect(request):
+        return moved
+    successor = site.entities.successor(iri)
+    response = page(
+        request,
+        language.language_of(request),
+        "entity.html",
+        200 if successor is None else 410,
+        iri=iri,
+        path=path,
+        description=site.entities.describe(iri),
+        successor=successor,
+        graph=site.entities.graph_of(iri),
+        formats=formats.RDF_FORMATS,
+    )
+    alternates = [
+        f'<{_root(request)}data/{path}.{f.name}>; rel="alternate"; type="{f.media_type}"' for f in formats.RDF_FORMATS
+    ]
+    response.headers["Link"] = ", ".join([f'<{iri}>; rel="describes"', f'<{LICENCE}>; rel="license"', *alternates])
+    return response
+
+
+@router.get("/data/{path:path}", summary="The data of a record")
+def data(request: Request, path: str) -> Response:
+    """A record as RDF in the syntax of the extension; without one, by Accept."""
+    site = site_of(request)
+    path, dot, extension = path.partition(".")
+    iri = _known(site, path)
+    if not dot:
+        syntax = chosen_rdf(request, html=False)
+        assert syntax is not None
+        return Response(None, 303, {"Location": f"{_root(request)}data/{path}.{syntax.name}", "Vary": "Accept"})
+    found = next((f for f in formats.RDF_FORMATS if f.name == extension), None)
+    if found is None:
+        known = ", ".join(f.name for f in formats.RDF_FORMATS)
+        raise Problem(404, "not-found", f"no format is called '{extension}'; there are {known}")
+    quads = site.entities.document(iri)
+    link = f'<{iri}>; rel="describes", <{LICENCE}>; rel="license"'
+    if found.name in _QUAD_FORMATS:
+        quads = [*quads, *site.entities.evidence_links(quads)]
+        return rdf_answer(request, site, quads, found, {"Link": link, "Vary": "Accept-Encoding"})
+    triples = sort_triples([*quads, *site.entities.neighbour_labels(quads)])
+    subject_first = sorted(triples, key=lambda t: value(t.subject).partition("#")[0] != iri)
+    body = write_triples(site, subject_first, found)
+    return answer(request, body, found.content_type, {"Link": link, "Vary": "Accept-Encoding"})
+
+
+class Page(NamedTuple):
+    """One page of a class list; `number` counts from 1, `parts` says whether what is below the records is listed."""
+
+    name: str
+    number: int
+    pages: int
+    total: int
+    paths: list[str]
+    parts: bool
+
+
+def _class_list(request: Request, site: Site, name: str) -> Response:
+    current = _page_of(request, site, name)
+    headers = {"Vary": "Accept", "Link": _links(request, current)}
+    asked = request.query_params.get("format", "")
+    offers = [*rdf_offers(), (JSON,), HTML_OFFER]
+    best = formats.negotiate(request.headers.get("accept"), offers)
+    if asked == "json" or (not asked and best == len(offers) - 2):
+        return json_answer(request, _as_json(site, current), headers)
+    if (syntax := chosen_rdf(request)) is not None:
+        return rdf_answer(request, site, _as_quads(site, current), syntax, headers)
+    if moved := language.redirect(request):
+        return moved
+    response = page(request, language.language_of(request), "class.html", current=current, formats=formats.RDF_FORMATS)
+    response.headers["Link"] = headers["Link"]
+    return response
+
+
+def _page_of(request: Request, site: Site, name: str) -> Page:
+    parts = request.query_params.get("parts") == "1"
+    members, size = site.entities.members(name, parts=parts), site.settings.page_size
+    pages = -(-len(members) // size)
+    written = request.query_params.get("page", "1")
+    if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
+        raise Problem(404, "no-such-page", f"'{name}' has pages 1 to {pages}, not '{written[:20]}'")
+    number = int(written)
+    return Page(name, number, pages, len(members), members[(number - 1) * size : number * size], parts)
+
+
+def _links(request: Request, current: Page) -> str:
+    """The pages before and after (RFC 8288)."""
+    url = f"{_root(request)}id/{quote(current.name)}?{'parts=1&' if current.parts else ''}page="
+    around = [("prev", current.number - 1), ("next", current.number + 1)]
+    links = [f'<{url}{n}>; rel="{rel}"' for rel, n in around if 1 <= n <= current.pages]
+    return ", ".join([*links, f'<{LICENCE}>; rel="license"'])
+
+
+def _as_json(site: Site, current: Page) -> dict[str, object]:
+    members = []
+    for path in current.paths:
+        iri = site.entities.root + path
+        labels = [v for v in site.entities.values(iri, PREF_LABEL) if getattr(v, "language", None)]
+        members.append(
+            {
+                "id": iri,
+                "label": {str(getattr(v, "language", "")): v.value for v in labels},
+                "types": site.entities.types(iri),
+            }
+        )
+    return {
+        "class": current.name,
+        "total": current.total,
+        "page": current.number,
+        "pages": current.pages,
+        "members": members,
+    }
+
+
+def _as_quads(site: Site, current: Page) -> list[Quad]:
+    quads = []
+    for path in current.paths:
+        iri = site.entities.root + path
+        subject = NamedNode(iri)
+        quads += [Quad(subject, NamedNode(iris.RDF_TYPE), NamedNode(t)) for t in site.entities.types(iri)]
+        quads += [Quad(subject, NamedNode(PREF_LABEL), label) for label in site.entities.values(iri, PREF_LABEL)]
+    return quads
+
+
+def _known(site: Site, path: str) -> str:
+    """The IRI of a record; raises `Problem` 404 with the nearest ids."""
+    iri = site.entities.root + path
+    if iris.SLUG.fullmatch(path) and site.entities.exists(iri):
+        return iri
+    near = site.entities.nearest(path)
+    raise Problem(
+        404,
+        "unknown-id",
+        f"nothing is called '{path}'",
+        {"path": path, "nearest": [site.entities.root + p for p in near]},
+    )
+
+
+def _gone(path: str) -> Problem:
+    return Problem(410, "deprecated", f"'{path}' is deprecated; its data is still at /data/{path}.ttl")
+
+
+def _root(request: Request) -> str:
+    """The path under which the server is mounted, with its last slash."""
+    return str(request.scope.get("root_path", "")).rstrip("/") + "/"

@@ -1,0 +1,207 @@
+"""`/sparql`: SPARQL 1.1 Protocol, the query side; a form for browsers; the Service Description for RDF clients."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter
+from pyoxigraph import Literal, NamedNode, Quad
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import evaluation, language
+from api.errors import Problem, of_error
+from api.evaluation import Answer, Query
+from api.responses import answer, chosen_rdf, rdf_answer
+from api.site import LICENCE, Site, site_of
+from api.view import page
+from kg import formats, iris
+from kg.errors import KgError
+
+router = APIRouter()
+
+FORM = "application/x-www-form-urlencoded"
+DIRECT = "application/sparql-query"
+UPDATE = "application/sparql-update"
+SD = "http://www.w3.org/ns/sparql-service-description#"
+VOID = "http://rdfs.org/ns/void#"
+_W3C_FORMATS = {
+    "json": "SPARQL_Results_JSON",
+    "xml": "SPARQL_Results_XML",
+    "csv": "SPARQL_Results_CSV",
+    "tsv": "SPARQL_Results_TSV",
+    "ttl": "Turtle",
+    "jsonld": "JSON-LD",
+    "nt": "N-Triples",
+    "rdf": "RDF_XML",
+    "trig": "TriG",
+    "nq": "N-Quads",
+}
+_VARY = "Accept"
+
+
+class _Operation(NamedTuple):
+    parameters: list[tuple[str, str]]
+    query: str | None
+
+
+@router.get("/sparql", summary="SPARQL 1.1 query")
+async def get(request: Request) -> Response:
+    """A query in `query=`; without one the form (HTML) or the Service Description (RDF)."""
+    parameters = _decoded(request.scope["query_string"])
+    operation = _Operation(parameters, _only(parameters, "query"))
+    if operation.query is None:
+        if any(name == "update" for name, _ in parameters):
+            raise Problem(403, "query-refused", "the endpoint only reads; updates are not taken")
+        return await run_in_threadpool(_without_query, request)
+    if _is_for_reader(request, parameters) and (moved := language.redirect(request)):
+        return moved
+    return await _respond(request, operation)
+
+
+@router.post("/sparql", summary="SPARQL 1.1 query, in the body")
+async def post(request: Request) -> Response:
+    """A query as a form (`application/x-www-form-urlencoded`) or as itself (`application/sparql-query`)."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in (FORM, DIRECT):
+        detail = f"a query is posted as {FORM} or {DIRECT}, not as '{media_type or 'nothing'}'"
+        if media_type == UPDATE:
+            detail = "the endpoint only reads; updates are not taken"
+        raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{FORM}, {DIRECT}"})
+    body = await _body(request)
+    in_url = _decoded(request.scope["query_string"])
+    if media_type == DIRECT:
+        if _only(in_url, "query") is not None:
+            raise Problem(400, "two-queries", "one query in the body, or one in the address; not both")
+        return await _respond(request, _Operation(in_url, _utf8(body)))
+    parameters = [*in_url, *_decoded(body)]
+    query = _only(parameters, "query")
+    if query is None and any(name == "update" for name, _ in parameters):
+        raise Problem(403, "query-refused", "the endpoint only reads; updates are not taken")
+    if query is None:
+        raise Problem(400, "no-query", "the form has no field 'query'")
+    return await _respond(request, _Operation(parameters, query))
+
+
+async def _respond(request: Request, operation: _Operation) -> Response:
+    site = site_of(request)
+    values = dict(operation.parameters)
+    want = evaluation.wanted(request.headers.get("accept"), values.get("format"))
+    query = Query(
+        operation.query or "",
+        tuple(v for k, v in operation.parameters if k == "default-graph-uri"),
+        tuple(v for k, v in operation.parameters if k == "named-graph-uri"),
+    )
+    try:
+        result = await evaluation.run(site, query, want)
+    except KgError as error:
+        if not want.html:
+            raise
+        return await run_in_threadpool(_form, request, query.text, problem=of_error(error))
+    if want.html:
+        return await run_in_threadpool(_form, request, query.text, result=result)
+    return answer(request, result.body, result.content_type, {"Vary": _VARY})
+
+
+def _is_for_reader(request: Request, parameters: list[tuple[str, str]]) -> bool:
+    return evaluation.wanted(request.headers.get("accept"), dict(parameters).get("format")).html
+
+
+def _form(request: Request, text: str, result: Answer | None = None, problem: Problem | None = None) -> Response:
+    site = site_of(request)
+    return page(
+        request,
+        language.language_of(request),
+        "sparql.html",
+        problem.status if problem else 200,
+        text=text,
+        result=result,
+        problem=problem,
+        library=site.queries,
+        host=str(request.base_url).rstrip("/"),
+        result_formats=formats.RESULT_FORMATS,
+        rdf_formats=formats.RDF_FORMATS,
+    )
+
+
+def _without_query(request: Request) -> Response:
+    site = site_of(request)
+    if (syntax := chosen_rdf(request)) is not None:
+        return rdf_answer(request, site, service_description(site, str(request.base_url)), syntax)
+    if moved := language.redirect(request):
+        return moved
+    first = next(iter(site.queries.values()), None)
+    return _form(request, first.text if first else _FIRST_QUERY)
+
+
+_FIRST_QUERY = """PREFIX skos: <http://www.w3.org/2004/02/skos/core#>
+PREFIX kg: <https://w3id.org/aikg/ontology#>
+
+SELECT ?document ?label ?cited ?graph WHERE {
+  GRAPH ?graph { ?document kg:cites|kg:basedOn|kg:quotes ?cited }
+  ?document skos:prefLabel ?label .
+  FILTER(LANG(?label) = "en")
+}
+LIMIT 50
+"""
+
+
+def service_description(site: Site, host: str) -> list[Quad]:
+    """What the endpoint is (SPARQL 1.1 Service Description); `host` is where it runs."""
+    service = NamedNode(site.base + "sparql")
+    dataset, graph = NamedNode(site.base + "dataset"), NamedNode(site.base + "dataset#default-graph")
+    kind = NamedNode(iris.RDF_TYPE)
+    sd = SD.__add__
+    names = [*(f.name for f in formats.RESULT_FORMATS), *(f.name for f in formats.RDF_FORMATS)]
+    integer = NamedNode("http://www.w3.org/2001/XMLSchema#integer")
+    statements: list[tuple[NamedNode, NamedNode, NamedNode | Literal]] = [
+        (service, kind, NamedNode(sd("Service"))),
+        (service, NamedNode(sd("endpoint")), NamedNode(host.rstrip("/") + "/sparql")),
+        (service, NamedNode(sd("supportedLanguage")), NamedNode(sd("SPARQL11Query"))),
+        (service, NamedNode(sd("feature")), NamedNode(sd("UnionDefaultGraph"))),
+        (service, NamedNode(sd("defaultDataset")), dataset),
+        (service, NamedNode("http://purl.org/dc/terms/license"), NamedNode(LICENCE)),
+        (dataset, kind, NamedNode(sd("Dataset"))),
+        (dataset, NamedNode(sd("defaultGraph")), graph),
+        (graph, kind, NamedNode(sd("Graph"))),
+        (graph, NamedNode(VOID + "triples"), Literal(str(site.manifest.triples), datatype=integer)),
+    ]
+    for name in names:
+        iri = NamedNode("http://www.w3.org/ns/formats/" + _W3C_FORMATS[name])
+        statements.append((service, NamedNode(sd("resultFormat")), iri))
+    return [Quad(*s) for s in statements]
+
+
+async def _body(request: Request) -> bytes:
+    """The body, refused once it is longer than what is read."""
+    most = site_of(request).settings.max_body_bytes
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise Problem(413, "body-too-large", f"the body is longer than {most:,} bytes", {"limit": most})
+    return bytes(body)
+
+
+def _utf8(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(400, "not-utf-8", f"the request is not UTF-8: {error}") from None
+
+
+def _decoded(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(_utf8(raw), keep_blank_values=True, errors="strict", max_num_fields=1000)
+    except ValueError as error:
+        raise Problem(400, "bad-parameter", f"the parameters cannot be read: {error}") from None
+
+
+def _only(parameters: list[tuple[str, str]], name: str) -> str | None:
+    """The one value of a parameter; more than one is an error (SPARQL 1.1 Protocol, 2.1)."""
+    values = [v for k, v in parameters if k == name]
+    if len(values) > 1:
+        raise Problem(400, "two-queries", f"the parameter '{name}' is given {len(values)} times")
+    return values[0] if values else None

@@ -1,0 +1,282 @@
+"""What the templates call: names, links and marks for one reader, in one language, under one mount path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from markupsafe import Markup, escape
+from pyoxigraph import Literal, NamedNode
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import strings
+from api.errors import Problem
+from api.responses import answer
+from api.site import Site, site_of
+from api.values import shown
+from kg import entities, formats, iris
+from kg.entities import Evidence, Fact
+from kg.terms import AnyTerm, value
+
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+# From this many values on, a mixed list is told kind by kind.
+_LONG_LIST = 6
+_LANGUAGE_OF_TAG = {"ja-hrkt": "ja-Hrkt"}
+_OUTSIDE = frozenset(
+    {
+        entities.OWL + "sameAs",
+        entities.RDFS + "seeAlso",
+        "http://xmlns.com/foaf/0.1/homepage",
+        *(entities.SKOS + m for m in ("exactMatch", "closeMatch", "relatedMatch")),
+        *(
+            entities.KG + name
+            for name in (
+                *("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "fundingStreamCode"),
+                *("isoAlpha2", "isoAlpha3"),
+            )
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """One reader's sight of the site; everything it returns is ready for HTML."""
+
+    site: Site
+    language: str
+    root: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+
+    # ---- interface ----
+
+    def t(self, key: str, **values: object) -> str:
+        return strings.text(self.language, key, **values)
+
+    def n(self, key: str, n: int) -> str:
+        """A text about a number of things; languages differ in what they do for one."""
+        return self.t(key + "_one" if n == 1 else key, n=self.number(n))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The reader's language first."""
+        return (self.language, *(other for other in strings.LANGUAGES if other != self.language))
+
+    @property
+    def other(self) -> str:
+        return self.languages[1]
+
+    def number(self, n: int) -> str:
+        return f"{n:,}"
+
+    def url(self, path: str, fragment: str = "", **query: object) -> str:
+        """A page of this server in the reader's language."""
+        pairs = urlencode({"lang": self.language, **query})
+        return f"{self.root}/{quote(path, safe='/')}?{pairs}{'#' + quote(fragment) if fragment else ''}"
+
+    def file(self, path: str) -> str:
+        """What this server answers the same in every language."""
+        return f"{self.root}/{quote(path, safe='/')}"
+
+    def here(self, **changes: object) -> str:
+        """This page with other parameters."""
+        kept = [(k, v) for k, v in self.query if k not in changes and k != "remember"]
+        return f"{self.root}{quote(self.path)}?{urlencode([*kept, *changes.items()])}"
+
+    def class_name(self, name: str) -> str:
+        return strings.CLASS_NAMES[self.language].get(name, name)
+
+    def data(self, path: str, extension: str) -> str:
+        return self.file(f"data/{path}.{extension}")
+
+    # ---- names ----
+
+    def literal(self, literal: Literal) -> Markup:
+        """A literal with its language, marked when it is not the reader's."""
+        text = escape(shown(literal, self.language))
+        if literal.language is None:
+            return text
+        primary = literal.language.partition("-")[0]
+        if primary == self.language:
+            return text
+        tag = _LANGUAGE_OF_TAG.get(literal.language, literal.language)
+        title = self.t("fallback")
+        mark = Markup('<abbr class="fallback" title="{}" lang="{}">{}</abbr>').format(title, self.language, primary)
+        return Markup('<span lang="{}">{}</span>&nbsp;{}').format(tag, text, mark)
+
+    def name(self, iri: str) -> Markup:
+        """The label of anything in the reader's language; what has none is shown by a short form of its IRI."""
+        label = self.site.entities.label(iri, self.languages)
+        return self.literal(label) if label else Markup("<code>{}</code>").format(self.short(iri))
+
+    def plain(self, iri: str) -> str:
+        """The label as bare text, for titles and tooltips."""
+        label = self.site.entities.label(iri, self.languages)
+        return label.value if label else self.short(iri)
+
+    def other_name(self, iri: str) -> Literal | None:
+        """The label in the language that the page is not in, where the page's own label is not that one already."""
+        own = self.site.entities.label(iri, self.languages)
+        label = self.site.entities.label(iri, (self.other,))
+        return label if label and label.language == self.other and label != own else None
+
+    def definition(self, iri: str) -> str:
+        found = self.site.entities.text(iri, entities.SKOS + "definition", self.languages)
+        return found.value if found else ""
+
+    def short(self, iri: str) -> str:
+        """`prefix:local` where a prefix fits, our own paths bare, else the IRI without its scheme."""
+        if iri.startswith(self.site.base):
+            return iri.removeprefix(self.site.base).removeprefix("id/")
+        compact = self.site.context.compact(iri)
+        return compact if compact != iri else iri.removeprefix("https://").removeprefix("http://")
+
+    # ---- links ----
+
+    def href(self, iri: str) -> str:
+        """Where an IRI leads: a page of this server for what is ours, else the IRI itself."""
+        document, _, fragment = iri.partition("#")
+        base = self.site.base
+        if document.startswith(base + "id/"):
+            return self.url("page/" + document.removeprefix(base + "id/"), fragment)
+        if document.startswith(base + "graph/"):
+            return self.url(document.removeprefix(base), fragment)
+        if document == iris.ONTOLOGY:
+            return self.url("ontology", fragment)
+        if document == base + "dataset":
+            return self.url("dataset")
+        return iri if iri.startswith(("http://", "https://")) else ""
+
+    def link(self, iri: str, title: str = "") -> Markup:
+        """A link with the label of what it leads to."""
+        href = self.href(iri)
+        if not href:
+            return Markup("<code>{}</code>").format(iri)
+        outside = Markup(' rel="external"') if href == iri else Markup("")
+        tooltip = Markup(' title="{}"').format(title) if title else Markup("")
+        return Markup('<a href="{}"{}{}>{}</a>').format(href, outside, tooltip, self.name(iri))
+
+    def term(self, term: AnyTerm) -> Markup:
+        """A value: a link, or the text of a literal."""
+        if isinstance(term, Literal):
+            return self.literal(term)
+        return self.link(term.value) if isinstance(term, NamedNode) else Markup("<code>{}</code>").format(value(term))
+
+    def cell(self, term: AnyTerm) -> Markup:
+        """A value in a table of results: an IRI is shown beside its label."""
+        shown_term = self.term(term)
+        if not isinstance(term, NamedNode) or self.site.entities.label(term.value, self.languages) is None:
+            return shown_term
+        return shown_term + Markup(' <code class="sub">{}</code>').format(self.site.context.compact(term.value))
+
+    def explanation(self, problem: Problem) -> str:
+        """What happened, in the reader's language; empty where only the English detail says it."""
+        known = strings.PROBLEMS[self.language].get(problem.kind, "")
+        return strings.fill(known, problem.members)
+
+    def property(self, iri: str) -> Markup:
+        """The name of a property, with its definition as a tooltip."""
+        if iri == iris.RDF_TYPE:
+            return escape(self.t("types"))
+        return self.link(iri, self.definition(iri))
+
+    # ---- facts ----
+
+    def groups(self, facts: Iterable[Fact]) -> list[tuple[str, list[Fact]]]:
+        """Facts by property, without the texts in other languages where the reader's language has one."""
+        return [(p, self.readable(group)) for p, group in entities.by_predicate(facts)]
+
+    def readable(self, facts: list[Fact]) -> list[Fact]:
+        spoken = [f for f in facts if isinstance(f.object, Literal) and f.object.language]
+        own = [f for f in spoken if isinstance(f.object, Literal) and f.object.language == self.language]
+        return [f for f in facts if f not in spoken or f in own] if own else facts
+
+    def by_kind(self, facts: list[Fact]) -> list[tuple[str, list[Fact]]]:
+        """A long list of records of several kinds, each kind together under its class; else all under ''."""
+        if len(facts) < _LONG_LIST or not all(isinstance(f.object, NamedNode) for f in facts):
+            return [("", facts)]
+        kinds: dict[str, list[Fact]] = {}
+        for fact in facts:
+            kinds.setdefault(next(iter(self.site.entities.types(value(fact.object))), ""), []).append(fact)
+        return list(kinds.items()) if len(kinds) > 1 else [("", facts)]
+
+    def is_name(self, fact: Fact) -> bool:
+        return fact.predicate in entities.NAMES
+
+    def is_outside(self, fact: Fact) -> bool:
+        """Whether a fact identifies its subject elsewhere."""
+        target = fact.object
+        inside = isinstance(target, NamedNode) and target.value.startswith(self.site.base)
+        return fact.predicate in _OUTSIDE and not inside
+
+    def lines(self, evidence: Evidence) -> str:
+        key = "passage_line" if evidence.first == evidence.last else "passage_lines"
+        return self.t(key, first=evidence.first, last=evidence.last)
+
+    def mark(self, evidence: Evidence) -> Markup:
+        """The small link that tells where a fact comes from."""
+        if evidence.first:
+            text = self.lines(evidence)
+            title = self.plain(evidence.section) if evidence.section else self.plain(evidence.source)
+        else:
+            text = self.t("mark_" + evidence.kind) if evidence.kind != "passage" else self.plain(evidence.source)
+            known = {"curator": "curator_title", "inferred": "inferred_title"}.get(evidence.kind)
+            title = self.t(known) if known else self.plain(evidence.source) if evidence.source else ""
+            if evidence.kind == "register" and evidence.source:
+                text = f"{text}{self.t('colon')}{self.plain(evidence.source)}"
+        href = self.href(evidence.graph)
+        return Markup('<a class="mark {}" href="{}" title="{}">{}</a>').format(evidence.kind, href, title, text)
+
+    def sources(self, facts: Iterable[Fact]) -> list[tuple[Evidence, int]]:
+        """The evidence of these facts and of their parts, each with the number of facts that rest on it."""
+        counts: dict[Evidence, int] = {}
+        waiting = list(facts)
+        while waiting:
+            fact = waiting.pop()
+            for evidence in fact.evidence:
+                counts[evidence] = counts.get(evidence, 0) + 1
+            if fact.part:
+                waiting += fact.part.facts
+        kinds = ("passage", "register", "curator", "description", "inferred")
+        return sorted(counts.items(), key=lambda c: (kinds.index(c[0].kind), c[0].first, c[0].graph))
+
+    def report(self, iri: str) -> str:
+        """Where the reader may say that something about a record is wrong."""
+        if template := self.site.settings.report_url:
+            return template.replace("{iri}", quote(iri, safe=""))
+        return self.url("about", "ui-report", record=self.short(iri))
+
+
+def view_of(request: Request, language: str) -> View:
+    root = str(request.scope.get("root_path", "")).rstrip("/")
+    path = request.url.path
+    return View(
+        site_of(request),
+        language,
+        root,
+        path.removeprefix(root) if root else path,
+        tuple(request.query_params.multi_items()),
+    )
+
+
+def page(request: Request, language: str, template: str, status: int = 200, **values: object) -> Response:
+    """A rendered page with the headers that every page has."""
+    view = view_of(request, language)
+    body = view.site.templates.get_template(template).render(view=view, t=view.t, **values).encode()
+    headers = {"Content-Security-Policy": CSP, "Content-Language": language, "Vary": "Accept"}
+    content_type = f"{formats.HTML}; charset=utf-8"
+    if status == 200:
+        return answer(request, body, content_type, headers)
+    return Response(body, status, headers, media_type=content_type)
+
+
+def error_page(request: Request, language: str, problem: Problem) -> Response:
+    """An error for a reader: what happened, and where to go from here."""
+    response = page(request, language, "error.html", problem.status, problem=problem)
+    response.headers.update(problem.headers)
+    return response

@@ -1,0 +1,123 @@
+"""The real data of this checkout, mapped, closed and merged once for all tests that ask it something."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyoxigraph import Literal, NamedNode, Quad, Store
+
+from kg import builder, iris, queries, reasoning, store
+from kg.terms import value
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "source"
+PAPER = SHARED / "mext-science-for-ai-2026-06-29.txt"
+SOURCE = "mext-2026-06-29"
+ONTOLOGY_NAMESPACE = iris.ONTOLOGY + "#"
+
+PREFIXES = """
+BASE <https://w3id.org/aikg/id/>
+PREFIX kg: <https://w3id.org/aikg/ontology#>
+PREFIX org: <http://www.w3.org/ns/org#>
+PREFIX foaf: <http://xmlns.com/foaf/0.1/>
+PREFIX eli: <http://data.europa.eu/eli/ontology#>
+PREFIX bibo: <http://purl.org/ontology/bibo/>
+PREFIX skos: <http://www.w3.org/2004/02/skos/core#>
+PREFIX dcterms: <http://purl.org/dc/terms/>
+PREFIX prov: <http://www.w3.org/ns/prov#>
+PREFIX time: <http://www.w3.org/2006/time#>
+PREFIX schema: <https://schema.org/>
+PREFIX owl: <http://www.w3.org/2002/07/owl#>
+PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
+PREFIX xsd: <http://www.w3.org/2001/XMLSchema#>
+PREFIX oa: <http://www.w3.org/ns/oa#>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The curated records, their asserted quads, those with ontology and inferences, and the store of all of them."""
+
+    curated: builder.Curated
+    asserted: list[Quad]
+    everything: list[Quad]
+    store: Store
+
+    def rows(self, pattern: str, *variables: str) -> set[tuple[str, ...]]:
+        """The distinct solutions of a graph pattern; unbound is ''.
+
+        In the pattern `<class/slug>` is a record and `<../graph/curator>` a graph; in the answer the same without `<>`.
+        """
+        text = f"{PREFIXES}SELECT DISTINCT {' '.join('?' + v for v in variables)} WHERE {{ {pattern} }}"
+        return {
+            tuple("" if s[v] is None else short(value(s[v])) for v in variables)
+            for s in queries.select(self.store, text)
+        }
+
+    def one(self, pattern: str, variable: str) -> set[str]:
+        return {row[0] for row in self.rows(pattern, variable)}
+
+    def holds(self, pattern: str) -> bool:
+        return bool(self.store.query(f"{PREFIXES}ASK {{ {pattern} }}"))
+
+    def total(self, expression: str, pattern: str) -> int:
+        """The value of one aggregate over distinct solutions."""
+        text = f"{PREFIXES}SELECT ({expression} AS ?total) WHERE {{ {pattern} }}"
+        (solution,) = queries.select(self.store, text)
+        return int(value(solution["total"]))
+
+
+def short(iri: str) -> str:
+    return iri.removeprefix(iris.ID).removeprefix(iris.GRAPH)
+
+
+def build() -> tuple[builder.Curated, list[Quad], list[Quad]]:
+    """The records, the asserted quads, and all quads of a release, from the files anew."""
+    curated = builder.read_all(ROOT)
+    asserted = builder.asserted_quads(curated)
+    stated = [*asserted, *builder.ontology_quads(ROOT)]
+    inferred = reasoning.inferred_quads(reasoning.close(stated, ROOT / "queries" / "rules"))
+    return curated, asserted, [*stated, *inferred]
+
+
+@functools.cache
+def load() -> Data:
+    curated, asserted, everything = build()
+    memory = Store()
+    memory.bulk_extend(store.merged(everything))
+    return Data(curated, asserted, everything, memory)
+
+
+def literals(quads: list[Quad], *predicates: str) -> Iterator[tuple[Quad, Literal]]:
+    """The quads with a literal, of some predicates or of all."""
+    for quad in quads:
+        if isinstance(quad.object, Literal) and (not predicates or quad.predicate.value in predicates):
+            yield quad, quad.object
+
+
+def lines_of(graph: NamedNode) -> tuple[int, int] | None:
+    """The first and last line of the paper that a graph stands for."""
+    match = re.fullmatch(rf"{SOURCE}/(\d+)(?:-(\d+))?", short(value(graph)))
+    return (int(match[1]), int(match[2] or match[1])) if match else None
+
+
+_MARKUP = re.compile(r"<[^>]*>|\*\*|[\s\u3000|]")
+_CIRCLED = re.compile("([①-⑳]+)")
+
+
+def plain(text: str) -> str:
+    """Text without markup, spaces and differences of width; circled numbers stay circled."""
+    kept = _CIRCLED.split(_MARKUP.sub("", text.replace("&amp;", "&")))
+    return "".join(part if _CIRCLED.match(part) else unicodedata.normalize("NFKC", part) for part in kept)
+
+
+def passage(paper: str, graph: NamedNode) -> str:
+    """The lines of the paper that a graph stands for."""
+    span = lines_of(graph)
+    assert span is not None
+    return "\n".join(paper.split("\n")[span[0] - 1 : span[1]])

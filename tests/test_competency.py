@@ -1,0 +1,105 @@
+"""Every question of the library against an answer worked out by hand from the paper."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyoxigraph import QuerySolutions, QueryTriples, Store
+
+from dataset import ROOT, load
+from kg import builder, queries
+from kg.terms import AnyTerm, value
+
+EXPECTED = ROOT / "tests" / "expected"
+LIBRARY = queries.library(ROOT)
+CONTEXT = builder.read_context(ROOT)
+_PREFIX = re.compile(r"^PREFIX (\w+): <([^>]+)>$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def store() -> Store:
+    return load().store
+
+
+def shown(term: AnyTerm | None) -> str | None:
+    if term is None:
+        return None
+    text = value(term)
+    return CONTEXT.compact(text) if "://" in text and "graph/" not in text else text
+
+
+def answer(store: Store, name: str, given: dict[str, str]) -> list[list[str | None]]:
+    query = LIBRARY[name]
+    result = store.query(queries.fill(query.text, queries.bind(query, given, CONTEXT)))
+    if isinstance(result, QueryTriples):
+        triples = {(shown(t.subject), shown(t.predicate), shown(t.object)) for t in result}
+        return sorted([list(t) for t in triples], key=str)
+    assert isinstance(result, QuerySolutions)
+    assert [v.value for v in result.variables] == list(query.columns)
+    return [[shown(term) for term in solution] for solution in result]
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_answer(store: Store, name: str) -> None:
+    expected: dict[str, Any] = json.loads((EXPECTED / f"{name}.json").read_text(encoding="utf-8"))
+    rows = answer(store, name, expected.get("parameters", {}))
+    if "rows" in expected:
+        assert rows == expected["rows"]
+    else:
+        assert len(rows) == expected["count"]
+        for row in expected["contains"]:
+            assert row in rows
+
+
+def test_there_are_at_least_fifty_questions() -> None:
+    assert len(LIBRARY) >= 50
+
+
+def test_every_question_has_an_answer_and_every_answer_a_question() -> None:
+    assert {p.stem for p in EXPECTED.glob("*.json")} == set(LIBRARY)
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_header(name: str) -> None:
+    query = LIBRARY[name]
+    for text in (query.title, query.description, *(p.label for p in query.parameters)):
+        assert set(text) == {"ja", "en"}
+        assert all(text.values())
+    assert query.tags
+    declared = dict(_PREFIX.findall(query.text))
+    assert declared == {prefix: CONTEXT.prefixes[prefix] for prefix in declared}
+    assert all(re.search(rf"[?$]{p.name}\b", query.text) for p in query.parameters)
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_every_answer_says_how_it_was_found(name: str) -> None:
+    assert json.loads((EXPECTED / f"{name}.json").read_text(encoding="utf-8"))["source"]
+
+
+def test_a_parameter_changes_the_answer(store: Store) -> None:
+    assert answer(store, "who-quotes-an-article", {"article": "law:ai-act/article-14"}) == [
+        ["programme:aip", "passage:mext-2026-06-29/557-559"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"artcle": "law:ai-act"}, "did you mean 'article'?"),
+        ({"article": "not an iri"}, "neither an IRI nor class:slug"),
+    ],
+)
+def test_a_bad_parameter_is_refused(given: dict[str, str], message: str) -> None:
+    with pytest.raises(queries.BadParameter, match=re.escape(message)):
+        queries.bind(LIBRARY["who-quotes-an-article"], given, CONTEXT)
+
+
+def test_a_header_with_a_fault_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.rq"
+    path.write_text("#+ titel: {en: x, ja: x}\nSELECT * {}")
+    with pytest.raises(queries.KgError, match=r"x\.rq.*titel"):
+        queries.read(path)

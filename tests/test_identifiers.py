@@ -1,0 +1,143 @@
+"""Identifiers and issuers: none invented, each from its register, each of the very thing that has it."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+import dataset
+import pytest
+from dataset import ONTOLOGY_NAMESPACE as KG
+from dataset import PAPER, SHARED, Data, lines_of, passage, plain, short
+from pyoxigraph import Quad
+
+from kg import iris
+from kg.terms import value
+
+SKOS = "http://www.w3.org/2004/02/skos/core#"
+DCTERMS = "http://purl.org/dc/terms/"
+
+
+@pytest.fixture(scope="module")
+def data() -> Data:
+    return dataset.load()
+
+
+@pytest.fixture(scope="module")
+def paper() -> str:
+    if not PAPER.is_file():
+        pytest.skip(f"the paper is not here: {PAPER}")
+    return PAPER.read_bytes().decode("utf-8")
+
+
+NUMBERS = ("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "fundingStreamCode")
+LINKS = (
+    "http://www.w3.org/2002/07/owl#sameAs",
+    SKOS + "exactMatch",
+    SKOS + "closeMatch",
+    SKOS + "relatedMatch",
+    "http://xmlns.com/foaf/0.1/homepage",
+    "http://www.w3.org/2000/01/rdf-schema#seeAlso",
+)
+# Corporate numbers of the body that sets up a university, or of the parent of an institute: never the unit's own.
+OF_OTHERS = {"3180005006071", "4010405001654", "5011105000953", "4130005004293"}
+
+
+def _outside(data: Data) -> list[tuple[Quad, str]]:
+    """Every identifier and link that leads out of the dataset, on records other than sources."""
+    found = []
+    for quad in data.asserted:
+        predicate, text = quad.predicate.value, value(quad.object)
+        number = predicate.removeprefix(KG) in (*NUMBERS, "isoAlpha2", "isoAlpha3", "lawNumber")
+        link = predicate in LINKS and not text.startswith(iris.BASE)
+        if (number or link) and not value(quad.subject).startswith(iris.ID + "source/"):
+            found.append((quad, text))
+    return found
+
+
+def test_identifiers_stand_in_register_graphs(data: Data) -> None:
+    stray = [(short(value(q.graph_name)), text) for q, text in _outside(data)]
+    assert [pair for pair in stray if not pair[0].startswith("register/")] == []
+
+
+def test_no_identifier_is_invented(data: Data) -> None:
+    files = [SHARED / "identifiers.tsv", SHARED / "names.tsv"]
+    if not all(path.is_file() for path in files):
+        pytest.skip(f"the lists of identifiers are not in {SHARED}")
+    known: set[str] = set()
+    for path in files:
+        with path.open(encoding="utf-8", newline="") as lines:
+            for row in csv.reader(lines, delimiter="\t"):
+                for cell in row:
+                    known |= {cell, *cell.split("/"), *re.split(r"[ ;,()（）]+", cell)}
+    law_id = re.compile(r"(\d{3}A[CS]\d{10})")
+    known |= {match for cell in list(known) for match in law_id.findall(cell)}
+    known |= {"令和七年法律第五十三号"}
+    assert {(short(value(q.subject)), text) for q, text in _outside(data) if text not in known} == set()
+    assert len(_outside(data)) > 150
+
+
+def _iso_7064_mod_11_2(digits: str) -> str:
+    """The check character of ISNI and ORCID (ISO 7064)."""
+    total = 0
+    for digit in digits:
+        total = (total + int(digit)) * 2
+    remainder = (12 - total % 11) % 11
+    return "X" if remainder == 10 else str(remainder)
+
+
+def _corporate_check_digit(number: str) -> int:
+    """法人番号の指定等に関する省令 第二条."""
+    weighted = sum(int(digit) * (1 if place % 2 == 0 else 2) for place, digit in enumerate(reversed(number)))
+    return 9 - weighted % 9
+
+
+def _ror_check_digits(identifier: str) -> str:
+    """The last two characters of a ROR id: ISO 7064 mod 97-10 over its number in Crockford's base 32."""
+    number = 0
+    for character in identifier:
+        number = number * 32 + "0123456789abcdefghjkmnpqrstvwxyz".index(character)
+    return f"{98 - number * 100 % 97:02d}"
+
+
+def test_check_digits(data: Data) -> None:
+    texts = {text for _, text in _outside(data)}
+    isni = [t.rpartition("/")[2] for t in texts if "isni.org/isni/" in t]
+    orcid = [t.rpartition("/")[2].replace("-", "") for t in texts if "orcid.org/" in t]
+    assert [n for n in isni + orcid if len(n) != 16 or _iso_7064_mod_11_2(n[:-1]) != n[-1]] == []
+    corporate = data.one("?body kg:corporateNumber ?number", "number")
+    assert [n for n in corporate if len(n) != 13 or _corporate_check_digit(n[1:]) != int(n[0])] == []
+    ror = [t.rpartition("/")[2] for t in texts if t.startswith("https://ror.org/")]
+    assert [r for r in ror if _ror_check_digits(r[:-2]) != r[-2:]] == []
+    assert min(len(isni), len(corporate), len(ror)) > 8
+
+
+def test_numbers_of_others_are_not_given(data: Data) -> None:
+    assert data.one("?unit a org:OrganizationalUnit ; kg:corporateNumber ?number", "unit") == set()
+    assert data.one("?body kg:corporateNumber ?number", "number") & OF_OTHERS == set()
+    shared = "?a kg:corporateNumber ?n . ?b kg:corporateNumber ?n FILTER(?a != ?b)"
+    assert data.rows(shared, "a", "b") == set()
+    assert data.one("?eu owl:sameAs <https://isni.org/isni/0000000122904914>", "eu") == set()
+
+
+def test_no_issuer_is_invented(data: Data, paper: str) -> None:
+    """An issuer is asserted only where a passage prints a name of it, or a register does."""
+    invented = []
+    for quad in data.asserted:
+        if quad.predicate.value != DCTERMS + "publisher":
+            continue
+        graph = short(value(quad.graph_name))
+        names = data.one(f"<{value(quad.object)}> skos:prefLabel|skos:altLabel|skos:hiddenLabel ?name", "name")
+        printed = lines_of(quad.graph_name) and any(
+            plain(name) in plain(passage(paper, quad.graph_name)) for name in names
+        )
+        if not printed and not graph.startswith("register/") and graph != "about":
+            invented.append((graph, short(value(quad.subject))))
+    assert invented == []
+
+
+def test_every_register_is_drawn_on(data: Data) -> None:
+    """A register that no fact comes from is not a source."""
+    registers = data.one("?register a kg:Register", "register")
+    used = data.one("?graph prov:hadPrimarySource ?register . ?register a kg:Register", "register")
+    assert registers == used

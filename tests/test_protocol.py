@@ -1,0 +1,269 @@
+"""SPARQL 1.1 Protocol (query side) and Service Description, by the specification, over a real server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from conftest import Server
+from pyoxigraph import NamedNode, RdfFormat, Store, parse
+from SPARQLWrapper import JSON, SPARQLWrapper
+
+from api.app import create_app
+from api.settings import Settings
+from kg import iris
+from kg.formats import RDF_FORMATS, RESULT_FORMATS
+from kg.store import Release
+
+SELECT = "SELECT ?s WHERE { ?s a <http://data.europa.eu/eli/ontology#LegalResource> }"
+CONSTRUCT = "CONSTRUCT WHERE { <https://w3id.org/aikg/id/law/ai-act> ?p ?o }"
+QUOTES = "<https://w3id.org/aikg/ontology#quotes>"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+DIRECT = {"content-type": "application/sparql-query"}
+
+
+def rows(response: httpx.Response) -> list[dict[str, str]]:
+    assert response.status_code == 200, response.text
+    return [{k: v["value"] for k, v in b.items()} for b in response.json()["results"]["bindings"]]
+
+
+def problem(response: httpx.Response, status: int) -> dict[str, object]:
+    assert response.status_code == status
+    assert response.headers["content-type"].startswith("application/problem+json")
+    document = json.loads(response.text)
+    assert document["status"] == status
+    assert document["detail"]
+    return dict(document)
+
+
+# ---- the three ways to ask ----
+
+
+def test_the_three_operations_agree(http: httpx.Client) -> None:
+    by_get = http.get("/sparql", params={"query": SELECT})
+    by_form = http.post("/sparql", content=urlencode({"query": SELECT}), headers=FORM)
+    by_body = http.post("/sparql", content=SELECT, headers=DIRECT)
+    assert by_get.content == by_form.content == by_body.content
+    assert rows(by_get) == [{"s": "https://w3id.org/aikg/id/law/ai-act"}]
+
+
+def test_content_type_may_have_parameters(http: httpx.Client) -> None:
+    headers = {"content-type": "application/sparql-query; charset=UTF-8"}
+    assert rows(http.post("/sparql", content=SELECT, headers=headers))
+
+
+def test_an_ordinary_client_works(server: str) -> None:
+    for method in ("GET", "POST"):
+        client = SPARQLWrapper(server + "/sparql")
+        client.setQuery(SELECT)
+        client.setMethod(method)
+        client.setReturnFormat(JSON)
+        assert len(client.query().convert()["results"]["bindings"]) == 1
+
+
+def test_head_is_get_without_a_body(http: httpx.Client) -> None:
+    head, get = (http.request(m, "/sparql", params={"query": SELECT}) for m in ("HEAD", "GET"))
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+# ---- formats ----
+
+
+@pytest.mark.parametrize("known", RESULT_FORMATS, ids=lambda f: f.name)
+def test_results_by_accept_and_by_parameter(http: httpx.Client, known: object) -> None:
+    media_type, name = known.media_type, known.name  # type: ignore[attr-defined]
+    by_accept = http.get("/sparql", params={"query": SELECT}, headers={"accept": media_type})
+    by_name = http.get("/sparql", params={"query": SELECT, "format": name}, headers={"accept": "image/png"})
+    assert by_accept.headers["content-type"].startswith(media_type)
+    assert by_accept.content == by_name.content
+    assert "Accept" in by_accept.headers["vary"]
+
+
+def test_each_result_syntax_says_the_same(http: httpx.Client) -> None:
+    answers = {f.name: http.get("/sparql", params={"query": SELECT, "format": f.name}).text for f in RESULT_FORMATS}
+    iri = "https://w3id.org/aikg/id/law/ai-act"
+    assert list(csv.DictReader(io.StringIO(answers["csv"]))) == [{"s": iri}]
+    assert answers["tsv"].split() == ["?s", f"<{iri}>"]
+    uris = ET.fromstring(answers["xml"]).iter("{http://www.w3.org/2005/sparql-results#}uri")
+    assert [u.text for u in uris] == [iri]
+
+
+@pytest.mark.parametrize("known", RDF_FORMATS, ids=lambda f: f.name)
+def test_graphs_by_accept(http: httpx.Client, known: object) -> None:
+    media_type, syntax = known.media_type, known.syntax  # type: ignore[attr-defined]
+    response = http.get("/sparql", params={"query": CONSTRUCT}, headers={"accept": media_type})
+    assert response.headers["content-type"].startswith(media_type)
+    assert len(list(parse(response.content, format=syntax))) == 7
+
+
+def test_quality_values_decide(http: httpx.Client) -> None:
+    accept = "text/csv;q=0.4, application/sparql-results+xml;q=0.9, application/sparql-results+json;q=0.5"
+    response = http.get("/sparql", params={"query": SELECT}, headers={"accept": accept})
+    assert response.headers["content-type"].startswith("application/sparql-results+xml")
+    refused = http.get("/sparql", params={"query": SELECT}, headers={"accept": "text/csv;q=0, */*;q=0.1"})
+    assert refused.headers["content-type"].startswith("application/sparql-results+json")
+
+
+def test_ask(http: httpx.Client) -> None:
+    assert http.get("/sparql", params={"query": "ASK {}"}).json()["boolean"] is True
+    assert http.get("/sparql", params={"query": "ASK {}", "format": "csv"}).text.strip() == "true"
+
+
+def test_not_acceptable_lists_the_formats(http: httpx.Client) -> None:
+    document = problem(http.get("/sparql", params={"query": SELECT}, headers={"accept": "image/png"}), 406)
+    assert "text/csv" in document["formats"].values()  # type: ignore[attr-defined]
+    problem(http.get("/sparql", params={"query": SELECT, "format": "ttl"}), 406)
+    problem(http.get("/sparql", params={"query": CONSTRUCT, "format": "csv"}), 406)
+
+
+# ---- the dataset ----
+
+
+def test_the_default_graph_holds_each_triple_once(http: httpx.Client) -> None:
+    plain = rows(http.get("/sparql", params={"query": f"SELECT * {{ ?s {QUOTES} ?o }}"}))
+    by_graph = rows(http.get("/sparql", params={"query": f"SELECT * {{ GRAPH ?g {{ ?s {QUOTES} ?o }} }}"}))
+    assert len(plain) == 1
+    assert {r["g"] for r in by_graph} == {iris.GRAPH + "paper/20", iris.GRAPH + "paper/30"}
+
+
+def test_default_graph_uri_hides_the_rest(http: httpx.Client) -> None:
+    both = f"SELECT ?s WHERE {{ {{ ?s {QUOTES} ?o }} UNION {{ GRAPH ?g {{ ?s {QUOTES} ?o }} }} }}"
+    parameters = {"query": both, "default-graph-uri": iris.GRAPH + "paper/30"}
+    assert len(rows(http.get("/sparql", params=parameters))) == 1
+    assert len(rows(http.post("/sparql", content=urlencode(parameters), headers=FORM))) == 1
+    in_url = {"default-graph-uri": iris.GRAPH + "paper/30"}
+    assert len(rows(http.post("/sparql", params=in_url, content=both, headers=DIRECT))) == 1
+
+
+def test_named_graph_uri_leaves_the_default_graph_empty(http: httpx.Client) -> None:
+    both = f"SELECT ?g WHERE {{ {{ ?s {QUOTES} ?o }} UNION {{ GRAPH ?g {{ ?s {QUOTES} ?o }} }} }}"
+    found = rows(http.get("/sparql", params={"query": both, "named-graph-uri": iris.GRAPH + "paper/20"}))
+    assert found == [{"g": iris.GRAPH + "paper/20"}]
+
+
+def test_several_default_graphs_are_merged(http: httpx.Client) -> None:
+    graphs = [("default-graph-uri", iris.GRAPH + p) for p in ("paper/10-12", "paper/20")]
+    query = "SELECT ?s WHERE { ?s a ?t }"
+    assert len(rows(http.get("/sparql", params=[("query", query), *graphs]))) == 5
+
+
+def test_the_protocol_prevails_over_from(http: httpx.Client) -> None:
+    query = f"SELECT ?s FROM <{iris.GRAPH}paper/20> WHERE {{ ?s a <https://w3id.org/aikg/ontology#Programme> }}"
+    assert len(rows(http.get("/sparql", params={"query": query}))) == 1
+    assert rows(http.get("/sparql", params={"query": query, "default-graph-uri": iris.GRAPH + "paper/10-12"})) == []
+
+
+def test_a_graph_name_must_be_an_iri(http: httpx.Client) -> None:
+    problem(http.get("/sparql", params={"query": SELECT, "default-graph-uri": "not an iri"}), 400)
+
+
+# ---- errors ----
+
+
+def test_malformed_says_line_and_column(http: httpx.Client) -> None:
+    document = problem(http.get("/sparql", params={"query": "SELECT ?s WHERE {\n  ?s ?p\n}"}), 400)
+    assert document["line"] == 3
+    assert isinstance(document["column"], int)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * { SERVICE <http://127.0.0.1:1/> { ?s ?p ?o } }",
+        "SELECT * { S\\u0045RVICE <http://127.0.0.1:1/> { ?s ?p ?o } }",
+        "INSERT DATA { <urn:a> <urn:b> <urn:c> }",
+        "SELECT * " + "{" * 500 + "}" * 500,
+    ],
+)
+def test_refused(http: httpx.Client, query: str) -> None:
+    problem(http.post("/sparql", content=query, headers=DIRECT), 403)
+
+
+def test_updates_are_not_taken(http: httpx.Client) -> None:
+    problem(http.post("/sparql", content=urlencode({"update": "CLEAR ALL"}), headers=FORM), 403)
+    update = {"content-type": "application/sparql-update"}
+    problem(http.post("/sparql", content="CLEAR ALL", headers=update), 415)
+
+
+def test_methods_and_media_types(http: httpx.Client) -> None:
+    response = http.put("/sparql", content="x")
+    problem(response, 405)
+    assert {"GET", "POST"} & {m.strip() for m in response.headers["allow"].split(",")}
+    problem(http.post("/sparql", content=SELECT, headers={"content-type": "text/plain"}), 415)
+    problem(http.post("/sparql", content=SELECT), 415)
+
+
+def test_one_query_only(http: httpx.Client) -> None:
+    problem(http.get("/sparql", params=[("query", SELECT), ("query", SELECT)]), 400)
+    problem(http.post("/sparql", params={"query": SELECT}, content=SELECT, headers=DIRECT), 400)
+    problem(http.post("/sparql", content="", headers=FORM), 400)
+
+
+def test_text_must_be_utf8(http: httpx.Client) -> None:
+    problem(http.post("/sparql", content=b"SELECT * { ?s ?p '\xff' }", headers=DIRECT), 400)
+    problem(http.get("/sparql?query=%FF"), 400)
+
+
+def test_limits_answer_with_an_error_and_never_cut(http: httpx.Client) -> None:
+    document = problem(http.get("/sparql", params={"query": "SELECT * { ?a ?b ?c . ?d ?e ?f } LIMIT 100000"}), 413)
+    assert document["limit"] == 100_000
+    problem(http.get("/sparql", params={"query": "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"}), 413)
+    problem(http.post("/sparql", content="#" * 20_000, headers=DIRECT), 413)
+
+
+def test_a_busy_endpoint_says_so(tiny: Release, queries_project: Path) -> None:
+    slow = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f }"
+    settings = Settings(project=queries_project, query_threads=1, query_wait_seconds=0.01)
+    with Server(create_app(settings, tiny)) as running, ThreadPoolExecutor(1) as others:
+        first = others.submit(httpx.get, running.url + "/sparql", params={"query": slow}, timeout=60)
+        answers = []
+        while not first.done():
+            answers.append(httpx.get(running.url + "/sparql", params={"query": "ASK {}"}, timeout=60))
+        assert first.result().status_code == 200
+    refused = next(a for a in answers if a.status_code != 200)
+    problem(refused, 503)
+    assert refused.headers["retry-after"]
+
+
+def test_other_origins_may_ask(http: httpx.Client) -> None:
+    response = http.get("/sparql", params={"query": SELECT}, headers={"origin": "https://example.org"})
+    assert response.headers["access-control-allow-origin"] == "*"
+    preflight = http.options(
+        "/sparql", headers={"origin": "https://example.org", "access-control-request-method": "POST"}
+    )
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+
+
+# ---- without a query ----
+
+
+def test_the_service_description_is_true(http: httpx.Client, server: str) -> None:
+    response = http.get("/sparql", headers={"accept": "text/turtle"})
+    store = Store()
+    store.load(response.content, format=RdfFormat.TURTLE)
+    sd = "http://www.w3.org/ns/sparql-service-description#"
+
+    def objects(predicate: str) -> list[str]:
+        return [q.object.value for q in store.quads_for_pattern(None, NamedNode(predicate), None)]  # type: ignore[union-attr]
+
+    assert objects(sd + "endpoint") == [server + "/sparql"]
+    assert len(objects(sd + "resultFormat")) == len(RESULT_FORMATS) + len(RDF_FORMATS)
+    count = rows(http.get("/sparql", params={"query": "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"}))
+    assert objects("http://rdfs.org/ns/void#triples") == [count[0]["n"]]
+
+
+def test_a_browser_gets_the_form(http: httpx.Client) -> None:
+    accept = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    response = http.get("/sparql", headers=accept, follow_redirects=True)
+    assert response.headers["content-type"].startswith("text/html")
+    assert "<textarea" in response.text
+    assert "quoting" in response.text
