@@ -13,7 +13,7 @@ import dataset
 import pytest
 from dataset import ONTOLOGY_NAMESPACE as KG
 from dataset import PAPER, ROOT, SHARED, SOURCE, Data, lines_of, literals, passage, plain, short
-from pyoxigraph import BlankNode, Literal, NamedNode, Quad, Store
+from pyoxigraph import BlankNode, Literal, Quad, Store
 
 from kg import coverage, iris, passages, pipeline, queries, store, validation
 from kg.terms import value
