@@ -89,8 +89,8 @@ def queries_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         '#+ description: {en: "Records that quote it.", ja: "引用する項目。"}\n'
         '#+ parameters: [{name: provision, type: iri, default: "law:ai-act/article-9", '
         "label: {en: Provision, ja: 条項}}]\n"
-        "#+ columns: [record, provision]\n"
-        "SELECT ?record ?provision WHERE { ?record <https://w3id.org/aikg/ontology#quotes> ?provision }\n",
+        "#+ columns: [record]\n"
+        "SELECT ?record WHERE { ?record <https://w3id.org/aikg/ontology#quotes> ?provision }\n",
         encoding="utf-8",
     )
     return folder

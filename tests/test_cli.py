@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from projects import environment, kg_command, make_project, run_kg
 
 
@@ -73,9 +72,9 @@ def test_a_query_with_service_is_refused(project: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("output", ["nq", "trig", "ttl", "nt", "rdf", "jsonld"])
 def test_dump_in_every_format_reads_back_to_the_same_triples(project: Path, output: str, tmp_path: Path) -> None:
-    import pyoxigraph  # noqa: PLC0415
+    import pyoxigraph
 
-    from kg import formats  # noqa: PLC0415
+    from kg import formats
 
     file = tmp_path / f"dump.{output}"
     assert run_kg(project, "dump", "--format", output, "--file", str(file)).returncode == 0

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dataset import ROOT, load
 from pyoxigraph import QuerySolutions, QueryTriples, Store
 
-from dataset import ROOT, load
 from kg import builder, queries
 from kg.terms import AnyTerm, value
 

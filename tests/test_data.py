@@ -172,6 +172,7 @@ PRINTED_OTHERWISE = {
     ("mext-2026-06-29/683-684", "理研 チームリーダー"): "the count of projects stands between the two words (trap A6)",
 }
 
+NAMES = (SKOS + "prefLabel", SKOS + "altLabel", SKOS + "hiddenLabel", DCTERMS + "title", KG + "headingPath")
 PRINTED = (
     *(KG + name for name in ("asPrinted", "headingPath", "phrase")),
     *(SKOS + name for name in ("hiddenLabel", "altLabel", "notation")),
@@ -265,9 +266,50 @@ def test_dates_stand_in_their_lines(data: Data, paper: str) -> None:
     assert missing == set()
 
 
+# What a passage speaks of without its name: (graph, what) → how.
+NAMED_IN_OTHER_WORDS = {
+    ("mext-2026-06-29/35", "concept/science-for-ai"): "a note on the whole figure",
+    ("mext-2026-06-29/35", "concept/science-of-ai"): "a note on the whole figure",
+    ("mext-2026-06-29/43", "policy/royal-society-statement-2024"): "the paper does not name the document",
+    ("mext-2026-06-29/282-284", "policy/ai-for-science-strategy/action-5"): "printed as ⑤",
+    ("mext-2026-06-29/421", "risk/economic-security"): "経済安全保障の観点",
+    ("mext-2026-06-29/502", "risk/economic-security"): "経済安全保障上もリスク",
+    ("mext-2026-06-29/504", "agreement/aisi-nii"): "AISIとNIIの間でパートナーシップ協定",
+}
+# Links that classify or place something rather than speak of it.
+CLASSIFYING = {
+    *(KG + name for name in ("under", "hasElement", "hasComponent", "hasProvision", "jurisdiction", "fiscalYear")),
+    *(KG + name for name in ("budgetType", "estimateStatus", "projectStatus", "basis", "aspect")),
+    SKOS + "inScheme",
+    "http://purl.org/ontology/bibo/status",
+}
+
+
+def test_what_is_linked_is_named_in_the_lines(data: Data, paper: str) -> None:
+    """A link stands on lines that name what it leads to; the paper itself needs no naming."""
+    itself = iris.ID + "policy/science-for-ai-science-of-ai"
+    names: dict[str, set[str]] = {itself: {""}}
+    for quad, text in literals(data.asserted, *NAMES, KG + "asPrinted"):
+        names.setdefault(value(quad.subject), set()).add(plain(text.value))
+    unnamed = set()
+    for quad in data.asserted:
+        target = value(quad.object)
+        own = "#" in target or target.startswith(value(quad.subject))
+        if (
+            own
+            or not lines_of(quad.graph_name)
+            or not target.startswith(iris.ID)
+            or quad.predicate.value in CLASSIFYING
+        ):
+            continue
+        text = plain(passage(paper, quad.graph_name))
+        if not any(name in text for name in names.get(target, ())):
+            unnamed.add((short(value(quad.graph_name)), short(target)))
+    assert unnamed == set(NAMED_IN_OTHER_WORDS)
+
+
 # ---- own words ----
 
-NAMES = (SKOS + "prefLabel", SKOS + "altLabel", SKOS + "hiddenLabel", DCTERMS + "title", KG + "headingPath")
 OWN_WORDS = (
     DCTERMS + "description",
     *(SKOS + name for name in ("definition", "scopeNote", "note", "editorialNote")),

@@ -37,7 +37,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(launcher: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8"}
     return subprocess.run(
-        [str(launcher), *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        [str(launcher), *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hermit import entailments
 from pyoxigraph import NamedNode, Quad, RdfFormat, Store, parse
 
-from hermit import entailments
 from kg import builder, iris, queries, reasoning
 from kg.terms import value
 
@@ -92,7 +92,8 @@ INFERS = {
     "an area involves its head's bodies, and so does the programme": (
         ":lab kg:hasComponent :area . :area kg:headedBy :who . :who org:hasMembership :post ."
         " :post org:organization :centre . :centre org:unitOf :riken .",
-        ":area kg:involvesOrganization :centre, :riken . :lab kg:involvesOrganization :riken . :riken kg:involvedIn :lab",
+        ":area kg:involvesOrganization :centre, :riken . :lab kg:involvesOrganization :riken ."
+        " :riken kg:involvedIn :lab",
     ),
     "a budget belongs to the data set of budgets": (
         ":b a kg:BudgetAllocation .",

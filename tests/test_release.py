@@ -1,4 +1,4 @@
-"""Releases under fault: killed at every stage, two at once, a full disk, a read-only folder; and told apart by content."""
+"""Releases under fault: killed at every stage, two at once, a full disk, a read-only folder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from projects import environment, kg_command, make_project, run_kg
 
 from kg import iris, pipeline, store
 from kg.errors import BrokenRelease, KgError
-from projects import environment, kg_command, make_project, run_kg
 
 CHANGE = "data/programme/example.yaml"
 
@@ -209,13 +209,17 @@ def test_a_full_disk_is_said_and_loses_nothing(built: Path) -> None:
 def test_a_read_only_folder_is_said(built: Path) -> None:
     command = " ".join(kg_command("build"))
     releases = built / ".releases"
-    result = in_namespace(f"mount --bind {releases} {releases} && mount -o remount,ro,bind {releases} && {command}", built)
+    result = in_namespace(
+        f"mount --bind {releases} {releases} && mount -o remount,ro,bind {releases} && {command}", built
+    )
     assert result.returncode == 1, result.stderr
     assert "cannot write" in result.stderr
     assert "KG_RELEASES" in result.stderr
 
 
-def test_a_read_only_installation_keeps_releases_in_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_installation_keeps_releases_in_the_users_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("KG_RELEASES", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     installed = tmp_path / "site-packages" / "kg" / "project"

@@ -42,7 +42,9 @@ async def run(request: Request, name: str) -> Response:
         return moved
     values = _values(request, query)
     try:
-        result = await evaluation.run(site, Query(queries.fill(query.text, queries.bind(query, values, site.context))), want)
+        result = await evaluation.run(
+            site, Query(queries.fill(query.text, queries.bind(query, values, site.context))), want
+        )
     except KgError as error:
         if not want.html:
             raise

@@ -136,6 +136,7 @@ def serve(
 ) -> None:
     """Serve the current release: SPARQL, linked data and pages. Makes one first when there is none."""
     import uvicorn
+
     from api.app import create_app
     from api.settings import Settings
 

@@ -67,6 +67,8 @@ def read(path: Path) -> StoredQuery:
     for parameter in parameters:
         if parameter.type not in PARAMETER_TYPES:
             raise KgError(f"{path}: parameter '{parameter.name}' has unknown type '{parameter.type}'")
+        if parameter.name in header["columns"]:
+            raise KgError(f"{path}: '{parameter.name}' is a parameter, so it can be no column")
     return StoredQuery(
         name=path.stem,
         title=header["title"],
