@@ -274,7 +274,10 @@ class _Reader:
                 "no-id",
                 f"the map under '{term.key}' has no 'id'; every node is named, such as '#budget-2026'",
             )
-            self._node_facts(node, self.record.iri + "#unnamed", node)
+            # Its facts are still read, for the faults in them, as a part that needs no class.
+            unnamed = self.record.iri + "#unnamed"
+            self.record.declared.setdefault(unnamed, self.at(node))
+            self._node_facts(node, unnamed, node)
             return None
         iri = self._resolve(id_node)
         if iri is None:
@@ -294,11 +297,11 @@ class _Reader:
         if text is None:
             return None
         if term.kind == "type":
+            self.record.declared.setdefault(subject, self.at(node))
             if text not in self.context.classes:
                 close = nearest(text, self.context.classes)
                 self.report(node, "unknown-class", f"unknown class '{text}'{close}")
                 return None
-            self.record.declared.setdefault(subject, self.at(node))
         elif term.kind == "iri":
             iri = self._resolve(node)
             if iri is None:

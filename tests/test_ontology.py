@@ -1,0 +1,204 @@
+"""The vocabulary: labelled, declared, inside OWL 2 DL, and every borrowed term in a real copy of its vocabulary."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import rdflib
+from rdflib.namespace import DCAT, DCTERMS, FOAF, ORG, OWL, PROV, QB, RDF, RDFS, SDO, SH, SKOS, TIME, XSD
+
+from kg import builder, iris
+
+ROOT = Path(__file__).resolve().parents[1]
+VOCABULARIES = ROOT.parent / "shared" / "vocabularies"
+KG = rdflib.Namespace(iris.ONTOLOGY + "#")
+# Vocabularies that rdflib packages as closed namespaces.
+CLOSED = {str(n): n for n in (DCAT, DCTERMS, FOAF, ORG, OWL, PROV, QB, RDF, RDFS, SDO, SH, SKOS, TIME, XSD)}
+COPIES = {
+    "http://data.europa.eu/eli/ontology#": ("eli.ttl", "turtle"),
+    "http://purl.org/spar/cito/": ("cito.ttl", "turtle"),
+    "http://purl.org/cerif/frapo/": ("frapo.ttl", "turtle"),
+    "http://purl.org/ontology/bibo/": ("bibo.owl", "xml"),
+    "http://www.w3.org/ns/oa#": ("oa.ttl", "turtle"),
+}
+KINDS = (OWL.Class, OWL.ObjectProperty, OWL.DatatypeProperty, OWL.AnnotationProperty)
+DATA_CUBE_NODES = (QB.ComponentSpecification,)
+
+
+def graph(*names: str) -> rdflib.Graph:
+    result = rdflib.Graph()
+    for name in names:
+        result.parse(ROOT / "ontology" / name, format="turtle")
+    return result
+
+
+@pytest.fixture(scope="module")
+def core() -> rdflib.Graph:
+    return graph("core.ttl")
+
+
+@pytest.fixture(scope="module")
+def both() -> rdflib.Graph:
+    return graph("core.ttl", "imports/external.ttl")
+
+
+def terms(g: rdflib.Graph) -> set[rdflib.URIRef]:
+    return {s for kind in KINDS for s in g.subjects(RDF.type, kind) if isinstance(s, rdflib.URIRef)}
+
+
+def languages(g: rdflib.Graph, subject: rdflib.URIRef, predicate: rdflib.URIRef) -> list[str]:
+    return sorted(getattr(o, "language", "") or "" for o in g.objects(subject, predicate))
+
+
+def test_every_term_is_labelled_defined_and_at_home(core: rdflib.Graph) -> None:
+    for term in terms(core):
+        assert str(term).startswith(str(KG)), term
+        assert languages(core, term, RDFS.label) == ["en", "ja"], term
+        assert languages(core, term, SKOS.definition) == ["en", "ja"], term
+        assert core.value(term, RDFS.isDefinedBy) == rdflib.URIRef(iris.ONTOLOGY), term
+
+
+def test_every_borrowed_term_is_labelled_and_names_its_home() -> None:
+    external = graph("imports/external.ttl")
+    for term in terms(external):
+        assert languages(external, term, RDFS.label) == ["en", "ja"], term
+        home = str(external.value(term, RDFS.isDefinedBy))
+        assert str(term).startswith(home), term
+
+
+def test_no_two_terms_share_a_label(both: rdflib.Graph) -> None:
+    own = [t for t in terms(both) if str(t).startswith(str(KG))]
+    for language in ("en", "ja"):
+        seen: dict[tuple[str, bool], rdflib.URIRef] = {}
+        for term in own:
+            label = next(str(o) for o in both.objects(term, RDFS.label) if o.language == language)
+            key = (label, (term, RDF.type, OWL.Class) in both)
+            assert key not in seen, (label, term, seen.get(key))
+            seen[key] = term
+
+
+def test_version_and_licence(core: rdflib.Graph) -> None:
+    ontology = rdflib.URIRef(iris.ONTOLOGY)
+    version = str(core.value(ontology, OWL.versionInfo))
+    assert str(core.value(ontology, OWL.versionIRI)) == f"{iris.ONTOLOGY}/{version}"
+    assert core.value(ontology, DCTERMS.license)
+    assert languages(core, ontology, SKOS.changeNote) == ["en", "ja"]
+
+
+def test_a_term_is_one_kind_of_thing(both: rdflib.Graph) -> None:
+    for term in terms(both):
+        kinds = [k for k in both.objects(term, RDF.type) if k in KINDS]
+        assert len(kinds) == 1, (term, kinds)
+
+
+def used_terms() -> set[str]:
+    """Every vocabulary IRI that the ontology, the shapes, the context and the queries name."""
+    found = {
+        str(node)
+        for g in (graph("core.ttl", "imports/external.ttl"), graph("shapes.ttl"))
+        for triple in g
+        for node in triple
+        if isinstance(node, rdflib.URIRef)
+    }
+    context = builder.read_context(ROOT)
+    found |= {t.iri for t in context.terms.values() if not t.iri.startswith("@")} | set(context.classes.values())
+    found |= {t.datatype for t in context.terms.values() if t.datatype}
+    for path in (ROOT / "queries").rglob("*.rq"):
+        text = path.read_text(encoding="utf-8")
+        prefixes = dict(re.findall(r"PREFIX (\w*): <([^>]+)>", text))
+        body = re.sub(r'"[^"]*"|<[^>]*>|#.*', " ", text)
+        for prefix, local in re.findall(r"\b(\w+):([A-Za-z][\w-]*)", body):
+            if prefix in prefixes:
+                found.add(prefixes[prefix] + local)
+    return found
+
+
+def test_every_term_of_ours_that_is_used_exists(core: rdflib.Graph) -> None:
+    declared = {str(s) for s in core.subjects() if isinstance(s, rdflib.URIRef)}
+    ours = {t for t in used_terms() if t.startswith(str(KG))}
+    assert not ours - declared
+
+
+def missing_from(namespace: str, used: set[str]) -> set[str]:
+    wanted = {t for t in used if t.startswith(namespace) and t != namespace}
+    if namespace in CLOSED:
+        known = CLOSED[namespace]
+        return {t for t in wanted if t.removeprefix(namespace) not in known}
+    name, syntax = COPIES[namespace]
+    copy = rdflib.Graph().parse(VOCABULARIES / name, format=syntax)
+    return wanted - {str(s) for s in copy.subjects()}
+
+
+@pytest.mark.parametrize("namespace", [*CLOSED, *COPIES])
+def test_every_borrowed_term_exists(namespace: str) -> None:
+    if namespace in COPIES and not VOCABULARIES.is_dir():
+        pytest.skip(f"no copy of {COPIES[namespace][0]} beside the project")
+    assert not missing_from(namespace, used_terms())
+
+
+@pytest.mark.parametrize("invented", [str(ORG) + "inventedTerm", "http://purl.org/spar/cito/inventsTerm"])
+def test_an_invented_term_is_caught(invented: str) -> None:
+    namespace = next(n for n in [*CLOSED, *COPIES] if invented.startswith(n))
+    if namespace in COPIES and not VOCABULARIES.is_dir():
+        pytest.skip(f"no copy of {COPIES[namespace][0]} beside the project")
+    assert missing_from(namespace, used_terms() | {invented}) == {invented}
+
+
+def test_no_vocabulary_is_used_that_is_not_checked() -> None:
+    homes = (*CLOSED, *COPIES, str(KG), iris.BASE, "https://creativecommons.org/")
+    assert not {t for t in used_terms() if not t.startswith(homes) and t + "#" not in homes and t + "/" not in homes}
+
+
+def test_restated_axioms_stand_in_the_copies() -> None:
+    """What external.ttl says of a borrowed property, its own vocabulary says too."""
+    if not VOCABULARIES.is_dir():
+        pytest.skip("no copies of the vocabularies beside the project")
+    external = graph("imports/external.ttl")
+    copies = rdflib.Graph()
+    for name, syntax in COPIES.values():
+        copies.parse(VOCABULARIES / name, format=syntax)
+    for subject, _, above in external.triples((None, RDFS.subPropertyOf, None)):
+        if str(subject).startswith(tuple(COPIES)):
+            assert (subject, RDFS.subPropertyOf, above) in copies, (subject, above)
+
+
+def test_chained_and_transitive_properties_are_simple_nowhere(both: rdflib.Graph) -> None:
+    """OWL 2, section 11.2: what is not simple may carry no such axiom."""
+    composite = {*both.subjects(OWL.propertyChainAxiom), *both.subjects(RDF.type, OWL.TransitiveProperty)}
+    forbidden = (
+        OWL.FunctionalProperty,
+        OWL.InverseFunctionalProperty,
+        OWL.AsymmetricProperty,
+        OWL.IrreflexiveProperty,
+    )
+    for term in composite:
+        assert not [k for k in both.objects(term, RDF.type) if k in forbidden], term
+        assert both.value(term, OWL.propertyDisjointWith) is None
+    assert both.value(predicate=RDF.type, object=OWL.Restriction) is None
+
+
+def test_chains_are_of_two(both: rdflib.Graph) -> None:
+    for head in both.objects(None, OWL.propertyChainAxiom):
+        assert len(list(both.items(head))) == 2
+
+
+def test_disjoint_classes_are_declared(both: rdflib.Graph) -> None:
+    declared = set(both.subjects(RDF.type, OWL.Class))
+    for head in both.objects(None, OWL.members):
+        assert set(both.items(head)) <= declared
+    for pair in both.subject_objects(OWL.disjointWith):
+        assert set(pair) <= declared
+
+
+def test_the_context_has_a_key_for_every_property_of_ours(core: rdflib.Graph) -> None:
+    keys = {t.iri for t in builder.read_context(ROOT).terms.values()}
+    properties = {str(t) for kind in KINDS[1:] for t in core.subjects(RDF.type, kind)}
+    assert not properties - keys
+
+
+def test_shapes_speak_both_languages() -> None:
+    shapes = graph("shapes.ttl")
+    for constraint in shapes.objects(None, SH.property):
+        assert languages(shapes, constraint, SH.message) == ["en", "ja"], list(shapes.predicate_objects(constraint))

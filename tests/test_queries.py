@@ -1,0 +1,130 @@
+"""The guard for strangers' queries, the binding of parameters, sorted Turtle, and the table of media types."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyoxigraph import Literal, NamedNode, RdfFormat, Store, Triple, parse
+
+from kg import formats, queries, turtle
+from kg.datatypes import DATATYPES, XSD
+from kg.errors import QueryRefused
+
+ALLOWED = [
+    "SELECT * WHERE { ?s ?p 'SERVICE' }",
+    'SELECT * WHERE { ?s ?p """a SERVICE b""" }',
+    "SELECT * WHERE { ?s ?p ?o } # SERVICE <http://x/> {}",
+    "SELECT * WHERE { <http://example.org/SERVICE> ?p ?service }",
+    "PREFIX ex: <http://x/> SELECT * WHERE { ?s ex:service ?o }",
+    "SELECT ?insert WHERE { ?insert ?p 'DROP ALL' }",
+    "ASK {}",
+]
+REFUSED = {
+    "SELECT * WHERE { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }": "SERVICE",
+    "SELECT * WHERE { service silent ?x { ?s ?p ?o } }": "SERVICE",
+    "SELECT * WHERE { ?s ?p 1SERVICE <http://127.0.0.1:9/> {} }": "SERVICE",
+    "PREFIX ex: <http://x/> SELECT * WHERE { SERVICEex:a { ?s ?p ?o } }": "SERVICE",
+    "SELECT * WHERE { \\u0053ERVICE <http://127.0.0.1:9/> {} }": "SERVICE",
+    "SELECT * WHERE { ?s ?p '\\'' . SERVICE <http://x/> {} }": "SERVICE",
+    "INSERT DATA { <a:b> <a:b> <a:b> }": "update",
+    "PREFIX a: <http://x/> DELETE WHERE { ?s ?p ?o }": "update",
+    "DROP ALL": "update",
+    "SELECT * WHERE " + "{" * 500 + "}" * 500: "nests deeper",
+    "SELECT * WHERE { " + " " * 300_000 + "}": "characters",
+}
+
+
+@pytest.mark.parametrize("text", ALLOWED)
+def test_guard_lets_pass(text: str) -> None:
+    queries.guard(text)
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=lambda t: t[:40])
+def test_guard_refuses(text: str) -> None:
+    with pytest.raises(QueryRefused, match=REFUSED[text]):
+        queries.guard(text)
+
+
+@given(st.text(max_size=200))
+def test_guard_ends_on_any_text(text: str) -> None:
+    try:
+        queries.guard(text)
+    except QueryRefused as error:
+        assert str(error)
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=50))
+def test_a_parameter_is_a_term_and_never_syntax(text: str) -> None:
+    filled = queries.fill('SELECT ?s WHERE { ?s ?p ?o FILTER(?o = ?name) } # ?name "?name"', {"name": Literal(text)})
+    store = Store()
+    store.extend([])
+    assert list(queries.select(store, filled)) == []
+    assert filled.endswith('# ?name "?name"')
+
+
+def test_fill_reaches_sub_selects_and_spares_other_names() -> None:
+    text = "SELECT ?names WHERE { { SELECT ?names WHERE { ?x ?names ?name } } ?y ?p $name }"
+    filled = queries.fill(text, {"name": NamedNode("http://x/")})
+    assert filled == "SELECT ?names WHERE { { SELECT ?names WHERE { ?x ?names <http://x/> } } ?y ?p <http://x/> }"
+
+
+LITERALS = st.builds(Literal, st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x00"), max_size=30))
+
+
+@given(st.lists(LITERALS, max_size=8))
+def test_turtle_reads_back_and_is_the_same_in_any_order(literals: list[Literal]) -> None:
+    subject, predicate = NamedNode("https://example.org/a"), NamedNode("https://example.org/p")
+    triples = [Triple(subject, predicate, literal) for literal in literals]
+    text = turtle.write(triples, {"ex": "https://example.org/"})
+    assert text == turtle.write(reversed(triples), {"ex": "https://example.org/"})
+    assert {q.triple for q in parse(text, format=RdfFormat.TURTLE)} == set(triples)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("integer", ["0", "17", "-3"], ["01", "1.0", "+1", "-0", "", "１"]),
+        ("decimal", ["0", "0.1", "800000000", "-2.5"], ["1.10", "1.", ".5", "1e3", "00.1"]),
+        ("boolean", ["true", "false"], ["yes", "1", "True"]),
+        ("date", ["2026-06-29"], ["2026-02-30", "2026-6-29", "20260629", "2026-06-29Z"]),
+        ("gYear", ["2026"], ["20x6", "26", "02026"]),
+        ("gYearMonth", ["2026-03"], ["2026-13", "2026-3"]),
+        ("duration", ["P5Y6M", "P1Y", "P3D", "PT1H"], ["P66M", "5Y", "P", "P0Y", "P1YT"]),
+    ],
+)
+def test_canonical_literals(name: str, good: list[str], bad: list[str]) -> None:
+    datatype = DATATYPES[XSD + name]
+    assert [t for t in good if not datatype.accepts(t)] == []
+    assert [t for t in bad if datatype.accepts(t)] == []
+    store = Store()
+    for text in good:
+        asked = f'SELECT (STR("{text}"^^<{XSD}{name}>) AS ?x) {{}}'
+        assert next(iter(queries.select(store, asked)))["x"] == Literal(text), text
+
+
+OFFERS = [("text/turtle",), ("application/ld+json",), ("application/rdf+xml", "text/xml"), ("text/html",)]
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        (None, 0),
+        ("*/*", 0),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", 3),
+        ("application/ld+json;q=0.5, text/turtle;q=0.4", 1),
+        ("text/turtle;q=0, */*", 1),
+        ("application/*", 1),
+        ("text/xml", 2),
+        ("image/png", None),
+        ("TEXT/TURTLE", 0),
+        ("text/turtle;q=x", None),
+    ],
+)
+def test_negotiation(accept: str | None, chosen: int | None) -> None:
+    assert formats.negotiate(accept, OFFERS) == chosen
+
+
+@given(st.text(max_size=100))
+def test_negotiation_answers_any_header(accept: str) -> None:
+    assert formats.negotiate(accept, OFFERS) in (None, 0, 1, 2, 3)

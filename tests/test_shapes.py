@@ -1,0 +1,110 @@
+"""Every shape, check and rule does something: a record that breaks it, a triple that it adds; and good data passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyshacl
+import pytest
+import rdflib
+from dataset import load
+from projects import ROOT, make_project
+from pyoxigraph import NamedNode, Quad, parse
+from rdflib.namespace import RDF, SH
+
+from kg import builder, iris, pipeline, reasoning, validation
+
+INVALID = ROOT / "tests" / "fixtures" / "invalid"
+SHAPES = ROOT / "ontology" / "shapes.ttl"
+CHECKS = ROOT / "queries" / "checks"
+BREAKING = sorted((INVALID / "checks").glob("*.ttl"))
+GRAPH = NamedNode(iris.graph_iri("test/1"))
+
+
+@pytest.fixture(scope="module")
+def shapes() -> rdflib.Graph:
+    return rdflib.Graph().parse(SHAPES, format="turtle")
+
+
+def messages(graph: rdflib.Graph, predicate: rdflib.URIRef) -> set[str]:
+    return {str(o) for o in graph.objects(None, predicate) if isinstance(o, rdflib.Literal) and o.language == "en"}
+
+
+def test_every_constraint_is_broken_by_some_fixture(shapes: rdflib.Graph) -> None:
+    data = rdflib.Graph().parse(INVALID / "shapes.ttl", format="turtle")
+    for quad in builder.ontology_quads(ROOT):
+        if quad.predicate.value.endswith("#subClassOf"):
+            data.add((rdflib.URIRef(quad.subject.value), rdflib.RDFS.subClassOf, rdflib.URIRef(quad.object.value)))
+    _, report, _ = pyshacl.validate(data, shacl_graph=shapes, inference="none")
+    assert isinstance(report, rdflib.Graph)
+    assert messages(shapes, SH.message) - messages(report, SH.resultMessage) == set()
+
+
+def test_the_shapes_are_shapes(shapes: rdflib.Graph) -> None:
+    _, report, text = pyshacl.validate(rdflib.Graph(), shacl_graph=shapes, meta_shacl=True, inference="none")
+    assert "Conforms: True" in text, report
+
+
+def test_every_class_with_records_has_a_shape(shapes: rdflib.Graph) -> None:
+    targets = {str(t) for t in shapes.objects(None, SH.targetClass)}
+    ontology = rdflib.Graph()
+    for name in ("core.ttl", "imports/external.ttl"):
+        ontology.parse(ROOT / "ontology" / name, format="turtle")
+    used = {q.object.value for q in load().asserted if q.predicate.value == str(RDF.type)}
+    parts_of_others = {"Instant", "Interval", "TextPositionSelector", "DocumentStatus"}
+    for name in used:
+        above = {str(c) for c in ontology.transitive_objects(rdflib.URIRef(name), rdflib.RDFS.subClassOf)}
+        assert above & targets or name.rpartition("#")[2].rpartition("/")[2] in parts_of_others, name
+
+
+def test_a_violation_is_placed_in_its_file(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    path = project / "data" / "programme" / "example.yaml"
+    path.write_text(
+        path.read_text().replace('amount: "800000000"', 'amount: "0"').replace("      asPrinted: 8億円\n", "")
+    )
+    found = [str(p) for p in pipeline.check(project)]
+    assert found == [
+        "data/programme/example.yaml:11:15: programme:example#budget-2026-initial kg:amount: a budget has one amount above "
+        "zero, in yen / 予算額には正の金額（円）が一つ必要です (is: 0) [shape]",
+        "data/programme/example.yaml:7:11: programme:example#budget-2026-initial kg:asPrinted: a budget keeps the amount as "
+        "printed / 予算額には原表記が必要です [shape]",
+    ]
+
+
+@pytest.mark.parametrize("path", BREAKING, ids=lambda p: p.stem)
+def test_check(path: Path) -> None:
+    quads = [Quad(q.subject, q.predicate, q.object, GRAPH) for q in parse(path=str(path))]
+    curated = builder.Curated(ROOT, builder.read_context(ROOT))
+    problems = validation.checks([*quads, *builder.ontology_quads(ROOT)], CHECKS, curated)
+    named = [p for p in problems if p.rule == path.stem]
+    assert named, problems
+    if path.stem != "graph-without-evidence":
+        assert all("test/this" in p.message or "test/b" in p.message for p in named)
+
+
+def test_every_check_has_a_fixture() -> None:
+    assert {p.stem for p in BREAKING} == {p.stem for p in CHECKS.glob("*.rq")}
+
+
+def test_every_rule_adds_something_to_the_real_data() -> None:
+    data = load()
+    closure = reasoning.close([*data.asserted, *builder.ontology_quads(ROOT)], ROOT / "queries" / "rules")
+    assert [name for name, count in closure.by_rule.items() if not count] == []
+
+
+def test_warnings_do_not_stop_a_build(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    path = project / "ontology" / "shapes.ttl"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        text
+        + "\nshapes:Hint a sh:NodeShape ; sh:targetClass kg:Programme ; sh:property [ sh:path skos:altLabel ;"
+        + ' sh:minCount 1 ; sh:severity sh:Warning ; sh:message "a short name would help"@en , "略称があるとよい"@ja ] .\n',
+        encoding="utf-8",
+    )
+    problems = pipeline.check(project)
+    assert [p.is_warning for p in problems] == [True]
+    assert "warning: programme:example skos:altLabel: a short name would help" in str(problems[0])
+    summary = pipeline.build(project, project / ".releases")
+    assert len(summary.warnings) == 1
