@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,10 +50,8 @@ def test_guard_refuses(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_guard_ends_on_any_text(text: str) -> None:
-    try:
+    with contextlib.suppress(QueryRefused):
         queries.guard(text)
-    except QueryRefused as error:
-        assert str(error)
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=50))
