@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 from typer.main import get_command
 
-from kg import queries
+from kg import builder, queries, schema
 from kg.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,3 +49,19 @@ def test_no_document_names_a_query_that_is_not_there() -> None:
 def test_the_readme_has_two_commands_first() -> None:
     blocks = _SHELL.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     assert [b.strip() for b in blocks[:2]] == ["./kg serve", "./kg test"]
+
+
+def test_the_editor_schema_is_what_the_ontology_makes() -> None:
+    made = json.dumps(schema.make(ROOT), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    assert (ROOT / "ontology" / "record.schema.json").read_text(encoding="utf-8") == made
+
+
+def test_the_editor_schema_takes_the_real_files_and_refuses_a_misspelt_key() -> None:
+    validator = jsonschema.Draft202012Validator(schema.make(ROOT))
+    for path in builder.data_files(ROOT):
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+        errors = list(validator.iter_errors(loaded))
+        assert not errors, (path, errors[0].message)
+    assert not validator.is_valid({"curator": {"descripton": {"en": "x"}}})
+    assert not validator.is_valid({"curator": {"type": "Programe"}})
+    assert not validator.is_valid({"Curator!": {"type": "Programme"}})
