@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
+from projects import environment, kg_command
 from typer.main import get_command
 
-from kg import builder, queries, schema
+from kg import builder, pipeline, queries, schema
 from kg.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +56,47 @@ def test_no_document_names_a_query_that_is_not_there() -> None:
 
 def test_the_readme_has_two_commands_first() -> None:
     blocks = _SHELL.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert [b.strip() for b in blocks[:2]] == ["./kg serve", "./kg test"]
+    assert [b.strip() for b in blocks[:2]] == ["./kg build && ./kg serve", "./kg test"]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A `kg serve` of the built graphs on a free port of this machine."""
+    release = pipeline.release_from_ttl(ROOT, tmp_path_factory.mktemp("releases"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = kg_command("serve", "--port", str(port), "--store", str(release))
+    with subprocess.Popen(command, env=environment(ROOT), stderr=subprocess.PIPE, text=True) as process:
+        address = f"127.0.0.1:{port}"
+        try:
+            for _ in range(200):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.1):
+                    break
+                assert process.poll() is None
+                time.sleep(0.05)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+CURLS = [b for b in _SHELL.findall((ROOT / "README.md").read_text(encoding="utf-8")) if b.startswith("curl")]
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    list(zip(CURLS, ["projects\n339", "passage:mext-2026-06-29/711-712", "law:ai-act"], strict=True)),
+    ids=["count", "evidence", "turtle"],
+)
+def test_the_examples_of_the_readme_run(block: str, expected: str, served: str) -> None:
+    if not shutil.which("curl"):
+        assert not os.environ.get("CI"), "continuous integration has curl"
+        pytest.skip("no curl on this machine")
+    shell = block.replace("127.0.0.1:8000", served)
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=True)
+    output = result.stdout.replace("\r\n", "\n").replace("https://w3id.org/aikg/id/passage/", "passage:")
+    assert expected in output
 
 
 def test_the_editor_schema_is_what_the_ontology_makes() -> None:
