@@ -104,8 +104,9 @@ def server(tiny: store.Release, queries_project: Path) -> Iterator[str]:
         yield running.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def http(server: str) -> Iterator[httpx.Client]:
+    """A client of its own for each test: a cookie that one gets must not speak for the next."""
     with httpx.Client(base_url=server, trust_env=False, timeout=20) as client:
         yield client
 
