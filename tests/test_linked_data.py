@@ -167,6 +167,10 @@ def test_stored_queries_run_and_check_their_parameters(http: httpx.Client) -> No
     listed = http.get("/queries", headers={"accept": "application/json"}).json()
     assert [q["name"] for q in listed] == ["quoting"]
     assert http.get("/queries/quoting", params={"format": "csv"}).text.split() == ["record", PROGRAMME]
+    page = http.get(
+        "/queries/quoting", params={"lang": "en", "provision": "law:ai-act"}, headers={"accept": "text/html"}
+    )
+    assert "&lt;https://w3id.org/aikg/id/law/ai-act&gt;" in page.text, "the query is shown with its values in it"
     other = http.get("/queries/quoting", params={"format": "csv", "provision": "law:ai-act"})
     assert other.text.split() == ["record"]
     assert http.get("/queries/quoting", params={"provison": "x"}).status_code == 400

@@ -40,17 +40,16 @@ async def run(request: Request, name: str) -> Response:
     want = evaluation.wanted(request.headers.get("accept"), request.query_params.get("format"))
     if want.html and (moved := language.redirect(request)):
         return moved
-    values = _values(request, query)
+    values, text = _values(request, query), query.text
     try:
-        result = await evaluation.run(
-            site, Query(queries.fill(query.text, queries.bind(query, values, site.context))), want
-        )
+        text = queries.fill(text, queries.bind(query, values, site.context))
+        result = await evaluation.run(site, Query(text), want)
     except KgError as error:
         if not want.html:
             raise
-        return await run_in_threadpool(_page, request, query, values, problem=of_error(error))
+        return await run_in_threadpool(_page, request, query, values, text, problem=of_error(error))
     if want.html:
-        return await run_in_threadpool(_page, request, query, values, result=result)
+        return await run_in_threadpool(_page, request, query, values, text, result=result)
     return answer(request, result.body, result.content_type, {"Vary": "Accept"})
 
 
@@ -68,6 +67,7 @@ def _page(
     request: Request,
     query: StoredQuery,
     values: dict[str, str],
+    text: str,
     result: Answer | None = None,
     problem: Problem | None = None,
 ) -> Response:
@@ -78,6 +78,7 @@ def _page(
         problem.status if problem else 200,
         query=query,
         values=values,
+        text=text,
         result=result,
         problem=problem,
         result_formats=formats.RESULT_FORMATS,
