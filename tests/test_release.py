@@ -142,9 +142,13 @@ def test_a_damaged_release_is_refused(built: Path) -> None:
     data.write_bytes(b"".join(lines[:-1]))
     with pytest.raises(BrokenRelease, match="its manifest says"):
         store.open_release(directory)
+    assert run_kg(built, "build").returncode == 0, "a build puts a damaged release right"
+    store.open_release(directory)
     (directory / "manifest.json").write_text("{")
     with pytest.raises(BrokenRelease, match=r"manifest\.json"):
         store.open_release(directory)
+    assert run_kg(built, "build").returncode == 0
+    store.open_release(directory)
 
 
 def test_serving_without_a_release_needs_only_the_built_files(built: Path) -> None:

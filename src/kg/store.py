@@ -138,10 +138,12 @@ def publish(releases: Path, staged: Path) -> Path:
     manifest = read_manifest(staged)
     final = releases / manifest.id[:16]
     try:
-        if final.exists():
+        if final.exists() and _is_intact(final):
             shutil.rmtree(staged)
         else:
             _sync(staged)
+            if final.exists():
+                final.rename(releases / f"{_STAGED}damaged")
             staged.rename(final)
         link = releases / ".current-new"
         link.unlink(missing_ok=True)
@@ -153,6 +155,15 @@ def publish(releases: Path, staged: Path) -> Path:
     os.utime(final)
     _prune(releases, final)
     return final
+
+
+def _is_intact(directory: Path) -> bool:
+    """Whether the canonical N-Quads of a release are still those that its manifest names it by."""
+    try:
+        with (directory / "dataset.nq").open("rb") as document:
+            return hashlib.file_digest(document, "sha256").hexdigest() == read_manifest(directory).id
+    except (OSError, BrokenRelease):
+        return False
 
 
 def _prune(releases: Path, current: Path) -> None:
@@ -186,6 +197,8 @@ def open_release(directory: Path, in_memory_up_to: int = 5_000_000) -> Release:
     manifest = read_manifest(directory)
     try:
         if manifest.quads <= in_memory_up_to:
+            if not _is_intact(directory):
+                raise BrokenRelease(f"{directory}/dataset.nq is not what its manifest says")
             store = Store()
             store.bulk_extend(merged(parse(path=str(directory / "dataset.nq"), format=RdfFormat.N_QUADS)))
         else:
