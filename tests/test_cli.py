@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -53,12 +54,27 @@ def test_query_from_standard_input(project: Path) -> None:
         (("dump", "--format", "docx"), "no RDF format 'docx'"),
         (("dump", "--file", "/nowhere/x.nq"), "cannot write /nowhere/x.nq: No such file or directory"),
         (("serve", "--store", "/nowhere"), "has no readable manifest.json"),
+        (("serve", "--host", "nowhere.invalid"), "cannot listen on nowhere.invalid:8000"),
     ],
 )
 def test_errors_are_one_line_that_says_what_to_do(project: Path, arguments: tuple[str, ...], message: str) -> None:
     result = run_kg(project, *arguments)
     assert result.returncode == 1
     assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_serve_on_a_port_that_is_taken(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run_kg(project, "serve", "--port", str(taken.getsockname()[1]))
+    assert result.returncode == 1
+    assert "Address already in use; choose with --host and --port" in result.stderr
+
+
+def test_a_setting_that_is_none_is_named(project: Path) -> None:
+    result = run_kg(project, "serve", KG_PAGE_SIZE="many")
+    assert result.returncode == 1
+    assert "KG_PAGE_SIZE=many: Input should be a valid integer" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -136,16 +137,33 @@ def serve(
 ) -> None:
     """Serve the current release: SPARQL, linked data and pages. Makes one first when there is none."""
     import uvicorn
+    from pydantic import ValidationError
 
     from api.app import create_app
     from api.settings import Settings
 
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = (f"KG_{str(e['loc'][0]).upper()}={e['input']}: {e['msg']}" for e in error.errors())
+        raise KgError("; ".join(wrong)) from error
     directory = store_dir or _current(_releases(out))
     release = store.open_release(directory, settings.memory_quads)
-    shown = f"[{host}]" if ":" in host else host
-    _err.print(f"serving release {release.manifest.id[:16]} on http://{shown}:{port}/", markup=False)
-    uvicorn.run(create_app(settings, release), host=host, port=port, log_level="warning", server_header=False)
+    with _listen(host, port) as listener:
+        address = f"[{host}]" if ":" in host else host
+        where = f"http://{address}:{listener.getsockname()[1]}/"
+        _err.print(f"serving release {release.manifest.id[:16]} on {where}", markup=False)
+        config = uvicorn.Config(create_app(settings, release), log_level="warning", server_header=False)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise KgError(f"cannot listen on {host}:{port}: {reason}; choose with --host and --port") from error
 
 
 def _current(releases: Path) -> Path:
