@@ -264,10 +264,13 @@ def view_of(request: Request, language: str) -> View:
     )
 
 
+_FORMATS = {"result_formats": formats.RESULT_FORMATS, "rdf_formats": formats.RDF_FORMATS}
+
+
 def page(request: Request, language: str, template: str, status: int = 200, **values: object) -> Response:
     """A rendered page with the headers that every page has."""
     view = view_of(request, language)
-    body = view.site.templates.get_template(template).render(view=view, t=view.t, **values).encode()
+    body = view.site.templates.get_template(template).render(view=view, t=view.t, **_FORMATS, **values).encode()
     headers = {"Content-Security-Policy": CSP, "Content-Language": language, "Vary": "Accept"}
     content_type = f"{formats.HTML}; charset=utf-8"
     if status == 200:

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dataset
 import httpx
 import pytest
 import uvicorn
-from pyoxigraph import NamedNode, Quad, parse
+from dataset import Data
+from pyoxigraph import Quad, parse
 
 from api.app import create_app
 from api.settings import Settings
-from kg import iris, store
+from kg import builder, iris, store
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -25,10 +27,8 @@ CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 def tiny_quads() -> list[Quad]:
     """The quads of `fixtures/tiny/dataset.trig` with the ontology in its graph."""
-    graph = NamedNode(iris.ONTOLOGY_GRAPH)
-    files = [ROOT / "ontology" / "core.ttl", ROOT / "ontology" / "imports" / "external.ttl"]
-    ontology = [Quad(q.subject, q.predicate, q.object, graph) for f in files for q in parse(path=str(f))]
-    return [*parse(path=str(ROOT / "tests" / "fixtures" / "tiny" / "dataset.trig")), *ontology]
+    fixture = ROOT / "tests" / "fixtures" / "tiny" / "dataset.trig"
+    return [*parse(path=str(fixture)), *builder.ontology_quads(ROOT)]
 
 
 def make_release(folder: Path, quads: list[Quad], base: str = iris.BASE) -> store.Release:
@@ -102,6 +102,20 @@ def server(tiny: store.Release, queries_project: Path) -> Iterator[str]:
     settings = Settings(project=queries_project, max_result_bytes=100_000, max_body_bytes=10_000, page_size=2)
     with Server(create_app(settings, tiny)) as running:
         yield running.url
+
+
+@pytest.fixture(scope="session")
+def data() -> Data:
+    """The real data of this checkout, mapped, closed and merged."""
+    return dataset.load()
+
+
+@pytest.fixture(scope="session")
+def paper() -> str:
+    """The text of the paper, where it is at hand."""
+    if not dataset.PAPER.is_file():
+        pytest.skip(f"the paper is not here: {dataset.PAPER}")
+    return dataset.PAPER.read_bytes().decode("utf-8")
 
 
 @pytest.fixture

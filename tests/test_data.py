@@ -26,18 +26,6 @@ COVERAGE = sorted((ROOT / "queries" / "coverage").glob("*.rq"))
 BEYOND_THE_INVENTORY = {"18-programme-statements": 1, "38-citations": 2}
 
 
-@pytest.fixture(scope="module")
-def data() -> Data:
-    return dataset.load()
-
-
-@pytest.fixture(scope="module")
-def paper() -> str:
-    if not PAPER.is_file():
-        pytest.skip(f"the paper is not here: {PAPER}")
-    return PAPER.read_bytes().decode("utf-8")
-
-
 # ---- checks and coverage ----
 
 

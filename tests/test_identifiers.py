@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import re
 
-import dataset
 import pytest
 from dataset import ONTOLOGY_NAMESPACE as KG
-from dataset import PAPER, SHARED, Data, lines_of, passage, plain, short
+from dataset import SHARED, Data, lines_of, passage, plain, short
 from pyoxigraph import Quad
 
 from kg import iris
@@ -16,18 +15,6 @@ from kg.terms import value
 
 SKOS = "http://www.w3.org/2004/02/skos/core#"
 DCTERMS = "http://purl.org/dc/terms/"
-
-
-@pytest.fixture(scope="module")
-def data() -> Data:
-    return dataset.load()
-
-
-@pytest.fixture(scope="module")
-def paper() -> str:
-    if not PAPER.is_file():
-        pytest.skip(f"the paper is not here: {PAPER}")
-    return PAPER.read_bytes().decode("utf-8")
 
 
 NUMBERS = ("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "fundingStreamCode")

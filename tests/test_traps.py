@@ -22,11 +22,6 @@ PAPER = "<policy/science-for-ai-science-of-ai>"
 IN_PAPER = "?graph prov:hadPrimarySource/kg:passageOf <source/mext-2026-06-29> ."
 
 
-@pytest.fixture(scope="module")
-def data() -> Data:
-    return dataset.load()
-
-
 def _in_passages(data: Data, *words: str) -> set[str]:
     """Which of some words occur in literals that stand in graphs of the paper."""
     texts = [text.value for quad, text in literals(data.asserted) if dataset.lines_of(quad.graph_name)]

@@ -13,7 +13,7 @@ from api.evaluation import Answer, Query
 from api.responses import answer, json_answer, prefers_json
 from api.site import site_of
 from api.view import page
-from kg import formats, queries
+from kg import queries
 from kg.errors import KgError
 from kg.queries import StoredQuery
 
@@ -81,8 +81,6 @@ def _page(
         text=text,
         result=result,
         problem=problem,
-        result_formats=formats.RESULT_FORMATS,
-        rdf_formats=formats.RDF_FORMATS,
     )
 
 

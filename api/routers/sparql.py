@@ -121,8 +121,6 @@ def _form(request: Request, text: str, result: Answer | None = None, problem: Pr
         problem=problem,
         library=site.queries,
         host=str(request.base_url).rstrip("/"),
-        result_formats=formats.RESULT_FORMATS,
-        rdf_formats=formats.RDF_FORMATS,
     )
 
 
