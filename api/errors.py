@@ -7,12 +7,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kg.errors import BadParameter, BrokenRelease, BuildBusy, KgError, NoRelease, QueryNotFound, QueryRefused
+from kg.errors import (
+    BadParameter,
+    BrokenRelease,
+    BuildBusy,
+    KgError,
+    NoRelease,
+    QueryFailed,
+    QueryMalformed,
+    QueryNotFound,
+    QueryRefused,
+    QueryTooComplex,
+    QueryTooLong,
+    ResultTooLarge,
+    UpdateRefused,
+)
 
 STATUS: Mapping[type[KgError], int] = {
     BadParameter: 400,
+    QueryMalformed: 400,
+    QueryTooComplex: 400,
+    UpdateRefused: 400,
     QueryRefused: 403,
     QueryNotFound: 404,
+    QueryTooLong: 413,
+    ResultTooLarge: 413,
+    QueryFailed: 500,
     NoRelease: 503,
     BrokenRelease: 503,
     BuildBusy: 503,
@@ -23,14 +43,19 @@ TITLES: Mapping[int, str] = {
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
+    408: "Request timeout",
     410: "Gone",
+    412: "Precondition failed",
     413: "Too large",
     415: "Unsupported media type",
-    422: "Bad request",
+    416: "Range not satisfiable",
+    429: "Too many requests",
+    431: "Header fields too large",
+    499: "Client closed request",
     500: "Internal error",
     503: "Not available",
+    504: "Timeout",
 }
-_POSITION = re.compile(r"error at (\d+):(\d+): (.*)", re.DOTALL)
 
 
 @dataclass
@@ -63,19 +88,19 @@ def of_error(error: KgError) -> Problem:
         return error
     status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), 500)
     kind = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
-    return Problem(status, kind, str(error))
+    limit = getattr(error, "limit", None)
+    return Problem(status, kind, str(error), {"limit": limit} if limit else {})
 
 
-def malformed_query(error: SyntaxError) -> Problem:
-    """The answer for a query that is not SPARQL, with line and column counted from 1."""
-    match = _POSITION.match(str(error))
-    if match is None:
-        return Problem(400, "malformed-query", str(error))
-    line, column = int(match[1]), int(match[2])
-    # The parser's list of possible tokens runs to many lines of character classes: keep its beginning.
-    expected = " ".join(match[3].split())
-    detail = f"line {line}, column {column}: {expected[:300]}{'…' if len(expected) > 300 else ''}"
-    return Problem(400, "malformed-query", detail, {"line": line, "column": column})
+def as_text(problem: Problem) -> str:
+    """An error for a terminal: what is wrong, a mark under the place in the query, and what there is instead."""
+    lines = [f"{problem.status} {TITLES.get(problem.status, 'Error')}: {problem.detail}"]
+    if "excerpt" in problem.members:
+        lines += ["", f"  {problem.members['excerpt']}", f"  {' ' * (int(problem.members['mark']) - 1)}^"]
+    for name, media_type in problem.members.get("formats", {}).items():
+        lines.append(f"  format={name:<7} {media_type}")
+    lines += [f"  {iri}" for iri in problem.members.get("nearest", ())]
+    return "\n".join(lines) + "\n"
 
 
 def not_acceptable(offered: Mapping[str, str]) -> Problem:

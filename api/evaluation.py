@@ -1,49 +1,36 @@
-"""Strangers' queries: evaluated and written in one worker thread, whole or not at all."""
+"""Strangers' queries: read, limited, sent to the workers, and stopped when the caller has gone."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-import anyio
-import anyio.to_thread
-from pyoxigraph import BlankNode, DefaultGraph, NamedNode, QueryBoolean, QuerySolutions, QueryTriples, Triple
+from pyoxigraph import QueryResultsFormat, QuerySolutions, parse_query_results
+from starlette.requests import Request
 
-from api.errors import Problem, malformed_query, not_acceptable
-from api.responses import HTML_OFFER, write_triples
+from api.errors import Problem, not_acceptable
 from api.site import Site
-from kg import formats, queries
-from kg.entities import sort_triples
-from kg.errors import KgError
-from kg.formats import Rdf, Results
+from kg import evaluation, formats, guard, iris
+from kg.errors import FormatNotOffered, QueryMalformed
+from kg.evaluation import Query
 from kg.terms import AnyTerm
 
+HTML_OFFER = (formats.HTML, formats.XHTML)
 _RESULT_NAMES = {f.name: f.media_type for f in formats.RESULT_FORMATS}
 _RDF_NAMES = {f.name: f.media_type for f in formats.RDF_FORMATS}
-
-
-# The engine's signature; only IRIs are ever given.
-Graph = NamedNode | BlankNode | DefaultGraph
-NamedGraph = NamedNode | BlankNode
+_Value = TypeVar("_Value")
+_LONG = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The formats that the caller would take: one for solutions, one for graphs; `html` for a page."""
+    """The formats that the caller would take: one for solutions, one for graphs, '' for none; `html` for a page."""
 
-    results: Results | None
-    graph: Rdf | None
+    results: str = ""
+    graph: str = ""
     html: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A query with its RDF dataset (SPARQL 1.1 Protocol, 2.1.4)."""
-
-    text: str
-    default_graphs: tuple[str, ...] = ()
-    named_graphs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,142 +44,143 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a query: bytes in a format, or for a page a table, a truth value or a graph in Turtle."""
+    """What came of a query: bytes in a format, or for a page a table, a truth value or a graph in Turtle.
+
+    `is_volatile` when the same query may be answered otherwise the next time.
+    """
 
     body: bytes = b""
     content_type: str = ""
     table: Table | None = None
     truth: bool | None = None
     turtle: str | None = None
+    is_volatile: bool = False
 
-
-class _Bounded(io.BytesIO):
-    """Refuses to grow beyond a number of bytes."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
-
-    def write(self, data: object) -> int:
-        written = super().write(data)  # type: ignore[arg-type]
-        if self.tell() > self.most:
-            raise too_large(self.most)
-        return written
-
-
-def too_large(most: int) -> Problem:
-    detail = f"the result is larger than {most:,} bytes, the most that is sent; ask for less, for instance with LIMIT"
-    return Problem(413, "result-too-large", detail, {"limit": most})
+    @property
+    def headers(self) -> dict[str, str]:
+        """What caches are to know; they keep nothing that may be otherwise the next time."""
+        return {"Vary": "Accept", **({"Cache-Control": "no-store"} if self.is_volatile else {})}
 
 
 def wanted(accept: str | None, asked: str | None, *, html: bool = True) -> Wanted:
-    """The formats by `format=`, else by Accept; for what suits nothing there is None."""
+    """The formats by `format=`, else by Accept."""
     if asked:
         if asked == "html" and html:
-            return Wanted(None, None, True)
-        return Wanted(formats.result_format(asked), formats.rdf_format(asked))
+            return Wanted(html=True)
+        results, graph = formats.result_format(asked), formats.rdf_format(asked)
+        return Wanted(results.name if results else "", graph.name if graph else "")
     page: Sequence[tuple[str, ...]] = [HTML_OFFER] if html else []
-    results = [(f.media_type, *f.aliases) for f in formats.RESULT_FORMATS]
-    graphs = [(f.media_type, *f.aliases) for f in formats.RDF_FORMATS]
-    best = formats.negotiate(accept, [*results, *page])
-    best_graph = formats.negotiate(accept, [*graphs, *page])
+    best = formats.negotiate(accept, [*((f.media_type, *f.aliases) for f in formats.RESULT_FORMATS), *page])
+    best_graph = formats.negotiate(accept, [*((f.media_type, *f.aliases) for f in formats.RDF_FORMATS), *page])
     return Wanted(
-        formats.RESULT_FORMATS[best] if best is not None and best < len(results) else None,
-        formats.RDF_FORMATS[best_graph] if best_graph is not None and best_graph < len(graphs) else None,
-        best == len(results),
+        formats.RESULT_FORMATS[best].name if best is not None and best < len(formats.RESULT_FORMATS) else "",
+        formats.RDF_FORMATS[best_graph].name
+        if best_graph is not None and best_graph < len(formats.RDF_FORMATS)
+        else "",
+        best == len(formats.RESULT_FORMATS),
     )
 
 
-async def run(site: Site, query: Query, want: Wanted) -> Answer:
-    """Evaluates a query in a worker thread; raises `Problem` or another `KgError`."""
-    queries.guard(query.text, longest=site.settings.max_query_length, deepest=site.settings.max_query_depth)
-    borrower = object()
+def seconds_asked(site: Site, asked: str | None) -> float:
+    """The deadline: the setting, or less when `timeout=` asks for less, in seconds."""
+    most = site.settings.query_seconds
+    if not asked:
+        return most
     try:
-        with anyio.fail_after(site.settings.query_wait_seconds):
-            await site.limiter.acquire_on_behalf_of(borrower)
-    except TimeoutError:
-        detail = "too many queries are running; try again in a moment"
-        raise Problem(503, "busy", detail, {}, {"Retry-After": "5"}) from None
-    try:
-        return await anyio.to_thread.run_sync(evaluate, site, query, want)
-    finally:
-        site.limiter.release_on_behalf_of(borrower)
+        seconds = float(asked)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise Problem(400, "bad-timeout", f"timeout: expected seconds, a number above 0, not '{asked[:40]}'")
+    return min(seconds, most)
 
 
-def evaluate(site: Site, query: Query, want: Wanted) -> Answer:
-    """Evaluates and writes; no iterator of the engine outlives the call, not even in a traceback."""
-    failure: KgError
-    try:
-        return _evaluate(site, query, want)
-    except SyntaxError as error:
-        failure = malformed_query(error)
-    except Problem as error:
-        failure = Problem(error.status, error.kind, error.detail, error.members, error.headers)
-    except (OSError, ValueError, RuntimeError) as error:
-        failure = Problem(500, "query-failed", f"the query could not be evaluated: {error}")
-    raise failure
-
-
-def _evaluate(site: Site, query: Query, want: Wanted) -> Answer:
-    default, named = _dataset(query)
-    result = site.release.store.query(
+async def run(request: Request, site: Site, query: Query, want: Wanted, timeout: str | None = None) -> Answer:
+    """Evaluates a query in a worker process; raises `Problem` or another `KgError`."""
+    settings = site.settings
+    limits = guard.Limits(settings.max_query_length, settings.max_query_depth, settings.max_query_operators)
+    if len(query.text) > _LONG:
+        # Long texts would hold up everybody else.
+        reading = await asyncio.to_thread(guard.read, query.text, limits, settings.services)
+    else:
+        reading = guard.read(query.text, limits, settings.services)
+    _check_graphs((*query.default_graphs, *query.named_graphs))
+    query = Query(
         query.text,
-        base_iri=site.base,
-        default_graph=default,
-        named_graphs=named,
+        query.default_graphs,
+        query.named_graphs,
+        tuple((s.start, s.end, s.endpoint) for s in reading.services),
     )
-    if isinstance(result, QueryTriples):
-        return _write_graph(site, result, want)
-    assert isinstance(result, QuerySolutions | QueryBoolean)
+    sent = evaluation.Wanted(want.results, want.graph)
     if want.html:
-        if isinstance(result, QueryBoolean):
-            return Answer(truth=bool(result))
-        return Answer(table=_table(result, site.settings.max_table_rows))
-    if want.results is None:
-        raise not_acceptable(_RESULT_NAMES)
-    output = _Bounded(site.settings.max_result_bytes)
-    result.serialize(output, format=want.results.syntax)
-    return Answer(output.getvalue(), want.results.content_type)
-
-
-def _dataset(query: Query) -> tuple[list[Graph] | None, list[NamedGraph] | None]:
-    """The dataset arguments; when the caller names any graph, only what is named is visible."""
-    if not query.default_graphs and not query.named_graphs:
-        return None, None
-    return [*_graphs(query.default_graphs)], [*_graphs(query.named_graphs)]
-
-
-def _graphs(names: Sequence[str]) -> list[NamedNode]:
+        sent = evaluation.Wanted("json", "ttl", settings.max_table_rows)
+    work = site.pool.run(
+        query,
+        sent,
+        client=_client(request),
+        seconds=seconds_asked(site, timeout),
+        services=tuple(s.endpoint for s in reading.services),
+    )
     try:
-        return [NamedNode(name) for name in names]
-    except ValueError as error:
-        raise Problem(400, "bad-graph-name", f"not an absolute IRI: {error}") from None
-
-
-def _write_graph(site: Site, result: QueryTriples, want: Wanted) -> Answer:
-    syntax = formats.rdf_format("ttl") if want.html else want.graph
-    if syntax is None:
-        raise not_acceptable(_RDF_NAMES)
-    most, size = site.settings.max_result_bytes, 0
-    triples: dict[Triple, None] = {}
-    for triple in result:
-        if triple not in triples:
-            triples[triple] = None
-            size += len(str(triple))
-            if size > most:
-                raise too_large(most)
-    body = write_triples(site, sort_triples(triples), syntax)
+        result = await _unless_gone(request, work)
+    except QueryMalformed as error:
+        raise _placed(error, query.text) from None
+    except FormatNotOffered as error:
+        raise not_acceptable(_RDF_NAMES if error.kind == "graph" else _RESULT_NAMES) from None
     if want.html:
-        return Answer(turtle=body.decode())
-    return Answer(body, syntax.content_type)
+        return _for_page(result, reading.is_volatile)
+    return Answer(result.body, result.content_type, is_volatile=reading.is_volatile)
 
 
-def _table(result: QuerySolutions, most: int) -> Table:
-    columns = tuple(v.value for v in result.variables)
-    rows: list[list[AnyTerm | None]] = []
-    total = 0
-    for solution in result:
-        total += 1
-        if total <= most:
-            rows.append(list(solution))
-    return Table(columns, rows, total)
+def _for_page(result: evaluation.Answer, is_volatile: bool) -> Answer:
+    if result.kind == "graph":
+        return Answer(turtle=result.body.decode(), is_volatile=is_volatile)
+    parsed = parse_query_results(result.body, format=QueryResultsFormat.JSON)
+    if not isinstance(parsed, QuerySolutions):
+        return Answer(truth=bool(parsed), is_volatile=is_volatile)
+    columns = tuple(v.value for v in parsed.variables)
+    return Answer(table=Table(columns, [list(s) for s in parsed], result.total), is_volatile=is_volatile)
+
+
+def _check_graphs(names: Sequence[str]) -> None:
+    for name in names:
+        if iris.ILLEGAL_IN_IRI.search(name) or not iris.ABSOLUTE.match(name):
+            raise Problem(400, "bad-graph-name", f"a graph is named by an absolute IRI, not by '{name[:200]}'")
+
+
+def _placed(error: QueryMalformed, text: str) -> Problem:
+    """The answer for a text that is not SPARQL: the line at fault, with a mark under the place for a terminal."""
+    members: dict[str, object] = {}
+    if error.line:
+        lines = text.split("\n")
+        at_fault = lines[error.line - 1] if error.line <= len(lines) else ""
+        start = max(0, error.column - 60)
+        members = {"line": error.line, "column": error.column, "excerpt": at_fault[start : start + 120]}
+        members["mark"] = error.column - start
+    return Problem(400, "malformed-query", str(error), members)
+
+
+def _client(request: Request) -> str:
+    """Who asks: the address, of IPv6 only the network (RFC 6177), since one caller has all of it."""
+    host = request.client.host if request.client else ""
+    return ":".join(host.split(":")[:4]) if ":" in host else host
+
+
+async def _unless_gone(request: Request, work: Awaitable[_Value]) -> _Value:
+    """The result of the work, which is cancelled when the caller leaves."""
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise Problem(499, "client-gone", "the caller left before the answer was ready")
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

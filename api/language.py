@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.requests import Request
+from starlette.datastructures import Headers
+from starlette.requests import Request, cookie_parser
 from starlette.responses import RedirectResponse, Response
 
 from api.strings import LANGUAGES
@@ -21,10 +22,16 @@ class _Range(NamedTuple):
 
 def negotiated(request: Request) -> str:
     """The reader's language: the cookie, else the best match of Accept-Language (RFC 9110, 12.5.4), else the first."""
-    if (chosen := request.cookies.get(COOKIE)) in LANGUAGES:
+    return key(request.headers)
+
+
+def key(headers: Headers) -> str:
+    """The language that the header fields ask for: all that an answer may depend on of them."""
+    chosen = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+    if chosen in LANGUAGES:
         return str(chosen)
     best = _Range(0.0, LANGUAGES[0])
-    for part in request.headers.get("accept-language", "").split(","):
+    for part in headers.get("accept-language", "").split(","):
         tag, _, parameter = part.strip().partition(";")
         _, _, written = parameter.partition("=")
         try:

@@ -1,10 +1,9 @@
-"""Answers: which format was asked for, RDF in every syntax, and validators for caches."""
+"""Answers: which format was asked for, RDF in every syntax, errors as the caller reads them."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyld import jsonld
@@ -12,14 +11,15 @@ from pyoxigraph import Quad, RdfFormat, Triple, serialize
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem, not_acceptable
+from api.errors import Problem, as_text, not_acceptable
 from api.site import LICENCE, Site
-from kg import formats, iris
+from kg import formats, iris, serialization
 from kg.entities import sort_quads, sort_triples
 from kg.formats import Rdf
 
-JSON = "application/json"
-HTML_OFFER = (formats.HTML, "application/xhtml+xml")
+HTML_OFFER = (formats.HTML, formats.XHTML)
+# Clients of a terminal, which show what they get: text unless they ask for a format.
+_TERMINALS = ("curl/", "wget/", "httpie/", "xh/")
 
 
 def wants_html(request: Request, others: Sequence[tuple[str, ...]]) -> bool:
@@ -34,7 +34,7 @@ def prefers_json(request: Request) -> bool:
     """Whether JSON suits the caller better than a page; `format=json` says so outright."""
     if asked := request.query_params.get("format"):
         return asked == "json"
-    return formats.negotiate(request.headers.get("accept"), [HTML_OFFER, (JSON,)]) == 1
+    return formats.negotiate(request.headers.get("accept"), [HTML_OFFER, (formats.JSON,)]) == 1
 
 
 def rdf_offers(known: Sequence[Rdf] = formats.RDF_FORMATS) -> list[tuple[str, ...]]:
@@ -59,7 +59,7 @@ def chosen_rdf(request: Request, *, html: bool = True) -> Rdf | None:
 
 def write_rdf(site: Site, quads: Sequence[Quad], syntax: Rdf) -> bytes:
     """Statements in one syntax: as quads where it has named graphs, else as triples, each once."""
-    if syntax.syntax.supports_datasets and syntax.syntax != RdfFormat.JSON_LD:
+    if syntax.has_graphs:
         statements: list[Any] = sort_quads(quads)
     else:
         statements = sort_triples(quads)
@@ -69,47 +69,52 @@ def write_rdf(site: Site, quads: Sequence[Quad], syntax: Rdf) -> bytes:
 def write_triples(site: Site, statements: list[Triple] | list[Quad], syntax: Rdf) -> bytes:
     """Sorted statements in one syntax; JSON-LD is compacted with our context inside."""
     if syntax.syntax == RdfFormat.JSON_LD:
-        return _compact(site, serialize(statements, format=syntax.syntax) or b"[]")
-    prefixes = site.prefixes_of(statements)
-    return serialize(statements, format=syntax.syntax, prefixes=prefixes) or b""
+        return json.dumps(compacted(site, statements), ensure_ascii=False, indent=1).encode() + b"\n"
+    return serialization.to_bytes(statements, syntax, site.prefixes_of(statements))
 
 
-def _compact(site: Site, expanded: bytes) -> bytes:
-    nodes: list[dict[str, Any]] = json.loads(expanded)
+def compacted(site: Site, statements: list[Triple] | list[Quad]) -> dict[str, Any]:
+    """Statements as JSON-LD, compacted with our context."""
+    nodes: list[dict[str, Any]] = json.loads(serialize(statements, format=RdfFormat.JSON_LD) or b"[]")
     for node in nodes:
         # The serialiser writes rdf:type as a property like any other; JSON-LD has a keyword for it.
         if types := node.pop(iris.RDF_TYPE, None):
             node["@type"] = [t["@id"] for t in types]
-    document = jsonld.compact(nodes, site.context.document, {"graph": True})
-    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+    document: dict[str, Any] = jsonld.compact(nodes, site.context.document, {"graph": True})
+    return document
 
 
-def answer(request: Request, body: bytes, content_type: str, headers: dict[str, str] | None = None) -> Response:
-    """A 200 with a validator, or the 304 that it allows (RFC 9110, 13.1.2)."""
-    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    all_headers = {"ETag": tag, "Cache-Control": "public, max-age=60, must-revalidate", **(headers or {})}
-    seen = {t.strip().removeprefix("W/") for t in request.headers.get("if-none-match", "").split(",")}
-    if tag in seen or "*" in seen:
-        return Response(None, 304, all_headers)
+def answer(body: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A 200 that caches may keep; validator, conditions and content coding are put to it on its way out."""
+    all_headers = {"Cache-Control": "public, max-age=60, must-revalidate", **(headers or {})}
     return Response(body, 200, all_headers, media_type=content_type)
 
 
-def rdf_answer(
-    request: Request, site: Site, quads: Sequence[Quad], syntax: Rdf, headers: dict[str, str] | None = None
-) -> Response:
+def rdf_answer(site: Site, quads: Sequence[Quad], syntax: Rdf, headers: Mapping[str, str] | None = None) -> Response:
     """Statements as a response, with the licence as a link."""
     body = write_rdf(site, quads, syntax)
     return answer(
-        request, body, syntax.content_type, {"Link": f'<{LICENCE}>; rel="license"', "Vary": "Accept", **(headers or {})}
+        body, syntax.content_type, {"Link": f'<{LICENCE}>; rel="license"', "Vary": "Accept", **(headers or {})}
     )
 
 
-def json_answer(request: Request, document: object, headers: dict[str, str] | None = None) -> Response:
+def json_answer(document: object, headers: Mapping[str, str] | None = None) -> Response:
     body = json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
-    return answer(request, body, JSON, headers)
+    return answer(body, formats.JSON, headers)
 
 
-def problem_response(problem: Problem) -> Response:
-    """An error as problem+json."""
+def problem_response(problem: Problem, request: Request | None = None) -> Response:
+    """An error as problem+json; as text when the caller prefers it, or is a terminal that takes anything."""
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    if request is not None and _is_terminal(request):
+        return Response(as_text(problem), problem.status, headers, media_type=formats.PLAIN)
     body = json.dumps(problem.document(), ensure_ascii=False, indent=1).encode() + b"\n"
-    return Response(body, problem.status, problem.headers, media_type=formats.PROBLEM_JSON)
+    return Response(body, problem.status, headers, media_type=formats.PROBLEM_JSON)
+
+
+def _is_terminal(request: Request) -> bool:
+    accept = request.headers.get("accept", "*/*")
+    if accept.strip() == "*/*":
+        return request.headers.get("user-agent", "").lower().startswith(_TERMINALS)
+    offers = [(formats.PROBLEM_JSON, formats.JSON), (formats.PLAIN,)]
+    return formats.PLAIN in formats.parse_accept(accept) and formats.negotiate(accept, offers) == 1

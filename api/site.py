@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import datetime
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import jinja2
-from anyio import CapacityLimiter
 from pyoxigraph import NamedNode, Quad, Triple
 from starlette.requests import Request
 
+from api import strings
 from api.settings import Settings
-from kg import iris, queries
+from api.workers import Pool
+from kg import catalogue, iris, queries
 from kg.context import Context
 from kg.entities import Entities
 from kg.store import Manifest, Release
 
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
+# Prefixes that only descriptions of the dataset use.
+_MORE_PREFIXES = {
+    "dcat": "http://www.w3.org/ns/dcat#",
+    "formats": "http://www.w3.org/ns/formats/",
+    "sd": "http://www.w3.org/ns/sparql-service-description#",
+    "sh": "http://www.w3.org/ns/shacl#",
+    "spdx": "http://spdx.org/rdf/terms#",
+    "void": "http://rdfs.org/ns/void#",
+}
 
 
 @dataclass(frozen=True)
 class Site:
-    """One release as it is served."""
+    """One release as it is served; `prefixes` are those of the context and those of descriptions."""
 
     settings: Settings
     release: Release
     project: Path
     context: Context
     entities: Entities
+    prefixes: Mapping[str, str]
     queries: Mapping[str, queries.StoredQuery]
+    pool: Pool
     templates: jinja2.Environment
 
     @property
@@ -49,19 +62,21 @@ class Site:
         return self.release.manifest.id[:16]
 
     @cached_property
-    def limiter(self) -> CapacityLimiter:
-        """Lets only so many queries run at a time."""
-        return CapacityLimiter(self.settings.query_threads)
+    def issued(self) -> datetime.datetime:
+        """When the release was made."""
+        return datetime.datetime.fromisoformat(self.release.manifest.issued)
 
     @cached_property
-    def prefixes(self) -> dict[str, str]:
-        """All prefixes, vocabularies and classes of records, and the few that only descriptions use."""
-        more = {
-            "dcat": "http://www.w3.org/ns/dcat#",
-            "void": "http://rdfs.org/ns/void#",
-            "sd": "http://www.w3.org/ns/sparql-service-description#",
-        }
-        return dict(sorted({**more, **self.context.prefixes}.items()))
+    def catalogue(self) -> list[Quad]:
+        """What the release is, counted from its store (DCAT 3, VoID)."""
+        return catalogue.describe(
+            self.release,
+            self.prefixes,
+            licence=LICENCE,
+            titles={tongue: strings.text(tongue, "site") for tongue in strings.LANGUAGES},
+            descriptions={tongue: strings.text(tongue, "lead") for tongue in strings.LANGUAGES},
+            publisher={tongue: strings.text(tongue, "publisher") for tongue in strings.LANGUAGES},
+        )
 
     def prefixes_of(self, statements: list[Triple] | list[Quad]) -> dict[str, str]:
         """The prefixes that these statements use."""
@@ -77,8 +92,8 @@ class Site:
         return {p: ns for p, ns in self.prefixes.items() if any(iri.startswith(ns) and iri != ns for iri in found)}
 
 
-def make_site(settings: Settings, release: Release) -> Site:
-    """Reads context, queries and templates; the only input and output of an application's start."""
+def make_site(settings: Settings, release: Release, count: Callable[[str], None]) -> Site:
+    """Reads context, queries and templates; the workers are started when they are first needed, or before."""
     project = settings.project or iris.project_root()
     context = _rebased(Context.read(project / "ontology" / "context.jsonld"), release.manifest.base_iri)
     order = {term.iri: rank for rank, term in reversed(list(enumerate(context.terms.values())))}
@@ -90,13 +105,16 @@ def make_site(settings: Settings, release: Release) -> Site:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    prefixes = dict(sorted({**_MORE_PREFIXES, **context.prefixes}.items()))
     return Site(
         settings=settings,
         release=release,
         project=project,
         context=context,
-        entities=Entities(release.store, release.manifest.base_iri, order),
+        entities=Entities(release.store, release.manifest.base_iri, order, release.manifest.is_merged),
+        prefixes=prefixes,
         queries=queries.library(project),
+        pool=Pool(release.directory, release.manifest.base_iri, prefixes, settings, count),
         templates=templates,
     )
 
@@ -111,5 +129,5 @@ def _rebased(context: Context, base: str) -> Context:
 
 
 def site_of(request: Request) -> Site:
-    """The site that an application serves."""
-    return cast(Site, request.app.state.site)
+    """The site that a request began with."""
+    return cast(Site, request.scope["state"]["site"])

@@ -274,7 +274,7 @@ def page(request: Request, language: str, template: str, status: int = 200, **va
     headers = {"Content-Security-Policy": CSP, "Content-Language": language, "Vary": "Accept"}
     content_type = f"{formats.HTML}; charset=utf-8"
     if status == 200:
-        return answer(request, body, content_type, headers)
+        return answer(body, content_type, headers)
     return Response(body, status, headers, media_type=content_type)
 
 

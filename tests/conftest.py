@@ -18,6 +18,7 @@ from dataset import Data
 from pyoxigraph import Quad, parse
 
 from api.app import create_app
+from api.protocol import protocol_class
 from api.settings import Settings
 from kg import builder, iris, store
 
@@ -44,8 +45,9 @@ def make_release(folder: Path, quads: list[Quad], base: str = iris.BASE) -> stor
         records=len({q.subject for q in quads}),
         sources={},
     )
+    prefixes = builder.read_context(ROOT).prefixes
     with store.build_lock(folder):
-        return store.open_release(store.publish(folder, store.stage(folder, ordered, manifest)))
+        return store.open_release(store.publish(folder, store.stage(folder, ordered, manifest, prefixes)))
 
 
 class Server:
@@ -55,7 +57,9 @@ class Server:
         self.socket = socket.socket()
         self.socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
+        http = protocol_class(app.state.serving.settings) if hasattr(app.state, "serving") else "auto"
+        config = uvicorn.Config(app, log_level="error", ws="none", lifespan="on", http=http)
+        self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
 
     def __enter__(self) -> Server:

@@ -53,7 +53,7 @@ def test_query_from_standard_input(project: Path) -> None:
         (("query", "network-lab-total-projects", "--format", "xlsx"), "no results format 'xlsx'"),
         (("dump", "--format", "docx"), "no RDF format 'docx'"),
         (("dump", "--file", "/nowhere/x.nq"), "cannot write /nowhere/x.nq: No such file or directory"),
-        (("serve", "--store", "/nowhere"), "has no readable manifest.json"),
+        (("serve", "--store", "/nowhere"), "no release in /nowhere"),
         (("serve", "--host", "nowhere.invalid"), "cannot listen on nowhere.invalid:8000"),
     ],
 )

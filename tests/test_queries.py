@@ -1,57 +1,16 @@
-"""The guard for strangers' queries, the binding of parameters, sorted Turtle, and the table of media types."""
+"""The binding of parameters, sorted Turtle, and the table of media types."""
 
 from __future__ import annotations
 
-import contextlib
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyoxigraph import Literal, NamedNode, RdfFormat, Store, Triple, parse
 
-from kg import formats, queries, turtle
+from kg import formats, queries, serialization, turtle
 from kg.datatypes import DATATYPES, XSD
-from kg.errors import QueryRefused
-
-ALLOWED = [
-    "SELECT * WHERE { ?s ?p 'SERVICE' }",
-    'SELECT * WHERE { ?s ?p """a SERVICE b""" }',
-    "SELECT * WHERE { ?s ?p ?o } # SERVICE <http://x/> {}",
-    "SELECT * WHERE { <http://example.org/SERVICE> ?p ?service }",
-    "PREFIX ex: <http://x/> SELECT * WHERE { ?s ex:service ?o }",
-    "SELECT ?insert WHERE { ?insert ?p 'DROP ALL' }",
-    "ASK {}",
-]
-REFUSED = {
-    "SELECT * WHERE { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }": "SERVICE",
-    "SELECT * WHERE { service silent ?x { ?s ?p ?o } }": "SERVICE",
-    "SELECT * WHERE { ?s ?p 1SERVICE <http://127.0.0.1:9/> {} }": "SERVICE",
-    "PREFIX ex: <http://x/> SELECT * WHERE { SERVICEex:a { ?s ?p ?o } }": "SERVICE",
-    "SELECT * WHERE { \\u0053ERVICE <http://127.0.0.1:9/> {} }": "SERVICE",
-    "SELECT * WHERE { ?s ?p '\\'' . SERVICE <http://x/> {} }": "SERVICE",
-    "INSERT DATA { <a:b> <a:b> <a:b> }": "update",
-    "PREFIX a: <http://x/> DELETE WHERE { ?s ?p ?o }": "update",
-    "DROP ALL": "update",
-    "SELECT * WHERE " + "{" * 500 + "}" * 500: "nests deeper",
-    "SELECT * WHERE { " + " " * 300_000 + "}": "characters",
-}
-
-
-@pytest.mark.parametrize("text", ALLOWED)
-def test_guard_lets_pass(text: str) -> None:
-    queries.guard(text)
-
-
-@pytest.mark.parametrize("text", REFUSED, ids=lambda t: t[:40])
-def test_guard_refuses(text: str) -> None:
-    with pytest.raises(QueryRefused, match=REFUSED[text]):
-        queries.guard(text)
-
-
-@given(st.text(max_size=200))
-def test_guard_ends_on_any_text(text: str) -> None:
-    with contextlib.suppress(QueryRefused):
-        queries.guard(text)
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=50))
@@ -128,3 +87,15 @@ def test_negotiation(accept: str | None, chosen: int | None) -> None:
 @given(st.text(max_size=100))
 def test_negotiation_answers_any_header(accept: str) -> None:
     assert formats.negotiate(accept, OFFERS) in (None, 0, 1, 2, 3)
+
+
+@pytest.mark.parametrize("known", formats.RDF_FORMATS, ids=lambda f: f.name)
+def test_prefixes_come_in_order_and_change_nothing(known: formats.Rdf) -> None:
+    triples = [Triple(NamedNode(f"http://x{n}/a"), NamedNode(f"http://x{n}/p"), Literal("日本")) for n in range(30)]
+    prefixes = {f"p{n}": f"http://x{n}/" for n in range(30)}
+    written = serialization.to_bytes(triples, known, prefixes)
+    assert {q.triple for q in parse(written, format=known.syntax)} == set(triples)
+    declared = re.findall(rb"(?:@prefix |xmlns:)(p\d+)", written)
+    assert declared == sorted(declared)
+    assert len(declared) in (0, 30)
+    assert not list(parse(serialization.to_bytes([], known, prefixes), format=known.syntax))

@@ -1,20 +1,45 @@
-"""`/graph/{source}/{passage}`: a named graph, as a page and as RDF."""
+"""`/graph`: SPARQL 1.1 Graph Store HTTP Protocol, the read side; each named graph also as a page."""
 
 from __future__ import annotations
+
+import difflib
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import language
+from api import evaluation, language
 from api.errors import Problem
-from api.responses import chosen_rdf, rdf_answer
-from api.site import Site, site_of
+from api.evaluation import Wanted
+from api.responses import answer, chosen_rdf, rdf_answer
+from api.site import LICENCE, Site, site_of
 from api.view import page
 from kg import formats
 from kg.entities import Fact
+from kg.evaluation import Query
 
 router = APIRouter()
+
+
+_WHOLE = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"
+
+
+@router.get("/graph", summary="A graph of the store")
+async def indirect(request: Request) -> Response:
+    """The graph that `?graph=IRI` or `?default` identifies (Graph Store HTTP Protocol, 4.2)."""
+    site = site_of(request)
+    names, is_default = request.query_params.getlist("graph"), "default" in request.query_params
+    if len(names) + is_default != 1:
+        raise Problem(400, "which-graph", "say which graph: ?default, or ?graph= and its IRI")
+    if names and names[0] not in site.manifest.graphs:
+        near = difflib.get_close_matches(names[0], site.manifest.graphs, n=3)
+        raise Problem(
+            404, "unknown-graph", f"no graph is called '{names[0][:200]}'", {"path": names[0], "nearest": near}
+        )
+    syntax = chosen_rdf(request, html=False)
+    assert syntax is not None
+    result = await evaluation.run(request, site, Query(_WHOLE, tuple(names)), Wanted(graph=syntax.name))
+    return answer(result.body, result.content_type, {"Vary": "Accept", "Link": f'<{LICENCE}>; rel="license"'})
 
 
 @router.get("/graph/{path:path}", summary="A named graph")
@@ -27,7 +52,7 @@ def show(request: Request, path: str) -> Response:
         raise Problem(404, "unknown-graph", f"no graph is called '{path}'", {"path": path})
     if (syntax := chosen_rdf(request)) is not None:
         quads = site.entities.graph_document(graph)
-        return rdf_answer(request, site, [*quads, *site.entities.evidence_links(quads)], syntax)
+        return rdf_answer(site, [*quads, *site.entities.evidence_links(quads)], syntax)
     if moved := language.redirect(request):
         return moved
     return page(

@@ -9,16 +9,17 @@ from starlette.responses import Response
 
 from api import evaluation, language
 from api.errors import Problem, of_error
-from api.evaluation import Answer, Query
+from api.evaluation import Answer
 from api.responses import answer, json_answer, prefers_json
 from api.site import site_of
 from api.view import page
 from kg import queries
 from kg.errors import KgError
+from kg.evaluation import Query
 from kg.queries import StoredQuery
 
 router = APIRouter()
-_RESERVED = ("lang", "format", "remember")
+_RESERVED = ("lang", "format", "remember", "timeout")
 
 
 @router.get("/queries", summary="The query library")
@@ -26,7 +27,7 @@ def listing(request: Request) -> Response:
     """All stored queries, as a page or as JSON."""
     site = site_of(request)
     if prefers_json(request):
-        return json_answer(request, [_as_json(q) for q in site.queries.values()], {"Vary": "Accept"})
+        return json_answer([_as_json(q) for q in site.queries.values()], {"Vary": "Accept"})
     if moved := language.redirect(request):
         return moved
     return page(request, language.language_of(request), "queries.html", library=site.queries)
@@ -43,14 +44,14 @@ async def run(request: Request, name: str) -> Response:
     values, text = _values(request, query), query.text
     try:
         text = queries.fill(text, queries.bind(query, values, site.context))
-        result = await evaluation.run(site, Query(text), want)
+        result = await evaluation.run(request, site, Query(text), want, request.query_params.get("timeout"))
     except KgError as error:
         if not want.html:
             raise
         return await run_in_threadpool(_page, request, query, values, text, problem=of_error(error))
     if want.html:
         return await run_in_threadpool(_page, request, query, values, text, result=result)
-    return answer(request, result.body, result.content_type, {"Vary": "Accept"})
+    return answer(result.body, result.content_type, result.headers)
 
 
 def _values(request: Request, query: StoredQuery) -> dict[str, str]:

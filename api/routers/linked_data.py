@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -10,23 +11,24 @@ from pyoxigraph import NamedNode, Quad
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api import language
+from api import embedded, language, signposting
 from api.errors import Problem
-from api.responses import HTML_OFFER, JSON, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
+from api.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
 from api.site import LICENCE, Site, site_of
 from api.view import page
 from kg import formats, iris
-from kg.entities import PREF_LABEL, sort_triples
-from kg.terms import value
+from kg.entities import PREF_LABEL
 
 router = APIRouter()
-_QUAD_FORMATS = ("trig", "nq")
+_MOST_ITEMS = 20
 
 
 @router.get("/id/{path:path}", summary="Dereference an identifier")
 def dereference(request: Request, path: str) -> Response:
     """303 to the document that suits Accept; a class without a slug is listed."""
     site = site_of(request)
+    if moved := _canonical(request, "id", path):
+        return moved
     if site.entities.members(path):
         return _class_list(request, site, path)
     iri = _known(site, path)
@@ -41,13 +43,16 @@ def dereference(request: Request, path: str) -> Response:
     target = f"{root}page/{path}" if syntax is None else f"{root}data/{path}.{syntax.name}"
     if syntax is None and (chosen := language.chosen(request)):
         target += f"?lang={chosen}"
-    return Response(None, 303, {"Location": target, "Vary": "Accept"})
+    links = [f'<{iri}>; rel="cite-as"', f'<{LICENCE}>; rel="license"']
+    return Response(None, 303, {"Location": target, "Vary": "Accept", "Link": ", ".join(links)})
 
 
 @router.get("/page/{path:path}", summary="The page of a record")
 def show(request: Request, path: str) -> Response:
     """A record as a page, in the language that the URL names."""
     site = site_of(request)
+    if moved := _canonical(request, "page", path):
+        return moved
     iri = _known(site, path)
     if moved := language.redirect(request):
         return moved
@@ -61,13 +66,11 @@ def show(request: Request, path: str) -> Response:
         path=path,
         description=site.entities.describe(iri),
         successor=successor,
+        embedded=embedded.blocks(site, iri, language.language_of(request), f"{_root(request)}context.jsonld"),
         graph=site.entities.graph_of(iri),
         formats=formats.RDF_FORMATS,
     )
-    alternates = [
-        f'<{_root(request)}data/{path}.{f.name}>; rel="alternate"; type="{f.media_type}"' for f in formats.RDF_FORMATS
-    ]
-    response.headers["Link"] = ", ".join([f'<{iri}>; rel="describes"', f'<{LICENCE}>; rel="license"', *alternates])
+    response.headers["Link"] = signposting.landing_page(site, iri, str(request.base_url))
     return response
 
 
@@ -75,6 +78,8 @@ def show(request: Request, path: str) -> Response:
 def data(request: Request, path: str) -> Response:
     """A record as RDF in the syntax of the extension; without one, by Accept."""
     site = site_of(request)
+    if moved := _canonical(request, "data", path):
+        return moved
     path, dot, extension = path.partition(".")
     iri = _known(site, path)
     if not dot:
@@ -85,15 +90,34 @@ def data(request: Request, path: str) -> Response:
     if found is None:
         known = ", ".join(f.name for f in formats.RDF_FORMATS)
         raise Problem(404, "not-found", f"no format is called '{extension}'; there are {known}")
-    quads = site.entities.document(iri)
-    link = f'<{iri}>; rel="describes", <{LICENCE}>; rel="license"'
-    if found.name in _QUAD_FORMATS:
-        quads = [*quads, *site.entities.evidence_links(quads)]
-        return rdf_answer(request, site, quads, found, {"Link": link, "Vary": "Accept-Encoding"})
-    triples = sort_triples([*quads, *site.entities.neighbour_labels(quads)])
-    subject_first = sorted(triples, key=lambda t: value(t.subject).partition("#")[0] != iri)
-    body = write_triples(site, subject_first, found)
-    return answer(request, body, found.content_type, {"Link": link, "Vary": "Accept-Encoding"})
+    headers = {"Link": signposting.content(site, iri, str(request.base_url))}
+    if found.has_graphs:
+        quads = site.entities.document(iri)
+        return rdf_answer(site, [*quads, *site.entities.evidence_links(quads)], found, headers)
+    return answer(write_triples(site, site.entities.triples(iri), found), found.content_type, headers)
+
+
+@router.get("/linkset/{path:path}", summary="The links of a record")
+def linkset(request: Request, path: str) -> Response:
+    """All links of a record's documents, as a linkset (RFC 9264)."""
+    site = site_of(request)
+    if moved := _canonical(request, "linkset", path):
+        return moved
+    host = str(request.base_url)
+    if members := site.entities.members(path, parts=True):
+        document = signposting.class_linkset(site, f"{host}id/{quote(path)}", members)
+    else:
+        document = signposting.linkset(site, _known(site, path), host)
+    return answer(json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n", formats.LINKSET)
+
+
+def _canonical(request: Request, prefix: str, path: str) -> Response | None:
+    """The redirect to the one way of writing a path: no percent-encoding where none is needed, no slash at its end."""
+    canonical = quote(f"{request.scope.get('root_path', '')}/{prefix}/{path.rstrip('/')}", safe="/#!$&'()*+,;=:@~")
+    if not path or (request.scope.get("raw_path") or b"").decode("latin-1") == canonical:
+        return None
+    query = request.scope["query_string"].decode("latin-1")
+    return Response(None, 301, {"Location": f"{canonical}{'?' + query if query else ''}"})
 
 
 class Page(NamedTuple):
@@ -109,14 +133,14 @@ class Page(NamedTuple):
 
 def _class_list(request: Request, site: Site, name: str) -> Response:
     current = _page_of(request, site, name)
-    headers = {"Vary": "Accept", "Link": _links(request, current)}
+    headers = {"Vary": "Accept", "Link": _links(request, site, current)}
     asked = request.query_params.get("format", "")
-    offers = [*rdf_offers(), (JSON,), HTML_OFFER]
+    offers = [*rdf_offers(), (formats.JSON,), HTML_OFFER]
     best = formats.negotiate(request.headers.get("accept"), offers)
     if asked == "json" or (not asked and best == len(offers) - 2):
-        return json_answer(request, _as_json(site, current), headers)
+        return json_answer(_as_json(site, current), headers)
     if (syntax := chosen_rdf(request)) is not None:
-        return rdf_answer(request, site, _as_quads(site, current), syntax, headers)
+        return rdf_answer(site, _as_quads(site, current), syntax, headers)
     if moved := language.redirect(request):
         return moved
     response = page(request, language.language_of(request), "class.html", current=current, formats=formats.RDF_FORMATS)
@@ -135,12 +159,16 @@ def _page_of(request: Request, site: Site, name: str) -> Page:
     return Page(name, number, pages, len(members), members[(number - 1) * size : number * size], parts)
 
 
-def _links(request: Request, current: Page) -> str:
+def _links(request: Request, site: Site, current: Page) -> str:
     """The pages before and after (RFC 8288)."""
     url = f"{_root(request)}id/{quote(current.name)}?{'parts=1&' if current.parts else ''}page="
     around = [("prev", current.number - 1), ("next", current.number + 1)]
     links = [f'<{url}{n}>; rel="{rel}"' for rel, n in around if 1 <= n <= current.pages]
-    return ", ".join([*links, f'<{LICENCE}>; rel="license"'])
+    # A long head is more than proxies take; the linkset has all.
+    few = current.paths if len(current.paths) <= _MOST_ITEMS else []
+    items = [f'<{site.entities.root}{quote(path)}>; rel="item"' for path in few]
+    items.append(f'<{_root(request)}linkset/{quote(current.name)}>; rel="linkset"; type="{formats.LINKSET}"')
+    return ", ".join([*links, f'<{LICENCE}>; rel="license"', *items])
 
 
 def _as_json(site: Site, current: Page) -> dict[str, object]:

@@ -6,40 +6,29 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter
-from pyoxigraph import Literal, NamedNode, Quad
+from pyoxigraph import NamedNode, Quad
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import evaluation, language
 from api.errors import Problem, of_error
-from api.evaluation import Answer, Query
+from api.evaluation import Answer
 from api.responses import answer, chosen_rdf, rdf_answer
 from api.site import LICENCE, Site, site_of
 from api.view import page
 from kg import formats, iris
-from kg.errors import KgError
+from kg.catalogue import SD, W3C_FORMATS
+from kg.entities import DCTERMS
+from kg.errors import KgError, UpdateRefused
+from kg.evaluation import Query
+from kg.terms import value
 
 router = APIRouter()
 
 FORM = "application/x-www-form-urlencoded"
 DIRECT = "application/sparql-query"
 UPDATE = "application/sparql-update"
-SD = "http://www.w3.org/ns/sparql-service-description#"
-VOID = "http://rdfs.org/ns/void#"
-_W3C_FORMATS = {
-    "json": "SPARQL_Results_JSON",
-    "xml": "SPARQL_Results_XML",
-    "csv": "SPARQL_Results_CSV",
-    "tsv": "SPARQL_Results_TSV",
-    "ttl": "Turtle",
-    "jsonld": "JSON-LD",
-    "nt": "N-Triples",
-    "rdf": "RDF_XML",
-    "trig": "TriG",
-    "nq": "N-Quads",
-}
-_VARY = "Accept"
 
 
 class _Operation(NamedTuple):
@@ -54,7 +43,7 @@ async def get(request: Request) -> Response:
     operation = _Operation(parameters, _only(parameters, "query"))
     if operation.query is None:
         if any(name == "update" for name, _ in parameters):
-            raise Problem(403, "query-refused", "the endpoint only reads; updates are not taken")
+            raise UpdateRefused("the endpoint only reads; updates are not taken")
         return await run_in_threadpool(_without_query, request)
     if _is_for_reader(request, parameters) and (moved := language.redirect(request)):
         return moved
@@ -79,7 +68,7 @@ async def post(request: Request) -> Response:
     parameters = [*in_url, *_decoded(body)]
     query = _only(parameters, "query")
     if query is None and any(name == "update" for name, _ in parameters):
-        raise Problem(403, "query-refused", "the endpoint only reads; updates are not taken")
+        raise UpdateRefused("the endpoint only reads; updates are not taken")
     if query is None:
         raise Problem(400, "no-query", "the form has no field 'query'")
     return await _respond(request, _Operation(parameters, query))
@@ -95,14 +84,14 @@ async def _respond(request: Request, operation: _Operation) -> Response:
         tuple(v for k, v in operation.parameters if k == "named-graph-uri"),
     )
     try:
-        result = await evaluation.run(site, query, want)
+        result = await evaluation.run(request, site, query, want, values.get("timeout"))
     except KgError as error:
         if not want.html:
             raise
         return await run_in_threadpool(_form, request, query.text, problem=of_error(error))
     if want.html:
         return await run_in_threadpool(_form, request, query.text, result=result)
-    return answer(request, result.body, result.content_type, {"Vary": _VARY})
+    return answer(result.body, result.content_type, result.headers)
 
 
 def _is_for_reader(request: Request, parameters: list[tuple[str, str]]) -> bool:
@@ -127,7 +116,10 @@ def _form(request: Request, text: str, result: Answer | None = None, problem: Pr
 def _without_query(request: Request) -> Response:
     site = site_of(request)
     if (syntax := chosen_rdf(request)) is not None:
-        return rdf_answer(request, site, service_description(site, str(request.base_url)), syntax)
+        description = service_description(site, str(request.base_url))
+        return rdf_answer(
+            site, description, syntax, {"Link": f'<{LICENCE}>; rel="license", <{site.base}dataset>; rel="collection"'}
+        )
     if moved := language.redirect(request):
         return moved
     first = next(iter(site.queries.values()), None)
@@ -147,29 +139,35 @@ LIMIT 50
 
 
 def service_description(site: Site, host: str) -> list[Quad]:
-    """What the endpoint is (SPARQL 1.1 Service Description); `host` is where it runs."""
-    service = NamedNode(site.base + "sparql")
-    dataset, graph = NamedNode(site.base + "dataset"), NamedNode(site.base + "dataset#default-graph")
-    kind = NamedNode(iris.RDF_TYPE)
-    sd = SD.__add__
-    names = [*(f.name for f in formats.RESULT_FORMATS), *(f.name for f in formats.RDF_FORMATS)]
-    integer = NamedNode("http://www.w3.org/2001/XMLSchema#integer")
-    statements: list[tuple[NamedNode, NamedNode, NamedNode | Literal]] = [
-        (service, kind, NamedNode(sd("Service"))),
-        (service, NamedNode(sd("endpoint")), NamedNode(host.rstrip("/") + "/sparql")),
-        (service, NamedNode(sd("supportedLanguage")), NamedNode(sd("SPARQL11Query"))),
-        (service, NamedNode(sd("feature")), NamedNode(sd("UnionDefaultGraph"))),
-        (service, NamedNode(sd("defaultDataset")), dataset),
-        (service, NamedNode("http://purl.org/dc/terms/license"), NamedNode(LICENCE)),
-        (dataset, kind, NamedNode(sd("Dataset"))),
-        (dataset, NamedNode(sd("defaultGraph")), graph),
-        (graph, kind, NamedNode(sd("Graph"))),
-        (graph, NamedNode(VOID + "triples"), Literal(str(site.manifest.triples), datatype=integer)),
+    """What the endpoint is and does (SPARQL 1.1 Service Description); `host` is where it runs.
+
+    The default dataset is told with it as in the catalogue: the default graph and the named ones, with their sizes.
+    """
+    service, dataset = NamedNode(site.base + "sparql"), NamedNode(site.base + "dataset")
+    pairs: list[tuple[str, NamedNode]] = [
+        (iris.RDF_TYPE, NamedNode(SD + "Service")),
+        (SD + "endpoint", NamedNode(host.rstrip("/") + "/sparql")),
+        (SD + "supportedLanguage", NamedNode(SD + "SPARQL11Query")),
+        # What the rules added is stated, in a graph of its own; a query itself entails nothing more.
+        (SD + "defaultEntailmentRegime", NamedNode("http://www.w3.org/ns/entailment/Simple")),
+        (SD + "defaultDataset", dataset),
+        (DCTERMS + "license", NamedNode(LICENCE)),
     ]
-    for name in names:
-        iri = NamedNode("http://www.w3.org/ns/formats/" + _W3C_FORMATS[name])
-        statements.append((service, NamedNode(sd("resultFormat")), iri))
-    return [Quad(*s) for s in statements]
+    if site.manifest.is_merged:
+        pairs.append((SD + "feature", NamedNode(SD + "UnionDefaultGraph")))
+    if site.settings.services:
+        pairs.append((SD + "feature", NamedNode(SD + "BasicFederatedQuery")))
+    for name in dict.fromkeys(f.w3c_name for f in (*formats.RESULT_FORMATS, *formats.RDF_FORMATS)):
+        pairs.append((SD + "resultFormat", NamedNode(W3C_FORMATS + name)))
+    about_graphs = [quad for quad in site.catalogue if _is_of_graphs(quad, dataset)]
+    return [*(Quad(service, NamedNode(predicate), target) for predicate, target in pairs), *about_graphs]
+
+
+def _is_of_graphs(quad: Quad, dataset: NamedNode) -> bool:
+    subject, predicate = value(quad.subject), quad.predicate.value
+    if subject == dataset.value:
+        return predicate.startswith(SD) or value(quad.object) == SD + "Dataset"
+    return subject.startswith((f"{dataset.value}#graph-", f"{dataset.value}#default-graph"))
 
 
 async def _body(request: Request) -> bytes:

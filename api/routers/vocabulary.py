@@ -56,7 +56,7 @@ def ontology(request: Request) -> Response:
     """The terms as a page whose anchors are their local names, or the ontology graph as RDF."""
     site = site_of(request)
     if (syntax := chosen_rdf(request)) is not None:
-        return rdf_answer(request, site, site.entities.graph_document(site.entities.ontology.value), syntax)
+        return rdf_answer(site, site.entities.graph_document(site.entities.ontology.value), syntax)
     if moved := language.redirect(request):
         return moved
     own, borrowed = _sections(site)
@@ -75,7 +75,7 @@ def ontology(request: Request) -> Response:
 @router.get("/context.jsonld", summary="The JSON-LD context")
 def context(request: Request) -> Response:
     body = json.dumps(site_of(request).context.document, ensure_ascii=False, indent=1).encode() + b"\n"
-    return answer(request, body, "application/ld+json; charset=utf-8")
+    return answer(body, "application/ld+json; charset=utf-8")
 
 
 @router.get("/shapes.ttl", summary="The SHACL shapes")
@@ -83,7 +83,7 @@ def shapes(request: Request) -> Response:
     path = _shapes(site_of(request))
     if not path.is_file():
         raise Problem(404, "not-found", "this release has no shapes")
-    return answer(request, path.read_bytes(), "text/turtle; charset=utf-8")
+    return answer(path.read_bytes(), "text/turtle; charset=utf-8")
 
 
 def _shapes(site: Site) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -9,13 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from pyoxigraph import QueryBoolean, QuerySolutions, serialize
+from pyoxigraph import QueryBoolean, QuerySolutions
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from kg import builder, coverage, formats, iris, passages, pipeline, queries, schema, store
+from kg import builder, coverage, formats, guard, iris, passages, pipeline, queries, schema, serialization, store
 from kg.context import Context
+from kg.diagnosis import diagnose
 from kg.errors import BadParameter, KgError, NoRelease, Rejected
 
 app = typer.Typer(
@@ -66,12 +68,7 @@ def build(
     out: Releases = None,
 ) -> None:
     """Build the graph: YAML → checked → inferred → data/ttl and a release. Exits 1 with a report on any violation."""
-    if (
-        not base_iri.startswith(("http://", "https://"))
-        or not base_iri.endswith("/")
-        or iris.ILLEGAL_IN_IRI.search(base_iri)
-    ):
-        raise KgError(f"--base-iri: '{base_iri}' is no base; expected something like https://example.go.jp/kg/")
+    _check_base(base_iri)
     columns = (
         TextColumn("{task.description:<12}"),
         BarColumn(),
@@ -88,6 +85,11 @@ def build(
 
         summary = pipeline.build(iris.project_root(), _releases(out), base=base_iri, report=report)
     _print_summary(summary)
+
+
+def _check_base(iri: str) -> None:
+    if not iri.startswith(("http://", "https://")) or not iri.endswith("/") or iris.ILLEGAL_IN_IRI.search(iri):
+        raise KgError(f"--base-iri: '{iri}' is no base; expected something like https://example.go.jp/kg/")
 
 
 def _print_summary(summary: pipeline.Summary) -> None:
@@ -126,35 +128,49 @@ def check(
 
 
 @app.command()
+def release(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="RDF files of any syntax, .gz included.")],
+    base_iri: Annotated[str, typer.Option(help="The base of the IRIs that get pages; must end in '/'.")] = iris.BASE,
+    out: Releases = None,
+) -> None:
+    """Make a release of any RDF files as they are, unchecked: to preview a dataset, to run a conformance suite."""
+    _check_base(base_iri)
+    context = builder.read_context(iris.project_root())
+    directory = pipeline.release_from_files(files, _releases(out), base_iri, context.prefixes)
+    manifest = store.read_manifest(directory)
+    _out.print(f"{manifest.quads:,} quads in {len(manifest.graphs):,} named graphs: {directory}", markup=False)
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="HTTP processes, each with its own query workers.")] = 1,
     store_dir: Annotated[
         Path | None,
-        typer.Option("--store", help="Serve this release instead of the current one.", show_default=False),
+        typer.Option("--store", help="Serve this release, or this folder of releases.", show_default=False),
     ] = None,
     out: Releases = None,
 ) -> None:
-    """Serve the current release: SPARQL, linked data and pages. Makes one first when there is none."""
-    import uvicorn
-    from pydantic import ValidationError
+    """Serve the current release: SPARQL, linked data and pages. Makes one first when there is none.
 
-    from api.app import create_app
-    from api.settings import Settings
+    A release that becomes current while it serves is gone over to; one that is broken is refused.
+    """
+    from api import server
 
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        wrong = (f"KG_{str(e['loc'][0]).upper()}={e['input']}: {e['msg']}" for e in error.errors())
-        raise KgError("; ".join(wrong)) from error
-    directory = store_dir or _current(_releases(out))
-    release = store.open_release(directory, settings.memory_quads)
+    settings = server.read_settings()
+    if store_dir is not None and (store_dir / "manifest.json").is_file():
+        releases, directory = None, store_dir
+    else:
+        releases = store_dir or _releases(out)
+        directory = store.current_directory(releases) if store_dir else _current(releases)
+    manifest = store.open_release(directory, settings.memory_quads).manifest
     with _listen(host, port) as listener:
         address = f"[{host}]" if ":" in host else host
         where = f"http://{address}:{listener.getsockname()[1]}/"
-        _err.print(f"serving release {release.manifest.id[:16]} on {where}", markup=False)
-        config = uvicorn.Config(create_app(settings, release), log_level="warning", server_header=False)
-        uvicorn.Server(config).run(sockets=[listener])
+        with contextlib.suppress(OSError):
+            _err.print(f"serving release {manifest.id[:16]} on {where}", markup=False)
+        server.run(settings, directory, releases, listener, workers)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -174,9 +190,9 @@ def _current(releases: Path) -> Path:
         root = iris.project_root()
         if (root / "data" / "ttl").is_dir():
             return pipeline.release_from_ttl(root, releases)
-        release = pipeline.build(root, releases).release
-        assert release is not None
-        return release
+        built = pipeline.build(root, releases).release
+        assert built is not None
+        return built
 
 
 @app.command()
@@ -201,12 +217,12 @@ def query(
     stored = _stored_query(source, root)
     values = dict(_pair(p) for p in parameters or ())
     bound = queries.bind(stored, values, context)
-    queries.guard(stored.text)
-    release = store.open_release(_current(_releases(out)))
+    guard.read(stored.text)
+    opened = store.open_release(_current(_releases(out)))
     try:
-        result = release.store.query(queries.fill(stored.text, bound), prefixes=context.prefixes)
+        result = opened.store.query(queries.fill(stored.text, bound), prefixes=context.prefixes)
     except SyntaxError as error:
-        raise KgError(f"{source}: {error}") from error
+        raise KgError(f"{source}: {diagnose(stored.text, error)}") from error
     _print_result(result, output, context)
 
 
@@ -253,8 +269,7 @@ def _print_result(result: Any, output: str, context: Context) -> None:
         if rdf is None:
             raise KgError(f"no RDF format '{output}'; one of {', '.join(f.name for f in formats.RDF_FORMATS)}")
         triples = list(result)
-        used = context.prefixes if rdf.syntax.file_extension in ("ttl", "rdf") else None
-        sys.stdout.buffer.write(serialize(triples, format=rdf.syntax, prefixes=used) or b"")
+        sys.stdout.buffer.write(serialization.to_bytes(triples, rdf, context.prefixes))
 
 
 def _cell(term: Any, context: Context) -> str:
@@ -277,10 +292,9 @@ def dump(
     rdf = formats.rdf_format(output)
     if rdf is None:
         raise KgError(f"no RDF format '{output}'; one of {', '.join(f.name for f in formats.RDF_FORMATS)}")
-    release = store.open_release(_current(_releases(out)))
-    named = rdf.syntax.supports_datasets and rdf.name != "jsonld"
-    quads = [q for q in release.store if (str(q.graph_name) != "DEFAULT") == named]
-    body = serialize(quads if named else [q.triple for q in quads], format=rdf.syntax) or b""
+    opened = store.open_release(_current(_releases(out)))
+    quads = [q for q in opened.store if (str(q.graph_name) != "DEFAULT") == rdf.has_graphs]
+    body = serialization.to_bytes(quads if rdf.has_graphs else [q.triple for q in quads], rdf)
     if file:
         try:
             file.write_bytes(body)
@@ -304,14 +318,33 @@ def record_passages(
 def write_coverage(out: Releases = None) -> None:
     """Write docs/coverage.md: for each kind of thing that the source states, its count there and in the graph."""
     root = iris.project_root()
-    release = store.open_release(_current(_releases(out)))
-    rows = coverage.measure(release.store, root)
+    opened = store.open_release(_current(_releases(out)))
+    rows = coverage.measure(opened.store, root)
     path = root / "docs" / "coverage.md"
     path.write_text(coverage.report(rows), encoding="utf-8")
     short = [row for row in rows if row.found < row.stated]
     _out.print(f"wrote {path}: {len(rows)} kinds, {len(short)} short")
     if short:
         raise KgError("; ".join(f"{row.title['en']}: {row.found} of {row.stated}" for row in short))
+
+
+@app.command("conformance")
+def check_conformance(
+    url: Annotated[str, typer.Argument(help="The server to be checked.")] = "http://127.0.0.1:8000/",
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Write the table here.", show_default="docs/conformance.md")
+    ] = None,
+) -> None:
+    """Check a running server against the specifications and write docs/conformance.md. Exits 1 when a check fails."""
+    from api import probe
+
+    findings, software = probe.check(url)
+    path = file or iris.project_root() / "docs" / "conformance.md"
+    path.write_text(probe.report(findings, software), encoding="utf-8")
+    failed = [f for f in findings if not f.passed]
+    _out.print(f"wrote {path}: {len(findings)} checks, {len(failed)} failed", markup=False)
+    if failed:
+        raise KgError("; ".join(f"{f.check.name}: {f.detail}" for f in failed))
 
 
 @app.command("schema")

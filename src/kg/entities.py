@@ -52,7 +52,7 @@ class Fact:
 
     @property
     def is_inferred(self) -> bool:
-        return all(e.kind == "inferred" for e in self.evidence)
+        return bool(self.evidence) and all(e.kind == "inferred" for e in self.evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,15 @@ def by_predicate(facts: Iterable[Fact]) -> list[tuple[str, list[Fact]]]:
 class Entities:
     """The records of a release, read from its store.
 
-    `order` ranks properties (by their place in the context): facts come in that order.
+    `order` ranks properties (by their place in the context): facts come in that order. Unless `is_merged`, the default
+    graph has triples of its own, which stand without evidence.
     """
 
-    def __init__(self, store: Store, base: str, order: Mapping[str, int]) -> None:
+    def __init__(self, store: Store, base: str, order: Mapping[str, int], is_merged: bool = True) -> None:
         self.store = store
+        self._is_merged = is_merged
+        # Where every triple is found at least once, and in a merged release only once.
+        self._all = _DEFAULT if is_merged else None
         self.base = base
         self.root = base + "id/"
         self._order = order
@@ -109,7 +113,7 @@ class Entities:
 
     def _index(self) -> None:
         subjects = {
-            value(q.subject) for q in self.store.quads_for_pattern(None, NamedNode(iris.RDF_TYPE), None, _DEFAULT)
+            value(q.subject) for q in self.store.quads_for_pattern(None, NamedNode(iris.RDF_TYPE), None, self._all)
         }
         for iri in sorted(s for s in subjects if s.startswith(self.root)):
             document, hash_mark, _ = iri.partition("#")
@@ -153,7 +157,7 @@ class Entities:
 
     def values(self, iri: str, predicate: str) -> list[Term]:
         """The objects of a property, each once."""
-        return [o for q in self._quads(iri, predicate) if isinstance(o := q.object, Term)]
+        return list(dict.fromkeys(o for q in self._quads(iri, predicate) if isinstance(o := q.object, Term)))
 
     def text(self, iri: str, predicate: str, languages: Iterable[str]) -> Literal | None:
         """The literal of a property in the first of those languages that has one, else any."""
@@ -173,7 +177,7 @@ class Entities:
         """The stated classes of a subject; the inferred ones only when none is stated."""
         quads = list(self._named(NamedNode(iri), NamedNode(iris.RDF_TYPE), None))
         stated = [value(q.object) for q in quads if self.evidence(value(q.graph_name)).kind != "inferred"]
-        return list(dict.fromkeys(sorted(stated or [value(q.object) for q in quads])))
+        return list(dict.fromkeys(sorted(t for t in stated or [value(q.object) for q in quads] if t)))
 
     def successor(self, iri: str) -> str | None:
         """For a deprecated record the IRI that replaces it, '' when none does; None when it is not deprecated."""
@@ -266,7 +270,9 @@ class Entities:
         for quad in quads:
             if isinstance(quad.object, Term):
                 key = (value(quad.subject), quad.predicate.value, quad.object)
-                graphs.setdefault(key, []).append(self.evidence(value(quad.graph_name)))
+                evidence = graphs.setdefault(key, [])
+                if name := value(quad.graph_name):
+                    evidence.append(self.evidence(name))
         facts = [Fact(*key, tuple(sorted(set(e), key=_evidence_order))) for key, e in graphs.items()]
         return sorted(facts, key=self._fact_order)
 
@@ -287,6 +293,12 @@ class Entities:
         quads += [q for s in subjects for q in self._named(None, None, NamedNode(s))]
         return sort_quads(quads)
 
+    def triples(self, iri: str) -> list[Triple]:
+        """The triples of a record's document with the names of what it mentions, its own first."""
+        quads = self.document(iri)
+        triples = sort_triples([*quads, *self.neighbour_labels(quads)])
+        return sorted(triples, key=lambda t: iris.document_of(value(t.subject)) != iri)
+
     def graph_document(self, graph: str) -> list[Quad]:
         """The quads of one named graph."""
         return sort_quads(self.store.quads_for_pattern(None, None, None, NamedNode(graph)))
@@ -305,17 +317,19 @@ class Entities:
             Triple(q.subject, q.predicate, q.object)
             for term in terms
             if term.value.startswith(self.root)
-            for q in self.store.quads_for_pattern(term, label, None, _DEFAULT)
+            for q in self.store.quads_for_pattern(term, label, None, self._all)
         ]
 
     def _quads(self, iri: str, predicate: str | None = None) -> Iterator[Quad]:
-        return self.store.quads_for_pattern(NamedNode(iri), NamedNode(predicate) if predicate else None, None, _DEFAULT)
+        return self.store.quads_for_pattern(
+            NamedNode(iri), NamedNode(predicate) if predicate else None, None, self._all
+        )
 
     def _named(
         self, subject: Quad | object | None, predicate: NamedNode | None, target: object | None
     ) -> Iterator[Quad]:
         quads = self.store.quads_for_pattern(subject, predicate, target, None)  # type: ignore[arg-type]
-        return (q for q in quads if isinstance(q.graph_name, NamedNode))
+        return (q for q in quads if not self._is_merged or isinstance(q.graph_name, NamedNode))
 
 
 def _above(path: str) -> list[str]:

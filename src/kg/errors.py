@@ -55,6 +55,53 @@ class QueryRefused(KgError):
     """A query that this server does not run, such as one with SERVICE."""
 
 
+class UpdateRefused(KgError):
+    """An update sent as a query."""
+
+
+class QueryTooLong(KgError):
+    """A query longer than what is read; `limit` is in characters."""
+
+    def __init__(self, message: str, limit: int = 0) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class QueryTooComplex(KgError):
+    """A query nested more deeply than what the engine's stack bears."""
+
+
+class QueryMalformed(KgError):
+    """A text that is no SPARQL query; `line` and `column` count from 1, 0 when unknown."""
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
+
+
+class QueryFailed(KgError):
+    """A query that the engine could not evaluate."""
+
+
+class ResultTooLarge(KgError):
+    """A result larger than what is sent; `limit` is in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        detail = (
+            f"the result is larger than {limit:,} bytes, the most that is sent; ask for less, for instance with LIMIT"
+        )
+        super().__init__(detail)
+        self.limit = limit
+
+
+class FormatNotOffered(KgError):
+    """No format that suits the caller for a result of this kind, `solutions` or `graph`."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__("none of the formats asked for is offered here; choose one by Accept or by format=")
+        self.kind = kind
+
+
 class QueryNotFound(KgError):
     """No query of that name in the library."""
 

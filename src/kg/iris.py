@@ -27,6 +27,9 @@ SLUG = re.compile(rf"{SEGMENT.pattern}(?:/{SEGMENT.pattern})*")
 # RFC 3987 leaves these out of an IRI wherever they stand.
 ILLEGAL_IN_IRI = re.compile('[\x00-\x20<>"{}|\\\\^`\x7f-\x9f]')
 
+# RFC 3987, section 2.2: a scheme and something after it.
+ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:.", re.ASCII)
+
 
 def project_root() -> Path:
     """The folder that holds ontology/, queries/ and data/.

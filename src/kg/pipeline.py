@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, cast
 
 from pyoxigraph import NamedNode, Quad, RdfFormat, parse
 
-from kg import __version__, builder, iris, reasoning, store, turtle, validation
+from kg import __version__, builder, formats, iris, reasoning, store, turtle, validation
 from kg.context import Context
 from kg.errors import KgError, Problem, Rejected
 from kg.terms import value
@@ -124,7 +126,7 @@ def build(
                 records=len(curated.records),
                 sources=_sources(asserted),
             )
-            staged = store.stage(releases, quads, manifest)
+            staged = store.stage(releases, quads, manifest, _prefixes(curated.context, base))
         with _stage("publish", summary, report):
             summary.release = store.publish(releases, staged)
     summary.records, summary.asserted = manifest.records, manifest.asserted
@@ -213,4 +215,47 @@ def release_from_ttl(root: Path, releases: Path) -> Path:
             records=len(builder.data_files(root)),
             sources=_sources(quads),
         )
-        return store.publish(releases, store.stage(releases, quads, manifest))
+        return store.publish(releases, store.stage(releases, quads, manifest, builder.read_context(root).prefixes))
+
+
+def release_from_files(files: list[Path], releases: Path, base: str, prefixes: Mapping[str, str]) -> Path:
+    """A release of any RDF files, `.gz` included: named graphs kept, the default graph as in the files."""
+    read: list[Quad] = []
+    for path in files:
+        read += _read_rdf(path)
+    quads, digest = store.canonical(read)
+    with store.build_lock(releases):
+        manifest = store.make_manifest(
+            quads,
+            digest,
+            base=base,
+            issued=_timestamp(None),
+            software=f"aikg {__version__}",
+            version=_ontology_version(quads),
+            records=len({q.subject for q in quads}),
+            sources={},
+            is_merged=False,
+        )
+        return store.publish(releases, store.stage(releases, quads, manifest, prefixes))
+
+
+def _read_rdf(path: Path) -> list[Quad]:
+    name = path.name.removesuffix(".gz")
+    syntax = RdfFormat.from_extension(Path(name).suffix.removeprefix("."))
+    if syntax is None:
+        known = ", ".join(f".{f.name}" for f in formats.RDF_FORMATS)
+        raise KgError(f"{path}: no RDF syntax has that ending; known are {known}, each also with .gz")
+    try:
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as document:
+            base = path.resolve().as_uri()
+            return list(parse(cast(IO[bytes], document), format=syntax, base_iri=base, rename_blank_nodes=True))
+    except SyntaxError as error:
+        place = f"{path}:{error.lineno}:{error.offset}" if error.lineno else str(path)
+        raise KgError(f"{place}: {error.msg}") from error
+    except (OSError, EOFError) as error:
+        raise KgError(f"cannot read {path}: {error}") from error
+
+
+def _prefixes(context: Context, base: str) -> dict[str, str]:
+    """The prefixes of the context, those of records below the base of the release."""
+    return {prefix: iris.rebase(namespace, base) for prefix, namespace in context.prefixes.items()}

@@ -1,4 +1,4 @@
-"""The query library: `.rq` files with a header, their parameters bound as terms, and the guard for strangers' queries.
+"""The query library: `.rq` files with a header, and their parameters bound as terms.
 
 The header of a file is YAML in lines that begin with `#+ `: title and description in ja and en, parameters, the
 columns of the answer, a chart hint, tags.
@@ -15,9 +15,10 @@ from typing import Any
 import yaml
 from pyoxigraph import Literal, NamedNode, QuerySolutions, QueryTriples, Store
 
+from kg import lexer
 from kg.context import Context
 from kg.datatypes import DATATYPES, XSD
-from kg.errors import BadParameter, KgError, QueryNotFound, QueryRefused, nearest
+from kg.errors import BadParameter, KgError, QueryNotFound, nearest
 from kg.iris import ILLEGAL_IN_IRI
 
 Bound = NamedNode | Literal
@@ -123,7 +124,7 @@ def fill(text: str, bound: Mapping[str, Bound]) -> str:
     """
     if not bound:
         return text
-    return _TOKEN.sub(lambda m: str(bound[m[0][1:]]) if m[0][0] in "?$" and m[0][1:] in bound else m[0], text)
+    return lexer.TOKEN.sub(lambda m: str(bound[m[0][1:]]) if m["variable"] and m[0][1:] in bound else m[0], text)
 
 
 def select(store: Store, text: str) -> QuerySolutions:
@@ -138,53 +139,3 @@ def construct(store: Store, text: str) -> QueryTriples:
     result = store.query(text)
     assert isinstance(result, QueryTriples)
     return result
-
-
-# SPARQL 1.1, section 19.8: what must be passed over so that a keyword is seen only where it is one.
-_TOKEN = re.compile(
-    r"""
-      <[^\x00-\x20<>"{}|^`\\]*>                      # IRI
-    | \"\"\"(?:[^"\\]|\\.|\"(?!\"\"))*\"\"\" | '''(?:[^'\\]|\\.|'(?!''))*'''
-    | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*'
-    | \#[^\n\r]*
-    | [?$][\w]+
-    | (?P<word>@?[\w][\w\-.]*(?::[^\s{}()<>"'|^`;,]*)?|:[^\s{}()<>"'|^`;,]*)
-    | (?P<brace>[{}()\[\]])
-    | .
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_QUERY_FORMS = frozenset({"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"})
-_UPDATES = frozenset({"INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH"})
-
-
-def guard(text: str, *, longest: int = 200_000, deepest: int = 200) -> None:
-    """Refuses what is not run for strangers: updates, SERVICE, and texts long or nested enough to harm the parser.
-
-    Looks at the words of the query, not at its strings, comments and IRIs; raises `QueryRefused`.
-    """
-    if len(text) > longest:
-        raise QueryRefused(f"the query has {len(text):,} characters; at most {longest:,} are read")
-    depth, form = 0, ""
-    # Code points may be escaped anywhere in a query (SPARQL 1.1, section 19.2).
-    plain = re.sub(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})", _unescape, text)
-    for match in _TOKEN.finditer(plain):
-        if brace := match["brace"]:
-            depth += 1 if brace in "{([" else -1
-            if depth > deepest:
-                raise QueryRefused(f"the query nests deeper than {deepest} levels")
-        word = (match["word"] or "").upper()
-        if not form and word in _UPDATES:
-            raise QueryRefused(f"this is an update ({word}); the endpoint only reads")
-        if word in _QUERY_FORMS:
-            form = form or word
-        # The parser wants no space after a keyword: `1SERVICE` and `SERVICEex:a` are SERVICE to it.
-        if "SERVICE" in word.partition(":")[0] and not word.startswith("@"):
-            raise QueryRefused(
-                "SERVICE is not run here: the endpoint asks no other endpoint (and no prefix may have it in its name)"
-            )
-
-
-def _unescape(match: re.Match[str]) -> str:
-    code = int(match[1] or match[2], 16)
-    return chr(code) if code <= 0x10FFFF else "\ufffd"

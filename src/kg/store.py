@@ -1,7 +1,8 @@
 """Releases: immutable directories named by their content, published by one atomic step, opened to be read.
 
-A release holds `dataset.nq` (the named graphs, sorted canonical N-Quads), `store/` (an Oxigraph store with those graphs
-and, in the default graph, every triple once) and `manifest.json`. `current` beside the releases points at one of them.
+A release holds `dataset.nq` (sorted canonical N-Quads), `store/` (an Oxigraph store with them and, in the default
+graph, every triple once), `dumps/` (the dataset in every syntax, gzipped) and `manifest.json`. `current` beside the
+releases points at one of them.
 """
 
 from __future__ import annotations
@@ -9,18 +10,29 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import gzip
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
-from pyoxigraph import CanonicalizationAlgorithm, Dataset, Quad, RdfFormat, Store, parse, serialize
+from pyoxigraph import (
+    CanonicalizationAlgorithm,
+    Dataset,
+    DefaultGraph,
+    Quad,
+    RdfFormat,
+    Store,
+    Triple,
+    parse,
+    serialize,
+)
 
-from kg import iris
+from kg import formats, iris, serialization
 from kg.errors import BrokenRelease, BuildBusy, KgError, NoRelease
 from kg.terms import value
 
@@ -30,7 +42,11 @@ _STAGED = ".staged-"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a release is made of. `id` is the SHA-256 of its canonical N-Quads (RDF Dataset Canonicalization 1.0)."""
+    """What a release is made of. `id` is the SHA-256 of its canonical N-Quads (RDF Dataset Canonicalization 1.0).
+
+    `triples` counts the default graph: the merged named graphs, or, unless `is_merged`, the one of the dataset itself.
+    `dumps` has the size and the SHA-256 of each file.
+    """
 
     id: str
     base_iri: str
@@ -44,6 +60,13 @@ class Manifest:
     quads: int
     graphs: dict[str, int] = field(default_factory=dict)
     sources: dict[str, dict[str, str]] = field(default_factory=dict)
+    is_merged: bool = True
+    dumps: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many quads the store holds."""
+        return self.quads + self.triples if self.is_merged else self.quads
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +129,45 @@ def unwritable(place: Path, error: OSError) -> KgError:
     return KgError(f"cannot write {place}: {error.strerror}; name another place with --out or KG_RELEASES")
 
 
-def stage(releases: Path, quads: list[Quad], manifest: Manifest) -> Path:
+def stage(releases: Path, quads: list[Quad], manifest: Manifest, prefixes: Mapping[str, str]) -> Path:
     """Writes a release beside the others under a name that nobody reads; returns its folder."""
     for left_over in releases.glob(_STAGED + "*"):
         shutil.rmtree(left_over, ignore_errors=True)
     directory = releases / f"{_STAGED}{manifest.id[:16]}"
     try:
-        directory.mkdir()
+        (directory / "dumps").mkdir(parents=True)
         (directory / "dataset.nq").write_bytes(serialize(quads, format=RdfFormat.N_QUADS) or b"")
         store = Store(str(directory / "store"))
-        store.bulk_extend(merged(quads))
+        store.bulk_extend(served(quads, manifest))
         store.flush()
         store.optimize()
         del store
-        _write_json(directory / "manifest.json", asdict(manifest))
+        dumps = dict(_dumps(directory / "dumps", quads, prefixes))
+        _write_json(directory / "manifest.json", asdict(replace(manifest, dumps=dumps)))
     except OSError as error:
         shutil.rmtree(directory, ignore_errors=True)
         raise unwritable(directory, error) from error
     return directory
+
+
+def _dumps(folder: Path, quads: list[Quad], prefixes: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Writes the dataset in each syntax, as named graphs where it has them, else merged; the same bytes each time."""
+    merged_triples = list(dict.fromkeys(quad.triple for quad in quads))
+    for syntax in formats.RDF_FORMATS:
+        path = folder / f"dataset.{syntax.name}.gz"
+        statements: list[Quad] | list[Triple] = quads if syntax.has_graphs else merged_triples
+        if syntax.syntax == RdfFormat.RDF_XML and formats.not_in_rdf_xml({q.predicate.value for q in quads}):
+            continue
+        with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
+            serialization.write(statements, cast(IO[bytes], packed), syntax, prefixes)
+        with path.open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()
+        yield path.name, {"bytes": path.stat().st_size, "sha256": digest}
+
+
+def served(quads: Iterable[Quad], manifest: Manifest) -> list[Quad]:
+    """What the store of a release holds: the dataset as it is, or with its named graphs merged into the default one."""
+    return merged(quads) if manifest.is_merged else list(quads)
 
 
 def merged(quads: Iterable[Quad]) -> list[Quad]:
@@ -200,16 +244,24 @@ def open_release(directory: Path, in_memory_up_to: int = 5_000_000) -> Release:
             if not _is_intact(directory):
                 raise BrokenRelease(f"{directory}/dataset.nq is not what its manifest says")
             store = Store()
-            store.bulk_extend(merged(parse(path=str(directory / "dataset.nq"), format=RdfFormat.N_QUADS)))
+            store.bulk_extend(served(parse(path=str(directory / "dataset.nq"), format=RdfFormat.N_QUADS), manifest))
         else:
             store = Store.read_only(str(directory / "store"))
     except (OSError, SyntaxError) as error:
         raise BrokenRelease(f"{directory} cannot be opened: {error}") from error
-    if len(store) != manifest.quads + manifest.triples:
-        raise BrokenRelease(
-            f"{directory} holds {len(store)} quads; its manifest says {manifest.quads + manifest.triples}"
-        )
+    if len(store) != manifest.size:
+        raise BrokenRelease(f"{directory} holds {len(store)} quads; its manifest says {manifest.size}")
     return Release(directory, manifest, store)
+
+
+def open_for_workers(directory: Path, in_memory_up_to: int) -> Store | Path:
+    """The store in memory, or, for a release too large for that, the folder of the one on disk.
+
+    RocksDB keeps threads, which no fork survives: a store on disk is opened after it.
+    """
+    if read_manifest(directory).quads <= in_memory_up_to:
+        return open_release(directory, in_memory_up_to).store
+    return directory / "store"
 
 
 def make_manifest(
@@ -222,12 +274,15 @@ def make_manifest(
     version: str,
     records: int,
     sources: dict[str, dict[str, str]],
+    is_merged: bool = True,
 ) -> Manifest:
     """The manifest of canonical quads; counts are taken from the quads themselves."""
     graphs: dict[str, int] = {}
     for quad in quads:
         name = value(quad.graph_name)
-        graphs[name] = graphs.get(name, 0) + 1
+        if name:
+            graphs[name] = graphs.get(name, 0) + 1
+    default = quads if is_merged else [q for q in quads if q.graph_name == DefaultGraph()]
     unevidenced = {iris.rebase(g, base) for g in iris.UNEVIDENCED}
     return Manifest(
         id=digest,
@@ -236,12 +291,13 @@ def make_manifest(
         issued=issued,
         software=software,
         records=records,
-        asserted=sum(n for g, n in graphs.items() if g not in unevidenced),
+        asserted=len(quads) - sum(n for g, n in graphs.items() if g in unevidenced),
         inferred=graphs.get(iris.rebase(iris.INFERRED, base), 0),
-        triples=len({(q.subject, q.predicate, q.object) for q in quads}),
+        triples=len({(q.subject, q.predicate, q.object) for q in default}),
         quads=len(quads),
         graphs=dict(sorted(graphs.items())),
         sources=sources,
+        is_merged=is_merged,
     )
 
 

@@ -1,0 +1,45 @@
+"""Numbers for Prometheus: requests, queries, workers, connections; summed over processes when there are several."""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """The counters of one application; `PROMETHEUS_MULTIPROC_DIR` lets several processes be read as one."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "kg_requests", "Requests answered.", ["route", "method", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "kg_request_seconds", "Time to the whole answer.", ["route"], buckets=_SECONDS, registry=self.registry
+        )
+        self.sent = Counter("kg_sent_bytes", "Bytes of bodies sent.", registry=self.registry)
+        self.cached = Counter("kg_cached_answers", "Answers from the cache.", ["outcome"], registry=self.registry)
+        self.workers = Counter("kg_worker_events", "What became of query workers.", ["event"], registry=self.registry)
+        self.alive = Gauge("kg_workers", "Query workers alive.", registry=self.registry, multiprocess_mode="livesum")
+        self.waiting = Gauge(
+            "kg_queries_waiting", "Queries that wait for a place.", registry=self.registry, multiprocess_mode="livesum"
+        )
+        self.triples = Gauge(
+            "kg_triples", "Triples of the release served.", registry=self.registry, multiprocess_mode="mostrecent"
+        )
+
+    def count(self, event: str) -> None:
+        """One more of an event in the life of workers and releases."""
+        self.workers.labels(event).inc()
+
+    def exposition(self) -> bytes:
+        """The text format of Prometheus."""
+        registry = self.registry
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)
+        return generate_latest(registry)

@@ -1,0 +1,162 @@
+"""The OpenAPI 3.1 document: parameters and answers of each route, and each stored query as an operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.site import Site
+from kg import formats
+from kg.queries import StoredQuery
+
+_RDF = [f.media_type for f in formats.RDF_FORMATS]
+_RESULTS = list(dict.fromkeys(f.media_type for f in formats.RESULT_FORMATS))
+_RDF_NAMES = [f.name for f in formats.RDF_FORMATS]
+_RESULT_NAMES = [f.name for f in formats.RESULT_FORMATS]
+_JSON = [formats.JSON]
+_PAGE = [formats.HTML]
+
+_TYPES = {
+    "iri": {"type": "string"},
+    "integer": {"type": "string", "pattern": "^[+-]?[0-9]+$"},
+    "gYear": {"type": "string", "pattern": "^-?[0-9]{4}$"},
+    "date": {"type": "string", "format": "date"},
+}
+
+
+def _parameter(name: str, description: str, schema: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema or {"type": "string"}, **more}
+
+
+def _format(names: list[str]) -> dict[str, Any]:
+    return _parameter("format", "The format, by name; without it, by Accept.", {"type": "string", "enum": names})
+
+
+_QUERY = _parameter("query", "A SPARQL 1.1 query; without one the Service Description.", example="ASK { ?s ?p ?o }")
+_GRAPHS = {"type": "array", "items": {"type": "string"}}
+_DATASET = [
+    _parameter("default-graph-uri", "IRIs of graphs that make up the default graph.", _GRAPHS),
+    _parameter("named-graph-uri", "IRIs of graphs that GRAPH can name.", _GRAPHS),
+]
+_TIMEOUT = _parameter("timeout", "Seconds after which the query is stopped.", {"type": "number", "exclusiveMinimum": 0})
+_SPARQL = [*_DATASET, _TIMEOUT, _format([*_RESULT_NAMES, *_RDF_NAMES, "html"])]
+_ANY_RDF = _format([*_RDF_NAMES, "html"])
+# What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
+_ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
+    "/": ([*_JSON, *_PAGE], [], (302, 303)),
+    "/about": (_PAGE, [], (302, 303)),
+    "/sparql": ([*_RESULTS, *_RDF, *_PAGE], _SPARQL, (302, 303, 400, 403, 413, 415, 429, 500, 503, 504)),
+    "/id/{path}": ([*_RDF, *_JSON, *_PAGE], [_ANY_RDF], (301, 302, 303, 404, 406, 410)),
+    "/page/{path}": (_PAGE, [], (301, 302, 303, 404, 410)),
+    "/data/{path}": (_RDF, [], (301, 303, 404, 406)),
+    "/linkset/{path}": ([formats.LINKSET], [], (301, 404)),
+    "/graph": (
+        _RDF,
+        [
+            _parameter("graph", "The IRI of a named graph."),
+            _parameter("default", "The default graph."),
+            _format(_RDF_NAMES),
+        ],
+        (400, 404, 406, 413, 429, 503, 504),
+    ),
+    "/graph/{path}": ([*_RDF, *_PAGE], [_ANY_RDF], (301, 302, 303, 404, 406)),
+    "/ontology": ([*_RDF, *_PAGE], [_ANY_RDF], (302, 303, 406)),
+    "/context.jsonld": (["application/ld+json"], [], ()),
+    "/shapes.ttl": (["text/turtle"], [], (404,)),
+    "/queries": ([*_JSON, *_PAGE], [], (302, 303)),
+    "/queries/{name}": ([*_RESULTS, *_RDF, *_PAGE], [_TIMEOUT], (302, 303, 400, 404, 406, 413, 429, 500, 503, 504)),
+    "/dataset": ([*_RDF, *_PAGE], [_ANY_RDF], (302, 303, 406)),
+    "/.well-known/void": (_RDF, [_format(_RDF_NAMES)], (406,)),
+    "/dumps": (_JSON, [], (303,)),
+    "/dumps/{name}": ([], [], (307, 404)),
+    "/dumps/{release}/{name}": (["application/gzip"], [], (206, 404, 416)),
+    "/sitemap.xml": (["application/xml"], [], ()),
+    "/sitemap-{number}.xml": (["application/xml"], [], (400, 404)),
+    "/robots.txt": (["text/plain"], [], ()),
+    "/conformance": ([*_JSON, *_PAGE], [], (302, 303)),
+    "/healthz": (["text/plain"], [], ()),
+    "/readyz": (_JSON, [], (503,)),
+    "/metrics": (["text/plain"], [], ()),
+    "/openapi.json": (_JSON, [], ()),
+}
+_PROBLEM = {
+    "type": "object",
+    "description": "Problem details (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+
+
+def document(app: FastAPI, site: Site) -> dict[str, Any]:
+    """The description of this server; `site` gives the stored queries."""
+    described = get_openapi(title=app.title, version=app.version, routes=app.routes, summary=site.base)
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            _describe(operation, path, method)
+    described["paths"]["/sparql"]["post"]["requestBody"] = _body()
+    for query in site.queries.values():
+        described["paths"][f"/queries/{query.name}"] = {"get": _stored(query)}
+    described["components"] = {"schemas": {"Problem": _PROBLEM}}
+    return described
+
+
+def _describe(operation: dict[str, Any], path: str, method: str) -> None:
+    media_types, parameters, others = _ROUTES[path]
+    own = [p for p in operation.get("parameters", []) if p["in"] == "path"]
+    asked = parameters if method == "get" else [p for p in parameters if p not in _DATASET or method == "get"]
+    first = [_QUERY] if path == "/sparql" and method == "get" else []
+    operation["parameters"] = [*own, *first, *asked]
+    operation["responses"] = _responses(media_types, others)
+
+
+def _responses(media_types: list[str], others: tuple[int, ...]) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    if media_types:
+        answers["200"] = {"description": "The answer.", "content": {m: {} for m in media_types}}
+        answers["304"] = {"description": "What the caller has is current."}
+    for status in others:
+        answers[str(status)] = {"description": "A redirect." if status < 400 else "An error."}
+        if status >= 400:
+            answers[str(status)]["content"] = {
+                formats.PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}},
+                formats.HTML: {},
+                formats.PLAIN: {},
+            }
+        elif status == 206:
+            answers["206"] = {"description": "A part.", "content": {m: {} for m in media_types}}
+    return answers
+
+
+def _body() -> dict[str, Any]:
+    fields = {p["name"]: p["schema"] for p in (_QUERY, *_SPARQL)}
+    form = {"type": "object", "required": ["query"], "properties": fields}
+    return {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {"schema": form},
+            "application/sparql-query": {"schema": {"type": "string"}, "example": "ASK { ?s ?p ?o }"},
+        },
+    }
+
+
+def _stored(query: StoredQuery) -> dict[str, Any]:
+    parameters = [
+        _parameter(p.name, p.label["en"], {**_TYPES.get(p.type, {"type": "string"}), "default": p.default})
+        for p in query.parameters
+    ]
+    media_types, common, others = _ROUTES["/queries/{name}"]
+    return {
+        "summary": query.title["en"],
+        "description": query.description["en"],
+        "operationId": f"query_{query.name.replace('-', '_')}",
+        "tags": list(query.tags),
+        "parameters": [*parameters, *common, _format([*_RESULT_NAMES, *_RDF_NAMES, "html"])],
+        "responses": _responses(media_types, others),
+    }

@@ -1,0 +1,98 @@
+"""A process that evaluates strangers' queries: forked, limited, and killed without regret."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyoxigraph import Store
+
+from kg import evaluation, frames
+from kg.errors import KgError
+from kg.federation import Forwarder
+
+_PR_SET_PDEATHSIG = 1
+_NICE = 5
+OUT_OF_MEMORY = 77
+_MOST_DESCRIPTORS = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker works on: the store, or the folder of one to open after the fork."""
+
+    store: Store | Path
+    base: str
+    prefixes: Mapping[str, str]
+    memory_bytes: int
+
+
+def confine(memory_bytes: int, parent: int) -> None:
+    """Limits this process: memory beyond what it has, no core files, first to go when the machine runs out.
+
+    It dies with its parent. Linux only in the latter two; elsewhere they do nothing.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)
+
+
+def close_network() -> None:
+    """Lets this process open nothing more, no socket either: a SERVICE that the guard did not see cannot get out."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [fd for fd in range(min(limit, _MOST_DESCRIPTORS)) if _is_open(fd)]
+    # No number below the limit may be free, since a limit is not on how many there are.
+    while os.dup(taken[0]) < taken[-1]:
+        pass
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[-1] + 1, taken[-1] + 1))
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def run(channel: socket.socket, task: Task, services: Mapping[str, str], parent: int) -> None:
+    """Answers requests until the channel is closed; with `services` it may ask those endpoints, else nobody."""
+    confine(task.memory_bytes, parent)
+    store = task.store if isinstance(task.store, Store) else Store.read_only(str(task.store))
+    forwarder = Forwarder(services) if services else None
+    if forwarder is None:
+        close_network()
+    with channel.makefile("rb") as requests:
+        while True:
+            lengths = requests.read(frames.LENGTHS.size)
+            if len(lengths) < frames.LENGTHS.size:
+                return
+            size, _ = frames.LENGTHS.unpack(lengths)
+            query, want, most_bytes = frames.read_request(requests.read(size))
+            if forwarder:
+                query = forwarder.redirect(query)
+            try:
+                answer = evaluation.evaluate(
+                    store, query, want, base=task.base, prefixes=task.prefixes, most_bytes=most_bytes
+                )
+                message = frames.answer(answer)
+            except KgError as failure:
+                message = frames.error(failure)
+            channel.sendall(message)

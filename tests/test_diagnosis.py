@@ -1,0 +1,57 @@
+"""Where a text stops being SPARQL: the place that a person would point at."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyoxigraph import Store
+
+from kg.diagnosis import diagnose
+
+
+def place(text: str) -> tuple[int, int, str]:
+    with pytest.raises(SyntaxError) as caught:
+        Store().query(text)
+    found = diagnose(text, caught.value)
+    return found.line, found.column, str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "said"),
+    [
+        ("SELECT *\nWHERE { ?s ?p }", 2, 15, "'}' cannot stand here"),
+        ("SELECT * { ?s foo ?o }", 1, 15, "'foo' cannot stand here"),
+        ("SELECT ?日本 { ?日本 foo }", 1, 18, "'foo' cannot stand here"),
+        ("ASK {} ASK {}", 1, 8, "'ASK' cannot stand here"),
+        ("SELEC * {}", 1, 1, "'SELEC' cannot stand here"),
+        ("SELECT * { ?s ?p ?o . FILTER ?o > 3 }", 1, 30, 'expected "(", ":", "<"'),
+        ("SELECT * {\r\n ?s ex:p ?o }", 2, 5, "'ex:p': prefix not found"),
+        ("SELECT ?s (COUNT(*) AS n) {?s ?p ?o}", 1, 24, 'expected "$", "?"'),
+        ("SELECT * { ?s ?p ?o } LIMIT x", 1, 29, "expected a number"),
+        ("SELECT * { ?s ?p ?o ", 1, 21, "the query ends too early"),
+        ("", 1, 1, "the query ends too early"),
+    ],
+)
+def test_the_place_is_the_first_word_that_cannot_stand(text: str, line: int, column: int, said: str) -> None:
+    found = place(text)
+    assert found[:2] == (line, column)
+    assert said in found[2]
+
+
+def test_a_long_text_keeps_the_place_of_the_engine() -> None:
+    line, column, _ = place("SELECT * {\n" + "?s ?p ?o .\n" * 5_000 + "?s ?p }")
+    assert line == 5_002
+    assert column > 1
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(alphabet="SELCTAK{}?spo<>:'\"\\#.;,()1 \n日", max_size=40))
+def test_any_text_has_a_place_in_it(text: str) -> None:
+    try:
+        Store().query(text)
+    except SyntaxError as error:
+        found = diagnose(text, error)
+        lines = text.split("\n")
+        assert 1 <= found.line <= len(lines)
+        assert 1 <= found.column <= len(lines[found.line - 1]) + 1
