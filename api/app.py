@@ -87,12 +87,12 @@ def _respond(request: Request, problem: Problem) -> Response:
     return problem_response(problem, request)
 
 
-def _on_kg_error(request: Request, error: Exception) -> Response:
+async def _on_kg_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, KgError)
     return _respond(request, of_error(error))
 
 
-def _on_http_error(request: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kinds = {404: "not-found", 405: "method-not-allowed", 416: "range-not-satisfiable"}
     detail = str(error.detail)
@@ -104,7 +104,7 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     return _respond(request, problem)
 
 
-def _on_invalid(request: Request, error: Exception) -> Response:
+async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])

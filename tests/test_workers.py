@@ -1,0 +1,216 @@
+"""The pool of query workers: lanes, deadlines, memory, and an account in which no worker is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from servers import descendants, descriptors, is_alive, serve, threads, until
+
+from api.errors import Problem
+from api.settings import Settings
+from api.workers import Pool
+from kg import formats
+from kg.errors import KgError, QueryFailed, QueryMalformed, QueryTooComplex, ResultTooLarge
+from kg.evaluation import Answer, Query, Wanted
+from kg.store import Release
+
+PRODUCT = "SELECT (COUNT(*) AS ?n{}) {{ ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }}"
+JSON = Wanted("json", "ttl")
+
+
+@asynccontextmanager
+async def started(release: Release, **settings: Any) -> AsyncIterator[Pool]:
+    pool = Pool(release.directory, release.manifest.base_iri, {}, Settings(**settings))
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+        ends = sum(n for event, n in pool.account.items() if event.startswith("ended"))
+        assert (pool.alive, pool.account["forked"]) == (0, ends)
+
+
+def run(work: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(work(), 60))  # type: ignore[arg-type]
+
+
+async def ask(pool: Pool, text: str, *, client: str = "a", seconds: float = 10.0, want: Wanted = JSON) -> Answer:
+    return await pool.run(Query(text), want, client=client, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("SELECT * {", QueryMalformed),
+        ("ASK { FILTER(" + "!" * 50_000 + "true) }", QueryTooComplex),
+        ("SELECT * { SERVICE <http://127.0.0.1:1/> { ?s ?p ?o } }", QueryFailed),
+        ("SELECT * { SERVICE <http://localhost/> { ?s ?p ?o } }", QueryFailed),
+        ("SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }", ResultTooLarge),
+    ],
+    ids=["malformed", "stack overflow", "network", "name", "size"],
+)
+def test_a_query_that_fails_fails_alone(tiny: Release, text: str, error: type[KgError]) -> None:
+    async def work() -> None:
+        async with started(tiny, max_result_bytes=100_000) as pool:
+            with pytest.raises(error):
+                await ask(pool, text)
+            assert b"true" in (await ask(pool, "ASK {}")).body
+
+    run(work)
+
+
+def test_each_format_is_written_where_nothing_can_be_opened(tiny: Release) -> None:
+    async def work() -> None:
+        async with started(tiny) as pool:
+            for known in formats.RESULT_FORMATS:
+                assert (await ask(pool, "SELECT * { ?s ?p ?o } LIMIT 3", want=Wanted(known.name))).body
+            for syntax in formats.RDF_FORMATS:
+                assert (await ask(pool, "DESCRIBE ?s { ?s ?p ?o }", want=Wanted(graph=syntax.name))).total
+            assert (await ask(pool, "SELECT * { ?s ?p ?o }", want=Wanted("json", rows=2))).total > 2
+
+    run(work)
+
+
+def test_memory_is_limited_for_each_query(tiny: Release) -> None:
+    async def work() -> None:
+        async with started(tiny, query_memory_mb=100) as pool:
+            with pytest.raises(Problem) as caught:
+                await ask(pool, "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i } ORDER BY ?c ?f ?i", seconds=40)
+            assert (caught.value.status, caught.value.kind) == (503, "out-of-memory")
+
+    run(work)
+
+
+def test_while_products_run_others_have_their_turn(tiny: Release) -> None:
+    """64 products from 64 clients, at once; a small query of another client, again and again."""
+
+    async def work() -> None:
+        async with started(tiny, client_queries=2) as pool:
+            hostile = [
+                asyncio.ensure_future(ask(pool, PRODUCT.format(n), client=f"h{n}", seconds=4)) for n in range(64)
+            ]
+            waits = []
+            while not all(task.done() for task in hostile):
+                begun = time.monotonic()
+                await ask(pool, "ASK {}", client="other")
+                waits.append(time.monotonic() - begun)
+                assert pool.alive <= pool.settings.query_workers + 1
+                await asyncio.sleep(0.1)
+            found = await asyncio.gather(*hostile, return_exceptions=True)
+            assert {f.status for f in found if isinstance(f, Problem)} == {503, 504}
+            assert all(isinstance(f, Problem) for f in found)
+            assert max(waits) < 1.0
+
+    run(work)
+
+
+def test_a_query_that_was_stopped_for_others_is_answered_in_the_end(tiny: Release) -> None:
+    medium = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . FILTER(STRLEN(STR(?c)) >= 0 && STRLEN(STR(?f)) >= 0) }"
+
+    async def work() -> None:
+        async with started(tiny, query_workers=2, client_queries=50) as pool:
+            alone = (await ask(pool, medium, seconds=30)).body
+            found = await asyncio.gather(*(ask(pool, medium, client=f"c{n}", seconds=40) for n in range(8)))
+            assert {f.body for f in found} == {alone}
+
+    run(work)
+
+
+def test_whoever_leaves_leaves_no_process_behind(tiny: Release) -> None:
+    async def work() -> None:
+        async with started(tiny) as pool:
+            for _ in range(20):
+                left = asyncio.ensure_future(ask(pool, PRODUCT.format("")))
+                await asyncio.sleep(0.01)
+                left.cancel()
+                await asyncio.wait({left})
+            while pool.alive > len(pool._idle):
+                await asyncio.sleep(0.01)
+            assert b"true" in (await ask(pool, "ASK {}")).body
+
+    run(work)
+
+
+def test_nothing_is_left_when_all_is_over(tiny: Release) -> None:
+    async def work() -> None:
+        me = os.getpid()
+        await ask_once(tiny)
+        before = descriptors(me), threads(me), len(descendants(me))
+        async with started(tiny) as pool:
+            await asyncio.gather(
+                *(ask(pool, PRODUCT.format(n), client=f"h{n}", seconds=0.5) for n in range(10)), return_exceptions=True
+            )
+        assert (descriptors(me), threads(me), len(descendants(me))) == before
+
+    async def ask_once(release: Release) -> None:
+        async with started(release) as pool:
+            await ask(pool, "ASK {}")
+
+    run(work)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_a_worker_that_is_killed_is_replaced(tiny: Release, number: int) -> None:
+    async def work() -> None:
+        async with started(tiny) as pool:
+            await ask(pool, "ASK {}")
+            (idle,) = pool._idle
+            os.kill(idle.pid, number)
+            while pool.alive:
+                await asyncio.sleep(0.01)
+            assert b"true" in (await ask(pool, "ASK {}")).body
+            busy = asyncio.ensure_future(ask(pool, PRODUCT.format("")))
+            await asyncio.sleep(0.2)
+            for pid in list(pool._processes):
+                os.kill(pid, number)
+            with pytest.raises(KgError):
+                await busy
+            assert b"true" in (await ask(pool, "ASK {}")).body
+
+    run(work)
+
+
+def test_a_zygote_that_is_killed_takes_its_workers_along_and_is_replaced(tiny: Release) -> None:
+    async def work() -> None:
+        async with started(tiny) as pool:
+            busy = asyncio.ensure_future(ask(pool, PRODUCT.format("")))
+            await asyncio.sleep(0.2)
+            workers = list(pool._processes)
+            assert pool._zygote is not None
+            pool._zygote.kill()
+            with pytest.raises(Problem):
+                await busy
+            await asyncio.to_thread(until, lambda: not any(map(is_alive, workers)))
+            assert b"true" in (await ask(pool, "ASK {}")).body
+            assert pool.is_ready
+
+    run(work)
+
+
+def test_workers_end_with_the_server_however_it_ends(tiny: Release, tmp_path: Any) -> None:
+
+    with serve(tiny.directory, log=tmp_path / "log") as server:
+        with server.client() as client:
+            assert client.get("/sparql", params={"query": "ASK {}"}).status_code == 200
+        below = descendants(server.pid)
+        assert len(below) >= 2
+        server.process.kill()
+        until(lambda: not any(map(is_alive, below)))
+
+
+def test_a_store_on_disk_is_opened_after_the_fork(tiny: Release) -> None:
+    async def work() -> None:
+        count = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
+        async with started(tiny) as memory, started(tiny, memory_quads=0) as disk:
+            assert (await ask(disk, count)).body == (await ask(memory, count)).body
+            with pytest.raises(QueryFailed):
+                await ask(disk, "SELECT * { SERVICE <http://127.0.0.1:1/> { ?s ?p ?o } }")
+
+    run(work)
