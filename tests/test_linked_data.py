@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from pathlib import Path
 
 import httpx
 import pytest
 from conftest import Server, make_release, tiny_quads
-from pyoxigraph import NamedNode, Quad, RdfFormat, Triple, parse
+from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, Triple, parse
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from api.app import create_app
 from api.settings import Settings
+from api.site import LICENCE
 from kg import iris
 from kg.builder import rebase
+from kg.errors import KgError
 from kg.formats import RDF_FORMATS
-from kg.store import Release
+from kg.pipeline import release_from_files
+from kg.store import Release, open_release
 
 LAW = iris.ID + "law/ai-act"
 PROGRAMME = iris.ID + "programme/genai"
@@ -200,3 +205,158 @@ def test_a_proxy_may_strip_the_mount_path_or_not(tiny: Release, queries_project:
                 assert client.get(prefix + path, headers=BROWSER).headers["location"] == target
             page = client.get(prefix + "/page/law/ai-act?lang=ja")
             assert 'hreflang="en" href="/kg/page/law/ai-act?lang=en"' in page.text
+
+
+# ---- typed links ----
+
+
+def links(response: httpx.Response) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for target, relation in re.findall(r'<([^>]*)>; rel="([^"]+)"', response.headers.get("link", "")):
+        found.setdefault(relation, set()).add(target)
+    return found
+
+
+def test_a_page_is_signposted(http: httpx.Client, server: str) -> None:
+    found = links(http.get("/page/law/ai-act?lang=en"))
+    assert found["cite-as"] == {LAW}
+    assert found["type"] == {"https://schema.org/AboutPage", "https://schema.org/Legislation"}
+    assert found["license"] == {LICENCE}
+    assert found["collection"] == {f"{server}/id/law"}
+    assert found["linkset"] == {f"{server}/linkset/law/ai-act"}
+    assert found["describedby"] == {f"{server}/data/law/ai-act.{f.name}" for f in RDF_FORMATS}
+    for target in found["describedby"] | found["alternate"] | found["collection"] | found["linkset"]:
+        assert http.get(target, headers=BROWSER, follow_redirects=True).status_code == 200, target
+
+
+def test_data_leads_back_to_its_page(http: httpx.Client, server: str) -> None:
+    for syntax in RDF_FORMATS:
+        found = links(http.get(f"/data/law/ai-act.{syntax.name}"))
+        assert found["describes"] == {LAW}
+        assert found["collection"] == {f"{server}/page/law/ai-act"}
+        assert found["license"] == {LICENCE}
+
+
+def test_a_redirect_says_what_to_cite(http: httpx.Client) -> None:
+    assert links(http.get("/id/law/ai-act"))["cite-as"] == {LAW}
+
+
+def test_the_linkset_has_the_links_of_every_document(http: httpx.Client, server: str) -> None:
+    response = http.get("/linkset/law/ai-act")
+    assert response.headers["content-type"] == "application/linkset+json"
+    contexts = {c["anchor"]: c for c in response.json()["linkset"]}
+    for anchor, context in contexts.items():
+        told = {name: {t["href"] for t in targets} for name, targets in context.items() if name != "anchor"}
+        assert told == links(http.get(anchor, params={"lang": "en"})), anchor
+    assert len(contexts) == 1 + len(RDF_FORMATS)
+
+
+def test_a_class_names_its_members(http: httpx.Client, server: str) -> None:
+    found = links(http.get("/id/law?format=json"))
+    assert LAW in found["item"]
+    (context,) = http.get("/linkset/law").json()["linkset"]
+    assert context["anchor"] == f"{server}/id/law"
+    assert {LAW, f"{LAW}/article-9"} <= {t["href"] for t in context["item"]}
+    assert http.get("/linkset/nothing/x").status_code == 404
+
+
+# ---- embedded data ----
+
+
+@pytest.mark.parametrize("path", ["law/ai-act", "programme/genai", "organization/riken", "passage/paper/10-12"])
+def test_a_page_holds_its_data(http: httpx.Client, path: str) -> None:
+    text = http.get(f"/page/{path}?lang=en").text
+    schema, ours = (json.loads(b) for b in re.findall(r'<script type="application/ld\+json">(.*?)</script>', text))
+    assert schema["@context"] == "https://schema.org/"
+    assert schema["@id"] == iris.ID + path
+    assert schema["@type"]
+    context = http.get(ours["@context"]).json()["@context"]
+    embedded = json.dumps({**ours, "@context": context})
+    found = {q.triple for q in parse(embedded, format=RdfFormat.JSON_LD)}
+    assert found == triples(http.get(f"/data/{path}.ttl"), RdfFormat.TURTLE)
+
+
+def test_embedded_data_cannot_end_its_element(tmp_path: Path, queries_project: Path) -> None:
+    evil = "</script><script>alert(1)</script><!--"
+    subject, graph = NamedNode(iris.ID + "law/evil"), NamedNode(iris.GRAPH + "paper/1")
+    facts = [
+        Quad(subject, NamedNode(iris.RDF_TYPE), NamedNode("http://data.europa.eu/eli/ontology#LegalResource"), graph),
+        Quad(subject, NamedNode("http://www.w3.org/2004/02/skos/core#prefLabel"), Literal(evil, language="en"), graph),
+        Quad(subject, NamedNode("http://purl.org/dc/terms/description"), Literal(evil, language="en"), graph),
+    ]
+    release = make_release(tmp_path, [*tiny_quads(), *facts])
+    with Server(create_app(Settings(project=queries_project), release)) as running:
+        text = httpx.get(f"{running.url}/page/law/evil?lang=en").text
+    assert "alert(1)" in text
+    assert "<script>alert" not in text
+    assert text.count("</script>") == 2
+
+
+# ---- one way of writing ----
+
+
+@pytest.mark.parametrize(
+    ("written", "canonical"),
+    [
+        ("/id/law/ai-act/", "/id/law/ai-act"),
+        ("/id/law/ai-act//", "/id/law/ai-act"),
+        ("/id/law/%61i-act", "/id/law/ai-act"),
+        ("/page/law/ai%2Dact?lang=en", "/page/law/ai-act?lang=en"),
+        ("/data/law/ai-act%2Ettl", "/data/law/ai-act.ttl"),
+        ("/id/law/?parts=1", "/id/law?parts=1"),
+    ],
+)
+def test_other_ways_of_writing_lead_to_the_canonical_one(
+    http: httpx.Client, server: str, written: str, canonical: str
+) -> None:
+    # Not by the client with a base, which undoes some encodings by itself.
+    response = httpx.get(server + written)
+    assert (response.status_code, response.headers["location"]) == (301, canonical)
+    assert http.get(canonical, follow_redirects=True).status_code == 200
+
+
+# ---- any RDF ----
+
+
+def test_a_release_of_any_files_is_served_pages_and_all(tmp_path: Path, queries_project: Path) -> None:
+    (tmp_path / "a.ttl").write_text(
+        "@prefix : <http://example.org/id/thing/> . @prefix skos: <http://www.w3.org/2004/02/skos/core#> .\n"
+        ":one a skos:Concept ; skos:prefLabel 'One'@en ; skos:related :two, [ skos:prefLabel 'nobody'@en ] .\n"
+    )
+    named = '<http://example.org/id/thing/two> <http://www.w3.org/2004/02/skos/core#prefLabel> "Two"@en <urn:g> .\n'
+    named += "<http://example.org/id/thing/two> <http://x/1> _:b <urn:g> .\n"
+    (tmp_path / "b.nq.gz").write_bytes(gzip.compress(named.encode()))
+    files = [tmp_path / "a.ttl", tmp_path / "b.nq.gz"]
+    directory = release_from_files(files, tmp_path / "out", "http://example.org/", {})
+    release = open_release(directory)
+    assert (release.manifest.quads, release.manifest.triples, len(release.store)) == (7, 5, 7)
+    with Server(create_app(Settings(project=queries_project), release)) as running:
+        ask = {"query": "ASK { ?s ?p 'Two'@en }"}
+        assert httpx.get(f"{running.url}/sparql", params=ask).json()["boolean"] is False
+        ask = {"query": "ASK { GRAPH <urn:g> { ?s ?p 'Two'@en } }"}
+        assert httpx.get(f"{running.url}/sparql", params=ask).json()["boolean"] is True
+        text = httpx.get(f"{running.url}/page/thing/one?lang=en").text
+        assert "<h1>One</h1>" in text
+        assert "One" in httpx.get(f"{running.url}/id/thing?lang=en&format=html").text
+        for path in ("/?lang=en", "/dataset?lang=en", "/ontology?lang=en", "/about?lang=en"):
+            assert httpx.get(running.url + path, headers=BROWSER).status_code == 200, path
+        sd = httpx.get(f"{running.url}/sparql", headers={"accept": "text/turtle"}).text
+        assert "UnionDefaultGraph" not in sd
+        # A property whose name RDF/XML cannot write: there is no such dump.
+        dumps = httpx.get(f"{running.url}/dumps", headers={"accept": "application/json"}).json()["files"]
+        assert set(dumps) == {f"dataset.{f.name}.gz" for f in RDF_FORMATS if f.name != "rdf"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.ttl", "<urn:a> <urn:b>\n  .", "a.ttl:2:3: "),
+        ("a.docx", "", "a.docx: no RDF syntax has that ending; known are .ttl,"),
+        ("a.nq.gz", "not gzip", "cannot read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, said: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(KgError, match=re.escape(said)):
+        release_from_files([tmp_path / name], tmp_path / "out", iris.BASE, {})
+    assert not (tmp_path / "out" / "current").exists()
