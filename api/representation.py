@@ -159,7 +159,7 @@ def _key(scope: Scope, request: Headers, site: Site) -> object:
     return (
         site.version,
         scope.get("root_path", ""),
-        scope["path"],
+        scope.get("raw_path") or scope["path"].encode(),
         scope["query_string"],
         formats.accept_key(request.get("accept")),
         language.key(request),
