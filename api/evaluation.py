@@ -67,7 +67,10 @@ def wanted(accept: str | None, asked: str | None, *, html: bool = True) -> Wante
     if asked:
         if asked == "html" and html:
             return Wanted(html=True)
-        results, graph = formats.result_format(asked), formats.rdf_format(asked)
+        # Some clients say it in several ways at once, so that one of them is understood.
+        names = [name.strip() for name in asked.split(",")]
+        results = next((f for n in names if (f := formats.result_format(n))), None)
+        graph = next((g for n in names if (g := formats.rdf_format(n))), None)
         return Wanted(results.name if results else "", graph.name if graph else "")
     page: Sequence[tuple[str, ...]] = [HTML_OFFER] if html else []
     best = formats.negotiate(accept, [*((f.media_type, *f.aliases) for f in formats.RESULT_FORMATS), *page])

@@ -47,7 +47,7 @@ _ANY_RDF = _format([*_RDF_NAMES, "html"])
 _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/": ([*_JSON, *_PAGE], [], (302, 303)),
     "/about": (_PAGE, [], (302, 303)),
-    "/sparql": ([*_RESULTS, *_RDF, *_PAGE], _SPARQL, (302, 303, 400, 403, 413, 415, 429, 500, 503, 504)),
+    "/sparql": ([*_RESULTS, *_RDF, *_PAGE], _SPARQL, (302, 303, 400, 403, 406, 413, 415, 429, 500, 503, 504)),
     "/id/{path}": ([*_RDF, *_JSON, *_PAGE], [_ANY_RDF], (301, 302, 303, 404, 406, 410)),
     "/page/{path}": (_PAGE, [], (301, 302, 303, 404, 410)),
     "/data/{path}": (_RDF, [], (301, 303, 404, 406)),

@@ -17,7 +17,7 @@ from api.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answe
 from api.site import LICENCE, Site, site_of
 from api.view import page
 from kg import formats, iris
-from kg.entities import PREF_LABEL
+from kg.entities import PREF_LABEL, sort_quads
 
 router = APIRouter()
 _MOST_ITEMS = 20
@@ -91,10 +91,14 @@ def data(request: Request, path: str) -> Response:
         known = ", ".join(f.name for f in formats.RDF_FORMATS)
         raise Problem(404, "not-found", f"no format is called '{extension}'; there are {known}")
     headers = {"Link": signposting.content(site, iri, str(request.base_url))}
-    if found.has_graphs:
-        quads = site.entities.document(iri)
-        return rdf_answer(site, [*quads, *site.entities.evidence_links(quads)], found, headers)
-    return answer(write_triples(site, site.entities.triples(iri), found), found.content_type, headers)
+    triples = site.entities.triples(iri)
+    if not found.has_graphs:
+        return answer(write_triples(site, triples, found), found.content_type, headers)
+    # The default graph says what the other syntaxes say; the named graphs say who says so.
+    quads = site.entities.document(iri)
+    named = sort_quads([*quads, *site.entities.evidence_links(quads)])
+    everything = [*(Quad(t.subject, t.predicate, t.object) for t in triples), *named]
+    return answer(write_triples(site, everything, found), found.content_type, headers)
 
 
 @router.get("/linkset/{path:path}", summary="The links of a record")

@@ -77,7 +77,7 @@ async def post(request: Request) -> Response:
 async def _respond(request: Request, operation: _Operation) -> Response:
     site = site_of(request)
     values = dict(operation.parameters)
-    want = evaluation.wanted(request.headers.get("accept"), values.get("format"))
+    want = evaluation.wanted(request.headers.get("accept"), _format(operation.parameters))
     query = Query(
         operation.query or "",
         tuple(v for k, v in operation.parameters if k == "default-graph-uri"),
@@ -95,7 +95,11 @@ async def _respond(request: Request, operation: _Operation) -> Response:
 
 
 def _is_for_reader(request: Request, parameters: list[tuple[str, str]]) -> bool:
-    return evaluation.wanted(request.headers.get("accept"), dict(parameters).get("format")).html
+    return evaluation.wanted(request.headers.get("accept"), _format(parameters)).html
+
+
+def _format(parameters: list[tuple[str, str]]) -> str:
+    return ",".join(value for name, value in parameters if name == "format")
 
 
 def _form(request: Request, text: str, result: Answer | None = None, problem: Problem | None = None) -> Response:

@@ -7,7 +7,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
 
@@ -27,6 +26,10 @@ _IANA = "https://www.iana.org/assignments/media-types/"
 _LANGUAGES = "http://publications.europa.eu/resource/authority/language/"
 _IDENTITY = frozenset({SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs", RDFS + "seeAlso"})
 _MOST_EXAMPLES = 12
+# Scheme and host with its port; not by urlsplit, which refuses some hosts that IRIs may have.
+_ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)(?:[^/?#@]*@)?([^/?#]+)", re.ASCII)
+# What XPath's regular expressions give a meaning; re.escape also escapes what they do not let be escaped.
+_SPECIAL = re.compile(r"([\\.?*+^$|(){}\[\]])")
 
 Object = NamedNode | Literal
 Statement = tuple[str, str, Object]
@@ -57,11 +60,12 @@ class Statistics:
     members: dict[str, set[object]]
     class_properties: dict[str, dict[str, _Property]]
     links: dict[tuple[str, str], int]
+    spaces: dict[str, set[str]]
 
 
 def statistics(quads: Iterable[Quad], own: str) -> Statistics:
     """Counts triples in one pass, then those of each class; links lead from the namespace `own` to outside of it."""
-    found = Statistics(0, set(), set(), defaultdict(_Property), defaultdict(set), {}, Counter())
+    found = Statistics(0, set(), set(), defaultdict(_Property), defaultdict(set), {}, Counter(), defaultdict(set))
     by_subject: dict[object, list[Quad]] = defaultdict(list)
     for quad in quads:
         predicate = quad.predicate.value
@@ -73,9 +77,10 @@ def statistics(quads: Iterable[Quad], own: str) -> Statistics:
         if predicate == iris.RDF_TYPE and isinstance(quad.object, NamedNode):
             found.members[quad.object.value].add(quad.subject)
         if predicate in _IDENTITY and isinstance(quad.object, NamedNode) and value_of(quad.subject).startswith(own):
-            host = urlsplit(quad.object.value).netloc
-            if host and not quad.object.value.startswith(own):
-                found.links[host, predicate] += 1
+            origin = _ORIGIN.match(quad.object.value)
+            if origin and not quad.object.value.startswith(own):
+                found.links[origin[2], predicate] += 1
+                found.spaces[origin[2]].add(f"{origin[1]}{origin[2]}/")
     for kind, members in found.members.items():
         properties: dict[str, _Property] = defaultdict(_Property)
         for subject in members:
@@ -181,7 +186,9 @@ class _Description:
     def _dumps(self) -> Iterator[Statement]:
         release = self.release.manifest.id[:16]
         for name, fields in self.release.manifest.dumps.items():
-            syntax = next(f for f in formats.RDF_FORMATS if name.endswith(f".{f.name}.gz"))
+            syntax = formats.rdf_format(name.removesuffix(".gz").rpartition(".")[2])
+            if syntax is None:
+                continue
             me, checksum = self._part(f"dump-{syntax.name}"), self._part(f"dump-{syntax.name}-checksum")
             address = NamedNode(f"{self.base}dumps/{release}/{name}")
             yield self.dataset, DCAT + "distribution", NamedNode(me)
@@ -225,7 +232,7 @@ class _Description:
         }.items():
             yield me, VOID + name, _number(number)
         yield me, VOID + "uriSpace", Literal(self.own)
-        yield me, VOID + "uriRegexPattern", Literal(f"^{re.escape(self.own)}")
+        yield me, VOID + "uriRegexPattern", Literal("^" + _SPECIAL.sub(r"\\\1", self.own))
         yield me, VOID + "rootResource", NamedNode(self.base)
         for syntax in formats.RDF_FORMATS:
             yield me, VOID + "feature", NamedNode(W3C_FORMATS + syntax.w3c_name)
@@ -260,7 +267,8 @@ class _Description:
 
     def _linksets(self, figures: Statistics) -> Iterator[Statement]:
         for (host, predicate), number in figures.links.items():
-            me, target = self._part(fragment("links", f"{host}/{_local(predicate)}")), self._part(f"target-{host}")
+            me = self._part(fragment("links", f"{host}/{_local(predicate)}"))
+            target = self._part(fragment("target", host))
             yield self.dataset, VOID + "subset", NamedNode(me)
             yield me, iris.RDF_TYPE, NamedNode(VOID + "Linkset")
             yield me, VOID + "subjectsTarget", NamedNode(self.dataset)
@@ -269,6 +277,8 @@ class _Description:
             yield me, VOID + "triples", _number(number)
             yield target, iris.RDF_TYPE, NamedNode(VOID + "Dataset")
             yield target, DCTERMS + "title", Literal(host)
+            for space in figures.spaces[host]:
+                yield target, VOID + "uriSpace", Literal(space)
 
     def _graphs(self) -> Iterator[Statement]:
         default = self._part("default-graph")
@@ -284,6 +294,7 @@ class _Description:
             yield me, SD + "name", NamedNode(name)
             yield me, SD + "graph", NamedNode(f"{me}-contents")
             yield f"{me}-contents", iris.RDF_TYPE, NamedNode(SD + "Graph")
+            yield f"{me}-contents", iris.RDF_TYPE, NamedNode(VOID + "Dataset")
             yield f"{me}-contents", VOID + "triples", _number(size)
 
     def _prefixes(self) -> Iterator[Statement]:

@@ -1,0 +1,192 @@
+"""The clients that people have, on a real server: each gets what the release holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyoxigraph import NamedNode, QuerySolutions, RdfFormat, Store, parse
+from rdflib import Graph, URIRef
+from rdflib.plugins.stores.sparqlstore import SPARQLStore
+from SPARQLWrapper import CSV, JSON, JSONLD, POST, TURTLE, XML, SPARQLWrapper
+from SPARQLWrapper.SPARQLExceptions import QueryBadFormed
+
+from kg import iris
+from kg.store import Release
+
+LAW = iris.ID + "law/ai-act"
+LEGAL = "http://data.europa.eu/eli/ontology#LegalResource"
+SELECT = f"SELECT ?s WHERE {{ ?s a <{LEGAL}> }} ORDER BY ?s"
+CONSTRUCT = f"CONSTRUCT WHERE {{ <{LAW}> ?p ?o }}"
+COMUNICA = Path(__file__).parent / "clients"
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program; without it the test is skipped, on CI it fails."""
+    if found := shutil.which(name):
+        return found
+    return missing(f"no {name} on this machine; apt-get install {package}")
+
+
+def missing(message: str) -> str:
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def laws(tiny: Release) -> list[str]:
+    found = tiny.store.query(SELECT)
+    assert isinstance(found, QuerySolutions)
+    return [row[0].value for row in found]
+
+
+@pytest.fixture(scope="module")
+def statements(tiny: Release) -> int:
+    return len({q.triple for q in tiny.store.quads_for_pattern(NamedNode(LAW), None, None)})
+
+
+# ---- rdflib ----
+
+
+def test_rdflib_asks_selects_and_constructs(server: str, laws: list[str], statements: int) -> None:
+    remote = Graph(SPARQLStore(f"{server}/sparql"))
+    assert [str(row[0]) for row in remote.query(SELECT)] == laws  # type: ignore[index]
+    assert bool(remote.query(f"ASK {{ <{LAW}> ?p ?o }}"))
+    assert len(remote.query(CONSTRUCT).graph or ()) == statements
+    assert len(list(remote.predicate_objects(URIRef(LAW)))) == statements
+
+
+@pytest.mark.filterwarnings("ignore:Dataset.default_context", "ignore:ConjunctiveGraph")
+@pytest.mark.parametrize("syntax", ["turtle", "xml", "nt", "json-ld", "trig", "nquads"])
+def test_rdflib_dereferences(server: str, syntax: str) -> None:
+    names = {"turtle": "ttl", "xml": "rdf", "nt": "nt", "json-ld": "jsonld", "trig": "trig", "nquads": "nq"}
+    from rdflib import Dataset
+
+    found = Dataset(default_union=True)
+    found.parse(f"{server}/data/law/ai-act.{names[syntax]}", format=syntax)
+    assert (URIRef(LAW), None, URIRef(LEGAL)) in found
+
+
+# ---- SPARQLWrapper ----
+
+
+@pytest.mark.parametrize("method", ["GET", POST])
+@pytest.mark.parametrize("form", [JSON, XML, CSV])
+def test_sparqlwrapper_selects(server: str, laws: list[str], method: str, form: str) -> None:
+    client = SPARQLWrapper(f"{server}/sparql")
+    client.setMethod(method)
+    client.setQuery(SELECT)
+    client.setReturnFormat(form)
+    answer: Any = client.query().convert()
+    if form == JSON:
+        assert [row["s"]["value"] for row in answer["results"]["bindings"]] == laws
+    else:
+        text = answer.toxml() if form == XML else answer.decode()
+        assert all(law in text for law in laws)
+
+
+@pytest.mark.parametrize("form", [TURTLE, JSONLD])
+def test_sparqlwrapper_constructs(server: str, statements: int, form: str) -> None:
+    client = SPARQLWrapper(f"{server}/sparql")
+    client.setQuery(CONSTRUCT)
+    client.setReturnFormat(form)
+    answer: Any = client.query().convert()
+    if form == TURTLE:
+        assert len(set(parse(answer, format=RdfFormat.TURTLE))) == statements
+    else:
+        assert len(answer) == statements
+
+
+def test_sparqlwrapper_knows_a_malformed_query(server: str) -> None:
+    client = SPARQLWrapper(f"{server}/sparql")
+    client.setQuery("SELECT * {")
+    with pytest.raises(QueryBadFormed):
+        client.query()
+
+
+# ---- Redland ----
+
+
+def test_roqet_selects(server: str, laws: list[str]) -> None:
+    text = run(program("roqet", "rasqal-utils"), "-q", "-r", "csv", "-p", f"{server}/sparql", "-e", SELECT)
+    assert text.split()[1:] == laws
+
+
+@pytest.mark.parametrize("syntax", ["turtle", "ntriples", "rdfxml", "guess"])
+def test_rapper_follows_an_identifier(server: str, tiny: Release, syntax: str) -> None:
+    text = run(program("rapper", "raptor2-utils"), "-q", "-i", syntax, "-o", "ntriples", f"{server}/id/law/ai-act")
+    about = {line for line in text.splitlines() if line.startswith(f"<{LAW}> ")}
+    assert len(about) == len({q.triple for q in tiny.store.quads_for_pattern(NamedNode(LAW), None, None)})
+
+
+# ---- curl ----
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-G", "--data-urlencode", f"query={SELECT}"),
+        ("--data-urlencode", f"query={SELECT}"),
+        ("-H", "Content-Type: application/sparql-query", "--data-binary", SELECT),
+        ("--compressed", "-G", "--data-urlencode", f"query={SELECT}"),
+        ("--http1.0", "-G", "--data-urlencode", f"query={SELECT}"),
+        ("-H", "Expect: 100-continue", "--data-urlencode", f"query={SELECT}"),
+        ("-H", "Transfer-Encoding: chunked", "--data-urlencode", f"query={SELECT}"),
+    ],
+    ids=["get", "form", "direct", "compressed", "http/1.0", "expect", "chunked"],
+)
+def test_curl_asks(server: str, laws: list[str], options: tuple[str, ...]) -> None:
+    text = run(program("curl", "curl"), "-sf", "-H", "Accept: text/csv", *options, f"{server}/sparql")
+    assert text.split()[1:] == laws
+
+
+def test_curl_follows_an_identifier(server: str) -> None:
+    curl = program("curl", "curl")
+    assert "eli:LegalResource" in run(curl, "-sfL", f"{server}/id/law/ai-act")
+    assert "<h1>" in run(curl, "-sfL", "-H", "Accept: text/html", f"{server}/id/law/ai-act?lang=en")
+    head = run(curl, "-sI", f"{server}/data/law/ai-act.ttl").lower()
+    assert head.startswith("http/1.1 200")
+    assert "etag:" in head
+
+
+# ---- Comunica ----
+
+
+def comunica(query: str, source: str) -> list[Any]:
+    node = program("node", "nodejs")
+    if not (COMUNICA / "node_modules").is_dir():
+        missing("Comunica is not installed; npm ci --prefix tests/clients")
+    return [json.loads(line) for line in run(node, str(COMUNICA / "comunica.mjs"), query, source).splitlines()]
+
+
+def test_comunica_asks_selects_and_constructs(server: str, laws: list[str], statements: int) -> None:
+    endpoint = f"{server}/sparql"
+    assert [row["s"]["value"] for row in comunica(SELECT, endpoint)] == laws
+    assert comunica(f"ASK {{ <{LAW}> ?p ?o }}", endpoint) == [True]
+    assert len(comunica(CONSTRUCT, endpoint)) == statements
+
+
+def test_comunica_dereferences(server: str, statements: int) -> None:
+    rows = comunica(f"SELECT ?p ?o {{ <{LAW}> ?p ?o }}", f"{server}/id/law/ai-act")
+    assert len(rows) == statements
+
+
+# ---- another Oxigraph ----
+
+
+def test_another_endpoint_federates_to_ours(server: str, laws: list[str]) -> None:
+    found = Store().query(f"SELECT ?s {{ SERVICE <{server}/sparql> {{ ?s a <{LEGAL}> }} }} ORDER BY ?s")
+    assert isinstance(found, QuerySolutions)
+    assert [row[0].value for row in found] == laws
