@@ -97,6 +97,7 @@ def test_sparqlwrapper_selects(server: str, laws: list[str], method: str, form: 
         assert all(law in text for law in laws)
 
 
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph", "ignore:Dataset.default_context")
 @pytest.mark.parametrize("form", [TURTLE, JSONLD])
 def test_sparqlwrapper_constructs(server: str, statements: int, form: str) -> None:
     client = SPARQLWrapper(f"{server}/sparql")
