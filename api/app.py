@@ -100,7 +100,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         detail = f"nothing is at {request.url.path}"
     elif error.status_code == 405:
         detail = f"{request.method} is not taken here; the site only reads"
-    problem = Problem(error.status_code, kinds.get(error.status_code, "http"), detail, {}, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if allowed := headers.get("Allow"):
+        # HEAD is answered as GET, OPTIONS everywhere, before any route is looked for.
+        headers["Allow"] = ", ".join(sorted({*allowed.split(", "), "HEAD", "OPTIONS"}))
+    problem = Problem(error.status_code, kinds.get(error.status_code, "http"), detail, {}, headers)
     return _respond(request, problem)
 
 

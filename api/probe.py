@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
 
-from api import conformance
+from api import checks, conformance
 from api.conformance import Finding, Request, Response, report
 from kg.errors import KgError
 
@@ -28,7 +28,7 @@ def check(url: str) -> tuple[list[Finding], str]:
 
     async def work() -> tuple[list[Finding], str]:
         front = json.loads((await fetch(Request("GET", "/", {"accept": "application/json"}))).body)
-        findings = await conformance.run(conformance.checks(front["base"], front["example"]), fetch)
+        findings = await conformance.run(checks.all_checks(front["base"], front["example"]), fetch)
         return findings, front["software"]
 
     try:

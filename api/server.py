@@ -23,6 +23,7 @@ from api.protocol import protocol_class
 from api.settings import Settings
 from kg import store
 from kg.errors import KgError
+from kg.store import Release
 
 _SERVED = "KG_SERVED"
 # Descriptors that are no connections: the store, the workers' sockets, the log.
@@ -38,14 +39,14 @@ def read_settings() -> Settings:
         raise KgError("; ".join(wrong)) from error
 
 
-def run(settings: Settings, directory: Path, releases: Path | None, listener: socket.socket, workers: int) -> None:
+def run(settings: Settings, release: Release, releases: Path | None, listener: socket.socket, workers: int) -> None:
     """Serves until it is told to end; requests in flight are answered first."""
     settings = _with_descriptors(settings)
     # What the processes need of the command line goes to them as the settings do: by the environment.
-    os.environ[_SERVED] = json.dumps([str(directory), str(releases) if releases else ""])
+    os.environ[_SERVED] = json.dumps([str(release.directory), str(releases) if releases else ""])
     config = uvicorn.Config(
-        "api.server:application",
-        factory=True,
+        create_app(settings, release, releases) if workers == 1 else "api.server:application",
+        factory=workers > 1,
         http=protocol_class(settings) if workers == 1 else "api.server:ServedProtocol",
         ws="none",
         lifespan="on",

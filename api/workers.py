@@ -15,25 +15,29 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from api.errors import Problem
+from api.places import Places
 from api.settings import Settings
 from kg import frames
 from kg.errors import BrokenRelease, KgError, QueryTooComplex
 from kg.evaluation import Answer, Query, Wanted
+from kg.worker import OUT_OF_MEMORY
 
 _LOG = logging.getLogger("api.workers")
 _SHORTEST_SLICE = 0.015
+_TICK = 0.002
+_CROWD = 8
+_PATIENCE = 1.0
 _SLOW_AFTER = 0.25
 _REUSED_UP_TO_BYTES = 4_000_000
 _QUERIES_OF_ONE_WORKER = 10_000
 _END_SECONDS = 5.0
-_OUT_OF_MEMORY = 77
 
 
 @dataclass(eq=False, slots=True)
@@ -46,42 +50,6 @@ class _Worker:
     ended: asyncio.Future[tuple[int, int]]
     queries: int = 0
     is_fit: bool = True
-
-
-class _Places:
-    """So many places, given in the order of asking; a wait that is cancelled gives its place on."""
-
-    def __init__(self, free: int) -> None:
-        self.free = free
-        self.waiting: deque[asyncio.Future[None]] = deque()
-
-    def try_take(self) -> bool:
-        if self.free <= 0:
-            return False
-        self.free -= 1
-        return True
-
-    async def take(self) -> None:
-        if self.try_take():
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.give()
-            elif turn in self.waiting:
-                self.waiting.remove(turn)
-            raise
-
-    def give(self) -> None:
-        while self.waiting:
-            turn = self.waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self.free += 1
 
 
 class Pool:
@@ -108,8 +76,8 @@ class Pool:
             "base": base,
             "prefixes": dict(prefixes),
         }
-        self._places = _Places(settings.query_workers)
-        self._slow = _Places(max(1, settings.query_workers * 2 // 3))
+        self._places = Places(settings.query_workers, _CROWD)
+        self._slow = Places(max(1, settings.query_workers * 2 // 3))
         self._clients: Counter[str] = Counter()
         self._idle: list[_Worker] = []
         self._processes: dict[int, asyncio.Future[tuple[int, int]]] = {}
@@ -127,7 +95,7 @@ class Pool:
         """Starts the zygote and waits until it holds the store; raises `KgError` when it cannot."""
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "kg.zygote", str(theirs.fileno()), json.dumps(self._options)]
+        command = [sys.executable, "-m", "kg.zygote", str(theirs.fileno())]
         with theirs:
             self._zygote = await asyncio.to_thread(
                 subprocess.Popen,
@@ -137,6 +105,7 @@ class Pool:
                 stdout=subprocess.DEVNULL,
             )
         ours.setblocking(False)
+        ours.send(json.dumps(self._options).encode())
         self._control = ours
         self._ready = loop.create_future()
         loop.add_reader(ours.fileno(), self._read_control)
@@ -240,10 +209,10 @@ class Pool:
             self._places.give()
 
     async def _fast_lane(self, worker: _Worker, reply: asyncio.Task[Answer], deadline: float) -> bool:
-        started = asyncio.get_running_loop().time()
+        spent = _Spent(worker.pid)
         # The slice is looked at again and again: others may have come since.
-        while (left := self._slice() - (asyncio.get_running_loop().time() - started)) > 0:
-            if await _done(reply, min(left, _SHORTEST_SLICE, self._left(deadline))):
+        while (left := self._slice() - spent.seconds()) > 0 and self._left(deadline) > 0:
+            if await _done(reply, min(max(left, _TICK), _SHORTEST_SLICE, self._left(deadline))):
                 return True
         if self._slow.try_take():
             try:
@@ -269,7 +238,7 @@ class Pool:
     def _left(self, deadline: float) -> float:
         return max(0.0, deadline - asyncio.get_running_loop().time())
 
-    async def _take(self, places: _Places, deadline: float) -> None:
+    async def _take(self, places: Places, deadline: float) -> None:
         try:
             async with asyncio.timeout_at(deadline):
                 await places.take()
@@ -428,6 +397,28 @@ class _Job:
     services: tuple[str, ...]
 
 
+class _Spent:
+    """What a worker has spent on a query: time of the processor, so that one that is kept waiting by others is not held
+    to be slow; of other time only what is beyond a second, as when it waits for another endpoint.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._source = Path(f"/proc/{pid}/schedstat")
+        self._begun = time.monotonic()
+        self._before = self._processor()
+
+    def seconds(self) -> float:
+        passed = time.monotonic() - self._begun
+        processor = self._processor() - self._before if self._before >= 0 else passed
+        return max(processor, passed - _PATIENCE)
+
+    def _processor(self) -> float:
+        try:
+            return int(self._source.read_text().partition(" ")[0]) / 1e9
+        except (OSError, ValueError):
+            return -1.0
+
+
 async def _done(reply: asyncio.Task[Answer], seconds: float) -> bool:
     """Whether the reply is there within so many seconds; it goes on either way."""
     done, _ = await asyncio.wait({reply}, timeout=seconds)
@@ -452,7 +443,7 @@ def _died(number: int, code: int) -> KgError:
     """What the end of a worker says about its query."""
     if number in (signal.SIGSEGV, signal.SIGBUS):
         return QueryTooComplex("the query nests too deeply for the engine")
-    if number == signal.SIGABRT or code == _OUT_OF_MEMORY:
+    if number == signal.SIGABRT or code == OUT_OF_MEMORY:
         detail = "the query needed more memory than one query may take; ask for less at a time"
         return Problem(503, "out-of-memory", detail, {}, {"Retry-After": "60"})
     return _busy("the process that worked on the query was ended from outside")

@@ -32,7 +32,7 @@ from pyoxigraph import (
     parse_query_results,
 )
 
-from api import conformance, probe
+from api import checks, conformance, probe
 from api.app import create_app
 from api.conformance import Check
 from api.settings import Settings
@@ -41,7 +41,7 @@ from kg.errors import KgError, QueryFailed
 from kg.evaluation import Query, Wanted
 from kg.store import Release
 
-CHECKS = conformance.checks("https://w3id.org/aikg/", "law/ai-act")
+CHECKS = checks.all_checks("https://w3id.org/aikg/", "law/ai-act")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ import yaml
 from projects import environment, kg_command
 from typer.main import get_command
 
+from api.settings import Settings
 from kg import builder, pipeline, queries, schema
 from kg.cli import app
 
@@ -81,13 +82,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.wait(timeout=20)
 
 
+BROKEN = """  SELECT (COUNT(*) AS ?wrong) { ?s a }
+                                     ^"""
 CURLS = [b for b in _SHELL.findall((ROOT / "README.md").read_text(encoding="utf-8")) if b.startswith("curl")]
 
 
 @pytest.mark.parametrize(
     ("block", "expected"),
-    list(zip(CURLS, ["projects\n339", "passage:mext-2026-06-29/711-712", "law:ai-act"], strict=True)),
-    ids=["count", "evidence", "turtle"],
+    list(zip(CURLS, ["projects\n339", "passage:mext-2026-06-29/711-712", "law:ai-act", BROKEN], strict=True)),
+    ids=["count", "evidence", "turtle", "mistake"],
 )
 def test_the_examples_of_the_readme_run(block: str, expected: str, served: str) -> None:
     if not shutil.which("curl"):
@@ -113,3 +116,22 @@ def test_the_editor_schema_takes_the_real_files_and_refuses_a_misspelt_key() -> 
     assert not validator.is_valid({"curator": {"descripton": {"en": "x"}}})
     assert not validator.is_valid({"curator": {"type": "Programe"}})
     assert not validator.is_valid({"Curator!": {"type": "Programme"}})
+
+
+def test_every_setting_is_in_the_table_with_its_default() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `KG_(\w+)` \| (.+?) \| ", text, re.MULTILINE))
+    fields = {name.upper(): field for name, field in Settings.model_fields.items()}
+    assert list(rows) == list(fields)
+    special = {"": "(none)", "None": "(found)", "()": "`[]`", "True": "`true`", "False": "`false`"}
+    for name, field in fields.items():
+        shown = special.get(str(field.default), f"`{field.default}`")
+        assert rows[name] == shown, name
+        assert field.description in text, name
+
+
+def test_every_route_is_named_in_the_documents() -> None:
+    from api.openapi import _ROUTES
+
+    heads = {path.split("{")[0].split("-{")[0].rstrip("/") for path in _ROUTES} - {"", "/sitemap-"}
+    assert {head for head in heads if head not in TEXT} == set()

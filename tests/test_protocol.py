@@ -14,13 +14,13 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from conftest import Server
-from pyoxigraph import NamedNode, RdfFormat, Store, parse
+from pyoxigraph import DefaultGraph, NamedNode, RdfFormat, Store, parse
 from SPARQLWrapper import JSON, SPARQLWrapper
 
 from api.app import create_app
 from api.settings import Settings
 from kg import iris
-from kg.formats import RDF_FORMATS, RESULT_FORMATS
+from kg.formats import RDF_FORMATS, RESULT_FORMATS, Rdf
 from kg.store import Release
 
 SELECT = "SELECT ?s WHERE { ?s a <http://data.europa.eu/eli/ontology#LegalResource> }"
@@ -207,7 +207,13 @@ def test_updates_are_not_taken(http: httpx.Client) -> None:
 def test_methods_and_media_types(http: httpx.Client) -> None:
     response = http.put("/sparql", content="x")
     problem(response, 405)
-    assert {"GET", "POST"} & {m.strip() for m in response.headers["allow"].split(",")}
+    assert {"GET", "HEAD", "OPTIONS"} <= {m.strip() for m in response.headers["allow"].split(",")}
+    for method in ("PUT", "POST", "DELETE", "PATCH"):
+        refused = http.request(method, "/graph?default", content="x")
+        problem(refused, 405)
+        assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
+    assert http.options("/sparql").headers["allow"] == "GET, HEAD, POST, OPTIONS"
+    assert http.options("/graph").headers["allow"] == "GET, HEAD, OPTIONS"
     problem(http.post("/sparql", content=SELECT, headers={"content-type": "text/plain"}), 415)
     problem(http.post("/sparql", content=SELECT), 415)
 
@@ -380,3 +386,30 @@ def test_a_browser_gets_the_form(http: httpx.Client) -> None:
     assert response.headers["content-type"].startswith("text/html")
     assert "<textarea" in response.text
     assert "quoting" in response.text
+
+
+# ---- Graph Store HTTP Protocol ----
+
+
+@pytest.mark.parametrize("known", RDF_FORMATS, ids=lambda f: f.name)
+def test_a_graph_is_read_by_its_name(tiny: Release, queries_project: Path, known: Rdf) -> None:
+    with Server(create_app(Settings(project=queries_project), tiny)) as running:
+        name = iris.GRAPH + "paper/20"
+        named = httpx.get(f"{running.url}/graph", params={"graph": name}, headers={"accept": known.media_type})
+        default = httpx.get(f"{running.url}/graph?default", headers={"accept": known.media_type})
+    assert named.headers["content-type"].startswith(known.media_type)
+    held = {q.triple for q in tiny.store.quads_for_pattern(None, None, None, NamedNode(name))}
+    assert {q.triple for q in parse(named.content, format=known.syntax)} == held
+    held = {q.triple for q in tiny.store.quads_for_pattern(None, None, None, DefaultGraph())}
+    assert {q.triple for q in parse(default.content, format=known.syntax)} == held
+
+
+def test_a_graph_is_identified_once(http: httpx.Client) -> None:
+    for path in ("/graph", "/graph?default&graph=urn:a", "/graph?graph=urn:a&graph=urn:b"):
+        problem(http.get(path), 400)
+    near = problem(http.get("/graph", params={"graph": iris.GRAPH + "paper/2O"}), 404)["nearest"]
+    assert iris.GRAPH + "paper/20" in near
+    head = http.head("/graph", params={"graph": iris.GRAPH + "paper/20"})
+    assert (head.status_code, head.content) == (200, b"")
+    assert int(head.headers["content-length"]) > 0
+    problem(http.get("/graph?default", headers={"accept": "image/png"}), 406)

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message
 
-from api import conformance, language
+from api import checks, conformance, language
 from api.conformance import Fetch
 from api.responses import json_answer, prefers_json
 from api.routers.front import example
@@ -27,8 +27,8 @@ async def show(request: requests.Request) -> Response:
     as_json = prefers_json(request)
     if not as_json and (moved := language.redirect(request)):
         return moved
-    checks = conformance.checks(site.base, example(site))
-    findings = await conformance.run(checks, _inside(request.app, str(request.scope.get("root_path", ""))))
+    table = checks.all_checks(site.base, example(site))
+    findings = await conformance.run(table, _inside(request.app, str(request.scope.get("root_path", ""))))
     if as_json:
         rows = [
             {

@@ -164,13 +164,13 @@ def serve(
     else:
         releases = store_dir or _releases(out)
         directory = store.current_directory(releases) if store_dir else _current(releases)
-    manifest = store.open_release(directory, settings.memory_quads).manifest
+    opened = store.open_release(directory, settings.memory_quads)
     with _listen(host, port) as listener:
         address = f"[{host}]" if ":" in host else host
         where = f"http://{address}:{listener.getsockname()[1]}/"
         with contextlib.suppress(OSError):
-            _err.print(f"serving release {manifest.id[:16]} on {where}", markup=False)
-        server.run(settings, directory, releases, listener, workers)
+            _err.print(f"serving release {opened.manifest.id[:16]} on {where}", markup=False)
+        server.run(settings, opened, releases, listener, workers)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -116,16 +116,8 @@ def build(
             quads, digest = store.canonical(builder.rebase(everything, base))
             if base == iris.BASE and (root / "pyproject.toml").is_file():
                 summary.changed_files = write_ttl(root, quads, curated.context)
-            manifest = store.make_manifest(
-                quads,
-                digest,
-                base=base,
-                issued=_timestamp(issued),
-                software=f"aikg {__version__}",
-                version=_ontology_version(ontology),
-                records=len(curated.records),
-                sources=_sources(asserted),
-            )
+            records, sources = len(curated.records), _sources(asserted)
+            manifest = _manifest(quads, digest, base, records, sources, issued=issued)
             staged = store.stage(releases, quads, manifest, _prefixes(curated.context, base))
         with _stage("publish", summary, report):
             summary.release = store.publish(releases, staged)
@@ -205,17 +197,31 @@ def release_from_ttl(root: Path, releases: Path) -> Path:
     """A release of the built files as they are, without checks and without Java: for `kg serve` when there is none."""
     quads, digest = store.canonical(read_ttl(root))
     with store.build_lock(releases):
-        manifest = store.make_manifest(
-            quads,
-            digest,
-            base=iris.BASE,
-            issued=_timestamp(None),
-            software=f"aikg {__version__}",
-            version=_ontology_version(quads),
-            records=len(builder.data_files(root)),
-            sources=_sources(quads),
-        )
+        manifest = _manifest(quads, digest, iris.BASE, len(builder.data_files(root)), _sources(quads))
         return store.publish(releases, store.stage(releases, quads, manifest, builder.read_context(root).prefixes))
+
+
+def _manifest(
+    quads: list[Quad],
+    digest: str,
+    base: str,
+    records: int,
+    sources: dict[str, dict[str, str]],
+    *,
+    issued: datetime.datetime | None = None,
+    is_merged: bool = True,
+) -> store.Manifest:
+    return store.make_manifest(
+        quads,
+        digest,
+        base=base,
+        issued=_timestamp(issued),
+        software=f"aikg {__version__}",
+        version=_ontology_version(quads),
+        records=records,
+        sources=sources,
+        is_merged=is_merged,
+    )
 
 
 def release_from_files(files: list[Path], releases: Path, base: str, prefixes: Mapping[str, str]) -> Path:
@@ -225,17 +231,7 @@ def release_from_files(files: list[Path], releases: Path, base: str, prefixes: M
         read += _read_rdf(path)
     quads, digest = store.canonical(read)
     with store.build_lock(releases):
-        manifest = store.make_manifest(
-            quads,
-            digest,
-            base=base,
-            issued=_timestamp(None),
-            software=f"aikg {__version__}",
-            version=_ontology_version(quads),
-            records=len({q.subject for q in quads}),
-            sources={},
-            is_merged=False,
-        )
+        manifest = _manifest(quads, digest, base, len({q.subject for q in quads}), {}, is_merged=False)
         return store.publish(releases, store.stage(releases, quads, manifest, prefixes))
 
 

@@ -48,7 +48,7 @@ class _Sorted(io.RawIOBase):
             root = head.find(b"<rdf:RDF")
             if not is_whole and (root < 0 or head.find(b">", root) < 0):
                 return
-            head = _XML_ROOT.sub(lambda m: m[1] + b"".join(sorted(_DECLARATION.findall(m[2]), key=_prefix)), head)
+            head = _XML_ROOT.sub(_in_order, head)
         else:
             lines = head.splitlines(keepends=True)
             count = next((n for n, line in enumerate(lines) if not line.startswith(b"@prefix ")), None)
@@ -57,6 +57,11 @@ class _Sorted(io.RawIOBase):
             head = b"".join([*sorted(lines[:count], key=_prefix), *lines[len(lines) if count is None else count :]])
         self.output.write(head)
         self.head = None
+
+
+def _in_order(root: re.Match[bytes]) -> bytes:
+    declarations: list[bytes] = _DECLARATION.findall(root[2])
+    return b"".join([root[1], *sorted(declarations, key=_prefix)])
 
 
 def _prefix(declaration: bytes) -> bytes:

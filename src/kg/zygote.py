@@ -118,9 +118,9 @@ class Zygote:
 
 
 def main(arguments: list[str]) -> int:
-    """`CONTROL_FD OPTIONS`: the options are the JSON that `api.workers` writes."""
+    """`CONTROL_FD`: the first message of the control socket has the folder of the release and the limits."""
     control = socket.socket(fileno=int(arguments[0]))
-    options: dict[str, Any] = json.loads(arguments[1])
+    options: dict[str, Any] = json.loads(control.recv(_LARGEST_MESSAGE) or b"null") or sys.exit(1)
     # Ctrl-C reaches the whole terminal; the server decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     directory = Path(options["directory"])
