@@ -30,7 +30,7 @@ from kg.evaluation import Answer, Query, Wanted
 from kg.worker import OUT_OF_MEMORY
 
 _LOG = logging.getLogger("api.workers")
-_SHORTEST_SLICE = 0.015
+_SHORTEST_SLICE = 0.008
 _TICK = 0.002
 _CROWD = 8
 _PATIENCE = 1.0

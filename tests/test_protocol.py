@@ -385,6 +385,9 @@ def test_a_browser_gets_the_form(http: httpx.Client) -> None:
     response = http.get("/sparql", headers=accept, follow_redirects=True)
     assert response.headers["content-type"].startswith("text/html")
     assert "<textarea" in response.text
+    # The Service Description, for people.
+    for said in ("SPARQL 1.1 Query", "SERVICE", "/sparql?format=ttl", "N-Quads"):
+        assert said in response.text
     assert "quoting" in response.text
 
 

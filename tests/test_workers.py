@@ -105,7 +105,8 @@ def test_while_products_run_others_have_their_turn(tiny: Release) -> None:
                 begun = time.monotonic()
                 await ask(pool, "ASK {}", client="other")
                 waits.append(time.monotonic() - begun)
-                assert pool.alive <= pool.settings.query_workers + 1
+                # Those that were killed live on for a moment.
+                assert pool.alive <= pool.settings.query_workers * 2
                 await asyncio.sleep(0.1)
             found = await asyncio.gather(*hostile, return_exceptions=True)
             assert {f.status for f in found if isinstance(f, Problem)} == {503, 504}
