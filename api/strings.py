@@ -204,7 +204,8 @@ JA: Mapping[str, str] = {
     "sd_no_service": "他のエンドポイントには問い合わせません。",
     "sd_formats": "結果の形式",
     "sd_limits": "上限",
-    "sd_limits_text": "1件の問合せは{seconds}秒（timeout=で短くできます）、結果は{mb} MB、同じ利用者から同時に{queries}件まで。",
+    "sd_limits_text": "1件の問合せは{seconds}秒（timeout=で短くできます）、結果は{mb} MB、"
+    "同じ利用者から同時に{queries}件まで。",
     "sd_description": "サービス記述（RDF）",
     "conformance": "適合性",
     "conformance_lead": "仕様が求めることを、このページを開くたびに、このサーバー自身に対して確かめています。",
@@ -410,7 +411,8 @@ EN: Mapping[str, str] = {
     "sd_no_service": "No other endpoint is asked.",
     "sd_formats": "Result formats",
     "sd_limits": "Limits",
-    "sd_limits_text": "{seconds} seconds for a query (timeout= asks for less), {mb} MB for a result, {queries} queries of one client at a time.",
+    "sd_limits_text": "{seconds} seconds for a query (timeout= asks for less), {mb} MB for a result, "
+    "{queries} queries of one client at a time.",
     "sd_description": "Service Description (RDF)",
     "conformance": "Conformance",
     "conformance_lead": "What the specifications ask, checked on this very server each time this page is opened.",
