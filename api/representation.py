@@ -5,14 +5,16 @@ A release never changes, so an answer depends only on the target and on what neg
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import gzip
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import format_datetime, parsedate_to_datetime
+from typing import TypeVar
 
 import brotli
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,6 +27,8 @@ from kg import formats
 
 CODINGS = ("br", "gzip")
 _SMALLEST = 500
+_MANY_BYTES = 100_000
+_Value = TypeVar("_Value")
 _LARGEST_KEPT = 2_000_000
 _LARGEST_COMPRESSED = 8_000_000
 _COMPRESSIBLE = re.compile(
@@ -114,22 +118,28 @@ class Representations:
         request, site = Headers(scope=scope), scope["state"]["site"]
         is_get = scope["method"] == "GET"
         key = _key(scope, request, site) if is_get else None
-        found = self.cache.get(key) if key is not None else None
+        kept = found = self.cache.get(key) if key is not None else None
         if found is None:
             collected = _Collector(send)
             await self.app(scope, receive, collected)
             if not collected.is_whole:
                 return
-            found = _representation(collected, site)
+            found = await _apart(len(collected.body), _representation, collected, site)
         coding = _coding(request, found)
+        is_new = coding != "identity" and coding not in found.coded
+        if is_new:
+            await _apart(len(found.body), found.body_in, coding)
         if key is not None:
-            outcome = "hit" if self.cache.get(key) is found else "miss"
-            self.metrics.cached.labels(outcome).inc()
-            if outcome == "miss" or coding not in (*found.coded, "identity"):
-                found.body_in(coding)
-                if "no-store" not in Headers(raw=found.headers).get("cache-control", ""):
-                    self.cache.put(key, found)
+            self.metrics.cached.labels("hit" if kept else "miss").inc()
+            # Put again when a coding is new: it counts for the size.
+            if (is_new or not kept) and "no-store" not in Headers(raw=found.headers).get("cache-control", ""):
+                self.cache.put(key, found)
         await _send(send, request, found, coding, site, is_get)
+
+
+async def _apart(size: int, work: Callable[..., _Value], *arguments: object) -> _Value:
+    """Does work on so many bytes in a thread when there are many, so that nobody else waits for it."""
+    return work(*arguments) if size < _MANY_BYTES else await asyncio.to_thread(work, *arguments)
 
 
 class _Collector:

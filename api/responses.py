@@ -18,6 +18,8 @@ from kg.entities import sort_quads, sort_triples
 from kg.formats import Rdf
 
 HTML_OFFER = (formats.HTML, formats.XHTML)
+# Compaction takes milliseconds for a record and seconds for a catalogue.
+_MOST_COMPACTED = 2_000
 # Clients of a terminal, which show what they get: text unless they ask for a format.
 _TERMINALS = ("curl/", "wget/", "httpie/", "xh/")
 
@@ -67,8 +69,8 @@ def write_rdf(site: Site, quads: Sequence[Quad], syntax: Rdf) -> bytes:
 
 
 def write_triples(site: Site, statements: list[Triple] | list[Quad], syntax: Rdf) -> bytes:
-    """Sorted statements in one syntax; JSON-LD is compacted with our context inside."""
-    if syntax.syntax == RdfFormat.JSON_LD:
+    """Sorted statements in one syntax; JSON-LD is compacted with our context inside, unless there are very many."""
+    if syntax.syntax == RdfFormat.JSON_LD and len(statements) <= _MOST_COMPACTED:
         return json.dumps(compacted(site, statements), ensure_ascii=False, indent=1).encode() + b"\n"
     return serialization.to_bytes(statements, syntax, site.prefixes_of(statements))
 
