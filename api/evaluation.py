@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -120,7 +121,7 @@ async def run(request: Request, site: Site, query: Query, want: Wanted, timeout:
     work = site.pool.run(
         query,
         sent,
-        client=_client(request),
+        client=client_of(request.client.host if request.client else ""),
         seconds=seconds_asked(site, timeout),
         services=tuple(s.endpoint for s in reading.services),
     )
@@ -163,10 +164,15 @@ def _placed(error: QueryMalformed, text: str) -> Problem:
     return Problem(400, "malformed-query", str(error), members)
 
 
-def _client(request: Request) -> str:
-    """Who asks: the address, of IPv6 only the network (RFC 6177), since one caller has all of it."""
-    host = request.client.host if request.client else ""
-    return ":".join(host.split(":")[:4]) if ":" in host else host
+def client_of(host: str) -> str:
+    """Who asks, by address: of IPv6 the network alone, since one caller has all of it (RFC 6177)."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 async def _unless_gone(request: Request, work: Awaitable[_Value]) -> _Value:

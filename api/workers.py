@@ -38,6 +38,7 @@ _SLOW_AFTER = 0.25
 _REUSED_UP_TO_BYTES = 4_000_000
 _QUERIES_OF_ONE_WORKER = 10_000
 _END_SECONDS = 5.0
+_GRACE_SECONDS = 2.0
 
 
 @dataclass(eq=False, slots=True)
@@ -125,7 +126,9 @@ class Pool:
 
     async def drain(self) -> None:
         """Waits until no query runs, at most as long as one may run, then closes."""
-        until = time.monotonic() + self.settings.query_seconds + 1
+        # A request that has this pool in hand may not have got as far as its query.
+        await asyncio.sleep(_GRACE_SECONDS)
+        until = time.monotonic() + self.settings.query_seconds
         while sum(self._clients.values()) and time.monotonic() < until:
             await asyncio.sleep(0.05)
         await self.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -215,13 +216,17 @@ def test_pipelined_requests_are_answered_in_order(running: Process) -> None:
 
 
 def test_a_connection_is_kept_and_closed_when_idle(running: Process) -> None:
-    with connect(running) as connection:
-        for _ in range(3):
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert status(connection.recv(65_536)) == 200
-        begun = time.monotonic()
-        assert everything(connection) == b""
-        assert time.monotonic() - begun < 5
+    client = http.client.HTTPConnection(urlsplit(running.url).netloc)
+    client.connect()
+    connection = client.sock
+    for _ in range(3):
+        client.request("GET", "/healthz")
+        assert client.getresponse().read() == b"ok\n"
+        assert client.sock is connection
+    begun = time.monotonic()
+    assert everything(connection) == b""
+    assert time.monotonic() - begun < 5
+    client.close()
 
 
 def test_a_client_that_leaves_has_its_query_ended(running: Process) -> None:

@@ -15,6 +15,7 @@ import pytest
 from servers import descendants, descriptors, is_alive, serve, threads, until
 
 from api.errors import Problem
+from api.evaluation import client_of
 from api.places import Places
 from api.settings import Settings
 from api.workers import Pool
@@ -241,3 +242,20 @@ def test_places_are_given_in_order_and_in_a_crowd_to_the_newest() -> None:
         assert (places.free, len(places.waiting)) == (1, 0)
 
     run(work)
+
+
+@pytest.mark.parametrize(
+    ("host", "client"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+        ("", ""),
+    ],
+)
+def test_a_client_is_an_address_or_a_network(host: str, client: str) -> None:
+    assert client_of(host) == client
