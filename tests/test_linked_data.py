@@ -294,6 +294,8 @@ def test_embedded_data_cannot_end_its_element(tmp_path: Path, queries_project: P
     assert "alert(1)" in text
     assert "<script>alert" not in text
     assert text.count("</script>") == 2
+    for block in re.findall(r'<script type="application/ld\+json">(.*?)</script>', text):
+        assert not set("<>&") & set(block)
 
 
 # ---- one way of writing ----
