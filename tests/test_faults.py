@@ -412,7 +412,7 @@ def test_a_corrupted_release_is_refused_and_the_old_one_stays(releases: Path, tm
         assert answer.json()["refused"]["release"] == "f" * 16
         assert str(tmp_path) not in answer.text
         is_well(server)
-        assert str(broken) in server.text()
+        until(lambda: str(broken) in server.text())
         make_release(releases, another(1))
         until(lambda: "refused" not in client.get("/readyz").json())
         assert client.get("/readyz").json()["release"] != old
