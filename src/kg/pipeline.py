@@ -15,9 +15,10 @@ from typing import IO, cast
 
 from pyoxigraph import NamedNode, Quad, RdfFormat, parse
 
-from kg import __version__, builder, formats, iris, reasoning, store, turtle, validation
+from kg import __version__, builder, formats, iris, reasoning, search, store, turtle, validation
 from kg.context import Context
 from kg.errors import KgError, Problem, Rejected
+from kg.store import Manifest
 from kg.terms import value
 
 _VERSION_INFO = "http://www.w3.org/2002/07/owl#versionInfo"
@@ -118,7 +119,7 @@ def build(
                 summary.changed_files = write_ttl(root, quads, curated.context)
             records, sources = len(curated.records), _sources(asserted)
             manifest = _manifest(quads, digest, base, records, sources, issued=issued)
-            staged = store.stage(releases, quads, manifest, _prefixes(curated.context, base))
+            staged = _staged(releases, quads, manifest, _prefixes(curated.context, base))
         with _stage("publish", summary, report):
             summary.release = store.publish(releases, staged)
     summary.records, summary.asserted = manifest.records, manifest.asserted
@@ -198,7 +199,7 @@ def release_from_ttl(root: Path, releases: Path) -> Path:
     quads, digest = store.canonical(read_ttl(root))
     with store.build_lock(releases):
         manifest = _manifest(quads, digest, iris.BASE, len(builder.data_files(root)), _sources(quads))
-        return store.publish(releases, store.stage(releases, quads, manifest, builder.read_context(root).prefixes))
+        return store.publish(releases, _staged(releases, quads, manifest, builder.read_context(root).prefixes))
 
 
 def _manifest(
@@ -232,7 +233,17 @@ def release_from_files(files: list[Path], releases: Path, base: str, prefixes: M
     quads, digest = store.canonical(read)
     with store.build_lock(releases):
         manifest = _manifest(quads, digest, base, len({q.subject for q in quads}), {}, is_merged=False)
-        return store.publish(releases, store.stage(releases, quads, manifest, prefixes))
+        return store.publish(releases, _staged(releases, quads, manifest, prefixes))
+
+
+def _staged(releases: Path, quads: list[Quad], manifest: Manifest, prefixes: Mapping[str, str]) -> Path:
+    """A release that nobody reads yet: store, dumps, search index."""
+    staged = store.stage(releases, quads, manifest, prefixes)
+    try:
+        search.write(staged, search.entries(quads, manifest.base_iri))
+    except OSError as error:
+        raise store.unwritable(staged, error) from error
+    return staged
 
 
 def _read_rdf(path: Path) -> list[Quad]:

@@ -1,0 +1,64 @@
+"""Names as they are compared: one form for width, case, kana, old kanji, spaced letters and punctuation."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+# Old form → new form, only where one stands for the other everywhere (常用漢字表, 2010, in parentheses there).
+_OLD_KANJI = str.maketrans(
+    "國學廣澤邊邉齋齊圖會體發鐵縣應當與豫濟經驗醫藥藝術戰爭寫實讀變數團圓臺灣關條榮營嚴覺觀歸舊區號雜參慘絲眞壽收從縱處敍獎將燒證乘剩淨狀疊讓釀觸囑辭屬續墮對帶滯擇擔膽擴",
+    "国学広沢辺辺斎斉図会体発鉄県応当与予済経験医薬芸術戦争写実読変数団円台湾関条栄営厳覚観帰旧区号雑参惨糸真寿収従縦処叙奨将焼証乗剰浄状畳譲醸触嘱辞属続堕対帯滞択担胆拡",
+)
+# Katakana is what hiragana is written as here: readings come in either.
+_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+_CJK = r"\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々〆"
+_LONG_VOWEL = re.compile(rf"(?<=[{_CJK}])[ー―‐−-](?=[{_CJK} ]|$)")
+_APART = re.compile(r"[\W_]+")
+_SPACED = re.compile(r"(?<![a-z0-9])[a-z](?: [a-z])+(?![a-z0-9])")
+_TOKEN = re.compile(rf"[{_CJK}]+|[^\s{_CJK}]+")
+_BESIDE_CJK = re.compile(rf"(?<=[{_CJK}]) | (?=[{_CJK}])")
+_IS_CJK = re.compile(rf"[{_CJK}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name in its normal form: `key` to compare as a whole, `tokens` to look up (words, and pairs of characters)."""
+
+    key: str
+    tokens: tuple[str, ...]
+
+
+def normal(text: str) -> str:
+    """The text in one width, case and script, words apart by one space."""
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_KATAKANA).translate(_OLD_KANJI)
+    if not text.isascii():
+        text = "".join(map(_without_accent, text))
+    text = _APART.sub(" ", _LONG_VOWEL.sub("", text)).strip()
+    return _SPACED.sub(lambda m: m[0].replace(" ", ""), text)
+
+
+def _without_accent(character: str) -> str:
+    """A Latin letter without its accents; anything else, voiced kana included, as it is."""
+    if character < "\u00c0" or character > "\u024f":
+        return character
+    return "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
+
+
+def name(text: str) -> Name:
+    """The normal form of a name; in `key`, spaces beside Japanese characters mean nothing."""
+    text = normal(text)
+    tokens = [t for run in _TOKEN.findall(text) for t in _parts(run)]
+    return Name(_BESIDE_CJK.sub("", text), tuple(dict.fromkeys(tokens)))
+
+
+def _parts(run: str) -> list[str]:
+    if not _IS_CJK.match(run) or len(run) == 1:
+        return [run]
+    return [run[i : i + 2] for i in range(len(run) - 1)]
+
+
+def is_japanese(token: str) -> bool:
+    """Whether a token is of characters that are compared in pairs."""
+    return bool(_IS_CJK.match(token))
