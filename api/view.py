@@ -89,7 +89,7 @@ class View:
         return f"{self.root}{quote(self.path)}?{urlencode([*kept, *changes.items()])}"
 
     def class_name(self, name: str) -> str:
-        return strings.CLASS_NAMES[self.language].get(name, name)
+        return strings.table("classes")[self.language].get(name, name)
 
     def data(self, path: str, extension: str) -> str:
         return self.file(f"data/{path}.{extension}")
@@ -176,7 +176,7 @@ class View:
 
     def explanation(self, problem: Problem) -> str:
         """What happened, in the reader's language; empty where only the English detail says it."""
-        known = strings.PROBLEMS[self.language].get(problem.kind, "")
+        known = strings.table("problems")[self.language].get(problem.kind, "")
         return strings.fill(known, problem.members)
 
     def property(self, iri: str) -> Markup:

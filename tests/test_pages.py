@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pyoxigraph import Literal, NamedNode
 
-from api.strings import CLASS_NAMES, TEXTS
+from api.strings import table, texts
 from api.values import shown
 
 PAGES = [
@@ -32,10 +32,10 @@ HTML = {"accept": "text/html"}
 
 
 def test_both_languages_have_the_same_texts() -> None:
-    assert set(TEXTS["ja"]) == set(TEXTS["en"])
-    assert set(CLASS_NAMES["ja"]) == set(CLASS_NAMES["en"])
-    for key, text in TEXTS["ja"].items():
-        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", TEXTS["en"][key])), key
+    assert set(texts()["ja"]) == set(texts()["en"])
+    assert set(table("classes")["ja"]) == set(table("classes")["en"])
+    for key, text in texts()["ja"].items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", texts()["en"][key])), key
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_every_page_has_its_headers_and_one_language(http: httpx.Client, path: s
     # Data blocks are no scripts: they never run (HTML, 4.12.1).
     assert response.text.count("<script") == response.text.count('<script type="application/ld+json">')
     assert " style=" not in response.text
-    assert TEXTS[language]["notice"] in response.text
+    assert texts()[language]["notice"] in response.text
     ids = re.findall(r'\sid="([^"]+)"', response.text)
     assert len(ids) == len(set(ids))
 
@@ -111,7 +111,7 @@ def test_facts_say_where_they_come_from(http: httpx.Client) -> None:
 def test_a_missing_name_is_marked(http: httpx.Client) -> None:
     text = http.get("/page/programme/genai?lang=en", headers=HTML).text
     assert '<span lang="ja">生成AIモデルの透明性・信頼性の確保</span>' in text
-    assert TEXTS["en"]["fallback"] in text
+    assert texts()["en"]["fallback"] in text
 
 
 def test_text_is_escaped(http: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""Search over names: one index for pages, suggestions, completion and nearest names (tantivy finds, we rank and explain).
+"""Search over names: one index for pages, suggestions and completion. Tantivy finds; we rank and say why.
 
 A document of the index is one text about one record: a name in one language, an identifier, or the description.
 """
