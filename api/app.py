@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from api import language, openapi, view
 from api.errors import Problem, of_error
@@ -21,13 +20,16 @@ from api.middleware import Envelope, HeadAsGet, MountPath
 from api.representation import Cache, Representations
 from api.responses import problem_response, wants_html
 from api.routers import (
+    assets,
     catalogue,
+    charts,
     conformance,
     front,
     graphs,
     library,
     linked_data,
     operations,
+    search,
     sparql,
     vocabulary,
 )
@@ -38,7 +40,10 @@ from kg.errors import KgError
 from kg.store import Release
 
 _LOG = logging.getLogger("api")
-ROUTERS = (front, sparql, linked_data, graphs, vocabulary, library, catalogue, conformance, operations)
+ROUTERS = (
+    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts),
+    *(catalogue, conformance, operations, assets),
+)
 
 
 def create_app(settings: Settings, release: Release, releases: Path | None = None) -> FastAPI:
@@ -66,7 +71,6 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     app.state.serving, app.state.metrics = serving, metrics
     for module in ROUTERS:
         app.include_router(module.router)
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]
     app.add_exception_handler(KgError, _on_kg_error)
     app.add_exception_handler(HTTPException, _on_http_error)

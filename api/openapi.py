@@ -43,10 +43,16 @@ _DATASET = [
 _TIMEOUT = _parameter("timeout", "Seconds after which the query is stopped.", {"type": "number", "exclusiveMinimum": 0})
 _SPARQL = [*_DATASET, _TIMEOUT, _format([*_RESULT_NAMES, *_RDF_NAMES, "html"])]
 _ANY_RDF = _format([*_RDF_NAMES, "html"])
+_SOUGHT = _parameter("q", "What to search for: a name, part of one, an identifier.", example="AI法")
+_KIND = _parameter("kind", "Only records of this class, as in their paths; may be repeated.", _GRAPHS)
+_NUMBER = _parameter("page", "The page of results, from 1.", {"type": "integer", "minimum": 1, "maximum": 100})
+_LIMIT = _parameter("limit", "How many suggestions.", {"type": "integer", "minimum": 1, "maximum": 50})
 # What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
 _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/": ([*_JSON, *_PAGE], [], (302, 303)),
     "/about": (_PAGE, [], (302, 303)),
+    "/search": ([*_JSON, *_PAGE], [_SOUGHT, _KIND, _NUMBER], (302, 303, 400)),
+    "/suggest": (_JSON, [_SOUGHT, _KIND, _LIMIT], (400,)),
     "/sparql": ([*_RESULTS, *_RDF, *_PAGE], _SPARQL, (302, 303, 400, 403, 406, 413, 415, 429, 500, 503, 504)),
     "/id/{path}": ([*_RDF, *_JSON, *_PAGE], [_ANY_RDF], (301, 302, 303, 404, 406, 410)),
     "/page/{path}": (_PAGE, [], (301, 302, 303, 404, 410)),
@@ -67,6 +73,9 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/shapes.ttl": (["text/turtle"], [], (404,)),
     "/queries": ([*_JSON, *_PAGE], [], (302, 303)),
     "/queries/{name}": ([*_RESULTS, *_RDF, *_PAGE], [_TIMEOUT], (302, 303, 400, 404, 406, 413, 429, 500, 503, 504)),
+    "/charts": (_PAGE, [], (302, 303)),
+    "/charts/{name}": (_PAGE, [], (302, 303, 404, 413, 429, 500, 503, 504)),
+    "/static/{path}": ([], [], (404,)),
     "/dataset": ([*_RDF, *_PAGE], [_ANY_RDF], (302, 303, 406)),
     "/.well-known/void": (_RDF, [_format(_RDF_NAMES)], (406,)),
     "/dumps": (_JSON, [], (303,)),

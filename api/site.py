@@ -17,9 +17,10 @@ from starlette.requests import Request
 from api import strings
 from api.settings import Settings
 from api.workers import Pool
-from kg import catalogue, iris, queries
+from kg import catalogue, iris, queries, search
 from kg.context import Context
 from kg.entities import Entities
+from kg.queries import StoredQuery
 from kg.store import Manifest, Release
 
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
@@ -44,7 +45,8 @@ class Site:
     context: Context
     entities: Entities
     prefixes: Mapping[str, str]
-    queries: Mapping[str, queries.StoredQuery]
+    queries: Mapping[str, StoredQuery]
+    cards: Mapping[str, list[StoredQuery]]
     pool: Pool
     templates: jinja2.Environment
 
@@ -65,6 +67,11 @@ class Site:
     def issued(self) -> datetime.datetime:
         """When the release was made."""
         return datetime.datetime.fromisoformat(self.release.manifest.issued)
+
+    @cached_property
+    def search(self) -> search.Search:
+        """The names of the release."""
+        return search.open_index(self.release)
 
     @cached_property
     def catalogue(self) -> list[Quad]:
@@ -113,10 +120,19 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         context=context,
         entities=Entities(release.store, release.manifest.base_iri, order, release.manifest.is_merged),
         prefixes=prefixes,
-        queries=queries.library(project),
+        queries=queries.library(project, base=release.manifest.base_iri),
+        cards=_cards(project, release.manifest.base_iri),
         pool=Pool(release.directory, release.manifest.base_iri, prefixes, settings, count),
         templates=templates,
     )
+
+
+def _cards(project: Path, base: str) -> dict[str, list[StoredQuery]]:
+    """What the page of a record tells first, by the class in its path: the queries `cards/{class}.{name}.rq`."""
+    found: dict[str, list[StoredQuery]] = {}
+    for name, query in queries.library(project, "cards", base).items():
+        found.setdefault(name.partition(".")[0], []).append(query)
+    return found
 
 
 def _rebased(context: Context, base: str) -> Context:

@@ -31,6 +31,19 @@ def shown(literal: Literal, language: str) -> str:
     return value
 
 
+def amount(value: str, unit: str, language: str) -> str:
+    """A sum of money as tables of budgets write it, in 億円 or in millions of yen; '' where there is no such form."""
+    if unit != "JPY" or not re.fullmatch(r"-?\d+", value):
+        return ""
+    yen = int(value)
+    if language == "en":
+        sign, millions = "−" if yen < 0 else "", abs(yen) / 1_000_000
+        return f"{sign}¥{millions:,.10g} million" if abs(yen) >= 1_000_000 else f"{sign}¥{abs(yen):,}"
+    if abs(yen) >= 100_000_000:
+        return f"{yen / 100_000_000:,.10g}億円"
+    return f"{yen / 10_000:,.10g}万円" if abs(yen) >= 10_000 else f"{yen:,}円"
+
+
 def _date(value: str, language: str) -> str:
     match = re.fullmatch(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", value)
     if match is None:

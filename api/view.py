@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -15,14 +15,20 @@ from api import strings
 from api.errors import Problem
 from api.responses import answer
 from api.site import Site, site_of
-from api.values import shown
+from api.values import amount, shown
 from kg import entities, formats, iris
 from kg.entities import Evidence, Fact
 from kg.terms import AnyTerm, value
 
-CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_CSP = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'{more}; img-src 'self'{images}; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+CSP = _CSP.format(more="", images="")
+# The libraries of editor and charts set styles in the elements that they make, and have small pictures in their styles.
+CSP_OF_LIBRARIES = _CSP.format(more=" 'unsafe-inline'", images=" data:")
+_CURRENCY = "https://schema.org/currency"
+_AMOUNTS = frozenset({entities.KG + "amount", *(f"https://schema.org/{n}" for n in ("value", "minValue", "maxValue"))})
 # From this many values on, a mixed list is told kind by kind.
 _LONG_LIST = 6
 _LANGUAGE_OF_TAG = {"ja-hrkt": "ja-Hrkt"}
@@ -94,6 +100,10 @@ class View:
     def data(self, path: str, extension: str) -> str:
         return self.file(f"data/{path}.{extension}")
 
+    def format_title(self, name: str) -> str:
+        found = formats.result_format(name) or formats.rdf_format(name)
+        return found.title if found else name
+
     # ---- names ----
 
     def literal(self, literal: Literal) -> Markup:
@@ -124,6 +134,14 @@ class View:
         own = self.site.entities.label(iri, self.languages)
         label = self.site.entities.label(iri, (self.other,))
         return label if label and label.language == self.other and label != own else None
+
+    def description(self, iri: str) -> Markup | str:
+        """What a record or term is, in a sentence or two; '' where nothing says it."""
+        known = self.site.entities
+        for predicate in (entities.DCTERMS + "description", entities.SKOS + "definition"):
+            if found := known.text(iri, predicate, self.languages):
+                return self.literal(found)
+        return ""
 
     def definition(self, iri: str) -> str:
         found = self.site.entities.text(iri, entities.SKOS + "definition", self.languages)
@@ -167,12 +185,60 @@ class View:
             return self.literal(term)
         return self.link(term.value) if isinstance(term, NamedNode) else Markup("<code>{}</code>").format(value(term))
 
-    def cell(self, term: AnyTerm) -> Markup:
-        """A value in a table of results: an IRI is shown beside its label."""
-        shown_term = self.term(term)
-        if not isinstance(term, NamedNode) or self.site.entities.label(term.value, self.languages) is None:
-            return shown_term
-        return shown_term + Markup(' <code class="sub">{}</code>').format(self.site.context.compact(term.value))
+    def cell(self, term: AnyTerm, unit: str = "", *, codes: bool = True) -> Markup:
+        """A value in a table: a label, with its IRI when `codes`; a number or date with what a program reads of it."""
+        if isinstance(term, Literal):
+            return self._literal_cell(term, unit)
+        known = isinstance(term, NamedNode) and self.site.entities.label(term.value, self.languages) is not None
+        if not codes or not known or not isinstance(term, NamedNode):
+            return self.term(term)
+        return self.term(term) + Markup(' <code class="sub">{}</code>').format(self.site.context.compact(term.value))
+
+    def most(self, columns: list[str], rows: list[list[AnyTerm | None]], bars: Mapping[str, str]) -> float:
+        """The greatest figure in the column that has bars, 0 where none has."""
+        if bars.get("y") not in columns:
+            return 0
+        cells = [row[columns.index(bars["y"])] for row in rows]
+        return max((float(c.value) for c in cells if isinstance(c, Literal)), default=0)
+
+    def is_numeric(self, rows: list[list[AnyTerm | None]], column: int) -> bool:
+        """Whether a column of a table holds numbers, which stand at its right."""
+        cell = next((row[column] for row in rows if row[column] is not None), None)
+        return isinstance(cell, Literal) and cell.datatype.value in formats.NUMERIC
+
+    def _literal_cell(self, literal: Literal, unit: str) -> Markup:
+        name = literal.datatype.value
+        if name in formats.NUMERIC:
+            text = amount(literal.value, unit, self.language) or shown(literal, self.language)
+            return Markup('<data value="{}">{}</data>').format(literal.value, text)
+        if name.endswith(("#date", "#gYear", "#gYearMonth", "#dateTime")):
+            return Markup('<time datetime="{}">{}</time>').format(literal.value, shown(literal, self.language))
+        return self.literal(literal)
+
+    def money(self, fact: Fact) -> str:
+        """The amount of a budget as people write it, beside its figure; '' for any other fact."""
+        if fact.predicate not in _AMOUNTS or not isinstance(fact.object, Literal):
+            return ""
+        unit = self.site.entities.text(fact.subject, _CURRENCY, ())
+        return amount(fact.object.value, unit.value, self.language) if unit else ""
+
+    def tag(self, name: str) -> str:
+        """What a tag of the query library is called."""
+        return strings.table("tags")[self.language].get(name, name)
+
+    def suggest(self, like: str) -> str:
+        """Where suggestions for a field come from, of the same class as its default."""
+        kind = self.site.context.expand(like).removeprefix(self.site.base + "id/").partition("/")[0]
+        return self.url("suggest", kind=kind) if kind in self.site.entities.classes() else self.url("suggest")
+
+    def shown_parameter(self, written: str) -> Markup | str:
+        """What an IRI in a form is called, as a link; '' for what is none of ours."""
+        iri = self.site.context.expand(written.removeprefix("<").removesuffix(">"))
+        return self.link(iri) if self.site.entities.label(iri, self.languages) else ""
+
+    def column(self, name: str) -> str:
+        """What a column of a stored query is called."""
+        return strings.table("columns")[self.language].get(name, name)
 
     def explanation(self, problem: Problem) -> str:
         """What happened, in the reader's language; empty where only the English detail says it."""
@@ -267,11 +333,17 @@ def view_of(request: Request, language: str) -> View:
 _FORMATS = {"result_formats": formats.RESULT_FORMATS, "rdf_formats": formats.RDF_FORMATS}
 
 
-def page(request: Request, language: str, template: str, status: int = 200, **values: object) -> Response:
-    """A rendered page with the headers that every page has."""
+def page(
+    request: Request, language: str, template: str, status: int = 200, *, libraries: bool = False, **values: object
+) -> Response:
+    """A rendered page with the headers that every page has; `libraries` says whether it loads editor or charts."""
     view = view_of(request, language)
     body = view.site.templates.get_template(template).render(view=view, t=view.t, **_FORMATS, **values).encode()
-    headers = {"Content-Security-Policy": CSP, "Content-Language": language, "Vary": "Accept"}
+    headers = {
+        "Content-Security-Policy": CSP_OF_LIBRARIES if libraries else CSP,
+        "Content-Language": language,
+        "Vary": "Accept",
+    }
     content_type = f"{formats.HTML}; charset=utf-8"
     if status == 200:
         return answer(body, content_type, headers)

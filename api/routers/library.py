@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import evaluation, language
+from api.access import Access
 from api.errors import Problem, of_error
 from api.evaluation import Answer
 from api.responses import answer, json_answer, prefers_json
 from api.site import site_of
-from api.view import page
+from api.view import page, view_of
 from kg import queries
 from kg.errors import KgError
 from kg.evaluation import Query
@@ -30,7 +33,23 @@ def listing(request: Request) -> Response:
         return json_answer([_as_json(q) for q in site.queries.values()], {"Vary": "Accept"})
     if moved := language.redirect(request):
         return moved
-    return page(request, language.language_of(request), "queries.html", library=site.queries)
+    tag, asked = request.query_params.get("tag", ""), request.query_params.get("q", "").strip()
+    found = {
+        name: query
+        for name, query in site.queries.items()
+        if (not tag or tag in query.tags)
+        and (not asked or site.search.resembles(asked, [name, *query.title.values(), *query.description.values()]))
+    }
+    tags = Counter(t for query in site.queries.values() for t in query.tags)
+    return page(
+        request,
+        language.language_of(request),
+        "queries.html",
+        library=found,
+        tags=tags.most_common(),
+        tag=tag,
+        asked=asked,
+    )
 
 
 @router.get("/queries/{name}", summary="Run a stored query")
@@ -72,11 +91,16 @@ def _page(
     result: Answer | None = None,
     problem: Problem | None = None,
 ) -> Response:
+    view = view_of(request, language.language_of(request))
+    bound = tuple((p.name, values.get(p.name, p.default)) for p in query.parameters)
+    is_graph = result is not None and result.turtle is not None
     return page(
         request,
-        language.language_of(request),
+        view.language,
         "query.html",
         problem.status if problem else 200,
+        libraries=bool(query.chart),
+        access=Access(view, f"queries/{query.name}", bound, text, str(request.base_url).rstrip("/"), is_graph),
         query=query,
         values=values,
         text=text,

@@ -11,16 +11,24 @@ from pyoxigraph import NamedNode, Quad
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api import embedded, language, signposting
+from api import cards, embedded, language, signposting
+from api.access import of_query
 from api.errors import Problem
 from api.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
 from api.site import LICENCE, Site, site_of
-from api.view import page
-from kg import formats, iris
-from kg.entities import PREF_LABEL, sort_quads
+from api.view import page, view_of
+from kg import formats, iris, queries
+from kg.entities import PREF_LABEL, Fact, by_predicate, sort_quads
 
 router = APIRouter()
 _MOST_ITEMS = 20
+# What the tables of a page show, as a query; `?this` is the record.
+_FACTS = """SELECT ?property ?value ?graph WHERE {
+  GRAPH ?graph { ?this ?property ?value }
+} ORDER BY ?property ?value"""
+_LINKS = """SELECT ?subject ?property ?graph WHERE {
+  GRAPH ?graph { ?subject ?property ?this }
+} ORDER BY ?property ?subject"""
 
 
 @router.get("/id/{path:path}", summary="Dereference an identifier")
@@ -57,21 +65,56 @@ def show(request: Request, path: str) -> Response:
     if moved := language.redirect(request):
         return moved
     successor = site.entities.successor(iri)
+    view, host = view_of(request, language.language_of(request)), str(request.base_url).rstrip("/")
+    description, this = site.entities.describe(iri), {"this": NamedNode(iri)}
     response = page(
         request,
-        language.language_of(request),
+        view.language,
         "entity.html",
         200 if successor is None else 410,
         iri=iri,
         path=path,
-        description=site.entities.describe(iri),
+        description=description,
+        incoming=_incoming(request, site, description.incoming),
         successor=successor,
+        cards=cards.cards(view, iri, host),
+        neighbours=cards.neighbours(view, iri, description),
+        citation=cards.citation(view, iri),
+        facts_access=of_query(view, host, queries.fill(_FACTS, this)),
+        links_access=of_query(view, host, queries.fill(_LINKS, this)),
         embedded=embedded.blocks(site, iri, language.language_of(request), f"{_root(request)}context.jsonld"),
         graph=site.entities.graph_of(iri),
         formats=formats.RDF_FORMATS,
     )
     response.headers["Link"] = signposting.landing_page(site, iri, str(request.base_url))
     return response
+
+
+class Links(NamedTuple):
+    """One page of the links by one property to a record; `name` is the property's, as in the address."""
+
+    predicate: str
+    name: str
+    facts: list[Fact]
+    total: int
+    number: int
+    pages: int
+
+
+def _incoming(request: Request, site: Site, facts: tuple[Fact, ...]) -> list[Links]:
+    """Links to a record by property; `in` and `at` choose a page of one of them."""
+    size, asked = site.settings.links_shown, request.query_params.get("in", "")
+    written = request.query_params.get("at", "1")
+    found = []
+    for predicate, group in by_predicate(sorted(facts, key=lambda f: f.predicate)):
+        name, pages = site.context.compact(predicate), -(-len(group) // size)
+        number = 1
+        if name == asked:
+            if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
+                raise Problem(404, "no-such-page", f"the links by {name} have pages 1 to {pages}")
+            number = int(written)
+        found.append(Links(predicate, name, group[(number - 1) * size : number * size], len(group), number, pages))
+    return found
 
 
 @router.get("/data/{path:path}", summary="The data of a record")

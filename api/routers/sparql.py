@@ -161,7 +161,7 @@ def service_description(site: Site, host: str) -> list[Quad]:
         pairs.append((SD + "feature", NamedNode(SD + "UnionDefaultGraph")))
     if site.settings.services:
         pairs.append((SD + "feature", NamedNode(SD + "BasicFederatedQuery")))
-    for name in dict.fromkeys(f.w3c_name for f in (*formats.RESULT_FORMATS, *formats.RDF_FORMATS)):
+    for name in dict.fromkeys(f.w3c_name for f in (*formats.RESULT_FORMATS, *formats.RDF_FORMATS) if f.w3c_name):
         pairs.append((SD + "resultFormat", NamedNode(W3C_FORMATS + name)))
     about_graphs = [quad for quad in site.catalogue if _is_of_graphs(quad, dataset)]
     return [*(Quad(service, NamedNode(predicate), target) for predicate, target in pairs), *about_graphs]

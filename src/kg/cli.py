@@ -237,7 +237,7 @@ def _stored_query(source: str, root: Path) -> queries.StoredQuery:
 
 
 def _plain_query(name: str, text: str) -> queries.StoredQuery:
-    return queries.StoredQuery(name, {}, {}, (), (), {}, (), text)
+    return queries.StoredQuery(name, {}, {}, (), (), {}, {}, (), text)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from pyoxigraph import (
 )
 
 from kg import formats, serialization
+from kg.datatypes import XSD
 from kg.diagnosis import diagnose
 from kg.entities import sort_triples
 from kg.errors import FormatNotOffered, QueryFailed, ResultTooLarge
@@ -115,10 +117,13 @@ def _evaluate(
     if wanted is None:
         raise FormatNotOffered("solutions")
     output = _Bounded(most_bytes)
-    if isinstance(result, QuerySolutions) and (want.rows is not None or wanted.is_for_spreadsheets):
+    if isinstance(result, QuerySolutions) and (want.rows is not None or wanted.style != "engine"):
         total = _table(result, wanted, want.rows, output)
         return Answer("solutions", wanted.content_type, output.getvalue(), total)
-    result.serialize(output, format=wanted.syntax)
+    if isinstance(result, QueryBoolean) and wanted.style == "lines":
+        output.write(json.dumps({"boolean": bool(result)}).encode() + b"\n")
+    else:
+        result.serialize(output, format=wanted.syntax)
     _check_xml(wanted.name == "xml", output.getvalue())
     kind = "boolean" if isinstance(result, QueryBoolean) else "solutions"
     return Answer(kind, wanted.content_type, output.getvalue())
@@ -184,8 +189,10 @@ def _table(result: QuerySolutions, wanted: Results, most: int | None, output: _B
         total += 1
         if most is None or total <= most:
             rows.append(list(solution))
-    if wanted.is_for_spreadsheets:
+    if wanted.style == "spreadsheet":
         _write_spreadsheet([v.value for v in variables], rows, output)
+    elif wanted.style == "lines":
+        _write_lines([v.value for v in variables], rows, output)
     else:
         output.write(_results_json([v.value for v in variables], rows))
     return total
@@ -207,6 +214,29 @@ def _json_term(term: AnyTerm) -> dict[str, str]:
         tag = {"xml:lang": term.language} if term.language else {"datatype": term.datatype.value}
         return {"type": "literal", "value": term.value, **tag}
     return {"type": "literal", "value": str(term)}
+
+
+def _write_lines(columns: list[str], rows: list[list[AnyTerm | None]], output: _Bounded) -> None:
+    """One JSON object per row, each with every column: a table whose columns have one type stays one anywhere."""
+    for row in rows:
+        record = {c: _native(cell) for c, cell in zip(columns, row, strict=True)}
+        output.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+
+
+def _native(term: AnyTerm | None) -> str | int | float | bool | None:
+    """A term as JSON has it: numbers and truth as such, everything else as its text."""
+    if not isinstance(term, Literal):
+        return term.value if isinstance(term, NamedNode) else None if term is None else str(term)
+    name = term.datatype.value.removeprefix(XSD)
+    try:
+        if name in ("integer", "nonNegativeInteger"):
+            return int(term.value)
+        if name in ("decimal", "double", "float"):
+            number = float(term.value)
+            return number if math.isfinite(number) else None
+    except (ValueError, OverflowError):
+        return None
+    return {"true": True, "1": True, "false": False, "0": False}.get(term.value) if name == "boolean" else term.value
 
 
 def _write_spreadsheet(columns: list[str], rows: list[list[AnyTerm | None]], output: _Bounded) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pyoxigraph import QueryResultsFormat, RdfFormat
 
@@ -36,7 +37,7 @@ class Rdf:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A format for SELECT and ASK results."""
+    """A format for SELECT and ASK results; `style` says whether the engine writes it, or we do."""
 
     name: str
     media_type: str
@@ -44,7 +45,7 @@ class Results:
     syntax: QueryResultsFormat
     w3c_name: str
     aliases: tuple[str, ...] = ()
-    is_for_spreadsheets: bool = False
+    style: Literal["engine", "spreadsheet", "lines"] = "engine"
 
     @property
     def content_type(self) -> str:
@@ -83,7 +84,9 @@ RESULT_FORMATS = (
     Results("csv", "text/csv", "CSV", QueryResultsFormat.CSV, "SPARQL_Results_CSV"),
     Results("tsv", "text/tab-separated-values", "TSV", QueryResultsFormat.TSV, "SPARQL_Results_TSV"),
     # By name only: with a byte-order mark, and no cell that a spreadsheet would run as a formula.
-    Results("excel", "text/csv", "CSV (Excel)", QueryResultsFormat.CSV, "SPARQL_Results_CSV", is_for_spreadsheets=True),
+    Results("excel", "text/csv", "CSV (Excel)", QueryResultsFormat.CSV, "SPARQL_Results_CSV", style="spreadsheet"),
+    # One JSON object per row, numbers as numbers and every column in each: what DuckDB and pandas turn into Parquet.
+    Results("jsonl", "application/x-ndjson", "JSON Lines", QueryResultsFormat.JSON, "", style="lines"),
 )
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 NUMERIC = frozenset(_XSD + name for name in ("integer", "decimal", "double", "float", "nonNegativeInteger"))

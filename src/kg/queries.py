@@ -1,30 +1,29 @@
 """The query library: `.rq` files with a header, and their parameters bound as terms.
 
 The header of a file is YAML in lines that begin with `#+ `: title and description in ja and en, parameters, the
-columns of the answer, a chart hint, tags.
+columns of the answer, a chart hint, the units of columns, tags.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pyoxigraph import Literal, NamedNode, QuerySolutions, QueryTriples, Store
 
-from kg import lexer
+from kg import iris, lexer
 from kg.context import Context
 from kg.datatypes import DATATYPES, XSD
 from kg.errors import BadParameter, KgError, QueryNotFound, nearest
-from kg.iris import ILLEGAL_IN_IRI
 
 Bound = NamedNode | Literal
 
 _HEADER = re.compile(r"^#\+ ?(.*)$", re.MULTILINE)
-_FIELDS = ("title", "description", "parameters", "columns", "chart", "tags", "expected")
+_FIELDS = ("title", "description", "parameters", "columns", "chart", "units", "tags", "expected")
 PARAMETER_TYPES = ("iri", "string", "language", *(d.removeprefix(XSD) for d in DATATYPES))
 
 
@@ -46,6 +45,7 @@ class StoredQuery:
     parameters: tuple[Parameter, ...]
     columns: tuple[str, ...]
     chart: dict[str, str]
+    units: dict[str, str]
     tags: tuple[str, ...]
     text: str
     expected: int | None = None
@@ -77,15 +77,24 @@ def read(path: Path) -> StoredQuery:
         parameters=parameters,
         columns=tuple(header["columns"]),
         chart=header.get("chart", {}),
+        units=header.get("units", {}),
         tags=tuple(header.get("tags", ())),
         text=_HEADER.sub("", text).lstrip("\n"),
         expected=header.get("expected"),
     )
 
 
-def library(root: Path) -> dict[str, StoredQuery]:
-    """All queries directly below `root/queries`, by name."""
-    return {path.stem: read(path) for path in sorted((root / "queries").glob("*.rq"))}
+def library(root: Path, folder: str = "", base: str = iris.BASE) -> dict[str, StoredQuery]:
+    """All queries directly below `root/queries`, or in one of its folders, by name; about records below `base`."""
+    found = (read(path) for path in sorted((root / "queries" / folder).glob("*.rq")))
+    return {query.name: _rebased(query, base) if base != iris.BASE else query for query in found}
+
+
+def _rebased(query: StoredQuery, base: str) -> StoredQuery:
+    def moved(token: re.Match[str]) -> str:
+        return f"<{iris.rebase(token[0][1:-1], base)}>" if token["iri"] else token[0]
+
+    return replace(query, text=lexer.TOKEN.sub(moved, query.text))
 
 
 def find(queries: Mapping[str, StoredQuery], name: str) -> StoredQuery:
@@ -106,7 +115,7 @@ def bind(query: StoredQuery, values: Mapping[str, str], context: Context) -> dic
 def _term(parameter: Parameter, text: str, context: Context) -> NamedNode | Literal:
     if parameter.type == "iri":
         iri = context.expand(text.removeprefix("<").removesuffix(">"))
-        if ILLEGAL_IN_IRI.search(iri) or "://" not in iri:
+        if iris.ILLEGAL_IN_IRI.search(iri) or "://" not in iri:
             raise BadParameter(f"parameter '{parameter.name}': '{text}' is neither an IRI nor class:slug")
         return NamedNode(iri)
     if parameter.type in ("string", "language"):

@@ -212,6 +212,12 @@ class Search:
         chosen.sort(key=lambda h: (-h.score, len(h.entry.text), h.iri))
         return Found(tuple(chosen[offset : offset + limit]), len(chosen), dict(counts.most_common()))
 
+    def resembles(self, text: str, others: Iterable[str]) -> bool:
+        """Whether a text is found in one of the others, word by word."""
+        asked = normalization.name(text[:_LONGEST_QUERY])
+        found = (_likeness(asked, self._names(other), is_long=False) for other in others)
+        return bool(asked.tokens) and any(how != "similar" and score >= _LEAST for score, how in found)
+
     def _candidates(self, asked: Name, kinds: Sequence[str]) -> Iterator[Entry]:
         """Texts that share enough with what is asked to be worth comparing."""
         searcher = self._index.searcher()

@@ -1,0 +1,126 @@
+// Draws every table that says how (data-chart) above itself: bars, time lines and links. The table stays as it is.
+
+const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const ja = document.documentElement.lang === "ja";
+
+/** The rows of a table as objects by column: what is shown, and what a program reads. */
+export function rows(table) {
+  const columns = [...table.tHead.rows[0].cells].map((c) => c.dataset.column);
+  return [...table.tBodies[0].rows].map((row) => Object.fromEntries([...row.cells].map((cell, i) => {
+    const data = cell.querySelector("data, time");
+    const link = cell.querySelector("a");
+    const shown = (data ?? link ?? cell).textContent.trim();
+    return [columns[i], { shown, value: data?.value ?? data?.dateTime ?? shown, href: link?.href, empty: !cell.hasChildNodes() }];
+  })));
+}
+
+/** Numbers as the table writes them, for axes: in 億円 or millions of yen where the column is money. */
+function formatter(sample) {
+  if (/円$/.test(sample)) return (n) => (Math.abs(n) >= 1e8 ? `${n / 1e8}億円` : `${n / 1e4}万円`);
+  if (/¥/.test(sample)) return (n) => `¥${(n / 1e6).toLocaleString("en")} million`;
+  return (n) => n.toLocaleString(document.documentElement.lang);
+}
+
+const colours = () => ["--chart-1", "--chart-2", "--chart-3", "--chart-4", "--chart-5", "--chart-6"].map(style);
+
+function bars(data, { x, y, series }) {
+  const categories = [...new Set(data.map((r) => r[x].shown))];
+  const groups = series ? [...new Set(data.map((r) => [].concat(series).map((s) => r[s].shown).join(" ")))] : [""];
+  const format = formatter(data[0][y].shown);
+  const flat = categories.length > 4 || categories.some((c) => c.length > 12);
+  const category = { type: "category", data: categories, inverse: flat, axisTick: { show: false },
+    axisLabel: { color: style("--ink"), width: flat ? 190 : 150, overflow: "break", interval: 0 }, axisLine: { lineStyle: { color: style("--line") } } };
+  const measure = { type: "value", axisLabel: { color: style("--soft"), formatter: format, hideOverlap: true }, splitLine: { lineStyle: { color: style("--line") } } };
+  const height = flat ? Math.max(180, categories.length * (groups.length > 1 ? groups.length * 14 + 16 : 30) + 90) : 340;
+  return { height, option: {
+    grid: { left: 8, right: 28, top: groups.length > 1 ? 56 : 16, bottom: 8, containLabel: true },
+    legend: groups.length > 1 ? { top: 0, type: "scroll", textStyle: { color: style("--ink") } } : undefined,
+    tooltip: { trigger: "item", valueFormatter: format, confine: true },
+    xAxis: flat ? measure : category, yAxis: flat ? category : measure,
+    series: groups.map((name) => ({
+      name, type: "bar", barMaxWidth: 34, label: { show: data.length <= 24, position: flat ? "right" : "top", color: style("--ink"), formatter: (p) => (p.value == null ? "" : format(p.value)) },
+      labelLayout: { hideOverlap: true },
+      data: categories.map((c) => {
+        const found = data.filter((r) => r[x].shown === c && (!series || [].concat(series).map((s) => r[s].shown).join(" ") === name));
+        // Rows that say the same twice are no sum: the query sums where sums are right.
+        return found.length ? Number(found[0][y].value) : null;
+      }),
+    })),
+  } };
+}
+
+/** A year or month stands for its middle; the table has it as the source has it. */
+function moment(text) {
+  const [year, month, day] = text.split("-").map(Number);
+  return Date.UTC(year, month ? month - 1 : 6, day || (month ? 15 : 1));
+}
+
+function timeline(data, { x, y, series }) {
+  const dated = data.filter((r) => !r[x].empty).sort((a, b) => moment(a[x].value) - moment(b[x].value));
+  const groups = series ? [...new Set(dated.map((r) => r[series].shown))] : [""];
+  const narrow = innerWidth < 640;
+  const point = (r, i) => ({ value: [moment(r[x].value), i], when: r[x].shown, title: r[y].shown, href: r[y].href, symbol: r[x].value.length > 7 ? "circle" : "diamond" });
+  return { height: Math.max(160, dated.length * 26 + 100), option: {
+    grid: { left: 8, right: narrow ? 12 : 24, top: series ? 60 : 24, bottom: 8, containLabel: true },
+    legend: series ? { top: 0, textStyle: { color: style("--ink") } } : undefined,
+    tooltip: { trigger: "item", confine: true, formatter: (p) => `${p.data.when} ${p.data.title}` },
+    xAxis: { type: "time", position: "top", axisLabel: { color: style("--soft"), hideOverlap: true, formatter: "{yyyy}" }, minInterval: 365 * 864e5, splitLine: { show: true, lineStyle: { color: style("--line") } } },
+    yAxis: { type: "category", inverse: true, data: dated.map((_, i) => i), axisTick: { show: false }, axisLine: { show: false },
+      axisLabel: { color: style("--ink"), interval: 0, width: narrow ? 170 : 420, overflow: "truncate", formatter: (i) => dated[i][y].shown } },
+    series: groups.map((name) => ({ name, type: "scatter", symbolSize: 13,
+      data: dated.map((r, i) => [r, i]).filter(([r]) => !series || r[series].shown === name).map(([r, i]) => point(r, i)) })),
+  } };
+}
+
+async function picture(place, data, hint) {
+  const { option, height } = (hint.type === "timeline" ? timeline : bars)(data, hint);
+  const { init } = await import("./vendor/echarts.js");
+  place.style.height = `${height}px`;
+  const chart = init(place, null, { renderer: "svg" });
+  chart.setOption({ color: colours(), textStyle: { fontFamily: style("--sans") }, animation: !still, aria: { enabled: false }, ...option });
+  chart.on("click", (p) => { if (p.data?.href) location.href = p.data.href; });
+  new ResizeObserver(() => chart.resize()).observe(place);
+}
+
+/** Links as a network: `source` and `target` name the columns of the ends, else the first two that are links. */
+async function network(place, data, hint) {
+  const columns = Object.keys(data[0]);
+  const [source, target] = hint.source ? [hint.source, hint.target] : columns.filter((c) => data.some((r) => r[c].href));
+  const { default: cytoscape } = await import("./vendor/cytoscape.js");
+  place.style.height = `${Math.min(720, 320 + data.length * 14)}px`;
+  const nodes = new Map();
+  for (const row of data) for (const c of [source, target]) if (row[c]?.href) nodes.set(row[c].href, row[c].shown);
+  const edges = data.filter((r) => r[source]?.href && r[target]?.href)
+    .map((r) => ({ data: { source: r[source].href, target: r[target].href, label: hint.label ? r[hint.label]?.shown : "" } }));
+  const graph = cytoscape({
+    container: place, elements: [...[...nodes].map(([id, label]) => ({ data: { id, label } })), ...edges],
+    style: [
+      { selector: "node", style: { label: "data(label)", "background-color": style("--accent"), color: style("--ink"), "font-size": 12, "font-family": style("--sans"), "text-wrap": "wrap", "text-max-width": 130, "text-valign": "bottom", "text-margin-y": 4, width: 18, height: 18, "text-background-color": style("--paper"), "text-background-opacity": 0.8 } },
+      { selector: "edge", style: { label: "data(label)", "font-size": 10, color: style("--soft"), width: 1.5, "line-color": style("--soft"), "target-arrow-color": style("--soft"), "target-arrow-shape": "triangle", "curve-style": "bezier" } },
+    ],
+    layout: hint.layout === "layers" && place.clientWidth > 640
+      ? { name: "breadthfirst", directed: true, spacingFactor: 1, animate: false, transform: (_, { x, y }) => ({ x: y * 2.6, y: x }) }
+      : { name: "fcose", animate: false, nodeSeparation: 130, idealEdgeLength: 110 },
+    minZoom: 0.2, maxZoom: 3, userZoomingEnabled: false,
+  });
+  graph.on("tap", "node", (event) => { location.href = event.target.id(); });
+}
+
+/** Draws a table; `hint` is {type: bar|timeline|graph, x, y, series, source, target, label}. */
+export async function draw(table, hint = JSON.parse(table.dataset.chart)) {
+  const data = rows(table);
+  if (!data.length) return;
+  const figure = document.createElement("figure");
+  figure.className = "chart";
+  const place = document.createElement("div");
+  place.setAttribute("role", "img");
+  place.setAttribute("aria-label", `${ja ? "図：" : "Chart: "}${table.caption?.textContent ?? document.querySelector("h1").textContent}${ja ? "（内容は下の表と同じ）" : " (the same as the table below)"}`);
+  figure.append(place);
+  table.closest(".scroll").before(figure);
+  await (hint.type === "graph" ? network : picture)(place, data, hint);
+  figure.dataset.drawn = "true";
+  return figure;
+}
+
+for (const table of document.querySelectorAll("table[data-chart]")) draw(table);
