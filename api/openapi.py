@@ -46,13 +46,16 @@ _ANY_RDF = _format([*_RDF_NAMES, "html"])
 _SOUGHT = _parameter("q", "What to search for: a name, part of one, an identifier.", example="AI法")
 _KIND = _parameter("kind", "Only records of this class, as in their paths; may be repeated.", _GRAPHS)
 _NUMBER = _parameter("page", "The page of results, from 1.", {"type": "integer", "minimum": 1, "maximum": 100})
+_TYPE = _parameter("type", "What to suggest.", {"type": "string", "enum": ["record", "class", "property"]})
+_CLASS = _parameter("class", "Suggest the properties that members of this class have.", example="kg:Programme")
 _LIMIT = _parameter("limit", "How many suggestions.", {"type": "integer", "minimum": 1, "maximum": 50})
 # What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
 _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/": ([*_JSON, *_PAGE], [], (302, 303)),
     "/about": (_PAGE, [], (302, 303)),
     "/search": ([*_JSON, *_PAGE], [_SOUGHT, _KIND, _NUMBER], (302, 303, 400)),
-    "/suggest": (_JSON, [_SOUGHT, _KIND, _LIMIT], (400,)),
+    "/suggest": (_JSON, [_SOUGHT, _TYPE, _KIND, _CLASS, _LIMIT], (400,)),
+    "/why": (_JSON, [_QUERY], (400, 403, 413, 429, 500, 503, 504)),
     "/sparql": ([*_RESULTS, *_RDF, *_PAGE], _SPARQL, (302, 303, 400, 403, 406, 413, 415, 429, 500, 503, 504)),
     "/id/{path}": ([*_RDF, *_JSON, *_PAGE], [_ANY_RDF], (301, 302, 303, 404, 406, 410)),
     "/page/{path}": (_PAGE, [], (301, 302, 303, 404, 410)),

@@ -15,6 +15,7 @@ from pyoxigraph import NamedNode, Quad, Triple
 from starlette.requests import Request
 
 from api import strings
+from api.completion import Vocabulary
 from api.settings import Settings
 from api.workers import Pool
 from kg import catalogue, iris, queries, search
@@ -72,6 +73,11 @@ class Site:
     def search(self) -> search.Search:
         """The names of the release."""
         return search.open_index(self.release)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The classes and properties that the release uses."""
+        return Vocabulary(self.release.store, self.entities.root, self.context)
 
     @cached_property
     def catalogue(self) -> list[Quad]:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import strings
+from api.absence import Explanation
 from api.errors import Problem
 from api.responses import answer
 from api.site import Site, site_of
@@ -244,6 +245,19 @@ class View:
         """What happened, in the reader's language; empty where only the English detail says it."""
         known = strings.table("problems")[self.language].get(problem.kind, "")
         return strings.fill(known, problem.members)
+
+    def reason(self, found: Explanation | None) -> str:
+        """Why a query has no rows, in a sentence."""
+        if found is None:
+            return self.t("why_unknown")
+        finding = found.finding
+        values = {"text": " ".join(finding.text.split()), "line": finding.line, "column": finding.column}
+        if finding.kind == "term":
+            names = (", " if self.language == "en" else "、").join(m.term.written for m in found.missing)
+            return self.t("why_term", names=names)
+        if finding.kind == "pattern":
+            return self.t("why_alone" if finding.alone else "why_together", **values)
+        return self.t("why_" + finding.kind, **values)
 
     def property(self, iri: str) -> Markup:
         """The name of a property, with its definition as a tooltip."""

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import language
+from api.completion import Used
 from api.errors import Problem
 from api.responses import json_answer, prefers_json
 from api.site import site_of
@@ -46,13 +47,24 @@ def search(request: Request) -> Response:
 
 @router.get("/suggest", summary="Suggestions while one types")
 def suggest(request: Request) -> Response:
-    """The first few hits for the beginning of a name, labelled in one language."""
-    site, asked = site_of(request), request.query_params.get("q", "").strip()
-    limit = _number(request, "limit", 8, _MOST_SUGGESTIONS)
-    found = site.search.find(asked, kinds=request.query_params.getlist("kind"), limit=limit)
-    view = view_of(request, language.language_of(request))
-    document = {"query": asked, "suggestions": [_hit(view, hit) for hit in found.hits]}
-    return json_answer(document, {"Vary": "Accept, Accept-Language, Cookie"})
+    """The first few hits for the beginning of a name, labelled in one language; also classes and properties in use."""
+    site, parameters = site_of(request), request.query_params
+    asked, sort = parameters.get("q", "").strip(), parameters.get("type", "record")
+    limit, view = _number(request, "limit", 8, _MOST_SUGGESTIONS), view_of(request, language.language_of(request))
+    if sort == "record":
+        found = site.search.find(asked, kinds=parameters.getlist("kind"), limit=limit)
+        suggestions = [_hit(view, hit) for hit in found.hits]
+    elif sort in ("class", "property"):
+        kind = site.context.expand(parameters.get("class", ""))
+        among = site.vocabulary.classes if sort == "class" else site.vocabulary.properties_of(kind)
+        suggestions = [_used(view, used) for used in site.vocabulary.matching(among, asked[:200], limit)]
+    else:
+        raise Problem(400, "bad-parameter", f"type: expected record, class or property, not '{sort[:40]}'")
+    return json_answer({"query": asked, "suggestions": suggestions}, {"Vary": "Accept, Accept-Language, Cookie"})
+
+
+def _used(view: View, used: Used) -> dict[str, object]:
+    return {"iri": used.iri, "compact": used.compact, "label": view.plain(used.iri), "count": used.count}
 
 
 def _number(request: Request, name: str, default: int, most: int) -> int:

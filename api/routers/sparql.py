@@ -11,12 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import evaluation, language
+from api import absence, evaluation, language
+from api.absence import Explanation
+from api.access import of_query
 from api.errors import Problem, of_error
 from api.evaluation import Answer
-from api.responses import answer, chosen_rdf, rdf_answer
+from api.responses import answer, chosen_rdf, json_answer, rdf_answer
 from api.site import LICENCE, Site, site_of
-from api.view import page
+from api.view import page, view_of
 from kg import formats, iris
 from kg.catalogue import SD, W3C_FORMATS
 from kg.entities import DCTERMS
@@ -90,8 +92,27 @@ async def _respond(request: Request, operation: _Operation) -> Response:
             raise
         return await run_in_threadpool(_form, request, query.text, problem=of_error(error))
     if want.html:
-        return await run_in_threadpool(_form, request, query.text, result=result)
+        reason = None
+        if result.table is not None and not result.table.total:
+            reason = await absence.explain(request, site, query.text)
+        return await run_in_threadpool(_form, request, query.text, result=result, reason=reason)
     return answer(result.body, result.content_type, result.headers)
+
+
+@router.get("/why", summary="Why a query has no rows")
+async def why(request: Request) -> Response:
+    """Which term of a query does not exist, with the nearest that do, or which pattern nothing fits."""
+    site, text = site_of(request), request.query_params.get("query", "")
+    if not text.strip():
+        raise Problem(400, "no-query", "the query to explain is expected in 'query='")
+    # A query that is none, or does have rows, is told first.
+    result = await evaluation.run(request, site, Query(text), evaluation.Wanted(html=True))
+    view = view_of(request, language.language_of(request))
+    if result.table is None or result.table.total:
+        document = {"kind": None, "message": view.t("why_rows" if result.table else "why_select_only")}
+        return json_answer(document, {"Vary": "Accept-Language, Cookie"})
+    found = await absence.explain(request, site, text)
+    return json_answer(absence.as_json(site, found, view.reason(found)), {"Vary": "Accept-Language, Cookie"})
 
 
 def _is_for_reader(request: Request, parameters: list[tuple[str, str]]) -> bool:
@@ -102,18 +123,29 @@ def _format(parameters: list[tuple[str, str]]) -> str:
     return ",".join(value for name, value in parameters if name == "format")
 
 
-def _form(request: Request, text: str, result: Answer | None = None, problem: Problem | None = None) -> Response:
+def _form(
+    request: Request,
+    text: str,
+    result: Answer | None = None,
+    problem: Problem | None = None,
+    reason: Explanation | None = None,
+) -> Response:
     site = site_of(request)
+    host = str(request.base_url).rstrip("/")
+    view = view_of(request, language.language_of(request))
     return page(
         request,
-        language.language_of(request),
+        view.language,
         "sparql.html",
         problem.status if problem else 200,
+        libraries=True,
+        reason=reason,
+        access=of_query(view, host, text, is_graph=result is not None and result.turtle is not None),
         text=text,
         result=result,
         problem=problem,
         library=site.queries,
-        host=str(request.base_url).rstrip("/"),
+        host=host,
     )
 
 

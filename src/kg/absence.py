@@ -347,13 +347,16 @@ class _Reader:
         return self.query[self.words[i].start : self.words[end].start]
 
     def iri(self, i: int) -> str:
-        word = self.words[i]
+        word, written = self.words[i], self.words[i].text[1:-1]
         prefix, _, local = word.text.partition(":")
-        if word.kind == "iri":
+        if word.kind == "iri" and self.base:
+            # An empty fragment, as in the IRI of a vocabulary, would be lost.
             try:
-                return urljoin(self.base, word.text[1:-1]) if self.base else word.text[1:-1]
+                return urljoin(self.base, written.removesuffix("#")) + "#" * written.endswith("#")
             except ValueError as error:
                 raise QueryMalformed(str(error)) from None
+        if word.kind == "iri":
+            return written
         if not word.is_name or prefix not in self.names:
             raise QueryMalformed("no IRI")
         return self.names[prefix] + local.replace("\\", "")

@@ -7,6 +7,7 @@ characters as the keyword has. So the place is searched for: the first token tha
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from pyoxigraph import Store
 
@@ -20,15 +21,20 @@ _PADDING = " " * 40
 _LONGEST_SEARCHED = 20_000
 _MOST_NAMED = 12
 _DIGITS = "['0'..='9']"
+_Prefixes = Mapping[str, str]
+_NONE: _Prefixes = {}
 
 
-def diagnose(text: str, error: SyntaxError) -> QueryMalformed:
-    """The error with its line and column, counted from 1 in characters, and what was expected there."""
+def diagnose(text: str, error: SyntaxError, prefixes: _Prefixes = _NONE) -> QueryMalformed:
+    """The error with its line and column, counted from 1 in characters, and what was expected there.
+
+    `prefixes` are those that the text need not declare.
+    """
     message = str(error)
     if _POSITION.match(message) is None:
         return QueryMalformed(message)
     if len(text) <= _LONGEST_SEARCHED:
-        start, message, reason = _first_wrong(text)
+        start, message, reason = _first_wrong(text, prefixes)
     else:
         start, reason = _offset(text, message), message
     line, column = text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1) + 1
@@ -42,30 +48,31 @@ def diagnose(text: str, error: SyntaxError) -> QueryMalformed:
     return QueryMalformed(f"line {line}, column {column}: {met}{hint}", line, column)
 
 
-def _first_wrong(text: str) -> tuple[int, str, str]:
+def _first_wrong(text: str, prefixes: _Prefixes) -> tuple[int, str, str]:
     """The start of the first token after which no query can go on; the errors at the text before it and up to it."""
     ends = [0, *(m.end() for m in lexer.tokens(text) if m.lastgroup or m[0].strip())]
     low, high = 0, len(ends) - 1
     while low < high:
         middle = (low + high + 1) // 2
-        if _can_go_on(text[: ends[middle]]):
+        if _can_go_on(text[: ends[middle]], prefixes):
             low = middle
         else:
             high = middle - 1
     rest = text[ends[low] :]
     upto = text[: ends[min(low + 1, len(ends) - 1)]]
-    return ends[low] + len(rest) - len(rest.lstrip()), _error(text[: ends[low]] + _PADDING), _error(upto)
+    reached = _error(text[: ends[low]] + _PADDING, prefixes)
+    return ends[low] + len(rest) - len(rest.lstrip()), reached, _error(upto, prefixes)
 
 
-def _can_go_on(text: str) -> bool:
-    message = _error(text + _PADDING)
+def _can_go_on(text: str, prefixes: _Prefixes) -> bool:
+    message = _error(text + _PADDING, prefixes)
     return not message or _offset(text + _PADDING, message) >= len(text) + len(_PADDING)
 
 
-def _error(text: str) -> str:
+def _error(text: str, prefixes: _Prefixes) -> str:
     """The engine's message for a text, '' when it is a query."""
     try:
-        Store().query(text)
+        Store().query(text, prefixes=dict(prefixes))
     except SyntaxError as error:
         return str(error)
     except (OSError, ValueError, RuntimeError):

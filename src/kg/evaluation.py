@@ -97,7 +97,7 @@ def evaluate(
     try:
         return _evaluate(store, query, want, base, prefixes, most_bytes)
     except SyntaxError as error:
-        raise diagnose(query.text, error) from None
+        raise diagnose(query.text, error, prefixes) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise QueryFailed(f"the query could not be evaluated: {error}") from None
 
@@ -106,7 +106,9 @@ def _evaluate(
     store: Store, query: Query, want: Wanted, base: str, prefixes: Mapping[str, str], most_bytes: int
 ) -> Answer:
     default, named = _dataset(query)
-    result = store.query(_redirected(query), base_iri=base, default_graph=default, named_graphs=named)
+    # Our prefixes are known without being declared; a query's own declarations go before them.
+    known = {prefix: namespace for prefix, namespace in prefixes.items() if f"{prefix}:" in query.text}
+    result = store.query(_redirected(query), base_iri=base, prefixes=known, default_graph=default, named_graphs=named)
     if isinstance(result, QueryTriples):
         syntax = formats.rdf_format(want.graph)
         if syntax is None:

@@ -1,0 +1,304 @@
+"""The links between records: who is linked with whom and by what, and the shortest chains from one to another."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Literal as OneOf
+
+from pyoxigraph import NamedNode, Store
+
+from kg import iris
+from kg.entities import OWL, RDFS
+from kg.store import Release
+
+Direction = OneOf["out", "in"]
+
+# What nearly everything hangs together by; it is told when a reader asks for it by name.
+QUIET = frozenset({"passage", "source", "fiscal-year"})
+# To have the same country or status is hardly a connection.
+_CATEGORIES = frozenset({"place", "vocabulary"})
+MOST_STEPS = 12
+# Costs are whole numbers, so that equal is equal: one step, and more for one through a record with many neighbours.
+_STEP = 1_000
+_HUB = 2
+_TOLD = 2 * _STEP
+_THROUGH_CATEGORY = 4 * MOST_STEPS * _STEP
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Link:
+    """A statement that links two records; both are paths `class/slug`, the property is an IRI."""
+
+    source: str
+    property: str
+    target: str
+    is_inferred: bool = False
+
+    def other(self, path: str) -> str:
+        return self.target if path == self.source else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All links of a record by one property in one direction."""
+
+    property: str
+    direction: Direction
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Records in a row, each linked with the next; `links[n]` joins `nodes[n]` and `nodes[n + 1]`, either way round."""
+
+    nodes: tuple[str, ...]
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which links count: inferred ones too or not, and all but those by some properties or with some records."""
+
+    inferred: bool = False
+    without: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+
+    def takes(self, link: Link) -> bool:
+        """Whether a link counts; `hidden` holds paths of records and names of their classes."""
+        if (link.is_inferred and not self.inferred) or link.property in self.without:
+            return False
+        ends = (link.source, link.target)
+        return not self.hidden or self.hidden.isdisjoint((*ends, *map(kind_of, ends)))
+
+
+ALL = Choice()
+
+
+def kind_of(path: str) -> str:
+    """The class in the path of a record."""
+    return path.partition("/")[0]
+
+
+class Links:
+    """The links of one release, those of `#` parts told as links of their owners; reading only, from any thread."""
+
+    def __init__(self, release: Release) -> None:
+        base = release.manifest.base_iri
+        self._terms = _Terms.read(release.store, NamedNode(iris.rebase(iris.ONTOLOGY_GRAPH, base)))
+        stated, inferred = _statements(release.store, base, release.manifest.is_merged)
+        links = sorted(self._without_echoes(stated, inferred))
+        self._at: dict[str, list[Link]] = defaultdict(list)
+        for link in links:
+            self._at[link.source].append(link)
+            self._at[link.target].append(link)
+        self.properties = frozenset(link.property for link in links)
+        self._count = len(links)
+        self._degrees = {path: len({link.other(path) for link in found}) for path, found in self._at.items()}
+        self._neighbours = lru_cache(maxsize=8)(self._find_neighbours)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def inverse(self, predicate: str) -> str | None:
+        """The property that says the same the other way round."""
+        return self._terms.inverses.get(predicate)
+
+    def degree(self, path: str) -> int:
+        """How many records one is linked with."""
+        return self._degrees.get(path, 0)
+
+    def best_linked(self, kinds: Iterable[str]) -> list[str]:
+        """The record of each class that is linked with most others, itself not below another one."""
+        heads: dict[str, str] = {}
+        for path, degree in sorted(self._degrees.items(), key=lambda pair: (-pair[1], pair[0])):
+            if degree and path.count("/") == 1:
+                heads.setdefault(kind_of(path), path)
+        return [heads[kind] for kind in kinds if kind in heads]
+
+    def at(self, path: str, choice: Choice = ALL) -> list[Link]:
+        """The links of a record, sorted; those with passages, sources and years only when it is one of them itself."""
+        found = (link for link in self._at.get(path, ()) if choice.takes(link))
+        if kind_of(path) in QUIET:
+            return list(found)
+        return [link for link in found if kind_of(link.other(path)) not in QUIET]
+
+    def groups(self, path: str, choice: Choice = ALL) -> list[Group]:
+        """The links of a record by property and direction, the links out first."""
+        found: dict[tuple[Direction, str], list[Link]] = defaultdict(list)
+        for link in self.at(path, choice):
+            found["out" if link.source == path else "in", link.property].append(link)
+        ordered = sorted(found.items(), key=lambda pair: (pair[0][0] == "in", pair[0][1]))
+        return [Group(predicate, direction, tuple(links)) for (direction, predicate), links in ordered]
+
+    def between(self, paths: Collection[str], choice: Choice = ALL) -> list[Link]:
+        """The links that have both ends among some records, sorted."""
+        known = set(paths)
+        return sorted({link for path in known for link in self.at(path, choice) if link.other(path) in known})
+
+    # ---- chains ----
+
+    def chains(self, start: str, end: str, most: int = 1, choice: Choice = ALL) -> list[Chain]:
+        """Up to `most` chains between two records, the shortest first, none longer than `MOST_STEPS`.
+
+        Each further one is the cheapest when what those before it pass through has become dearer: chains that differ in
+        one member of a list tell the reader nothing new.
+        """
+        near = self._neighbours(choice)
+        found: list[tuple[str, ...]] = []
+        dearer: Counter[str] = Counter()
+        for _ in range(2 * most if start != end else 0):
+            nodes = self._cheapest(near, start, end, dearer)
+            if nodes is None or len(found) == most:
+                break
+            dearer.update(nodes[1:-1])
+            if nodes not in found:
+                found.append(nodes)
+        return [Chain(nodes, tuple(near[a][b] for a, b in pairwise(nodes))) for nodes in found]
+
+    def _cheapest(
+        self, near: Mapping[str, Mapping[str, Link]], start: str, end: str, dearer: Mapping[str, int]
+    ) -> tuple[str, ...] | None:
+        """The cheapest chain, the first by name among equals (Dijkstra 1959)."""
+        through_quiet = not QUIET.isdisjoint({kind_of(start), kind_of(end)})
+        waiting: list[tuple[int, tuple[str, ...]]] = [(0, (start,))]
+        fewest: dict[str, int] = {}
+        while waiting:
+            cost, nodes = heapq.heappop(waiting)
+            here, steps = nodes[-1], len(nodes) - 1
+            if here == end:
+                return nodes
+            # A dearer way to the same record is of use only if it is a shorter one.
+            if steps >= fewest.get(here, MOST_STEPS):
+                continue
+            fewest[here] = steps
+            for other in near.get(here, ()):
+                if other == end:
+                    heapq.heappush(waiting, (cost + _STEP, (*nodes, other)))
+                elif other not in nodes and (through_quiet or kind_of(other) not in QUIET):
+                    heapq.heappush(waiting, (cost + self._cost(other, dearer.get(other, 0)), (*nodes, other)))
+        return None
+
+    def _cost(self, through: str, times: int) -> int:
+        """What it costs to step to a record and on; more the more it is linked with, and the more it has been told."""
+        category = _THROUGH_CATEGORY if kind_of(through) in _CATEGORIES else 0
+        return category + _STEP + round(_STEP * math.log2(max(self.degree(through), 1)) / _HUB) + times * _TOLD
+
+    def _find_neighbours(self, choice: Choice) -> dict[str, dict[str, Link]]:
+        """The neighbours of each record with the link to tell for each, a stated one before an inferred one."""
+        near: dict[str, dict[str, Link]] = {}
+        for path, links in self._at.items():
+            mine = near.setdefault(path, {})
+            for link in sorted(links, key=lambda found: found.is_inferred):
+                if choice.takes(link):
+                    mine.setdefault(link.other(path), link)
+        return near
+
+    # ---- reading ----
+
+    def _without_echoes(self, stated: set[Link], inferred: set[Link]) -> Iterator[Link]:
+        """Each link once: not told back by an inverse or symmetric property, nor by a broader one, as an inference."""
+        told: set[tuple[str, str, str]] = set()
+        for link in sorted(stated):
+            if (link.source, link.property, link.target) not in told:
+                yield link
+                told |= self._terms.implied(link)
+        # The most specific first, for it implies the others.
+        for link in sorted(inferred, key=lambda found: (-len(self._terms.broader(found.property)), found)):
+            if (link.source, link.property, link.target) in told:
+                continue
+            link = self._terms.in_usual_direction(link)
+            yield link
+            told |= self._terms.implied(link)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What the ontology says of properties that bears on which links say the same."""
+
+    inverses: Mapping[str, str]
+    # The direction in which a pair of inverse properties is defined: `p owl:inverseOf q` is on p.
+    defined: frozenset[str]
+    symmetric: frozenset[str]
+    above: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def read(cls, store: Store, graph: NamedNode) -> _Terms:
+        def pairs(predicate: str) -> Iterator[tuple[str, str]]:
+            for quad in store.quads_for_pattern(None, NamedNode(predicate), None, graph):
+                if isinstance(quad.subject, NamedNode) and isinstance(quad.object, NamedNode):
+                    yield quad.subject.value, quad.object.value
+
+        inverse = sorted(pairs(OWL + "inverseOf"))
+        above: dict[str, set[str]] = defaultdict(set)
+        for narrow, broad in pairs(RDFS + "subPropertyOf"):
+            above[narrow].add(broad)
+        symmetric = {s for s, kind in pairs(iris.RDF_TYPE) if kind == OWL + "SymmetricProperty"}
+        return cls(
+            {**{q: p for p, q in inverse}, **dict(inverse)},
+            frozenset(p for p, _ in inverse),
+            frozenset(symmetric),
+            {p: frozenset(_closure(p, above)) for p in above},
+        )
+
+    def broader(self, predicate: str) -> frozenset[str]:
+        """The properties that follow from one, itself among them."""
+        return self.above.get(predicate, frozenset()) | {predicate}
+
+    def in_usual_direction(self, link: Link) -> Link:
+        other = self.inverses.get(link.property)
+        if other is None or link.property in self.defined:
+            return link
+        return Link(link.target, other, link.source, link.is_inferred)
+
+    def implied(self, link: Link) -> set[tuple[str, str, str]]:
+        """The statements about the same two records that follow from one, itself among them."""
+        found: set[tuple[str, str, str]] = set()
+        waiting = [(link.source, link.property, link.target)]
+        while waiting:
+            s, p, o = statement = waiting.pop()
+            if statement in found:
+                continue
+            found.add(statement)
+            waiting += [(s, broad, o) for broad in self.above.get(p, ())]
+            if p in self.symmetric:
+                waiting.append((o, p, s))
+            if other := self.inverses.get(p):
+                waiting.append((o, other, s))
+        return found
+
+
+def _closure(start: str, above: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        waiting += (more := above.get(waiting.pop(), set()) - found)
+        found |= more
+    return found - {start}
+
+
+def _statements(store: Store, base: str, is_merged: bool) -> tuple[set[Link], set[Link]]:
+    """The links that some graph states, and those that only the inference does."""
+    root, inferred_graph = base + "id/", iris.rebase(iris.INFERRED, base)
+    stated: set[Link] = set()
+    inferred: set[Link] = set()
+    for quad in store.quads_for_pattern(None, None, None, None):
+        subject, target, graph = quad.subject, quad.object, quad.graph_name
+        if not isinstance(target, NamedNode) or not isinstance(subject, NamedNode):
+            continue
+        if is_merged and not isinstance(graph, NamedNode):
+            continue
+        if not subject.value.startswith(root) or not target.value.startswith(root):
+            continue
+        ends = [iris.document_of(t.value).removeprefix(root) for t in (subject, target)]
+        predicate = quad.predicate.value
+        if ends[0] == ends[1] or predicate == iris.RDF_TYPE:
+            continue
+        is_inferred = isinstance(graph, NamedNode) and graph.value == inferred_graph
+        (inferred if is_inferred else stated).add(Link(ends[0], predicate, ends[1], is_inferred))
+    return stated, {link for link in inferred if Link(link.source, link.property, link.target) not in stated}
