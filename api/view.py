@@ -95,6 +95,16 @@ class View:
         kept = [(k, v) for k, v in self.query if k not in changes and k != "remember"]
         return f"{self.root}{quote(self.path)}?{urlencode([*kept, *changes.items()])}"
 
+    def with_choice(self, name: str, value: str, chosen: bool) -> str:
+        """This list with a value of a facet chosen or no longer chosen, from its first page."""
+        kept = [(k, v) for k, v in self.query if k not in ("page", "remember") and (k, v) != (name, value)]
+        return f"{self.root}{quote(self.path)}?{urlencode([*kept, *([(name, value)] if chosen else [])])}"
+
+    def data_here(self, name: str) -> str:
+        """This list in a format for programs."""
+        kept = [(k, v) for k, v in self.query if k not in ("lang", "remember", "format")]
+        return f"{self.root}{quote(self.path)}?{urlencode([*kept, ('format', name)])}"
+
     def class_name(self, name: str) -> str:
         return strings.table("classes")[self.language].get(name, name)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter
 from pyoxigraph import NamedNode, Quad
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api import cards, embedded, language, signposting
+from api import cards, embedded, facets, language, signposting
 from api.access import of_query
 from api.errors import Problem
 from api.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
@@ -22,6 +22,8 @@ from kg.entities import PREF_LABEL, Fact, by_predicate, sort_quads
 
 router = APIRouter()
 _MOST_ITEMS = 20
+# Facets are counted when asked for: of more records it would take too long.
+_MOST_FACETED = 5_000
 # What the tables of a page show, as a query; `?this` is the record.
 _FACTS = """SELECT ?property ?value ?graph WHERE {
   GRAPH ?graph { ?this ?property ?value }
@@ -176,6 +178,8 @@ class Page(NamedTuple):
     total: int
     paths: list[str]
     parts: bool
+    choices: list[facets.Choice]
+    facets: list[facets.Facet]
 
 
 def _class_list(request: Request, site: Site, name: str) -> Response:
@@ -190,25 +194,32 @@ def _class_list(request: Request, site: Site, name: str) -> Response:
         return rdf_answer(site, _as_quads(site, current), syntax, headers)
     if moved := language.redirect(request):
         return moved
-    response = page(request, language.language_of(request), "class.html", current=current, formats=formats.RDF_FORMATS)
+    view = view_of(request, language.language_of(request))
+    access = of_query(view, str(request.base_url).rstrip("/"), facets.query(name, site, current.choices))
+    response = page(request, view.language, "class.html", current=current, formats=formats.RDF_FORMATS, access=access)
     response.headers["Link"] = headers["Link"]
     return response
 
 
 def _page_of(request: Request, site: Site, name: str) -> Page:
     parts = request.query_params.get("parts") == "1"
-    members, size = site.entities.members(name, parts=parts), site.settings.page_size
-    pages = -(-len(members) // size)
+    everybody, size = site.entities.members(name, parts=parts), site.settings.page_size
+    asked = facets.choices(site, request.query_params.multi_items())
+    members = facets.chosen(site, everybody, asked) if asked else everybody
+    pages = max(1, -(-len(members) // size))
     written = request.query_params.get("page", "1")
     if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
         raise Problem(404, "no-such-page", f"'{name}' has pages 1 to {pages}, not '{written[:20]}'")
     number = int(written)
-    return Page(name, number, pages, len(members), members[(number - 1) * size : number * size], parts)
+    offered = facets.facets(site, members, asked) if len(everybody) <= _MOST_FACETED else []
+    shown = members[(number - 1) * size : number * size]
+    return Page(name, number, pages, len(members), shown, parts, asked, offered)
 
 
 def _links(request: Request, site: Site, current: Page) -> str:
     """The pages before and after (RFC 8288)."""
-    url = f"{_root(request)}id/{quote(current.name)}?{'parts=1&' if current.parts else ''}page="
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in ("lang", "page", "format", "remember")]
+    url = f"{_root(request)}id/{quote(current.name)}?{urlencode([*kept, ('page', '')])}"
     around = [("prev", current.number - 1), ("next", current.number + 1)]
     links = [f'<{url}{n}>; rel="{rel}"' for rel, n in around if 1 <= n <= current.pages]
     # A long head is more than proxies take; the linkset has all.

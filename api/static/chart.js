@@ -24,13 +24,15 @@ function formatter(sample) {
 
 const colours = () => ["--chart-1", "--chart-2", "--chart-3", "--chart-4", "--chart-5", "--chart-6"].map(style);
 
-function bars(data, { x, y, series }) {
+function bars(rows, { x, y, series }) {
+  // Without series each row has a bar of its own, even where rows are called the same.
+  const data = series ? rows : rows.map((r, i) => ({ ...r, [x]: { ...r[x], shown: r[x].shown + "\u200b".repeat(rows.slice(0, i).filter((o) => o[x].shown === r[x].shown).length) } }));
   const categories = [...new Set(data.map((r) => r[x].shown))];
   const groups = series ? [...new Set(data.map((r) => [].concat(series).map((s) => r[s].shown).join(" ")))] : [""];
   const format = formatter(data[0][y].shown);
   const flat = categories.length > 4 || categories.some((c) => c.length > 12);
   const category = { type: "category", data: categories, inverse: flat, axisTick: { show: false },
-    axisLabel: { color: style("--ink"), width: flat ? 190 : 150, overflow: "break", interval: 0 }, axisLine: { lineStyle: { color: style("--line") } } };
+    axisLabel: { color: style("--ink"), width: innerWidth < 640 ? 100 : flat ? 230 : 150, overflow: "break", interval: 0 }, axisLine: { lineStyle: { color: style("--line") } } };
   const measure = { type: "value", axisLabel: { color: style("--soft"), formatter: format, hideOverlap: true }, splitLine: { lineStyle: { color: style("--line") } } };
   const height = flat ? Math.max(180, categories.length * (groups.length > 1 ? groups.length * 14 + 16 : 30) + 90) : 340;
   return { height, option: {

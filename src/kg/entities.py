@@ -126,6 +126,11 @@ class Entities:
             known = set(paths)
             self._heads[name] = [p for p in paths if known.isdisjoint(_above(p))]
 
+    @property
+    def everywhere(self) -> DefaultGraph | None:
+        """The graph to look in for any triple: in a merged release each is found there once."""
+        return self._all
+
     # ---- classes ----
 
     def classes(self) -> dict[str, int]:
