@@ -13,12 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import language, openapi, view
+from api import openapi, view
 from api.errors import Problem, of_error
 from api.metrics import Metrics
 from api.middleware import Envelope, HeadAsGet, MountPath
 from api.representation import Cache, Representations
-from api.responses import problem_response, wants_html
 from api.routers import (
     assets,
     catalogue,
@@ -35,7 +34,6 @@ from api.routers import (
 )
 from api.serving import Serving
 from api.settings import Settings
-from kg import formats
 from kg.errors import KgError
 from kg.store import Release
 
@@ -83,17 +81,9 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     return app
 
 
-def _respond(request: Request, problem: Problem) -> Response:
-    """A page for a browser, plain text for a terminal, problem+json for everything else."""
-    others = [(formats.PROBLEM_JSON, formats.JSON), *((f.media_type,) for f in formats.RDF_FORMATS)]
-    if wants_html(request, others):
-        return view.error_page(request, language.language_of(request), problem)
-    return problem_response(problem, request)
-
-
 async def _on_kg_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, KgError)
-    return _respond(request, of_error(error))
+    return view.respond(request, of_error(error))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -109,11 +99,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         # HEAD is answered as GET, OPTIONS everywhere, before any route is looked for.
         headers["Allow"] = ", ".join(sorted({*allowed.split(", "), "HEAD", "OPTIONS"}))
     problem = Problem(error.status_code, kinds.get(error.status_code, "http"), detail, {}, headers)
-    return _respond(request, problem)
+    return view.respond(request, problem)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return _respond(request, Problem(400, "bad-parameter", f"{where}: {first['msg']}"))
+    return view.respond(request, Problem(400, "bad-parameter", f"{where}: {first['msg']}"))

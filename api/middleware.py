@@ -9,6 +9,7 @@ import time
 import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +17,7 @@ from api.errors import Problem
 from api.metrics import Metrics
 from api.responses import problem_response
 from api.serving import Serving
+from api.view import respond
 
 _LOG = logging.getLogger("api")
 _ACCESS = logging.getLogger("api.access")
@@ -88,7 +90,7 @@ class Envelope:
             _LOG.error("unexpected error", exc_info=error, extra={"request_id": request_id})
             if status:
                 raise
-            await _failure(request_id)(scope, receive, send_on)
+            await _failure(scope, request_id)(scope, receive, send_on)
         finally:
             self._account(scope, status, sent, time.perf_counter() - started)
 
@@ -115,9 +117,14 @@ class Envelope:
             _ACCESS.info(json.dumps(line, ensure_ascii=False))
 
 
-def _failure(request_id: str) -> Response:
+def _failure(scope: Scope, request_id: str) -> Response:
     detail = f"an unexpected error; the server's log has the details under request {request_id}"
-    return problem_response(Problem(500, "internal-error", detail, {"request": request_id}))
+    problem = Problem(500, "internal-error", detail, {"request": request_id})
+    try:
+        return respond(Request(scope), problem)
+    except Exception as error:  # noqa: BLE001 - pages themselves may be what fails
+        _LOG.error("no page for an error", exc_info=error, extra={"request_id": request_id})
+        return problem_response(problem)
 
 
 class HeadAsGet:

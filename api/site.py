@@ -18,12 +18,14 @@ from api import strings
 from api.completion import Vocabulary
 from api.settings import Settings
 from api.workers import Pool
-from kg import catalogue, iris, queries, search
+from kg import catalogue, changes, iris, queries, search
 from kg.context import Context
 from kg.entities import Entities
 from kg.queries import StoredQuery
 from kg.store import Manifest, Release
 
+# Quads of a release that is compared with the one before it while a reader waits.
+_MOST_COMPARED = 200_000
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 # Prefixes that only descriptions of the dataset use.
 _MORE_PREFIXES = {
@@ -73,6 +75,14 @@ class Site:
     def search(self) -> search.Search:
         """The names of the release."""
         return search.open_index(self.release)
+
+    @cached_property
+    def changes(self) -> changes.Changes | None:
+        """What changed since the release before; None when that is not kept any more, or too large to compare."""
+        before = changes.previous(self.release.directory, self.manifest)
+        if before is None or self.manifest.quads > _MOST_COMPARED:
+            return None
+        return changes.between(before, self.release.directory)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

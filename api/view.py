@@ -14,7 +14,8 @@ from starlette.responses import Response
 from api import strings
 from api.absence import Explanation
 from api.errors import Problem
-from api.responses import answer
+from api.language import language_of
+from api.responses import answer, problem_response, wants_html
 from api.site import Site, site_of
 from api.values import amount, shown
 from kg import entities, formats, iris
@@ -77,6 +78,10 @@ class View:
     @property
     def other(self) -> str:
         return self.languages[1]
+
+    def day(self, moment: str) -> str:
+        """The day of a moment (ISO 8601), as readers write it."""
+        return shown(Literal(moment[:10], datatype=NamedNode("http://www.w3.org/2001/XMLSchema#date")), self.language)
 
     def number(self, n: int) -> str:
         return f"{n:,}"
@@ -251,6 +256,15 @@ class View:
         """What a column of a stored query is called."""
         return strings.table("columns")[self.language].get(name, name)
 
+    def near(self, problem: Problem) -> list[str]:
+        """The records that a reader may have meant whose address leads nowhere."""
+        if problem.status != 404:
+            return []
+        told = problem.members.get("nearest")
+        words = self.path.rpartition("/")[2].partition(".")[0].replace("-", " ")
+        hits = self.site.search.find(words, limit=5).hits if words else ()
+        return list(dict.fromkeys([*(told if isinstance(told, list) else []), *(hit.iri for hit in hits)]))[:8]
+
     def explanation(self, problem: Problem) -> str:
         """What happened, in the reader's language; empty where only the English detail says it."""
         known = strings.table("problems")[self.language].get(problem.kind, "")
@@ -379,3 +393,11 @@ def error_page(request: Request, language: str, problem: Problem) -> Response:
     response = page(request, language, "error.html", problem.status, problem=problem)
     response.headers.update(problem.headers)
     return response
+
+
+def respond(request: Request, problem: Problem) -> Response:
+    """An error as its caller reads it: a page in a browser, text on a terminal, problem+json for everything else."""
+    others = [(formats.PROBLEM_JSON, formats.JSON), *((f.media_type,) for f in formats.RDF_FORMATS)]
+    if wants_html(request, others):
+        return error_page(request, language_of(request), problem)
+    return problem_response(problem, request)

@@ -46,32 +46,32 @@ def listing(request: Request) -> Response:
     """The subjects that are told in charts."""
     if moved := language.redirect(request):
         return moved
-    return page(request, language.language_of(request), "charts.html", subjects=_known(site_of(request)))
+    return page(request, language.language_of(request), "charts.html", subjects=known(site_of(request)))
 
 
 @router.get("/charts/{name}", summary="A subject in charts")
 async def show(request: Request, name: str) -> Response:
     """A subject as charts, each with its table, its query and its downloads."""
     site = site_of(request)
-    subjects = _known(site)
+    subjects = known(site)
     if name not in subjects:
         raise Problem(404, "not-found", f"there are no charts of '{name[:60]}'{nearest(name, subjects)}")
     if moved := language.redirect(request):
         return moved
     view = view_of(request, language.language_of(request))
-    charts = [await _chart(request, site, view, site.queries[q]) for q in subjects[name]]
+    charts = [await chart(request, site, view, site.queries[q]) for q in subjects[name]]
     return await run_in_threadpool(
         page, request, view.language, "chart.html", name=name, charts=charts, subjects=subjects, libraries=True
     )
 
 
-def _known(site: Site) -> dict[str, tuple[str, ...]]:
+def known(site: Site) -> dict[str, tuple[str, ...]]:
     """The subjects of which this project has queries."""
     found = {name: tuple(q for q in names if q in site.queries) for name, names in SUBJECTS.items()}
     return {name: names for name, names in found.items() if names}
 
 
-async def _chart(request: Request, site: Site, view: View, query: StoredQuery) -> Chart:
+async def chart(request: Request, site: Site, view: View, query: StoredQuery) -> Chart:
     """The answer of a query in the reader's language, parameters at their defaults."""
     values = {p.name: view.language for p in query.parameters if p.type == "language"}
     text = queries.fill(query.text, queries.bind(query, values, site.context))

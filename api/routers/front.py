@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import language
 from api.responses import json_answer, prefers_json
+from api.routers import charts
 from api.site import Site, site_of
-from api.view import page
+from api.view import View, page, view_of
 from kg import iris
 
 router = APIRouter()
-_WORKED = """PREFIX kg: <https://w3id.org/aikg/ontology#>
-PREFIX eli: <http://data.europa.eu/eli/ontology#>
-
-SELECT ?document ?law ?graph WHERE {
-  GRAPH ?graph { ?document kg:cites|kg:quotes|kg:basedOn ?law }
-  ?law a eli:LegalResource .
-}
-ORDER BY ?document ?law"""
+# The query that the front page works: it needs the law, a programme and a budget, so it shows what a graph is for.
+_WORKED = "programmes-quoting-the-law-and-budget"
+_MOST_CHANGES = 8
+# What helps to tell of the others stands after them.
+_LAST = ("passage", "source", "vocabulary", "fiscal-year")
 
 
 @router.get("/", summary="The front page")
-def front(request: Request) -> Response:
+async def front(request: Request) -> Response:
     """What is here, how much of it, and the ways in; as JSON the numbers alone."""
     site = site_of(request)
     if prefers_json(request):
         return json_answer(_numbers(site), {"Vary": "Accept"})
     if moved := language.redirect(request):
         return moved
+    view = view_of(request, language.language_of(request))
+    query = site.queries.get(_WORKED) or next(iter(site.queries.values()), None)
+    worked = await charts.chart(request, site, view, query) if query else None
+    return await run_in_threadpool(_front, request, site, view, worked)
+
+
+def _front(request: Request, site: Site, view: View, worked: charts.Chart | None) -> Response:
+    changed = site.changes.records if site.changes else ()
     return page(
         request,
-        language.language_of(request),
+        view.language,
         "front.html",
-        classes=site.entities.classes(),
-        worked=_WORKED,
-        library=site.queries,
+        classes=dict(sorted(site.entities.classes().items(), key=lambda pair: pair[0] in _LAST)),
+        worked=worked,
         example=example(site),
         host=str(request.base_url).rstrip("/"),
+        subjects=charts.known(site),
+        changed=[r for r in changed if site.entities.exists(r.iri)][:_MOST_CHANGES],
+        changes=len(changed),
     )
 
 

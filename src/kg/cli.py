@@ -15,7 +15,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from kg import builder, coverage, formats, guard, iris, passages, pipeline, queries, schema, serialization, store
+from kg import (
+    builder,
+    changes,
+    coverage,
+    formats,
+    guard,
+    iris,
+    passages,
+    pipeline,
+    queries,
+    schema,
+    serialization,
+    store,
+)
 from kg.context import Context
 from kg.diagnosis import diagnose
 from kg.errors import BadParameter, KgError, NoRelease, Rejected
@@ -302,6 +315,27 @@ def dump(
             raise store.unwritable(file, error) from error
     else:
         sys.stdout.buffer.write(body)
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(help="A release: its folder, or its name among those kept.")],
+    new: Annotated[str, typer.Argument(help="The release to compare with it.")] = "current",
+    out: Releases = None,
+) -> None:
+    """Show which facts one release has and the other has not, as N-Quads: + added, - removed."""
+    folders = []
+    for name in (old, new):
+        folder = Path(name) if Path(name).is_dir() else _releases(out) / name
+        if not folder.is_dir():
+            kept = ", ".join(sorted(p.name for p in _releases(out).glob("[0-9a-f]*"))) or "none"
+            raise KgError(f"no release is called '{name}'; kept are {kept}")
+        folders.append(folder)
+    found = changes.between(*folders)
+    for mark, lines in (("-", found.removed), ("+", found.added)):
+        for line in lines:
+            typer.echo(f"{mark} {line}")
+    typer.echo(f"{len(found.added)} added, {len(found.removed)} removed, {len(found.records)} records", err=True)
 
 
 @app.command("passages")

@@ -153,8 +153,7 @@ class Links:
         found: list[tuple[str, ...]] = []
         dearer: Counter[str] = Counter()
         for _ in range(2 * most if start != end else 0):
-            nodes = self._cheapest(near, start, end, dearer)
-            if nodes is None or len(found) == most:
+            if len(found) == most or (nodes := self._cheapest(near, start, end, dearer)) is None:
                 break
             dearer.update(nodes[1:-1])
             if nodes not in found:
