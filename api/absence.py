@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
@@ -36,12 +36,12 @@ class Explanation:
     missing: tuple[Missing, ...]
 
 
-async def explain(request: Request, site: Site, text: str) -> Explanation | None:
+async def explain(request: Request, site: Site, query: Query) -> Explanation | None:
     """Why the query has no rows; None when that cannot be told, or not in time."""
     client = client_of(request.client.host if request.client else "")
     try:
         async with asyncio.timeout(_SECONDS):
-            finding = await _finding(site, text, client)
+            finding = await _finding(site, query, client)
     except (TimeoutError, KgError):
         return None
     if finding is None or finding.kind == "unknown":
@@ -49,12 +49,12 @@ async def explain(request: Request, site: Site, text: str) -> Explanation | None
     return Explanation(finding, tuple(Missing(term, tuple(_nearest(site, term))) for term in finding.terms))
 
 
-async def _finding(site: Site, text: str, client: str) -> Finding | None:
-    steps = absence.diagnose(text, site.prefixes)
+async def _finding(site: Site, query: Query, client: str) -> Finding | None:
+    steps = absence.diagnose(query.text, site.prefixes)
     try:
         ask = next(steps)
         for _ in range(_MOST_STEPS):
-            answer = await site.pool.run(Query(ask), Wanted("json"), client=client, seconds=_SECONDS)
+            answer = await site.pool.run(replace(query, text=ask), Wanted("json"), client=client, seconds=_SECONDS)
             ask = steps.send(b'"boolean":true' in answer.body.replace(b" ", b""))
     except StopIteration as end:
         found: Finding | None = end.value

@@ -263,7 +263,7 @@ class View:
         told = problem.members.get("nearest")
         words = self.path.rpartition("/")[2].partition(".")[0].replace("-", " ")
         hits = self.site.search.find(words, limit=5).hits if words else ()
-        return list(dict.fromkeys([*(told if isinstance(told, list) else []), *(hit.iri for hit in hits)]))[:8]
+        return list(dict.fromkeys([*(hit.iri for hit in hits), *(told if isinstance(told, list) else [])]))[:8]
 
     def explanation(self, problem: Problem) -> str:
         """What happened, in the reader's language; empty where only the English detail says it."""

@@ -145,3 +145,22 @@ def browser() -> Iterator[Any]:
         )
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def real(data: Data, tmp_path_factory: pytest.TempPathFactory) -> store.Release:
+    """A release of the real data of this checkout."""
+    return make_release(tmp_path_factory.mktemp("real"), data.everything)
+
+
+@pytest.fixture(scope="session")
+def real_server(real: store.Release) -> Iterator[str]:
+    """The address of a server of the real data."""
+    with Server(create_app(Settings(), real)) as running:
+        yield running.url
+
+
+@pytest.fixture
+def real_http(real_server: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=real_server, trust_env=False, timeout=20) as client:
+        yield client

@@ -63,6 +63,8 @@ def found(query: str) -> Finding:
     finding, asked = drive(query)
     assert finding is not None
     assert len(set(asked)) == len(asked)
+    if finding.before:
+        assert bool(STORE.query(f"ASK {{ {finding.before} }}", prefixes=PREFIXES))
     return finding
 
 
@@ -264,7 +266,7 @@ def test_what_is_said_elsewhere_is_missing_in_the_graph() -> None:
 def test_inside_a_graph_the_clause_is_kept_as_context() -> None:
     finding = found("SELECT * { ?g prov:source ?p . GRAPH ?g { ?s kg:cites ?o . ?o kg:cites ?s } }")
     assert (finding.kind, finding.text, finding.column) == ("pattern", "?o kg:cites ?s", 60)
-    assert finding.before == "" and finding.alone
+    assert finding.before == "?g prov:source ?p .\nGRAPH ?g { ?s kg:cites ?o .\n}"
     finding = found("SELECT * { ?g prov:source ?p GRAPH ?g { ?s kg:cites ?o FILTER(?s = id:plan && isBlank(?o)) } }")
     assert (finding.kind, finding.before) == ("filter", "?g prov:source ?p .\nGRAPH ?g { ?s kg:cites ?o .\n}")
 
@@ -328,19 +330,19 @@ def test_names_in_values_are_looked_for_and_those_in_filters_are_not() -> None:
     assert [term.written for term in finding.terms] == ["kg:Gone", "kg:Gone2"]
     finding = found("SELECT * { VALUES ?g { id:g2 } GRAPH ?g { ?s a kg:Law } }")
     assert (finding.kind, finding.terms) == ("graph", ())
-    finding = found('SELECT * { ?s kg:amount 5 ; !(kg:no|^kg:none) "x"^^xsd:string . BIND(kg:gone(?s) AS ?x) }')
+    finding = found('SELECT * { ?s kg:amount 5 ; !(kg:no|^kg:none) "x"^^xsd:string . BIND(?s = kg:gone AS ?x) }')
     assert (finding.kind, finding.terms) == ("pattern", ())
 
 
 def test_few_questions_are_asked() -> None:
-    triples = " . ".join(f"?s kg:cites ?o{n}" for n in range(500))
-    finding, asked = drive(f"SELECT * {{ {triples} . ?s kg:year ?y }}")
+    triples = " . ".join(["?s kg:cites id:act"] * 40)
+    finding, asked = drive(f"SELECT * {{ {triples} . ?s kg:year ?y . {triples} }}")
     assert finding is not None
     assert finding.text == "?s kg:year ?y"
-    assert len(asked) <= 14
+    assert len(asked) <= 11
     finding, asked = drive("SELECT * { ?s kg:cites kg:x0 , " + " , ".join(f"kg:x{n}" for n in range(500)) + " }")
     assert finding is not None
-    assert len(asked) <= 70
+    assert len(asked) <= 40
 
 
 def test_a_query_with_solutions_has_no_fault() -> None:
@@ -364,6 +366,8 @@ def test_a_query_with_solutions_has_no_fault() -> None:
         "SELECT * { SERVICE <http://x/> { ?s ?p ?o } }",
         "SELECT * { ?s ?p ?o } garbage",
         "SELECT * { ?s \\u003Chttp://x/> ?o }",
+        "SELECT * { ?s ?p 'x'@en.OPTIONAL { ?s ?q ?r } }",
+        "SELECT * { ?s ?p 5.OPTIONAL { ?s ?q ?r } }",
         "SELECT * { << ?s ?p ?o >> ?q ?r }",
         "SELECT * { ?s kg:cites ?o . LATERAL { ?o ?p ?x } }",
         "SELECT * " + "{" * 5_000 + "}" * 5_000,
@@ -381,7 +385,7 @@ def test_an_escape_in_a_string_is_no_syntax() -> None:
 
 def answer_at_random(query: str, seed: int, is_query: bool = True) -> None:
     """Whatever the answers, the end is a finding or nothing; what is asked of a query are queries."""
-    answers, steps = random.Random(seed), diagnose(query, PREFIXES)
+    answers, steps, finding = random.Random(seed), diagnose(query, PREFIXES), None
     try:
         ask = next(steps)
         while True:
@@ -389,7 +393,8 @@ def answer_at_random(query: str, seed: int, is_query: bool = True) -> None:
                 assert isinstance(STORE.query(ask, prefixes=PREFIXES), QueryBoolean)
             ask = steps.send(answers.random() < 0.8)
     except StopIteration as stop:
-        assert stop.value is None or isinstance(stop.value, Finding)
+        finding = stop.value
+    assert finding is None or isinstance(finding, Finding)
 
 
 LIBRARY = queries.library(ROOT)
@@ -426,22 +431,28 @@ def mutated(draw: st.DrawFn) -> str:
     return "".join(words)
 
 
-def is_query(text: str) -> bool:
+def rows(text: str) -> int | None:
+    """How many solutions a query has, those of an ASK being none or one; None when it is no query."""
     try:
-        STORE.query(text, prefixes=PREFIXES)
-    except SyntaxError:
-        return False
-    return True
+        result = STORE.query(text, prefixes=PREFIXES)
+    except (SyntaxError, RuntimeError):
+        return None
+    return int(bool(result)) if isinstance(result, QueryBoolean) else len(list(result))
 
 
 @settings(deadline=None, max_examples=600)
 @given(mutated(), st.integers(0, 1 << 16))
 def test_nothing_breaks_it_and_what_it_asks_of_a_query_is_a_query(text: str, seed: int) -> None:
-    answer_at_random(text, seed, is_query(text))
+    count = rows(text)
+    answer_at_random(text, seed, count is not None)
+    # A count has a row even of nothing, and a template may leave out what was found.
+    if count is not None and "COUNT" not in text and "CONSTRUCT" not in text:
+        finding, _ = drive(text)
+        assert finding is None or (finding.kind == "unknown") == (count > 0)
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.text(alphabet="SELCTAK{}?spo<>:'\"\\#.;,()[]a1|*/^! \n日", max_size=60), st.booleans())
 def test_any_text_is_read_or_left(text: str, is_inside: bool) -> None:
     whole = f"SELECT * {{ {text} }}" if is_inside else text
-    answer_at_random(whole, 1, is_query(whole))
+    answer_at_random(whole, 1, rows(whole) is not None)

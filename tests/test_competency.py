@@ -11,6 +11,7 @@ import pytest
 from dataset import ROOT, load
 from pyoxigraph import QuerySolutions, QueryTriples, Store
 
+from api import strings
 from kg import builder, queries
 from kg.terms import AnyTerm, value
 
@@ -103,3 +104,28 @@ def test_a_header_with_a_fault_names_the_file(tmp_path: Path) -> None:
     path.write_text("#+ titel: {en: x, ja: x}\nSELECT * {}")
     with pytest.raises(queries.KgError, match=r"x\.rq.*titel"):
         queries.read(path)
+
+
+CARDS = queries.library(ROOT, "cards")
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_card(store: Store, name: str) -> None:
+    """A card tells something of the record that it is shown with first, and its columns have names to show."""
+    query = CARDS[name]
+    assert name.partition(".")[0] in CONTEXT.prefixes
+    assert [p.name for p in query.parameters] == ["this"]
+    result = store.query(queries.fill(query.text, queries.bind(query, {}, CONTEXT)))
+    assert isinstance(result, QuerySolutions)
+    assert [v.value for v in result.variables] == list(query.columns)
+    assert next(iter(result), None) is not None
+
+
+@pytest.mark.parametrize("query", [*LIBRARY.values(), *CARDS.values()], ids=lambda q: q.name)
+def test_columns_and_tags_have_names_in_both_languages(query: queries.StoredQuery) -> None:
+    for language in strings.LANGUAGES:
+        assert set(query.columns) <= strings.table("columns")[language].keys()
+        assert set(query.tags) <= strings.table("tags")[language].keys()
+    charted = [query.chart[key] for key in ("x", "y", "source", "target", "branch", "leaf") if key in query.chart]
+    assert set(charted) <= set(query.columns)
+    assert set(query.units) <= set(query.columns)

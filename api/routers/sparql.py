@@ -94,7 +94,7 @@ async def _respond(request: Request, operation: _Operation) -> Response:
     if want.html:
         reason = None
         if result.table is not None and not result.table.total:
-            reason = await absence.explain(request, site, query.text)
+            reason = await absence.explain(request, site, query)
         return await run_in_threadpool(_form, request, query.text, result=result, reason=reason)
     return answer(result.body, result.content_type, result.headers)
 
@@ -111,7 +111,7 @@ async def why(request: Request) -> Response:
     if result.table is None or result.table.total:
         document = {"kind": None, "message": view.t("why_rows" if result.table else "why_select_only")}
         return json_answer(document, {"Vary": "Accept-Language, Cookie"})
-    found = await absence.explain(request, site, text)
+    found = await absence.explain(request, site, Query(text))
     return json_answer(absence.as_json(site, found, view.reason(found)), {"Vary": "Accept-Language, Cookie"})
 
 

@@ -6,6 +6,7 @@ it has solutions, and with it there are none.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,9 @@ _CHECKS: dict[Place, str] = {
 _ANYWHERE = "{{ {1} }} UNION {{ GRAPH ?g {{ {1} }} }} UNION {{ GRAPH {0} {{ ?s ?p ?o }} }}"
 # Nobody nests deeper by hand, and a level takes up to four of the thousand calls that Python has.
 _DEEPEST = 64
-_MOST_ASKED = 64
+_CONSTANT = re.compile(r"[0-9]+(\.[0-9]*)?([eE]-?[0-9]+)?|true|false", re.IGNORECASE)
+# At most so many questions about names, about the pieces that have one that does not exist, and about FROM.
+_MOST_NAMES, _MOST_SUSPECTS, _MOST_GRAPHS = 32, 6, 4
 # How many words are ever looked at together.
 _AHEAD = 4
 
@@ -152,18 +155,27 @@ def diagnose(query: str, prefixes: Mapping[str, str]) -> Generator[str, bool, Fi
         reading = _Reader(query, prefixes).read()
     except QueryMalformed:
         return None
-    return (yield from _search(reading))
+    steps, truths = _search(reading), dict[str, bool]()
+    try:
+        ask = next(steps)
+        while True:
+            if ask not in truths:
+                truths[ask] = yield ask
+            ask = steps.send(truths[ask])
+    except StopIteration as stop:
+        found: Finding = stop.value
+    return found
 
 
 def _search(reading: _Reading) -> Generator[str, bool, Finding]:
     absent = []
-    for use in reading.graphs[:_MOST_ASKED]:
+    for use in reading.graphs[:_MOST_GRAPHS]:
         if not (yield use.check):
             absent.append(use)
     if absent and len(absent) == len(reading.graphs):
         return reading.finding("term", absent, absent[0].written, absent[0].start, alone=True)
     absent += yield from _absent(reading)
-    for use, question in islice(_suspects(reading, reading.pieces, absent, "", ""), _MOST_ASKED):
+    for use, question in islice(_suspects(reading, reading.pieces, absent, "", ""), _MOST_SUSPECTS):
         if not (yield question):
             return reading.finding("term", absent, use.written, use.start, alone=True)
     before = reading.body(reading.pieces)
@@ -182,7 +194,7 @@ def _absent(reading: _Reading) -> Generator[str, bool, list[_Use]]:
     for use in reading.uses:
         same.setdefault((use.iri, use.place, "GRAPH ?g" in use.check), []).append(use)
     absent = []
-    for uses in islice(same.values(), _MOST_ASKED):
+    for uses in islice(same.values(), _MOST_NAMES):
         if not (yield reading.ask(uses[0].check)):
             absent += uses
     return sorted(absent, key=lambda use: use.start)
@@ -217,9 +229,8 @@ def _fault(reading: _Reading, absent: Sequence[_Use]) -> Generator[str, bool, Fi
         pieces, closing = piece.inside, "} " + closing
         outside, wrapping = above + reading.opening(piece), wrapping + reading.opening(piece)
     # A filter by itself has nothing to look at.
-    alone = not before
-    if before and kind != "filter":
-        alone = not (yield reading.ask(wrapping + reading.body([piece]) + closing))
+    itself = reading.ask(wrapping + reading.body([piece]) + closing)
+    alone = not before or (kind != "filter" and not (yield itself))
     return reading.finding(kind, absent, reading.text(piece), piece.spans[-1][0], "" if alone else before, alone)
 
 
@@ -271,6 +282,7 @@ class _Reader:
     def __init__(self, query: str, prefixes: Mapping[str, str]) -> None:
         self.query, self.words, self.names, self.base = query, _words(query), dict(prefixes), ""
         self.uses: list[_Use] = []
+        self.listed: list[int] = []
         self.is_in_graph = False
         plain = lexer.unescape(query)
         if plain != query and [w.kind for w in _words(plain)] != [w.kind for w in self.words]:
@@ -293,7 +305,10 @@ class _Reader:
         texts = self.upto(0, form), self.upto(form, i) if is_select else "", self.upto(i, where)
         graphs = tuple(self.graph_of_dataset(j, texts[0]) for j in range(i, where) if self.words[j].is_name)
         clauses = tuple(self.clauses(self.skip(brace, "{")))
-        pieces = self.group(brace)
+        pieces, self.is_in_graph = self.group(brace), True
+        # The names in VALUES come last, since there may be many, and may be those of graphs.
+        for j in self.listed:
+            self.use(j, "node")
         return _Reading(self.query, *texts, self.words[where].start, graphs, tuple(self.uses), pieces, clauses)
 
     def prologue(self) -> int:
@@ -396,19 +411,12 @@ class _Reader:
                 self.group(i + 1)
                 end = self.skip(i + 1, "{")
             case "VALUES":
-                end = self.values(i)
+                brace = self.find(i, "{")
+                end = self.skip(brace, "{")
+                self.listed += (j for j in range(brace, end) if self.words[j].is_name and not self.at(j - 1, "^"))
             case _:
                 return self.triples(i)
         return [_Piece(kind, (self.span(i, end),))], end
-
-    def values(self, i: int) -> int:
-        brace = self.find(i, "{")
-        outer, self.is_in_graph = self.is_in_graph, True
-        for j in range(brace, self.skip(brace, "{")):
-            if self.words[j].is_name and not self.at(j - 1, "^"):
-                self.use(j, "node")
-        self.is_in_graph = outer
-        return self.skip(brace, "{")
 
     def groups(self, i: int) -> tuple[list[_Piece], int]:
         """A group, or the branches of a UNION as one piece."""
@@ -494,15 +502,11 @@ class _Reader:
             while i < end:
                 i = self.node(i)
         elif word.text[0:1] in ("'", '"'):
-            if self.words[i + 1].text.startswith("@"):
+            if self.words[i + 1].text.startswith("@") and "." not in self.words[i + 1].text:
                 return i + 2
             if self.at(i + 1, "^") and self.at(i + 2, "^"):
                 self.iri(i + 3)
                 return i + 4
-        elif not (word.kind in ("variable", "number") or word.text.startswith("_:") or _is_constant(word.text)):
+        elif not (word.kind in ("variable", "number") or word.text.startswith("_:") or _CONSTANT.fullmatch(word.text)):
             raise QueryMalformed("no node")
         return end + 1
-
-
-def _is_constant(text: str) -> bool:
-    return text[0:1].isdigit() or text.lower() in ("true", "false")

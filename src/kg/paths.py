@@ -24,6 +24,7 @@ QUIET = frozenset({"passage", "source", "fiscal-year"})
 # To have the same country or status is hardly a connection.
 _CATEGORIES = frozenset({"place", "vocabulary"})
 MOST_STEPS = 12
+CHAINS = 3
 # Costs are whole numbers, so that equal is equal: one step, and more for one through a record with many neighbours.
 _STEP = 1_000
 _HUB = 2
@@ -62,6 +63,16 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The first `most` links of a record by one property in one direction."""
+
+    path: str
+    direction: Direction
+    property: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """Which links count: inferred ones too or not, and all but those by some properties or with some records."""
 
@@ -78,6 +89,20 @@ class Choice:
 
 
 ALL = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Records and the links among them; `roles` says why a record is there: "end", "chain", "node", '' for neighbour.
+
+    `is_cut` when there would have been more records than are shown.
+    """
+
+    choice: Choice
+    roles: dict[str, str]
+    links: list[Link]
+    chains: list[Chain]
+    is_cut: bool
 
 
 def kind_of(path: str) -> str:
@@ -140,6 +165,25 @@ class Links:
         """The links that have both ends among some records, sorted."""
         known = set(paths)
         return sorted({link for path in known for link in self.at(path, choice) if link.other(path) in known})
+
+    def picture(
+        self, named: Iterable[str], parts: Iterable[Part], ends: tuple[str, str] | None, choice: Choice, most: int
+    ) -> Picture:
+        """Named records, chains between two ends, and the neighbours in some parts: the first `most` of all these."""
+        found = self.chains(*ends, CHAINS, choice) if ends else []
+        roles = dict.fromkeys(ends or (), "end") | {path: "chain" for chain in found for path in chain.nodes[1:-1]}
+        most_of = {(part.path, part.direction, part.property): part.most for part in parts}
+        expanded = dict.fromkeys(path for path, _, _ in most_of)
+        roles = dict.fromkeys((*named, *expanded), "node") | roles
+        for path in expanded:
+            for group in self.groups(path, choice):
+                for link in group.links[: most_of.get((path, group.direction, group.property), 0)]:
+                    roles.setdefault(link.other(path), "")
+        kept = [path for path in roles if choice.hidden.isdisjoint((path, kind_of(path)))]
+        # What has a role before neighbours.
+        shown = sorted(kept, key=lambda path: not roles[path])[:most]
+        links = self.between(shown, choice)
+        return Picture(choice, {path: roles[path] for path in shown}, links, found, len(shown) < len(kept))
 
     # ---- chains ----
 

@@ -53,8 +53,8 @@ _WEIGHTS: Mapping[Role, float] = {
     "identifier": 0.97,
     "description": 0.45,
 }
-# A term of the ontology gives way to a record of the same name.
-_OF_TERMS = 0.97
+# Terms of the ontology, and what tells of others, give way to a record of the same name.
+_OF_KINDS = {"ontology": 0.97, "source": 0.9, "vocabulary": 0.97}
 _READING = "ja-hrkt"
 _CANDIDATES = 300
 _LEAST = 0.34
@@ -236,7 +236,7 @@ class Search:
         score, how = _likeness(asked, self._names(entry.text), is_long=entry.role == "description")
         if score < _LEAST:
             return None
-        weight = _WEIGHTS[entry.role] * (_OF_TERMS if entry.kind == ONTOLOGY_KIND else 1)
+        weight = _WEIGHTS[entry.role] * _OF_KINDS.get(entry.kind, 1)
         return Hit(entry.iri, entry.kind, round(score * weight, 4), how, entry)
 
 

@@ -1,0 +1,435 @@
+"""The real graph in a real browser: every page in both languages and widths, by keyboard, for screen readers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from dataset import ROOT
+
+from kg import store
+
+HTML = {"accept": "text/html"}
+AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
+# Where the pictures of key pages are kept, when they are wanted.
+SCREENSHOTS = os.environ.get("KG_SCREENSHOTS")
+EMPTY = "SELECT * WHERE { ?s a kg:Programe ; kg:budjet ?b }"
+PAGES = {
+    "front": "/",
+    "law": "/page/law/ai-act",
+    "article": "/page/law/ai-act/article-9",
+    "programme": "/page/programme/aip",
+    "organization": "/page/organization/university-of-tokyo",
+    "person": "/page/person/yasushi-okada",
+    "policy": "/page/policy/science-for-ai-science-of-ai",
+    "theme": "/page/theme/ai-and-real-world-systems",
+    "scheme": "/page/scheme/nl-team",
+    "passage": "/page/passage/mext-2026-06-29/551-555",
+    "graph-of-a-passage": "/graph/mext-2026-06-29/551-555",
+    "list": "/id/policy",
+    "list-narrowed": "/id/organization?kg:jurisdiction=place:japan",
+    "search": "/search?q=AIP",
+    "search-empty": "/search?q=zzzzzz",
+    "charts": "/charts",
+    "chart-budgets": "/charts/budgets",
+    "chart-timeline": "/charts/timeline",
+    "chart-network-lab": "/charts/network-lab",
+    "chart-strategies": "/charts/strategies",
+    "chart-citations": "/charts/citations",
+    "explorer": "/explore?node=law/ai-act",
+    "explorer-path": "/explore?from=organization/university-of-tokyo&to=law/ai-act",
+    "sparql": "/sparql",
+    "sparql-no-rows": f"/sparql?format=html&query={EMPTY}",
+    "queries": "/queries",
+    "query": "/queries/budgets?format=html",
+    "query-with-parameters": "/queries/who-quotes-an-article?format=html",
+    "ontology": "/ontology",
+    "dataset": "/dataset",
+    "about": "/about",
+}
+WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+def address(path: str, language: str) -> str:
+    return f"{path}{'&' if '?' in path else '?'}lang={language}"
+
+
+@pytest.fixture
+def visit(browser: Any, real_server: str) -> Iterator[Callable[..., Any]]:
+    """Opens a page; at the end nothing may have gone wrong in it, and nothing been asked of another host."""
+    contexts, complaints = [], []
+
+    def open_page(path: str = "", width: str = "desktop", **options: Any) -> Any:
+        size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
+        context = browser.new_context(base_url=real_server, viewport=size, locale="en-GB", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.on("request", lambda r: None if _is_own(r.url, real_server) else complaints.append(f"asks {r.url}"))
+        if path:
+            page.goto(path)
+            page.wait_for_load_state("networkidle")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _is_own(url: str, server: str) -> bool:
+    return url.startswith((server, "data:", "blob:"))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole(visit: Callable[..., Any], name: str, language: str, width: str) -> None:
+    """No error, no foreign request, no overflow, one heading, nothing that axe finds (WCAG 2.2 A and AA)."""
+    if not AXE.is_file():
+        message = "axe-core is not installed: npm ci --prefix tests/clients"
+        assert os.environ.get("CI") != "true", message
+        pytest.skip(message)
+    # One width is looked at in the dark.
+    page = visit(address(PAGES[name], language), width, color_scheme="dark" if width == "phone" else "light")
+    assert page.locator("html").get_attribute("lang") == language
+    assert page.locator("h1").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width][0]
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", tags)
+    problems = [(v["id"], v["nodes"][0]["target"], v["nodes"][0]["failureSummary"]) for v in found["violations"]]
+    assert problems == []
+    if SCREENSHOTS:
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}-{language}-{width}.png", full_page=True)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_pages_are_light(real_http: httpx.Client, real: store.Release, language: str) -> None:
+    """No page of the site, nor of any record, is more than 30 kB as it is sent."""
+    headers = {**HTML, "accept-encoding": "br"}
+    classes = real_http.get("/?format=json").json()["classes"]
+    paths = [p for p in PAGES.values() if p != "/ontology"] + ["/ontology"]
+    for name in classes:
+        listed = real_http.get(f"/id/{name}?format=json&parts=1").json()
+        paths += [m["id"].replace("https://w3id.org/aikg/id/", "/page/") for m in listed["members"]]
+    heavy = {}
+    for path in dict.fromkeys(paths):
+        with real_http.stream("GET", address(path, language), headers=headers) as answer:
+            size = sum(len(chunk) for chunk in answer.iter_raw())
+        assert answer.status_code == 200, path
+        if size > 30_000:
+            heavy[path] = size
+    assert heavy == {}
+
+
+def test_texts_of_one_page_are_in_one_language(real_http: httpx.Client) -> None:
+    """What is Japanese on an English page says so; the interface has none of it."""
+    for path in ("/", "/queries", "/charts", "/charts/budgets", "/search?q=AIP", "/id/programme", "/explore"):
+        text = real_http.get(address(path, "en"), headers=HTML).text
+        body = text[text.index("<body") :]
+        marked = re.sub(r'<(\w+)[^>]*\blang="ja[^"]*"[^>]*>.*?</\1>', "", body, flags=re.DOTALL)
+        outside = re.sub(r"<script.*?</script>|<[^>]+>", "", marked, flags=re.DOTALL)
+        assert not re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", outside), path
+
+
+# ---- without scripts ----
+
+
+@pytest.mark.browser
+def test_a_newcomer_needs_no_script(visit: Callable[..., Any]) -> None:
+    """Which programmes quote Article 9, and what did each get in fiscal 2026: from the pages, then as CSV and query."""
+    page = visit("/?lang=en", java_script_enabled=False)
+    page.fill("#ui-q2", "Article 9")
+    page.click(".big-search button")
+    page.click("ol.hits a >> nth=0")
+    assert page.inner_text("h1") == "AI Act, Article 9"
+    row = page.locator("tr", has_text="Fiscal year 2026").first
+    assert "AIP: Advanced Integrated Intelligence Platform Project" in row.inner_text()
+    assert "¥12,200 million" in row.inner_text()
+    card = page.locator("section.card", has_text="budgets").first
+    card.locator("details.api > summary").click()
+    data = page.request.get(card.locator("a", has_text="CSV").first.get_attribute("href")).text()
+    amounts = {(r["year"].rpartition("/")[2], r["amount"]) for r in csv.DictReader(io.StringIO(data))}
+    assert ("2026", "12200000000") in amounts
+    card.locator("a", has_text="SPARQL").click()
+    assert "kg:quotes" in page.input_value("textarea")
+    assert "12,200,000,000" in page.inner_text("table.grid")
+
+
+# ---- by keyboard ----
+
+
+def tab_to(page: Any, wanted: str, most: int = 80, key: str = "Tab") -> None:
+    """Presses Tab until the focus is on what the selector says."""
+    for _ in range(most):
+        if page.evaluate("s => document.activeElement.matches(s)", wanted):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"Tab does not reach {wanted}")
+
+
+@pytest.mark.browser
+def test_keyboard_finds_article_9_and_who_cites_it(visit: Callable[..., Any]) -> None:
+    page = visit("/?lang=en")
+    tab_to(page, "#ui-q2")
+    page.keyboard.type("article 9")
+    page.wait_for_selector("[role=listbox]:not([hidden]) [role=option]")
+    page.keyboard.press("ArrowDown")
+    assert page.get_attribute("#ui-q2", "aria-activedescendant")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/page/law/ai-act/article-9?lang=en")
+    tab_to(page, 'section.card a[href*="/page/programme/aip"]')
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/page/programme/aip?lang=en")
+
+
+@pytest.mark.browser
+def test_keyboard_charts_budgets_and_gets_the_csv(visit: Callable[..., Any]) -> None:
+    page = visit("/?lang=ja")
+    tab_to(page, 'header a[href*="/charts"]')
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/charts?lang=ja")
+    tab_to(page, 'main a[href*="/charts/budgets"]')
+    page.keyboard.press("Enter")
+    page.wait_for_selector("figure[data-drawn] svg text:has-text('122億円')")
+    tab_to(page, "main details.api > summary")
+    page.keyboard.press("Enter")
+    tab_to(page, 'main details.api a[href*="format=csv"]')
+    data = page.request.get(page.evaluate("document.activeElement.href")).text()
+    rows = list(csv.DictReader(io.StringIO(data)))
+    assert {"9442000000", "12200000000", "4700000000"} <= {row["amount"] for row in rows}
+
+
+@pytest.mark.browser
+def test_keyboard_writes_a_query_with_completion_and_shares_it(visit: Callable[..., Any]) -> None:
+    page = visit("/sparql?lang=ja")
+    page.wait_for_selector("html[data-ready]")
+    tab_to(page, ".CodeMirror textarea")
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Delete")
+    page.keyboard.type("SELECT ?p ?amount WHERE { ?p a ")
+    page.keyboard.insert_text("事業")
+    choose(page, "kg:Programme")
+    page.keyboard.type(" ; ")
+    page.keyboard.insert_text("予算")
+    choose(page, "kg:budget")
+    page.keyboard.type(" ?b . ?b kg:amo")
+    choose(page, "kg:amount")
+    page.keyboard.type(" ?amount }")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#ui-answer table.grid tbody tr")
+    assert page.locator("#ui-answer table.grid tbody tr").count() == 7
+    # The address is what is shared: another reader, in the other language, sees the same query and rows.
+    other = visit(page.url.replace("lang=ja", "lang=en"))
+    assert other.locator("#ui-answer table.grid tbody tr").count() == 7
+    assert "PREFIX kg:" in parse_qs(urlsplit(page.url).query)["query"][0]
+    # Tab leaves the editor: nobody is caught in it.
+    page.keyboard.press("Tab")
+    assert not page.evaluate("document.activeElement.closest('.CodeMirror')")
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    tab_to(page, ".history summary")
+    page.keyboard.press("Enter")
+    assert page.locator(".history button.past").count() == 1
+
+
+def choose(page: Any, compact: str) -> None:
+    """Asks for suggestions and takes one with the arrow keys."""
+    page.keyboard.press("Control+Space")
+    option = page.locator(".CodeMirror-hint", has_text=re.compile(rf"^{re.escape(compact)}(?![\w-])"))
+    option.first.wait_for()
+    for _ in range(30):
+        if re.match(rf"{re.escape(compact)}(?![\w-])", page.inner_text("li.CodeMirror-hint-active")):
+            break
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".CodeMirror-hints", state="detached")
+
+
+@pytest.mark.browser
+def test_keyboard_finds_what_links_a_university_to_the_law(visit: Callable[..., Any]) -> None:
+    page = visit("/explore?lang=en&node=organization/university-of-tokyo")
+    tab_to(page, "input[name=to]", most=200)
+    page.keyboard.type("AI Act")
+    page.wait_for_selector("[role=listbox]:not([hidden]) [role=option]")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**to=law*ai-act**")
+    path = page.locator("ol").first
+    path.wait_for()
+    assert "University of Tokyo" in page.inner_text("main")
+    assert "AIP" in page.inner_text("main")
+
+
+# ---- the editor ----
+
+
+@pytest.mark.browser
+def test_errors_are_underlined_where_they_are(visit: Callable[..., Any]) -> None:
+    page = visit("/sparql?lang=en")
+    page.wait_for_selector("html[data-ready]")
+    page.evaluate(
+        "document.querySelector('.CodeMirror').CodeMirror.setValue('SELECT * WHERE {\\n ?s ?p ?o .\\n FILTR(1)\\n}')"
+    )
+    with page.expect_response("**/sparql**") as answer:
+        page.click("form.query button[type=submit]")
+    assert answer.value.status == 400
+    page.wait_for_selector(".at-fault")
+    assert page.inner_text(".at-fault") == "FILTR"
+    assert "line 3, column 2" in page.inner_text(".problem")
+
+
+@pytest.mark.browser
+def test_an_empty_answer_says_why(visit: Callable[..., Any]) -> None:
+    page = visit(f"/sparql?lang=ja&format=html&query={EMPTY}")
+    page.wait_for_selector("html[data-ready]")
+    reason = page.inner_text(".reason")
+    assert "kg:Programe" in reason
+    assert "kg:Programme" in reason
+    assert "kg:budget" in reason
+    assert page.locator(".at-fault").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "part"),
+    [
+        (EMPTY, "term", "kg:Programe"),
+        ("SELECT * WHERE { ?s kg:budget ?b . ?b kg:amount 5 }", "pattern", "?b kg:amount 5"),
+        ("SELECT * WHERE { ?s kg:budget ?b FILTER(?b = 3) }", "filter", "FILTER(?b = 3)"),
+        ("SELECT * WHERE { <https://w3id.org/aikg/id/law/ai-akt> ?p ?o }", "term", "law/ai-act"),
+    ],
+)
+def test_why_is_an_api(real_http: httpx.Client, query: str, kind: str, part: str) -> None:
+    told = real_http.get("/why", params={"query": query, "lang": "en"}).json()
+    assert told["kind"] == kind
+    assert part in str(told)
+    assert told["line"] == 1
+    assert "message" in real_http.get("/why", params={"query": "ASK {}"}).json()
+    assert real_http.get("/why").status_code == 400
+
+
+@pytest.mark.browser
+def test_results_are_seen_as_chart_and_as_links(visit: Callable[..., Any]) -> None:
+    page = visit(
+        "/sparql?lang=en&format=html&query=SELECT ?who ?law ?n WHERE { ?who kg:quotes ?law . BIND(1 AS ?n) }"
+    )
+    page.wait_for_selector("html[data-ready]")
+    page.click(".views button:has-text('Chart')")
+    page.wait_for_selector("figure[data-drawn] svg")
+    page.click(".views button:has-text('Links')")
+    page.wait_for_selector("figure[data-drawn] canvas")
+    page.click(".views button:has-text('Table')")
+    assert page.locator("figure").count() == 0
+
+
+# ---- tables as APIs ----
+
+
+def snippets(text: str) -> dict[str, str]:
+    """The code beside the first table of a page, by language."""
+    found = re.findall(r"<summary>(\w+)</summary><pre[^>]*><code[^>]*>(.*?)</code>", text, re.DOTALL)
+    import html
+
+    return {language: html.unescape(code) for language, code in reversed(found)}
+
+
+@pytest.mark.parametrize(
+    "path", ["/queries/budgets?format=html", "/page/law/ai-act/article-9", "/charts/network-lab", "/id/place"]
+)
+def test_the_code_beside_a_table_gets_the_table(real_http: httpx.Client, path: str, tmp_path: Path) -> None:
+    text = real_http.get(address(path, "en"), headers=HTML).text
+    code = snippets(text)
+    assert set(code) == {"curl", "Python", "R", "JavaScript"}
+    answer = subprocess.run(["bash", "-c", code["curl"]], capture_output=True, text=True, check=True, cwd=tmp_path)
+    rows = list(csv.reader(io.StringIO(answer.stdout)))
+    assert len(rows) > 1
+    script = tmp_path / "snippet.py"
+    script.write_text(f"{code['Python']}\nprint(len(table), *table.columns)\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [str(len(rows) - 1), *rows[0]], done.stderr
+
+
+def test_json_lines_have_typed_values(real_http: httpx.Client) -> None:
+    import json
+
+    answer = real_http.get("/queries/budgets?format=jsonl")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert len(rows) == 7
+    assert all(isinstance(row["amount"], int) for row in rows)
+    empty = real_http.get("/sparql", params={"format": "jsonl", "query": "SELECT (1.5 AS ?n) (true AS ?t) ?none {}"})
+    assert json.loads(empty.text) == {"n": 1.5, "t": True, "none": None}
+    truth = real_http.get("/sparql", params={"format": "jsonl", "query": "ASK {}"})
+    assert json.loads(truth.text) == {"boolean": True}
+
+
+# ---- lists and records ----
+
+
+def test_facets_narrow_a_list_and_say_how_many(real_http: httpx.Client) -> None:
+    text = real_http.get("/id/policy?lang=en", headers=HTML).text
+    count = re.search(r'href="(/id/policy\?[^"]*place%3Akorea[^"]*)">.*?<span class="count">(\d+)</span>', text)
+    assert count is not None
+    narrowed = real_http.get("/id/policy", params={"format": "json", "kg:jurisdiction": "place:korea"}).json()
+    assert narrowed["total"] == int(count[2]) == 2
+    assert real_http.get(count[1].replace("&amp;", "&"), headers=HTML).text.count('aria-current="true"') == 1
+    none = real_http.get("/id/policy?lang=en&kg:jurisdiction=place:atlantis", headers=HTML)
+    assert none.status_code == 200
+    assert "No record fits" in none.text
+    bad = real_http.get("/id/policy", params={"format": "json", "kg:jurisdiction": "<not an iri>"}).json()
+    assert bad["total"] == 0
+
+
+def test_links_to_a_record_are_paged(real: store.Release, real_http: httpx.Client) -> None:
+    """The country that most records are of has more links than one page shows."""
+    first = real_http.get("/page/place/japan?lang=en", headers=HTML).text
+    more = re.search(r'<a rel="next" href="([^"]*in=kg%3Ajurisdiction&amp;at=2)#ui-in-\d+"', first)
+    assert more is not None
+    second = real_http.get(more[1].replace("&amp;", "&"), headers=HTML)
+    assert second.status_code == 200
+    assert second.text != first
+    assert real_http.get("/page/place/japan?lang=en&in=kg:jurisdiction&at=999", headers=HTML).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/page/law/ai-akt", "/id/organization/tokyo-university", "/nowhere"])
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_missing_page_offers_what_is_near(real_http: httpx.Client, path: str, language: str) -> None:
+    answer = real_http.get(address(path, language), headers=HTML)
+    assert answer.status_code == 404
+    assert f'<html lang="{language}">' in answer.text
+    if path != "/nowhere":
+        near = "/page/law/ai-act" if "law" in path else "/page/organization/university-of-tokyo"
+        assert near in answer.text
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_an_unexpected_error_is_a_page_for_a_reader(
+    real_http: httpx.Client, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    from api.routers import search as broken
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(broken, "_as_json", fail)
+    monkeypatch.setattr(broken, "page", fail)
+    page = real_http.get(f"/search?q=AI&lang={language}&nothing={language}", headers=HTML)
+    assert page.status_code == 500
+    assert f'<html lang="{language}">' in page.text
+    assert page.headers["x-request-id"] in page.text
+    data = real_http.get(f"/search?q=AI&format=json&nothing={language}")
+    assert data.headers["content-type"] == "application/problem+json"
