@@ -23,6 +23,7 @@ from api.routers import (
     catalogue,
     charts,
     conformance,
+    explore,
     front,
     graphs,
     library,
@@ -39,7 +40,7 @@ from kg.store import Release
 
 _LOG = logging.getLogger("api")
 ROUTERS = (
-    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts),
+    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore),
     *(catalogue, conformance, operations, assets),
 )
 

@@ -49,6 +49,18 @@ _NUMBER = _parameter("page", "The page of results, from 1.", {"type": "integer",
 _TYPE = _parameter("type", "What to suggest.", {"type": "string", "enum": ["record", "class", "property"]})
 _CLASS = _parameter("class", "Suggest the properties that members of this class have.", example="kg:Programme")
 _LIMIT = _parameter("limit", "How many suggestions.", {"type": "integer", "minimum": 1, "maximum": 50})
+_NODE = _parameter("node", "A record as class/slug.", example="law/ai-act")
+_PROPERTY = _parameter("property", "Only the links by this property.", example="kg:quotes")
+_DIRECTION = _parameter("direction", "Only links from the record, or to it.", {"type": "string", "enum": ["in", "out"]})
+_FROM = _parameter("from", "The record that a path begins at.", example="organization/university-of-tokyo")
+_TO = _parameter("to", "The record that a path ends at.", example="law/ai-act")
+_MOST = _parameter("most", "How many paths.", {"type": "integer", "minimum": 1})
+_EXPLORED = [
+    _parameter("node", "Records whose links are shown.", _GRAPHS),
+    _FROM,
+    _TO,
+    _parameter("without", "Properties whose links are left out.", _GRAPHS),
+]
 # What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
 _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/": ([*_JSON, *_PAGE], [], (302, 303)),
@@ -78,6 +90,9 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/queries/{name}": ([*_RESULTS, *_RDF, *_PAGE], [_TIMEOUT], (302, 303, 400, 404, 406, 413, 429, 500, 503, 504)),
     "/charts": (_PAGE, [], (302, 303)),
     "/charts/{name}": (_PAGE, [], (302, 303, 404, 413, 429, 500, 503, 504)),
+    "/explore": (_PAGE, _EXPLORED, (302, 303, 400, 404)),
+    "/explore/links": (_JSON, [_NODE, _PROPERTY, _DIRECTION], (400, 404)),
+    "/explore/path": (_JSON, [_FROM, _TO, _MOST], (400, 404)),
     "/static/{path}": ([], [], (404,)),
     "/dataset": ([*_RDF, *_PAGE], [_ANY_RDF], (302, 303, 406)),
     "/.well-known/void": (_RDF, [_format(_RDF_NAMES)], (406,)),

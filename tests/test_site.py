@@ -324,9 +324,7 @@ def test_why_is_an_api(real_http: httpx.Client, query: str, kind: str, part: str
 
 @pytest.mark.browser
 def test_results_are_seen_as_chart_and_as_links(visit: Callable[..., Any]) -> None:
-    page = visit(
-        "/sparql?lang=en&format=html&query=SELECT ?who ?law ?n WHERE { ?who kg:quotes ?law . BIND(1 AS ?n) }"
-    )
+    page = visit("/sparql?lang=en&format=html&query=SELECT ?who ?law ?n WHERE { ?who kg:quotes ?law . BIND(1 AS ?n) }")
     page.wait_for_selector("html[data-ready]")
     page.click(".views button:has-text('Chart')")
     page.wait_for_selector("figure[data-drawn] svg")

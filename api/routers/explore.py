@@ -2,88 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import cast
-from urllib.parse import urlencode
 
 from fastapi import APIRouter
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api import language
 from api.errors import Problem
+from api.exploration import AT_ONCE, Exploration, State, document_of, link_of, node_of, url_of
 from api.responses import json_answer, prefers_json
 from api.site import Site, site_of
-from api.view import View, page, view_of
+from api.view import page, view_of
 from kg import iris
-from kg.paths import CHAINS, MOST_STEPS, QUIET, Choice, Direction, Group, Link, Part, Picture, kind_of
+from kg.paths import CHAINS, Choice, Direction, Link, Part, Picture
 from kg.search import Hit
 
 router = APIRouter()
-# The links of one property in one direction that are shown at first, and with each further request for more.
-_AT_ONCE = 60
 _MOST_SHOWN = 600
 _MOST_EXPANDED = 100
 _MOST_CHAINS = 10
 _MOST_CANDIDATES = 12
-_MOST_STARTS = 10
 _VARY = {"Vary": "Accept, Accept-Language, Cookie"}
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What an address says of the picture; `without` has records, kinds of records and properties by their names."""
-
-    nodes: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
-    start: str = ""
-    end: str = ""
-    without: tuple[str, ...] = ()
-    inferred: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.nodes or self.parts or self.start or self.end)
-
-    def expanded(self, path: str) -> State:
-        shown = tuple(name for name in self.without if name not in (path, kind_of(path)))
-        return replace(self, nodes=tuple(dict.fromkeys((*self.nodes, path))), without=shown)
-
-    def collapsed(self, path: str) -> State:
-        kept = tuple(part for part in self.parts if part.path != path)
-        return replace(self, nodes=tuple(node for node in self.nodes if node != path), parts=kept)
-
-    def removed(self, path: str) -> State:
-        rest = self.collapsed(path)
-        ends = ("", "") if path in (self.start, self.end) else (self.start, self.end)
-        return replace(rest, start=ends[0], end=ends[1], without=tuple(dict.fromkeys((*self.without, path))))
-
-    def begun(self, path: str) -> State:
-        return State((path,), inferred=self.inferred, without=tuple(n for n in self.without if ":" in n))
-
-    def toggled(self, name: str) -> State:
-        if name in self.without:
-            return replace(self, without=tuple(other for other in self.without if other != name))
-        return replace(self, without=(*self.without, name))
-
-    def extended(self, part: Part) -> State:
-        kept = tuple(p for p in self.parts if replace(p, most=part.most) != part)
-        return replace(self, parts=(*kept, part))
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The links of one record by one property: those that are shown, how many there are, and how to have more."""
-
-    heading: str
-    shown: list[Link]
-    total: int
-    more: State
+# What a button of the list asks for, beside the state that it asks it of.
+_ACTS = {"expand": State.expanded, "collapse": State.collapsed, "remove": State.removed}
 
 
 @router.get("/explore", summary="The graph explorer")
@@ -97,9 +41,9 @@ def explore(request: Request) -> Response:
     state, candidates = _resolved(site, state, asked.get("q", "").strip())
     picture = _picture(site, state)
     if prefers_json(request):
-        return json_answer(_document(view, picture), _VARY)
+        return json_answer(document_of(view, picture), _VARY)
     if _is_provisional(request, state, candidates):
-        return RedirectResponse(_url(view, state), 303, {"Cache-Control": "no-cache"})
+        return RedirectResponse(url_of(view, state), 303, {"Cache-Control": "no-cache"})
     found = Exploration(view, state, picture)
     return page(request, view.language, "explore.html", libraries=True, e=found, asked=asked, candidates=candidates)
 
@@ -123,14 +67,14 @@ def neighbours(request: Request) -> Response:
         for group in site.links.groups(path, choice):
             if (name and predicate != group.property) or direction not in ("", group.direction):
                 continue
-            part = group.links[at : at + _AT_ONCE]
+            part = group.links[at : at + AT_ONCE]
             roles |= {link.other(path): "" for link in part if link.other(path) not in roles}
             links |= dict.fromkeys(part)
-            if len(group.links) > at + _AT_ONCE:
+            if len(group.links) > at + AT_ONCE:
                 named = {"node": path, "property": site.context.compact(group.property), "direction": group.direction}
-                more.append({**named, "total": len(group.links), "next": at + _AT_ONCE})
-    nodes = [_node(view, path) for path in roles]
-    return json_answer({"nodes": nodes, "links": [_link(view, link) for link in links], "more": more}, _VARY)
+                more.append({**named, "total": len(group.links), "next": at + AT_ONCE})
+    nodes = [node_of(view, path) for path in roles]
+    return json_answer({"nodes": nodes, "links": [link_of(view, link) for link in links], "more": more}, _VARY)
 
 
 @router.get("/explore/path", summary="Chains between two records")
@@ -145,7 +89,7 @@ def chains(request: Request) -> Response:
     choice = _choice(site, State(without=tuple(asked.getlist("without")), inferred=_flag(request, "inferred")))
     view = view_of(request, language.language_of(request))
     found = [
-        {"nodes": [_node(view, p) for p in chain.nodes], "links": [_link(view, link) for link in chain.links]}
+        {"nodes": [node_of(view, p) for p in chain.nodes], "links": [link_of(view, link) for link in chain.links]}
         for chain in site.links.chains(start, end, most, choice)
     ]
     return json_answer({"from": start, "to": end, "paths": found}, _VARY)
@@ -163,7 +107,13 @@ def _state(request: Request, site: Site) -> State:
         raise Problem(400, "bad-parameter", f"node: at most {_MOST_EXPANDED} records are expanded at once")
     without = tuple(dict.fromkeys(name for name in asked.getlist("without") if name))
     ends = (asked.get("from", "").strip(), asked.get("to", "").strip())
-    return State(nodes, parts, *ends, without, _flag(request, "inferred"))
+    state = State(nodes, parts, *ends, without, _flag(request, "inferred"))
+    for name, act in _ACTS.items():
+        for path in asked.getlist(name):
+            state = act(state, _known(site, path))
+    for written in asked.getlist("more"):
+        state = state.extended(_part(site, written))
+    return state
 
 
 def _part(site: Site, written: str) -> Part:
@@ -234,21 +184,7 @@ def _is_provisional(request: Request, state: State, candidates: Sequence[Hit] | 
     asked = request.query_params
     named = any(text and asked[name] != text for name, text in (("from", state.start), ("to", state.end)))
     empty = any(asked.get(name) == "" for name in ("q", "from", "to"))
-    return named or empty or ("q" in asked and candidates is None)
-
-
-def _pairs(site: Site, state: State) -> list[tuple[str, str]]:
-    """A state as the parameters of its address."""
-    found = [("node", path) for path in state.nodes]
-    found += [("links", f"{p.path},{p.direction},{site.context.compact(p.property)},{p.most}") for p in state.parts]
-    found += [(name, path) for name, path in (("from", state.start), ("to", state.end)) if path]
-    found += [("without", name) for name in state.without]
-    return [*found, ("inferred", "1")] if state.inferred else found
-
-
-def _url(view: View, state: State) -> str:
-    query = urlencode([("lang", view.language), *_pairs(view.site, state)], safe="/:,")
-    return f"{view.file('explore')}?{query}"
+    return named or empty or ("q" in asked and candidates is None) or any(name in asked for name in (*_ACTS, "more"))
 
 
 # ---- the picture ----
@@ -262,162 +198,10 @@ def _choice(site: Site, state: State) -> Choice:
 def _picture(site: Site, state: State) -> Picture:
     """What a state shows."""
     expanded = [
-        Part(path, group.direction, group.property, _AT_ONCE)
+        Part(path, group.direction, group.property, AT_ONCE)
         for path in state.nodes
         for group in site.links.groups(path, _choice(site, state))
     ]
     ends = (state.start, state.end) if state.start and state.end else None
     named = [path for path in (state.start, state.end, *state.nodes) if path]
     return site.links.picture(named, [*expanded, *state.parts], ends, _choice(site, state), _MOST_SHOWN)
-
-
-# ---- for JSON ----
-
-
-def _node(view: View, path: str) -> dict[str, str]:
-    iri, kind = view.site.entities.root + path, kind_of(path)
-    name, kind_name = view.plain(iri), view.class_name(kind)
-    return {"path": path, "iri": iri, "label": name, "kind": kind, "kind_label": kind_name, "href": view.href(iri)}
-
-
-def _link(view: View, link: Link) -> dict[str, object]:
-    return {
-        "source": link.source,
-        "target": link.target,
-        "property": view.site.context.compact(link.property),
-        "label": view.plain(link.property),
-        "inferred": link.is_inferred,
-    }
-
-
-def _document(view: View, picture: Picture) -> dict[str, object]:
-    chained = {link for chain in picture.chains for link in chain.links}
-    nodes = [{**_node(view, path), "role": role} for path, role in picture.roles.items()]
-    return {"nodes": nodes, "links": [{**_link(view, link), "chain": link in chained} for link in picture.links]}
-
-
-# ---- for the template ----
-
-
-@dataclass(frozen=True)
-class Exploration:
-    """What the template asks: names, rows and addresses for one picture."""
-
-    view: View
-    state: State
-    picture: Picture
-
-    def url(self, state: State) -> str:
-        return _url(self.view, state)
-
-    def fields(self, *left_out: str) -> list[tuple[str, str]]:
-        """What a form hands on of the state."""
-        return [(name, text) for name, text in _pairs(self.view.site, self.state) if name not in left_out]
-
-    def iri(self, path: str) -> str:
-        return self.view.site.entities.root + path
-
-    def label(self, path: str) -> str:
-        return self.view.plain(self.iri(path))
-
-    def is_expanded(self, path: str) -> bool:
-        return path in self.state.nodes or any(part.path == path for part in self.state.parts)
-
-    @property
-    def chief(self) -> list[str]:
-        """The records that the reader chose, or that a chain passes through."""
-        return [path for path, role in self.picture.roles.items() if role]
-
-    @property
-    def others(self) -> list[tuple[str, list[str]]]:
-        """The other records, each kind together."""
-        found: dict[str, list[str]] = {}
-        for path in (path for path, role in self.picture.roles.items() if not role):
-            found.setdefault(kind_of(path), []).append(path)
-        return sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0]))
-
-    def rows(self, path: str) -> list[Row]:
-        """The links of a record by property and direction, in the order of the properties elsewhere."""
-        groups = self.view.site.links.groups(path, self.picture.choice)
-        groups.sort(key=lambda group: (group.direction == "in", self._ranks.get(group.property, len(self._ranks))))
-        return [self._row(path, group) for group in groups]
-
-    @cached_property
-    def _ranks(self) -> dict[str, int]:
-        return {term.iri: rank for rank, term in enumerate(self.view.site.context.terms.values())}
-
-    def _row(self, path: str, group: Group) -> Row:
-        shown = [link for link in group.links if link.other(path) in self.picture.roles]
-        most = -(-(len(shown) + 1) // _AT_ONCE) * _AT_ONCE
-        more = self.state.extended(Part(path, group.direction, group.property, most))
-        return Row(self.heading(group), shown, len(group.links), more)
-
-    def heading(self, group: Group) -> str:
-        """A property as one says it of the record that it is told of."""
-        site, inverse = self.view.site, self.view.site.links.inverse(group.property)
-        if group.direction == "out":
-            return self.view.plain(group.property)
-        if inverse and (label := site.entities.label(inverse, self.view.languages)):
-            return label.value
-        return self.view.t("explore_of", name=self.view.plain(group.property))
-
-    @property
-    def kinds(self) -> list[tuple[str, int, bool]]:
-        """The kinds of records in the picture and those that are hidden, with how many are shown."""
-        counts = Counter(kind_of(path) for path in self.picture.roles)
-        hidden = [name for name in self.state.without if "/" not in name and ":" not in name]
-        return [*((k, n, True) for k, n in counts.most_common()), *((k, 0, False) for k in hidden if k not in counts)]
-
-    @property
-    def hidden(self) -> list[str]:
-        """The records that the reader removed."""
-        known = self.view.site.entities
-        return [n for n in self.state.without if "/" in n and ":" not in n and known.exists(self.iri(n))]
-
-    @property
-    def properties(self) -> list[tuple[str, str, int]]:
-        """The properties in the picture and those that are hidden: short form, name, how many links."""
-        site = self.view.site
-        counts = Counter(site.context.compact(link.property) for link in self.picture.links)
-        hidden = {n: 0 for n in self.state.without if ":" in n and site.context.expand(n) in site.links.properties}
-        return [(n, self.view.plain(site.context.expand(n)), count) for n, count in ({**hidden, **counts}).items()]
-
-    @property
-    def summary(self) -> str:
-        records = self.view.n("explore_records", len(self.picture.roles))
-        return self.view.t(
-            "explore_summary", records=records, links=self.view.n("explore_links", len(self.picture.links))
-        )
-
-    @property
-    def steps(self) -> int:
-        return MOST_STEPS
-
-    @property
-    def starts(self) -> list[str]:
-        """Records to begin with: of each kind the one with most links."""
-        kinds = [kind for kind in self.view.site.entities.classes() if kind not in QUIET]
-        return self.view.site.links.best_linked(kinds)[:_MOST_STARTS]
-
-    @property
-    def suggest(self) -> str:
-        """Where suggestions of records come from; terms of the ontology are none."""
-        kinds = [("kind", kind) for kind in self.view.site.entities.classes()]
-        return f"{self.view.url('suggest')}&{urlencode(kinds)}"
-
-    @property
-    def turtle(self) -> str:
-        """The statements about the records that are shown, from the endpoint."""
-        values = " ".join(f"<{path}>" for path in self.picture.roles)
-        query = f"BASE <{self.iri('')}>\nCONSTRUCT {{ ?s ?p ?o }} WHERE {{ VALUES ?s {{ {values} }} ?s ?p ?o }}"
-        return f"{self.view.file('sparql')}?{urlencode({'query': query, 'format': 'ttl'})}"
-
-    @property
-    def json(self) -> str:
-        return f"{self.url(self.state)}&format=json"
-
-    @property
-    def data(self) -> Markup:
-        """The picture as JSON that cannot end its element, nor begin a comment in it (HTML, 4.12.1.3)."""
-        text = json.dumps(_document(self.view, self.picture), ensure_ascii=False, separators=(",", ":"))
-        return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

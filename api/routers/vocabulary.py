@@ -3,52 +3,35 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter
-from pyoxigraph import NamedNode
+from markupsafe import Markup, escape
+from pyoxigraph import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import language
+from api import language, strings, vocabulary
 from api.errors import Problem
 from api.responses import answer, chosen_rdf, rdf_answer
 from api.site import Site, site_of
-from api.view import page
+from api.view import View, page, view_of
 from kg import formats, iris
-from kg.entities import OWL, RDFS
-from kg.terms import value
+from kg.entities import OWL
+from kg.terms import Term
 
 router = APIRouter()
 
-_KINDS = {
-    "classes": OWL + "Class",
-    "object_properties": OWL + "ObjectProperty",
-    "datatype_properties": OWL + "DatatypeProperty",
-    "annotation_properties": OWL + "AnnotationProperty",
+_CHARACTERISTICS = {
+    OWL + f"{name}Property": f"ontology_{name.lower()}"
+    for name in (
+        *("Transitive", "Symmetric", "Asymmetric", "Functional"),
+        *("InverseFunctional", "Reflexive", "Irreflexive"),
+    )
 }
-_RELATIONS = {
-    "term_super_class": RDFS + "subClassOf",
-    "term_super_property": RDFS + "subPropertyOf",
-    "term_domain": RDFS + "domain",
-    "term_range": RDFS + "range",
-    "term_inverse": OWL + "inverseOf",
-    "term_disjoint": OWL + "disjointWith",
-}
-_BACKWARD = {"term_sub_class": RDFS + "subClassOf", "term_sub_property": RDFS + "subPropertyOf"}
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A term of the ontology: its anchor, and what the axioms say of it, relation to IRIs."""
-
-    iri: str
-    relations: dict[str, list[str]]
-
-    @property
-    def anchor(self) -> str:
-        return self.iri.partition("#")[2]
+_MOST_LETTERS = {"ja": 24, "en": 44}
 
 
 @router.get("/ontology", summary="The ontology")
@@ -59,14 +42,22 @@ def ontology(request: Request) -> Response:
         return rdf_answer(site, site.entities.graph_document(site.entities.ontology.value), syntax)
     if moved := language.redirect(request):
         return moved
-    own, borrowed = _sections(site)
+    view, reference = view_of(request, language.language_of(request)), vocabulary.describe(site)
     return page(
         request,
-        language.language_of(request),
+        view.language,
         "ontology.html",
         iri=iris.ONTOLOGY,
-        sections=own,
-        borrowed=borrowed,
+        reference=reference,
+        prefixes=_prefixes(site, reference),
+        anchors=_anchors(site, reference),
+        # Most terms are named many times.
+        name=cache(view.name),
+        plain=cache(view.plain),
+        short=site.context.compact,
+        example=cache(lambda term: _example(view, term)),
+        titles=strings.texts()[view.language],
+        characteristics=_CHARACTERISTICS,
         has_shapes=_shapes(site).is_file(),
         formats=formats.RDF_FORMATS,
     )
@@ -90,36 +81,31 @@ def _shapes(site: Site) -> Path:
     return site.project / "ontology" / "shapes.ttl"
 
 
-def _sections(site: Site) -> tuple[dict[str, list[Term]], list[str]]:
-    """Our terms by kind, and the borrowed ones."""
-    graph = site.entities.ontology
-    typed: dict[str, set[str]] = {}
-    for quad in site.release.store.quads_for_pattern(None, NamedNode(iris.RDF_TYPE), None, graph):
-        if isinstance(quad.subject, NamedNode):
-            typed.setdefault(value(quad.object), set()).add(quad.subject.value)
-    kinds = {key: typed.get(iri, set()) for key, iri in _KINDS.items()}
-    declared = set().union(*kinds.values())
-    everything = set().union(*typed.values()) if typed else set()
-    kinds["individuals"] = {i for i in everything - declared if i.startswith(iris.ONTOLOGY + "#")}
-    own = {
-        key: [_term(site, iri) for iri in sorted(found, key=str.lower) if iri.startswith(iris.ONTOLOGY + "#")]
-        for key, found in kinds.items()
-    }
-    borrowed = sorted(i for i in declared if not i.startswith(iris.ONTOLOGY))
-    return {key: terms for key, terms in own.items() if terms}, borrowed
+def _prefixes(site: Site, reference: vocabulary.Reference) -> dict[str, str]:
+    """The namespaces of the context and of all borrowed terms, each with its prefix, '' where it has none."""
+    known = {namespace: prefix for prefix, namespace in site.prefixes.items()}
+    vocabularies = [*site.context.vocabularies.values(), *reference.borrowed]
+    return {namespace: known.get(namespace, "") for namespace in vocabularies}
 
 
-def _term(site: Site, iri: str) -> Term:
-    store, graph, node = site.release.store, site.entities.ontology, NamedNode(iri)
-    relations: dict[str, list[str]] = {}
-    for key, relation in _RELATIONS.items():
-        forward = store.quads_for_pattern(node, NamedNode(relation), None, graph)
-        relations[key] = sorted(value(q.object) for q in forward if isinstance(q.object, NamedNode))
-    for key, relation in _BACKWARD.items():
-        backward = store.quads_for_pattern(None, NamedNode(relation), node, graph)
-        relations[key] = sorted(value(q.subject) for q in backward if isinstance(q.subject, NamedNode))
-    inverse = store.quads_for_pattern(None, NamedNode(OWL + "inverseOf"), node, graph)
-    relations["term_inverse"] += [value(q.subject) for q in inverse]
-    kinds = store.quads_for_pattern(node, NamedNode(iris.RDF_TYPE), None, graph)
-    relations["term_type"] = sorted(k for q in kinds if (k := value(q.object)) not in _KINDS.values())
-    return Term(iri, {key: found for key, found in relations.items() if found})
+def _anchors(site: Site, reference: vocabulary.Reference) -> Mapping[str, str]:
+    """Where on the page each term stands: ours under its local name, a borrowed one as furniture of the page."""
+    found = {entry.iri: entry.anchor for entries in reference.sections.values() for entry in entries}
+    prefixes = _prefixes(site, reference)
+    for n, (namespace, terms) in enumerate(reference.borrowed.items()):
+        name = prefixes[namespace] or f"vocabulary-{n}"
+        found |= {term.iri: f"ui-{name}-{term.iri.removeprefix(namespace)}" for term in terms}
+    return found
+
+
+def _example(view: View, term: Term | str) -> Markup:
+    """A subject or object in few words."""
+    most = _MOST_LETTERS[view.language]
+    if isinstance(term, Literal):
+        return view.literal(term) if len(term.value) <= most else escape(term.value[:most] + "…")
+    iri = term if isinstance(term, str) else term.value
+    label = view.site.entities.label(iri, view.languages)
+    if label is None or len(label.value) <= most:
+        return view.link(iri)
+    cut = Literal(label.value[:most] + "…", language=label.language or None)
+    return Markup('<a href="{}">{}</a>').format(view.href(iri), view.literal(cut))

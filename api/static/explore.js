@@ -9,9 +9,10 @@ const hint = panel.firstElementChild.cloneNode(true);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const read = (root) => JSON.parse(root.querySelector("#ui-explore-data").textContent);
 const id = (link) => `${link.source}|${link.property}|${link.target}`;
-// So many are laid out before the reader's eyes, and have all their links named.
-const FEW = 120, VERY_FEW = 30;
-let data = read(document), cy, selected = "", asked = 0;
+// So many are laid out before the reader's eyes and have all their names; so many, all their links named.
+const FEW = 80, VERY_FEW = 16;
+const wrap = document.documentElement.lang === "ja" ? "anywhere" : "whitespace";
+let data = read(document), cy, selected = "", asked = 0, letters = 10;
 
 // ---- what it looks like: colours and shapes of the style sheets ----
 
@@ -30,16 +31,17 @@ function style() {
   const accent = colour("--accent"), focus = colour("--focus"), font = getComputedStyle(document.body).fontFamily;
   const kinds = [...new Set(data.nodes.map((n) => n.kind))].map((kind) => ({ selector: `node[kind = "${kind}"]`, css: { "background-color": look(kind).colour, shape: look(kind).shape } }));
   return [
-    { selector: "node", css: { label: "data(short)", width: 16, height: 16, color: ink, "font-family": font, "font-size": 10, "text-valign": "bottom", "text-margin-y": 3, "text-wrap": "wrap", "text-max-width": 104, "text-overflow-wrap": "anywhere", "text-background-color": paper, "text-background-opacity": .75, "min-zoomed-font-size": 6, "overlay-opacity": 0 } },
+    { selector: "node", css: { label: "data(short)", width: 16, height: 16, color: ink, "font-family": font, "font-size": letters, "text-valign": "bottom", "text-margin-y": 3, "text-wrap": "wrap", "text-max-width": letters * 10.4, "text-overflow-wrap": wrap, "text-background-color": paper, "text-background-opacity": .75, "min-zoomed-font-size": data.nodes.length > FEW ? 11 : 4, "overlay-opacity": 0 } },
     ...kinds.map(({ selector, css }) => ({ selector, style: css })),
-    { selector: "node[role = 'node'], node[role = 'end']", css: { width: 26, height: 26, "font-size": 12, "font-weight": "bold", "border-width": 3, "border-color": ink } },
-    { selector: "node[role = 'chain']", css: { width: 22, height: 22, "font-size": 11, "border-width": 3, "border-color": accent } },
-    { selector: "edge", css: { width: 1.2, "line-color": line, "line-opacity": .55, "curve-style": "bezier", "target-arrow-shape": "triangle", "target-arrow-color": line, "arrow-scale": .7, "font-family": font, "font-size": 9, color: soft, "text-background-color": paper, "text-background-opacity": .85, "text-rotation": "autorotate", "min-zoomed-font-size": 7 } },
+    { selector: "node[role = 'node'], node[role = 'end']", css: { width: 26, height: 26, "font-size": letters * 1.2, "min-zoomed-font-size": 5, "font-weight": "bold", "border-width": 3, "border-color": ink } },
+    { selector: "node[role = 'chain']", css: { width: 22, height: 22, "font-size": letters * 1.1, "min-zoomed-font-size": 5, "border-width": 3, "border-color": accent } },
+    { selector: "edge", css: { width: 1.2, "line-color": line, "line-opacity": .55, "curve-style": "bezier", "target-arrow-shape": "triangle", "target-arrow-color": line, "arrow-scale": .7, "font-family": font, "font-size": letters * .9, color: soft, "text-background-color": paper, "text-background-opacity": .85, "text-rotation": "autorotate", "min-zoomed-font-size": 7 } },
     { selector: "edge[?inferred]", css: { "line-style": "dashed" } },
     { selector: "edge[?chain]", css: { width: 3, "line-color": accent, "target-arrow-color": accent, "line-opacity": 1, label: "data(label)" } },
     { selector: ".named", css: { label: "data(label)" } },
     { selector: ".near", css: { label: "data(label)", width: 2, "line-color": focus, "target-arrow-color": focus, "line-opacity": 1, "z-index": 9 } },
-    { selector: "node.here", css: { "border-width": 4, "border-color": focus, "z-index": 10, "text-background-opacity": 1 } },
+    { selector: "node.beside", css: { "min-zoomed-font-size": 0, "text-background-opacity": 1, "z-index": 8 } },
+    { selector: "node.here", css: { "min-zoomed-font-size": 0, "border-width": 4, "border-color": focus, "z-index": 10, "text-background-opacity": 1 } },
   ].map((rule) => ({ selector: rule.selector, style: rule.css ?? rule.style }));
 }
 
@@ -113,16 +115,23 @@ function arrange(anew) {
   const shown = cy.nodes().length;
   cy.layout({
     name: "fcose", randomize: anew, quality: shown > 300 ? "draft" : "default", animate: !still.matches && shown <= FEW && !anew, animationDuration: 500,
-    nodeDimensionsIncludeLabels: shown <= FEW, idealEdgeLength: shown > FEW ? 60 : 95, nodeRepulsion: 9000, padding: 24, packComponents: true,
-    stop: () => { stage.dataset.settled = String(shown); },
+    nodeDimensionsIncludeLabels: shown <= FEW, idealEdgeLength: shown > FEW ? 80 : 95, nodeSeparation: 90, nodeRepulsion: shown > FEW ? 12000 : 9000, padding: 24, packComponents: true,
+    stop: () => {
+      // On a small screen a few records are shown small, but not their names.
+      letters = shown > FEW ? 10 : Math.min(20, Math.max(10, 9 / cy.zoom()));
+      cy.style(style());
+      stage.dataset.settled = String(shown);
+    },
   }).run();
 }
 
 function select(path) {
   selected = path && cy.getElementById(path).nonempty() ? path : "";
   cy.batch(() => {
-    cy.elements().removeClass("here near");
-    if (selected) cy.getElementById(selected).addClass("here").connectedEdges().addClass("near");
+    cy.elements().removeClass("here near beside");
+    if (!selected) return;
+    const links = cy.getElementById(selected).addClass("here").connectedEdges().addClass("near");
+    if (links.length <= FEW) links.connectedNodes().addClass("beside");
   });
   const section = selected && [...document.querySelectorAll("#ui-explore-text .record")].find((s) => s.dataset.record === selected);
   if (!section) return panel.replaceChildren(hint.cloneNode(true));
@@ -169,8 +178,7 @@ function onKey(event) {
 /** What the text offers to do with a record, done. */
 function act(path, name) {
   const section = [...document.querySelectorAll("#ui-explore-text .record")].find((s) => s.dataset.record === path);
-  const link = section?.querySelector(`[data-act="${name}"]`);
-  if (link) go(link.href);
+  section?.querySelector(`.acts [name="${name}"]`)?.click();
 }
 
 // ---- from state to state ----
@@ -180,10 +188,10 @@ function bookmark() {
   const active = document.activeElement, record = active?.closest("[data-record]");
   if (active?.id) return () => at(active.id)?.focus({ preventScroll: true });
   if (!record) return () => {};
-  const inPanel = panel.contains(active), name = active.dataset.act, path = record.dataset.record;
+  const inPanel = panel.contains(active), name = active.name || "none", path = record.dataset.record;
   return () => {
     const there = [...(inPanel ? panel : at("ui-explore-text")).querySelectorAll("[data-record]")].find((s) => s.dataset.record === path);
-    (there?.querySelector(`[data-act="${name}"]`) ?? there?.querySelector("h4") ?? (inPanel ? panel : at("ui-explore-summary")))?.focus({ preventScroll: true });
+    (there?.querySelector(`.acts [name="${name}"]`) ?? there?.querySelector("h4") ?? (inPanel ? panel : at("ui-explore-summary")))?.focus({ preventScroll: true });
   };
 }
 
@@ -241,7 +249,7 @@ document.addEventListener("submit", (event) => {
   if (!form.matches("form[data-go]")) return;
   event.preventDefault();
   const address = new URL(form.action);
-  for (const [name, text] of new FormData(form)) if (text) address.searchParams.append(name, text);
+  for (const [name, text] of new FormData(form, event.submitter)) if (text) address.searchParams.append(name, text);
   go(address.href);
 });
 document.addEventListener("change", (event) => {

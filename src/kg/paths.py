@@ -22,7 +22,7 @@ Direction = OneOf["out", "in"]
 # What nearly everything hangs together by; it is told when a reader asks for it by name.
 QUIET = frozenset({"passage", "source", "fiscal-year"})
 # To have the same country or status is hardly a connection.
-_CATEGORIES = frozenset({"place", "vocabulary"})
+CATEGORIES = frozenset({"place", "vocabulary"})
 MOST_STEPS = 12
 CHAINS = 3
 # Costs are whole numbers, so that equal is equal: one step, and more for one through a record with many neighbours.
@@ -229,7 +229,7 @@ class Links:
 
     def _cost(self, through: str, times: int) -> int:
         """What it costs to step to a record and on; more the more it is linked with, and the more it has been told."""
-        category = _THROUGH_CATEGORY if kind_of(through) in _CATEGORIES else 0
+        category = _THROUGH_CATEGORY if kind_of(through) in CATEGORIES else 0
         return category + _STEP + round(_STEP * math.log2(max(self.degree(through), 1)) / _HUB) + times * _TOLD
 
     def _find_neighbours(self, choice: Choice) -> dict[str, dict[str, Link]]:

@@ -1,0 +1,142 @@
+"""A picture of how classes are linked: boxes on a grid, and lines between them that keep out of each other's way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+
+# Sizes are in pixels.
+COLUMNS, ROWS = 3, 4
+_MOST_LINES = 16
+_PITCH, _MARGIN, _HALF = complex(290, 128), complex(98, 44), complex(86, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A class, datatype or property and how often it was met; '' stands for what has no class."""
+
+    iri: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How many stated triples lead from members of one class to members of another by a property."""
+
+    source: str
+    property: str
+    target: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A class in the diagram, by its centre, with the strongest link that leads back to it."""
+
+    kind: Count
+    x: float
+    y: float
+    loop: Link | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A link in the diagram: from where to where, where its name stands, and how many more join the two classes."""
+
+    link: Link
+    ends: tuple[int, int, int, int]
+    label: tuple[int, int]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """The main classes and the links between them: those that are drawn, and all."""
+
+    boxes: Sequence[Box]
+    lines: Sequence[Line]
+    links: Sequence[Link]
+    width: int
+    height: int
+
+
+def draw(kinds: Sequence[Count], links: Sequence[Link]) -> Diagram:
+    """The strongest link of each two classes as a line, as many as stay legible, and every class with one at least."""
+    pairs: dict[frozenset[str], list[Link]] = defaultdict(list)
+    for link in links:
+        pairs[frozenset((link.source, link.target))].append(link)
+    joining = {pair: found for pair, found in pairs.items() if len(pair) == 2}
+    firsts = [next((p for p in joining if kind.iri in p), None) for kind in kinds]
+    drawn = list(dict.fromkeys([*filter(None, firsts), *joining]))[:_MOST_LINES]
+    place = _placed([kind.iri for kind in kinds], [tuple(sorted(pair)) for pair in drawn])
+    boxes = [
+        Box(kind, place[kind.iri].real, place[kind.iri].imag, next(iter(pairs.get(frozenset([kind.iri]), ())), None))
+        for kind in kinds
+    ]
+    taken = list(place.values())
+    lines = [_line(joining[pair][0], len(joining[pair]) - 1, place, taken) for pair in drawn]
+    height = max((box.y for box in boxes), default=0) + _MARGIN.imag
+    width = 2 * _MARGIN.real + (COLUMNS - 1) * _PITCH.real
+    return Diagram(boxes, lines, [link for pair in drawn for link in joining[pair]], round(width), round(height))
+
+
+def _placed(kinds: Sequence[str], pairs: Sequence[tuple[str, ...]]) -> dict[str, complex]:
+    """Where the classes stand: cells are swapped while that makes lines shorter, with fewer in each other's way."""
+    cells: list[str | None] = [*kinds, *[None] * (COLUMNS * ROWS - len(kinds))]
+
+    def cost() -> float:
+        at = {kind: n for n, kind in enumerate(cells) if kind}
+        lines = [(at[a], at[b]) for a, b in pairs]
+        hidden = sum(cells[n] is not None for line in lines for n in _between(*line))
+        crossings = sum(_cross(*one, *other) for one, other in combinations(lines, 2))
+        # Rows further down count a little, so that few classes stand at the top.
+        return sum(abs(_cell(a) - _cell(b)) ** 2 for a, b in lines) + 9 * hidden + 3 * crossings + sum(at.values()) / 99
+
+    best, improved = cost(), True
+    while improved:
+        improved = False
+        for i, j in combinations(range(len(cells)), 2):
+            cells[i], cells[j] = cells[j], cells[i]
+            if (now := cost()) < best - 1e-9:
+                best, improved = now, True
+            else:
+                cells[i], cells[j] = cells[j], cells[i]
+    spread = {kind: _cell(n) for n, kind in enumerate(cells) if kind}
+    return {k: complex(c.real * _PITCH.real, c.imag * _PITCH.imag) + _MARGIN for k, c in spread.items()}
+
+
+def _cell(n: int) -> complex:
+    return complex(n % COLUMNS, n // COLUMNS)
+
+
+@cache
+def _between(a: int, b: int) -> tuple[int, ...]:
+    """The cells whose boxes a line from one cell to another runs through."""
+    way = [_cell(a) + (_cell(b) - _cell(a)) * step / 24 for step in range(25)]
+    gaps = ((n, p - _cell(n)) for p in way for n in range(COLUMNS * ROWS))
+    return tuple({n for n, gap in gaps if max(abs(gap.real), abs(gap.imag)) < 0.3} - {a, b})
+
+
+@cache
+def _cross(a: int, b: int, c: int, d: int) -> bool:
+    def side(p: int, q: int, r: int) -> float:
+        return ((_cell(q) - _cell(p)).conjugate() * (_cell(r) - _cell(p))).imag
+
+    return len({a, b, c, d}) == 4 and side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+
+
+def _line(link: Link, more: int, place: Mapping[str, complex], taken: list[complex]) -> Line:
+    """A line from border to border; its name goes where no box or other name stands yet."""
+    start, end = place[link.source], place[link.target]
+    way = end - start
+    share = min(_HALF.real / (abs(way.real) or 1e-9), _HALF.imag / (abs(way.imag) or 1e-9))
+    first, last = start + way * share, end - way * share
+    spots = [first + (last - first) * t for t in (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8)]
+    free = [p for p in spots if all(abs((p - q).real) > 95 or abs((p - q).imag) > 17 for q in taken)]
+    label = (free or spots)[0]
+    taken.append(label)
+    ends = (round(first.real), round(first.imag), round(last.real), round(last.imag))
+    return Line(link, ends, (round(label.real), round(label.imag)), more)
