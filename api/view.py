@@ -331,7 +331,7 @@ class View:
             text = self.t("mark_" + evidence.kind) if evidence.kind != "passage" else self.plain(evidence.source)
             known = {"curator": "curator_title", "inferred": "inferred_title"}.get(evidence.kind)
             title = self.t(known) if known else self.plain(evidence.source) if evidence.source else ""
-            if evidence.kind == "register" and evidence.source:
+            if evidence.kind in ("register", "partner") and evidence.source:
                 text = f"{text}{self.t('colon')}{self.plain(evidence.source)}"
         href = self.href(evidence.graph)
         return Markup('<a class="mark {}" href="{}" title="{}">{}</a>').format(evidence.kind, href, title, text)
@@ -346,8 +346,7 @@ class View:
                 counts[evidence] = counts.get(evidence, 0) + 1
             if fact.part:
                 waiting += fact.part.facts
-        kinds = ("passage", "register", "curator", "description", "inferred")
-        return sorted(counts.items(), key=lambda c: (kinds.index(c[0].kind), c[0].first, c[0].graph))
+        return sorted(counts.items(), key=lambda c: (entities.KINDS.index(c[0].kind), c[0].first, c[0].graph))
 
     def report(self, iri: str) -> str:
         """Where the reader may say that something about a record is wrong."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pyoxigraph import Literal, NamedNode, Quad, Store
 
-from kg import builder, iris, queries, reasoning, store
+from kg import builder, iris, partners, queries, reasoning, store
+from kg.retrieval import Limits
 from kg.terms import value
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,7 +83,8 @@ def build() -> tuple[builder.Curated, list[Quad], list[Quad]]:
     asserted = builder.asserted_quads(curated)
     stated = [*asserted, *builder.ontology_quads(ROOT)]
     inferred = reasoning.inferred_quads(reasoning.close(stated, ROOT / "queries" / "rules"))
-    return curated, asserted, [*stated, *inferred]
+    ours = [*stated, *inferred]
+    return curated, asserted, [*ours, *partners.load(ROOT, ours, Limits()).quads]
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
-from api import language
+from api import language, partners
 from api.errors import Problem
 from api.representation import condition
 from api.responses import answer, chosen_rdf, json_answer, prefers_json, rdf_answer
@@ -43,6 +43,7 @@ def dataset(request: Request) -> Response:
         licence=LICENCE,
         formats=formats.RDF_FORMATS,
         dumps=site.manifest.dumps,
+        partners=partners.datasets(site),
     )
 
 

@@ -11,7 +11,7 @@ from pyoxigraph import NamedNode, Quad
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api import cards, embedded, facets, language, signposting
+from api import cards, embedded, facets, language, partners, signposting
 from api.access import of_query
 from api.errors import Problem
 from api.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
@@ -77,7 +77,8 @@ def show(request: Request, path: str) -> Response:
         iri=iri,
         path=path,
         description=description,
-        incoming=_incoming(request, site, description.incoming),
+        incoming=_incoming(request, site, tuple(f for f in description.incoming if not partners.is_partners(f))),
+        partners=partners.linked_from(site, description.incoming),
         successor=successor,
         cards=cards.cards(view, iri, host),
         neighbours=cards.neighbours(view, iri, description),

@@ -13,8 +13,9 @@ from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, parse
 
 from kg import iris, records
 from kg.context import Context
+from kg.documents import Position
 from kg.errors import Problem, Rejected, nearest
-from kg.records import Position, Record
+from kg.records import Record
 from kg.terms import value
 
 
@@ -37,9 +38,9 @@ class Curated:
 
 
 def data_files(root: Path) -> list[Path]:
-    """The curated files below `root/data`, in a stable order; the built `data/ttl` is not among them."""
+    """The curated files below `root/data`, in a stable order; without the built `data/ttl`, and without partners'."""
     data = root / "data"
-    return sorted(p for p in data.glob("*/**/*.y*ml") if p.relative_to(data).parts[0] != "ttl")
+    return sorted(p for p in data.glob("*/**/*.y*ml") if p.relative_to(data).parts[0] not in ("ttl", "partners"))
 
 
 def read_context(root: Path) -> Context:

@@ -19,12 +19,21 @@ VOID = "http://rdfs.org/ns/void#"
 SD = "http://www.w3.org/ns/sparql-service-description#"
 SH = "http://www.w3.org/ns/shacl#"
 SPDX = "http://spdx.org/rdf/terms#"
+VCARD = "http://www.w3.org/2006/vcard/ns#"
 FOAF = "http://xmlns.com/foaf/0.1/"
 XSD = "http://www.w3.org/2001/XMLSchema#"
 W3C_FORMATS = "http://www.w3.org/ns/formats/"
 _IANA = "https://www.iana.org/assignments/media-types/"
 _LANGUAGES = "http://publications.europa.eu/resource/authority/language/"
 _IDENTITY = frozenset({SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs", RDFS + "seeAlso"})
+# Part and property of a partner's record → the same in the catalogue.
+_WORDS_OF_PARTNERS = {
+    ("", SKOS + "prefLabel"): ("", DCTERMS + "title"),
+    ("", FOAF + "homepage"): ("", DCAT + "landingPage"),
+    ("#publisher", SKOS + "prefLabel"): ("#publisher", FOAF + "name"),
+    ("#publisher", FOAF + "mbox"): ("#contact", VCARD + "hasEmail"),
+    ("#publisher", FOAF + "page"): ("#contact", VCARD + "hasURL"),
+}
 _MOST_EXAMPLES = 12
 # Scheme and host with its port; not by urlsplit, which refuses some hosts that IRIs may have.
 _ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)(?:[^/?#@]*@)?([^/?#]+)", re.ASCII)
@@ -133,6 +142,7 @@ class _Description:
             *self._figures(figures),
             *self._partitions(figures),
             *self._linksets(figures),
+            *self._partners(),
             *self._graphs(),
             *self._prefixes(),
         ]
@@ -279,6 +289,43 @@ class _Description:
             yield target, DCTERMS + "title", Literal(host)
             for space in figures.spaces[host]:
                 yield target, VOID + "uriSpace", Literal(space)
+
+    def _partners(self) -> Iterator[Statement]:
+        """The datasets of partners, each with its links to ours by property."""
+        catalogue, base = self._part("catalogue"), iris.rebase(iris.PARTNER, self.base)
+        for graph, size in self.release.manifest.graphs.items():
+            if not graph.startswith(base):
+                continue
+            me = f"{self.own}source/partner/{graph.removeprefix(base)}"
+            yield catalogue, DCAT + "dataset", NamedNode(me)
+            yield me, iris.RDF_TYPE, NamedNode(VOID + "Dataset")
+            yield me, VOID + "triples", _number(size)
+            yield from self._partner(me)
+            for predicate, number in self._inward(graph).items():
+                linkset = self._part(fragment("links", f"{me}/{_local(predicate)}"))
+                yield me, VOID + "subset", NamedNode(linkset)
+                yield linkset, iris.RDF_TYPE, NamedNode(VOID + "Linkset")
+                yield linkset, VOID + "subjectsTarget", NamedNode(me)
+                yield linkset, VOID + "objectsTarget", NamedNode(self.dataset)
+                yield linkset, VOID + "linkPredicate", NamedNode(predicate)
+                yield linkset, VOID + "triples", _number(number)
+
+    def _inward(self, graph: str) -> Counter[str]:
+        """How many links from a graph lead to our records, by property."""
+        quads = self.release.store.quads_for_pattern(None, None, None, NamedNode(graph))
+        return Counter(q.predicate.value for q in quads if value_of(q.object).startswith(self.own))
+
+    def _partner(self, me: str) -> Iterator[Statement]:
+        """What the graph `about` says of a partner's dataset, in the words of a catalogue."""
+        about = NamedNode(iris.rebase(iris.ABOUT, self.base))
+        for part in ("", "#publisher", "#distribution"):
+            for quad in self.release.store.quads_for_pattern(NamedNode(me + part), None, None, about):
+                predicate = quad.predicate.value
+                where, said = _WORDS_OF_PARTNERS.get((part, predicate), (part, predicate))
+                assert isinstance(quad.object, (NamedNode, Literal))
+                yield me + where, said, quad.object
+        yield me, DCAT + "contactPoint", NamedNode(me + "#contact")
+        yield me + "#contact", iris.RDF_TYPE, NamedNode(VCARD + "Kind")
 
     def _graphs(self) -> Iterator[Statement]:
         default = self._part("default-graph")

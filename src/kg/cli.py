@@ -115,6 +115,10 @@ def _print_summary(summary: pipeline.Summary) -> None:
     table.add_row("triples asserted", f"{summary.asserted:,}")
     table.add_row("triples inferred", f"{summary.inferred:,}")
     table.add_row("quads in all", f"{summary.quads:,}")
+    if summary.partners or summary.partners_left_out:
+        table.add_row("partner datasets", f"{summary.partners:,} with {summary.links:,} links")
+    if summary.partners_left_out:
+        table.add_row("left out", ", ".join(summary.partners_left_out))
     table.add_row("files changed in data/ttl", f"{summary.changed_files:,}")
     table.add_row("warnings", str(len(summary.warnings)) if summary.warnings else "none")
     total = sum(summary.seconds.values())

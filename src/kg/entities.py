@@ -23,7 +23,9 @@ PREF_LABEL = SKOS + "prefLabel"
 LABELS = (PREF_LABEL, DCTERMS + "title", RDFS + "label")
 NAMES = (PREF_LABEL, SKOS + "altLabel", SKOS + "hiddenLabel")
 
-Kind = OneOf["passage", "curator", "register", "inferred", "description"]
+Kind = OneOf["passage", "curator", "register", "partner", "inferred", "description"]
+# The order in which kinds of evidence are told.
+KINDS: tuple[Kind, ...] = ("passage", "register", "curator", "partner", "description", "inferred")
 _MOST_CANDIDATES = 5_000
 _DEFAULT = DefaultGraph()
 
@@ -212,6 +214,8 @@ class Entities:
             return Evidence(graph, "curator", source)
         if head == "register":
             return Evidence(graph, "register", source)
+        if head == "partner":
+            return Evidence(graph, "partner", source)
         return Evidence(graph, "passage" if source else "description", source)
 
     def graph_of(self, passage: str) -> str | None:
@@ -364,5 +368,4 @@ def _quad_order(quad: Quad) -> tuple[str, str, str, str]:
 
 
 def _evidence_order(evidence: Evidence) -> tuple[int, int, str]:
-    rank = ("passage", "register", "curator", "description", "inferred").index(evidence.kind)
-    return rank, evidence.first, evidence.graph
+    return KINDS.index(evidence.kind), evidence.first, evidence.graph

@@ -20,6 +20,8 @@ ABOUT = GRAPH + "about"
 ONTOLOGY_GRAPH = GRAPH + "ontology"
 CATALOGUE = GRAPH + "catalogue"
 INFERRED = GRAPH + "inferred"
+# What partners say of their own things, one graph each.
+PARTNER = GRAPH + "partner/"
 UNEVIDENCED = frozenset({ABOUT, ONTOLOGY_GRAPH, CATALOGUE, INFERRED})
 
 SEGMENT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")

@@ -15,9 +15,10 @@ from typing import IO, cast
 
 from pyoxigraph import NamedNode, Quad, RdfFormat, parse
 
-from kg import __version__, builder, formats, iris, reasoning, search, store, turtle, validation
+from kg import __version__, builder, formats, iris, partners, reasoning, search, store, turtle, validation
 from kg.context import Context
 from kg.errors import KgError, Problem, Rejected
+from kg.retrieval import Limits
 from kg.store import Manifest
 from kg.terms import value
 
@@ -25,7 +26,7 @@ _VERSION_INFO = "http://www.w3.org/2002/07/owl#versionInfo"
 _SHA256 = iris.ONTOLOGY + "#sha256"
 
 Report = Callable[[str], None]
-STAGES = ("read", "map", "check", "infer", "check again", "reason", "write", "publish")
+STAGES = ("read", "map", "check", "infer", "check again", "reason", "partners", "write", "publish")
 
 
 @dataclass(slots=True)
@@ -36,6 +37,9 @@ class Summary:
     asserted: int = 0
     inferred: int = 0
     quads: int = 0
+    partners: int = 0
+    partners_left_out: tuple[str, ...] = ()
+    links: int = 0
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory_mb: float = 0.0
@@ -53,19 +57,29 @@ def _stage(name: str, summary: Summary, report: Report) -> Iterator[None]:
 
 
 def check(root: Path, files: list[Path] | None = None) -> list[Problem]:
-    """The problems of the curated files, without the DL step; only those in `files` when some are named."""
+    """The problems of the curated files, without the DL step; only those in `files` when some are named.
+
+    Partners' datasets are checked as far as they are at hand; nothing is fetched.
+    """
     curated = builder.read_all(root)
     problems = list(curated.problems)
     if not problems:
         quads = [*builder.asserted_quads(curated), *builder.ontology_quads(root)]
-        problems = _check(quads, root, curated)
+        problems = [
+            *_check(quads, root, curated),
+            *partners.load(root, quads, Limits(), offline=True).problems,
+        ]
     if files:
         wanted = {_relative(path, root) for path in files}
-        unknown = wanted - {_relative(path, root) for path in builder.data_files(root)}
+        unknown = wanted - {_relative(path, root) for path in _input_files(root)}
         if unknown:
             raise KgError(f"no curated file of this project: {', '.join(sorted(unknown))}")
         problems = [p for p in problems if p.file in wanted]
     return sorted(set(problems))
+
+
+def _input_files(root: Path) -> list[Path]:
+    return [*builder.data_files(root), *partners.files(root)]
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -113,6 +127,8 @@ def build(
         with _stage("reason", summary, report):
             if not reasoning.is_consistent([*asserted, *ontology]):
                 raise KgError("the dataset is inconsistent in OWL 2 DL, and no check query names the conflict")
+        with _stage("partners", summary, report):
+            everything += _joined(everything, root, base, summary)
         with _stage("write", summary, report):
             quads, digest = store.canonical(builder.rebase(everything, base))
             if base == iris.BASE and (root / "pyproject.toml").is_file():
@@ -134,6 +150,15 @@ def _refuse(problems: list[Problem], summary: Summary) -> None:
     if any(not p.is_warning for p in problems):
         raise Rejected(problems)
     summary.warnings = sorted(map(str, problems))
+
+
+def _joined(ours: list[Quad], root: Path, base: str, summary: Summary) -> list[Quad]:
+    """The quads of the partners' datasets; what is wrong with one goes into the summary, and the build goes on."""
+    found = partners.load(root, ours, Limits(), base=base)
+    summary.warnings += sorted(map(str, found.problems))
+    summary.partners, summary.links = len(found.joined), found.links
+    summary.partners_left_out = tuple(found.left_out)
+    return found.quads
 
 
 def _timestamp(issued: datetime.datetime | None) -> str:

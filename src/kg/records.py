@@ -1,13 +1,11 @@
 """Curated YAML files as records: read with positions, held to the profile and the context, every fault reported.
 
-The profile is YAML-LD 1.0 (a Community Group report of the JSON-LD group) in the failsafe schema: every scalar is a
-string, and the context types it. A file is a map from graph to facts, and describes the record that its path names.
+A file is YAML (`kg.documents`) whose scalars the context types: a map from graph to facts, which describes the record
+that its path names.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,22 +15,8 @@ import yaml
 from kg import iris
 from kg.context import LANGUAGES, Context, Term
 from kg.datatypes import DATATYPES
+from kg.documents import Document, Position, read_text
 from kg.errors import Problem, nearest
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SUSPECT = frozenset("&*!")
-_NULL = "tag:yaml.org,2002:null"
-_STRING = "tag:yaml.org,2002:str"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    file: str
-    line: int
-    column: int
-
-    def problem(self, rule: str, message: str) -> Problem:
-        return Problem(self.file, self.line, self.column, rule, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +48,9 @@ def read(path: Path, root: Path, context: Context) -> tuple[Record | None, list[
     The record is None when the file cannot be read as a map at all.
     """
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    where = Position(name, 1, 1)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        return None, [Position(name, 0, 0).problem("readable", f"cannot be read: {error.strerror}")]
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        line = before.count(b"\n") + 1
-        column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
-        message = f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        return None, [Problem(name, line, column, "encoding", message)]
-    if text.startswith("\ufeff"):
-        return None, [where.problem("encoding", "starts with a byte-order mark; save the file as UTF-8 without one")]
+    text, problems = read_text(path, name)
+    if text is None:
+        return None, problems
     return _Reader(name, _record_path(path, root), context).read(text)
 
 
@@ -88,20 +60,13 @@ def _record_path(path: Path, root: Path) -> str:
     return relative.with_suffix("").as_posix()
 
 
-class _Reader:
-    """Walks one file's node tree beside the context, collecting problems instead of stopping."""
+class _Reader(Document):
+    """Walks one file's node tree beside the context."""
 
     def __init__(self, file: str, record_path: str, context: Context) -> None:
-        self.file = file
+        super().__init__(file, "a map of graph to facts")
         self.context = context
         self.record = Record(record_path, iris.record_iri(record_path))
-        self.problems: list[Problem] = []
-
-    def at(self, node: yaml.Node) -> Position:
-        return Position(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
-
-    def report(self, node: yaml.Node, rule: str, message: str) -> None:
-        self.problems.append(self.at(node).problem(rule, message))
 
     def read(self, text: str) -> tuple[Record | None, list[Problem]]:
         class_name, slash, _ = self.record.path.partition("/")
@@ -117,77 +82,12 @@ class _Reader:
                     f"no class of records is called '{class_name}'{nearest(class_name, known)}",
                 )
             )
-        if not unicodedata.is_normalized("NFC", text):
-            line = next(i for i, t in enumerate(text.split("\n"), 1) if not unicodedata.is_normalized("NFC", t))
-            self.problems.append(
-                Problem(
-                    self.file,
-                    line,
-                    1,
-                    "normal-form",
-                    "text is not in Unicode normal form C; retype the composed letters",
-                )
-            )
-        try:
-            if not _SUSPECT.isdisjoint(text):
-                self._check_events(text)
-            root = yaml.compose(text, Loader=_Loader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-            what = " ".join(filter(None, (error.problem, error.context)))
-            self.problems.append(Problem(self.file, line, column, "syntax", f"not YAML: {what}"))
-            return None, self.problems
-        except yaml.YAMLError as error:
-            self.problems.append(Problem(self.file, 0, 0, "syntax", f"not YAML: {str(error).splitlines()[0]}"))
-            return None, self.problems
+        root = self.compose(text)
         if root is None:
-            self.problems.append(
-                Problem(self.file, 1, 1, "empty", "the file is empty; expected a map of graph to facts")
-            )
             return None, self.problems
-        if not isinstance(root, yaml.MappingNode):
-            self.report(root, "shape", "expected a map of graph to facts at the top of the file")
-            return None, self.problems
-        for key, value in self._pairs(root):
+        for key, value in self.pairs(root):
             self._block(key, value)
         return self.record, self.problems
-
-    def _check_events(self, text: str) -> None:
-        """Anchors, aliases and tags are outside the profile; composing would resolve them unseen."""
-        for event in yaml.parse(text, Loader=_Loader):
-            assert event.start_mark is not None
-            line, column = event.start_mark.line + 1, event.start_mark.column + 1
-            anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
-            if isinstance(event, yaml.AliasEvent):
-                message = f"alias *{anchor}: aliases are not used here; write the value again, or link by id"
-                self.problems.append(Problem(self.file, line, column, "alias", message))
-            elif anchor:
-                message = f"anchor &{anchor}: anchors are not used here; quote the value if it begins with '&'"
-                self.problems.append(Problem(self.file, line, column, "anchor", message))
-            elif tag:
-                message = f"tag {tag}: tags are not used here; the context types every value"
-                self.problems.append(Problem(self.file, line, column, "tag", message))
-
-    def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
-        """The entries of a map, without those whose key is no string or stands there twice."""
-        seen: dict[str, int] = {}
-        if not node.value:
-            self.report(node, "empty-value", "empty map; leave the key out instead")
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                self.report(key, "shape", "a key must be plain text")
-            elif key.value == "<<":
-                self.report(key, "merge-key", "merge keys are not used here; write the entries out")
-            elif key.value in seen:
-                self.report(
-                    key,
-                    "duplicate-key",
-                    f"'{key.value}' stands on line {seen[key.value]} already; use a list",
-                )
-            else:
-                seen[key.value] = key.start_mark.line + 1
-                yield key, value
 
     def _block(self, key: yaml.ScalarNode, value: yaml.Node) -> None:
         graph = key.value
@@ -208,7 +108,7 @@ class _Reader:
     def _node_facts(self, node: yaml.MappingNode, subject: str, place: yaml.Node) -> dict[str, Any]:
         facts: dict[str, Any] = {}
         self.record.positions.setdefault((subject, ""), self.at(place))
-        for key, value in self._pairs(node):
+        for key, value in self.pairs(node):
             term = self.context.terms.get(key.value)
             if term is None:
                 self._unknown_key(key)
@@ -293,7 +193,7 @@ class _Reader:
         return {"@id": iri, **facts}
 
     def _scalar(self, term: Term, node: yaml.Node, subject: str) -> str | None:
-        text = self._text(term.key, node)
+        text = self.text(term.key, node)
         if text is None:
             return None
         if term.kind == "type":
@@ -317,24 +217,12 @@ class _Reader:
         self.record.leaves += 1
         return text
 
-    def _text(self, key: str, node: yaml.Node) -> str | None:
-        if not isinstance(node, yaml.ScalarNode):
-            self.report(node, "wrong-type", f"expected text under '{key}'")
-            return None
-        text: str = node.value
-        if not text.strip() or (node.tag == _NULL and node.style is None):
-            self.report(node, "empty-value", f"nothing stands under '{key}'; leave the key out instead")
-            return None
-        if text != text.strip():
-            self.report(node, "white-space", f"white space around the value of '{key}'")
-        return text
-
     def _language_map(self, term: Term, node: yaml.Node) -> dict[str, Any] | None:
         if not isinstance(node, yaml.MappingNode):
             self.report(node, "wrong-type", f"'{term.key}' takes {self._expected(term)}")
             return None
         result: dict[str, Any] = {}
-        for language, value in self._pairs(node):
+        for language, value in self.pairs(node):
             if language.value not in LANGUAGES:
                 close = nearest(language.value, LANGUAGES)
                 self.report(
@@ -344,7 +232,7 @@ class _Reader:
                 )
                 continue
             members = value.value if isinstance(value, yaml.SequenceNode) else [value]
-            texts = [self._text(f"{term.key}: {language.value}", member) for member in members]
+            texts = [self.text(f"{term.key}: {language.value}", member) for member in members]
             kept = [text for text in texts if text is not None]
             if len(set(kept)) != len(kept):
                 self.report(value, "duplicate-value", f"the same text twice under '{term.key}: {language.value}'")

@@ -284,6 +284,8 @@ def make_manifest(
             graphs[name] = graphs.get(name, 0) + 1
     default = quads if is_merged else [q for q in quads if q.graph_name == DefaultGraph()]
     unevidenced = {iris.rebase(g, base) for g in iris.UNEVIDENCED}
+    # What partners say is theirs, not asserted by us.
+    unevidenced |= {g for g in graphs if g.startswith(iris.rebase(iris.PARTNER, base))}
     return Manifest(
         id=digest,
         base_iri=base,

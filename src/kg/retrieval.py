@@ -1,0 +1,187 @@
+"""Files of others: from beside us or over HTTP, within limits of size and time, held to a checksum, kept in a cache."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import os
+import threading
+import urllib.request
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+from urllib.error import URLError
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kg.errors import KgError
+
+_CHUNK = 65_536
+_GZIP = zlib.MAX_WBITS | 16
+
+
+class Limits(BaseSettings):
+    """What an operator may change of how partners' data is read; `KG_PARTNER_SECONDS=5` sets `seconds`."""
+
+    model_config = SettingsConfigDict(env_prefix="KG_PARTNER_", frozen=True, extra="ignore")
+
+    max_bytes: int = Field(20_000_000, ge=1, description="The largest file of a partner, packed and unpacked.")
+    seconds: float = Field(30.0, gt=0, description="How long fetching a file may take, and reading it.")
+    redirects: int = Field(5, ge=0, description="How many redirects are followed.")
+    memory_mb: int = Field(2_000, ge=128, description="Memory that reading a file may take.")
+    cache: Path | None = Field(None, description="Where fetched files are kept; `.cache` of the checkout if unset.")
+
+
+class Unavailable(KgError):
+    """A file that cannot be had, or that is not the one that was meant."""
+
+
+def read_file(path: Path, limits: Limits) -> bytes:
+    """The bytes of a file, at most so many."""
+    try:
+        with path.open("rb") as document:
+            return _bounded(document.read, limits)
+    except OSError as error:
+        raise Unavailable(f"cannot be read: {error.strerror}") from error
+
+
+def fetch(url: str, sha256: str, limits: Limits, cache: Path, *, offline: bool = False) -> bytes:
+    """The bytes at an address (http, https or file) whose hash is `sha256`; from the cache when they are there.
+
+    Raises `Unavailable`, in time whatever the other side does.
+    """
+    kept = cache / sha256
+    with contextlib.suppress(OSError, Unavailable):
+        body = read_file(kept, limits)
+        if hashlib.sha256(body).hexdigest() == sha256:
+            return body
+    if offline:
+        raise Unavailable("has not been fetched yet; 'kg build' does")
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        body = read_file(Path(unquote(parts.path)), limits)
+    else:
+        body = _in_time(lambda: _get(url, limits), limits.seconds)
+    verify(body, sha256)
+    _keep(kept, body)
+    return body
+
+
+def verify(body: bytes, sha256: str) -> None:
+    """Raises `Unavailable` when bytes are not those of a checksum; '' is none."""
+    found = hashlib.sha256(body).hexdigest()
+    if sha256 not in ("", found):
+        raise Unavailable(f"has the SHA-256 {found}, not the one stated; if the new file is meant, write that")
+
+
+def unpack(packed: bytes, limits: Limits) -> bytes:
+    """What was packed with gzip, at most so many bytes."""
+    machine = zlib.decompressobj(_GZIP)
+    try:
+        body = machine.decompress(packed, limits.max_bytes + 1)
+    except zlib.error as error:
+        raise Unavailable(f"cannot be unpacked: {error}") from error
+    if len(body) > limits.max_bytes:
+        raise Unavailable(_too_large(limits))
+    if not machine.eof:
+        raise Unavailable("cannot be unpacked: it ends too early")
+    return body
+
+
+def _too_large(limits: Limits) -> str:
+    return f"is larger than {limits.max_bytes:,} bytes, the most that is read (KG_PARTNER_MAX_BYTES)"
+
+
+def _bounded(read: Callable[[int], bytes], limits: Limits) -> bytes:
+    body = bytearray()
+    while chunk := read(_CHUNK):
+        body += chunk
+        if len(body) > limits.max_bytes:
+            raise Unavailable(_too_large(limits))
+    return bytes(body)
+
+
+def _in_time(work: Callable[[], bytes], seconds: float) -> bytes:
+    """What work returns or raises; after so many seconds it is left to itself.
+
+    The timeout of a socket counts from byte to byte, and name resolution has none: a thread bounds all of it.
+    """
+    results: list[bytes | Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except (OSError, http.client.HTTPException, ValueError, KgError) as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not results:
+        raise Unavailable(f"did not arrive within {seconds:g} s (KG_PARTNER_SECONDS)")
+    result = results[0]
+    if isinstance(result, KgError):
+        raise result
+    if isinstance(result, Exception):
+        raise Unavailable(f"cannot be fetched: {_reason(result)}") from result
+    return result
+
+
+def _reason(error: Exception) -> str:
+    cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows so many redirects, never away from http and https."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.followed = 0
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        self.followed += 1
+        if self.followed > self.most:
+            raise Unavailable(f"redirects more than {self.most} times (KG_PARTNER_REDIRECTS)")
+        if urlsplit(newurl).scheme not in ("http", "https"):
+            raise Unavailable(f"redirects to '{newurl}', which is neither http nor https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _get(url: str, limits: Limits) -> bytes:
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        _Redirects(limits.redirects),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(),
+    ):
+        opener.add_handler(handler)
+    request = urllib.request.Request(url, headers={"User-Agent": "aikg", "Accept-Encoding": "identity"})  # noqa: S310
+    with opener.open(request, timeout=limits.seconds) as response:
+        if coding := response.headers.get("Content-Encoding", "identity").strip().lower().replace("identity", ""):
+            raise Unavailable(f"comes in content coding '{coding}', which was not asked for")
+        return _bounded(response.read1, limits)
+
+
+def _keep(kept: Path, body: bytes) -> None:
+    """Puts a file into the cache in one step; a cache that cannot be written is none."""
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        fresh = kept.with_suffix(f".{os.getpid()}.new")
+        fresh.write_bytes(body)
+        fresh.replace(kept)
