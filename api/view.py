@@ -331,7 +331,7 @@ class View:
             text = self.t("mark_" + evidence.kind) if evidence.kind != "passage" else self.plain(evidence.source)
             known = {"curator": "curator_title", "inferred": "inferred_title"}.get(evidence.kind)
             title = self.t(known) if known else self.plain(evidence.source) if evidence.source else ""
-            if evidence.kind in ("register", "partner") and evidence.source:
+            if evidence.kind == "register" and evidence.source:
                 text = f"{text}{self.t('colon')}{self.plain(evidence.source)}"
         href = self.href(evidence.graph)
         return Markup('<a class="mark {}" href="{}" title="{}">{}</a>').format(evidence.kind, href, title, text)

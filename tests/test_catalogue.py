@@ -111,7 +111,7 @@ def test_each_linkset_is_that_of_the_store(release: Release) -> None:
     told = rows(
         describe(release),
         "SELECT ?host ?p ?n { [] void:subset ?l . ?l a void:Linkset ; void:linkPredicate ?p ; void:triples ?n ; "
-        "void:objectsTarget/<http://purl.org/dc/terms/title> ?host }",
+        f"void:subjectsTarget <{iris.DATASET}> ; void:objectsTarget/<http://purl.org/dc/terms/title> ?host }}",
     )
     assert told == rows(
         release.store,

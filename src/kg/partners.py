@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ def _checked(quads: list[Quad], description: Description, root: Path, ours: _Our
     """
     places = _Places(description, root)
     if claims := [q for q in quads if _is_ours(value(q.subject), description, ours)]:
-        raise _LeftOut(*(places.of(value(q.subject)).problem("partner-claim", _claim(q)) for q in claims))
+        raise _LeftOut(*(places.of(value(q.subject), begins=True).problem("partner-claim", _claim(q)) for q in claims))
     if not quads:
         raise _LeftOut(places.of("").problem("partner-data", "nothing is stated"))
     own = {value(q.subject) for q in quads} | {description.graph, description.iri}
@@ -227,14 +227,22 @@ class _Places:
             self.lines = (root / self.file).read_text(encoding="utf-8", errors="replace").splitlines()
         self.prefixes = [pair for line in self.lines for pair in _PREFIX.findall(line)]
 
-    def of(self, iri: str) -> Position:
-        spellings = [re.escape(iri)] if iri else []
+    def of(self, iri: str, *, begins: bool = False) -> Position:
+        """The first place of an IRI; where it begins a line, when it does and that is wanted."""
+        spelling = "|".join(self._spellings(iri))
+        if not spelling:
+            return self.fallback
+        for before in ("^", r"^\s*", "") if begins else ("",):
+            pattern = re.compile(rf"{before}(?P<at>(?:{spelling})(?![\w/#-]))")
+            for number, line in enumerate(self.lines, 1):
+                if not _PREFIX.match(line.strip()) and (found := pattern.search(line)):
+                    return Position(self.file, number, found.start("at") + 1)
+        return self.fallback
+
+    def _spellings(self, iri: str) -> Iterator[str]:
+        if iri:
+            yield rf"<?{re.escape(iri)}"
         for prefix, namespace in self.prefixes:
             if namespace and iri.startswith(namespace):
                 local = re.escape(iri.removeprefix(namespace)).replace("/", r"\\?/")
-                spellings.append(rf"(?<![\w-]){re.escape(prefix)}:{local}")
-        pattern = re.compile("|".join(rf"{s}(?![\w/#-])" for s in spellings)) if spellings else None
-        for number, line in enumerate(self.lines, 1):
-            if pattern and not _PREFIX.match(line.strip()) and (found := pattern.search(line)):
-                return Position(self.file, number, found.start() + 1)
-        return self.fallback
+                yield rf"(?<![\w-]){re.escape(prefix)}:{local}"

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field
@@ -116,6 +116,8 @@ def _in_time(work: Callable[[], bytes], seconds: float) -> bytes:
         try:
             results.append(work())
         except (OSError, http.client.HTTPException, ValueError, KgError) as error:
+            if isinstance(error, HTTPError):
+                error.close()
             results.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
@@ -154,8 +156,10 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         self.followed += 1
         if self.followed > self.most:
+            fp.close()
             raise Unavailable(f"redirects more than {self.most} times (KG_PARTNER_REDIRECTS)")
         if urlsplit(newurl).scheme not in ("http", "https"):
+            fp.close()
             raise Unavailable(f"redirects to '{newurl}', which is neither http nor https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
