@@ -24,6 +24,7 @@ from api.routers import (
     charts,
     conformance,
     explore,
+    feed,
     front,
     graphs,
     library,
@@ -41,7 +42,7 @@ from kg.store import Release
 _LOG = logging.getLogger("api")
 ROUTERS = (
     *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore),
-    *(catalogue, conformance, operations, assets),
+    *(catalogue, feed, conformance, operations, assets),
 )
 
 

@@ -42,6 +42,7 @@ _KNOWN_ROUTES = frozenset(
         *("sparql", "id", "page", "data", "linkset", "graph", "ontology", "context.jsonld", "shapes.ttl", "queries"),
         *("dataset", ".well-known", "dumps", "about", "conformance", "static", "sitemap.xml", "robots.txt"),
         *("healthz", "readyz", "metrics", "openapi.json", "search", "suggest", "explore", "charts", "why", "explain"),
+        *("feed.atom", "feed"),
     }
 )
 

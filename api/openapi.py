@@ -61,6 +61,8 @@ _EXPLORED = [
     _TO,
     _parameter("without", "Properties whose links are left out.", _GRAPHS),
 ]
+_LANGUAGE = _parameter("lang", "The language of titles and summaries.", {"type": "string", "enum": ["ja", "en"]})
+_FEED_PAGE = _parameter("page", "The page of the feed, from 1.", {"type": "integer", "minimum": 1})
 # What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
 _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/": ([*_JSON, *_PAGE], [], (302, 303)),
@@ -99,6 +101,8 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/dumps": (_JSON, [], (303,)),
     "/dumps/{name}": ([], [], (307, 404)),
     "/dumps/{release}/{name}": (["application/gzip"], [], (206, 404, 416)),
+    "/feed.atom": ([formats.ATOM], [_LANGUAGE, _FEED_PAGE], (302, 303, 404, 503)),
+    "/feed/{name}.atom": ([formats.ATOM], [_LANGUAGE, _FEED_PAGE], (302, 303, 404, 503)),
     "/sitemap.xml": (["application/xml"], [], ()),
     "/sitemap-{number}.xml": (["application/xml"], [], (400, 404)),
     "/robots.txt": (["text/plain"], [], ()),

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     log_requests: bool = Field(True, description="Whether each request gets a line of JSON in the log.")
     log_queries: bool = Field(False, description="Whether the text of queries is written to the log.")
     page_size: int = Field(100, ge=1, le=10_000, description="Records on one page of a class list.")
+    feed_entries: int = Field(200, ge=1, description="Entries on one page of a feed of changes.")
     links_shown: int = Field(50, ge=1, description="Links of one property shown on a page.")
     report_url: str = Field(
         "",

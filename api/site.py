@@ -18,7 +18,7 @@ from api import strings
 from api.completion import Vocabulary
 from api.settings import Settings
 from api.workers import Pool
-from kg import catalogue, changes, iris, paths, queries, search
+from kg import catalogue, changes, history, iris, paths, queries, search
 from kg.context import Context
 from kg.entities import Entities
 from kg.queries import StoredQuery
@@ -88,6 +88,11 @@ class Site:
         if before is None or self.manifest.quads > _MOST_COMPARED:
             return None
         return changes.between(before, self.release.directory)
+
+    @cached_property
+    def history(self) -> tuple[history.Step, ...]:
+        """What each release changed, the newest first."""
+        return history.read(self.release.directory, self.manifest, history.Bounds())
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -22,6 +22,8 @@ from typer.main import get_command
 from api.settings import Settings
 from kg import builder, pipeline, queries, schema
 from kg.cli import app
+from kg.history import Bounds
+from kg.retrieval import Limits
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -121,7 +123,8 @@ def test_the_editor_schema_takes_the_real_files_and_refuses_a_misspelt_key() -> 
 def test_every_setting_is_in_the_table_with_its_default() -> None:
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `KG_(\w+)` \| (.+?) \| ", text, re.MULTILINE))
-    fields = {name.upper(): field for name, field in Settings.model_fields.items()}
+    prefixed = (("", Settings), ("PARTNER_", Limits), ("HISTORY_", Bounds))
+    fields = {p + name.upper(): field for p, model in prefixed for name, field in model.model_fields.items()}
     assert list(rows) == list(fields)
     special = {"": "(none)", "None": "(found)", "()": "`[]`", "True": "`true`", "False": "`false`"}
     for name, field in fields.items():

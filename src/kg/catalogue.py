@@ -227,6 +227,17 @@ class _Description:
         yield me, DCTERMS + "license", NamedNode(self.licence)
         yield me, DCTERMS + "conformsTo", NamedNode("https://www.w3.org/TR/sparql11-protocol/")
         yield self.dataset, VOID + "sparqlEndpoint", endpoint
+        yield from self._feed()
+
+    def _feed(self) -> Iterator[Statement]:
+        me, address = self._part("feed"), NamedNode(self.base + "feed.atom")
+        yield self._part("catalogue"), DCAT + "service", NamedNode(me)
+        yield me, iris.RDF_TYPE, NamedNode(DCAT + "DataService")
+        yield me, DCTERMS + "title", Literal("Changes (Atom)", language="en")
+        yield me, DCAT + "endpointURL", address
+        yield me, DCAT + "servesDataset", NamedNode(self.dataset)
+        yield me, DCTERMS + "license", NamedNode(self.licence)
+        yield me, DCTERMS + "conformsTo", NamedNode("https://www.rfc-editor.org/info/rfc4287")
 
     def _figures(self, figures: Statistics) -> Iterator[Statement]:
         me, records = self.dataset, {v for s in figures.subjects if (v := value_of(s)).startswith(self.own)}

@@ -11,17 +11,19 @@ from kg import iris, store
 from kg.store import Manifest
 
 _UNTOLD = (iris.ABOUT, iris.INFERRED)
+_DEPRECATED = '> <http://www.w3.org/2002/07/owl#deprecated> "true"'
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record that changed: how many facts were added and removed, and whether it is new or gone."""
+    """A record that changed: how many facts were added and removed; whether it is new, gone, deprecated since."""
 
     iri: str
     added: int
     removed: int
     is_new: bool = False
     is_gone: bool = False
+    is_deprecated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,12 @@ def between(old: Path, new: Path) -> Changes:
     """The changes from one release's folder to another's; what is inferred is left to the facts it follows from."""
     before, after = _lines(old), _lines(new)
     added, removed = sorted(after - before), sorted(before - after)
-    more, less = _by_record(added), _by_record(removed)
-    known_before, known_after = _by_record(before), _by_record(after)
+    root = store.read_manifest(new).base_iri + "id/"
+    more, less = _by_record(added, root), _by_record(removed, root)
+    known_before, known_after = _by_record(before, root), _by_record(after, root)
+    deprecated = {line[1 : line.index(">")] for line in added if _DEPRECATED in line}
     records = [
-        Record(iri, more[iri], less[iri], iri not in known_before, iri not in known_after)
+        Record(iri, more[iri], less[iri], iri not in known_before, iri not in known_after, iri in deprecated)
         for iri in sorted(more.keys() | less.keys())
     ]
     return Changes(tuple(added), tuple(removed), tuple(records))
@@ -62,11 +66,11 @@ def _lines(directory: Path) -> set[str]:
     base = store.read_manifest(directory).base_iri
     untold = tuple(f"<{iris.rebase(graph, base)}> ." for graph in _UNTOLD)
     document = (directory / "dataset.nq").read_text(encoding="utf-8")
-    return {line for line in document.splitlines() if not line.endswith(untold)}
+    # Not by splitlines: a literal may hold what Unicode takes for the end of a line.
+    return {line for line in document.split("\n") if line and not line.endswith(untold)}
 
 
-def _by_record(lines: Iterable[str]) -> Counter[str]:
-    """How many lines are about each record, its `#` parts included; ontology and blank nodes are not records."""
-    return Counter(
-        iris.document_of(line[1 : line.index(">")]) for line in lines if line.startswith("<") and "/id/" in line[:200]
-    )
+def _by_record(lines: Iterable[str], root: str) -> Counter[str]:
+    """How many lines are about each record, its `#` parts included."""
+    start = f"<{root}"
+    return Counter(iris.document_of(line[1 : line.index(">")]) for line in lines if line.startswith(start))

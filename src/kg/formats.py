@@ -187,6 +187,7 @@ def negotiate(accept: str | None, offered: Sequence[tuple[str, ...]]) -> int | N
 
 JSON = "application/json"
 LINKSET = "application/linkset+json"
+ATOM = "application/atom+xml"
 PLAIN = "text/plain"
 _NAMED = {
     name

@@ -15,7 +15,7 @@ from typing import IO, cast
 
 from pyoxigraph import NamedNode, Quad, RdfFormat, parse
 
-from kg import __version__, builder, formats, iris, partners, reasoning, search, store, turtle, validation
+from kg import __version__, builder, formats, history, iris, partners, reasoning, search, store, turtle, validation
 from kg.context import Context
 from kg.errors import KgError, Problem, Rejected
 from kg.retrieval import Limits
@@ -262,13 +262,24 @@ def release_from_files(files: list[Path], releases: Path, base: str, prefixes: M
 
 
 def _staged(releases: Path, quads: list[Quad], manifest: Manifest, prefixes: Mapping[str, str]) -> Path:
-    """A release that nobody reads yet: store, dumps, search index."""
+    """A release that nobody reads yet: store, dumps, search index, what changed."""
     staged = store.stage(releases, quads, manifest, prefixes)
     try:
         search.write(staged, search.entries(quads, manifest.base_iri))
+        history.write(staged, _before(releases), history.Bounds())
     except OSError as error:
         raise store.unwritable(staged, error) from error
     return staged
+
+
+def _before(releases: Path) -> Path | None:
+    """The release that is current, if it can be read."""
+    try:
+        directory = store.current_directory(releases)
+        store.read_manifest(directory)
+    except KgError:
+        return None
+    return directory
 
 
 def _read_rdf(path: Path) -> list[Quad]:
