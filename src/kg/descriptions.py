@@ -21,7 +21,8 @@ _DCTERMS = "http://purl.org/dc/terms/"
 _FOAF = "http://xmlns.com/foaf/0.1/"
 _SKOS = "http://www.w3.org/2004/02/skos/core#"
 _SHA256 = re.compile("[0-9a-f]{64}")
-_REQUIRED = ("title", "description", "linking", "publisher", "license", "homepage", "contact", "distribution")
+REQUIRED = ("title", "description", "linking", "publisher", "license", "homepage", "contact", "distribution")
+KEYS = (*REQUIRED, "file", "url", "sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class _Reader(Document):
             return {}
         values = self._map(root, self.kinds, self.positions)
         whole = Position(self.file, 1, 1)
-        for key in _REQUIRED:
+        for key in REQUIRED:
             if key not in self.positions:
                 self.problems.append(whole.problem("missing-key", f"'{key}' is missing"))
         if ("file" in self.positions) == ("url" in self.positions):
