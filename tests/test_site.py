@@ -36,6 +36,8 @@ PAGES = {
     "scheme": "/page/scheme/nl-team",
     "passage": "/page/passage/mext-2026-06-29/551-555",
     "graph-of-a-passage": "/graph/mext-2026-06-29/551-555",
+    "partner": "/page/source/partner/government-registers",
+    "graph-of-a-partner": "/graph/partner/government-registers",
     "list": "/id/policy",
     "list-narrowed": "/id/organization?kg:jurisdiction=place:japan",
     "search": "/search?q=AIP",
