@@ -320,7 +320,28 @@ def test_a_link_to_what_is_deprecated_stays_with_a_warning(tiny: store.Release, 
     write(project, {"dataset.yaml": BESIDE, "links.ttl": text})
     found = partners.load(project, [q for q in tiny.store if isinstance(q.graph_name, NamedNode)], Limits())
     assert found.links == 1
-    assert f"is deprecated; it is replaced by {iris.ID}concept/new-notion [deprecated-link]" in told(found)[0]
+    assert f"is deprecated; it is replaced by <{iris.ID}concept/new-notion> [deprecated-link]" in told(found)[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("<https://w3id.org/aikg/id/law/x{n}> skos:note 'x' .", "partner-claim"),
+        ("<#x> skos:closeMatch law:x{n} .", "dead-link"),
+    ],
+)
+def test_only_the_first_of_many_faults_are_told_one_by_one(line: str, rule: str, tmp_path: Path) -> None:
+    text = LINKS + "\n".join(line.replace("{n}", str(n)) for n in range(1_000))
+    found = load(tmp_path, {"dataset.yaml": BESIDE, "links.ttl": text})
+    assert [p.rule for p in found.problems] == [rule] * 21
+    assert told(found)[-1] == f"{FILE}: the same is wrong 980 times more [{rule}]"
+
+
+def test_hidden_files_are_no_partners(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    partners.folder(project).mkdir()
+    (partners.folder(project) / ".keep").touch()
+    assert partners.load(project, ours(project), Limits()).problems == []
 
 
 @pytest.mark.parametrize("name", ["Ministry", "the ministry", "ministry.jp"])
@@ -342,11 +363,14 @@ def test_a_name_that_a_source_of_ours_has(tmp_path: Path) -> None:
     assert "'ministry' is the name of a source of ours already" in told(found)[0]
 
 
-def test_a_file_that_leads_out_of_the_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["ontology/core.ttl", "data/partners/other/links.ttl"])
+def test_a_file_that_leads_out_of_the_folder(target: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     write(project, {"dataset.yaml": BESIDE})
-    (project / RDF).symlink_to(project / "ontology" / "core.ttl")
+    write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS}, "other")
+    (project / RDF).symlink_to(project / target)
     found = partners.load(project, ours(project), Limits())
+    assert found.joined == ["other"]
     assert told(found) == [f"{FILE}:11:7: 'links.ttl' leads out of the folder [partner-data]"]
 
 

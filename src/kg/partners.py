@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pyoxigraph import NamedNode, Quad
 
@@ -26,6 +27,8 @@ from kg.terms import value
 _DEPRECATED = "http://www.w3.org/2002/07/owl#deprecated"
 _REPLACED_BY = "http://purl.org/dc/terms/isReplacedBy"
 _OURS = (iris.ID, iris.GRAPH, iris.ONTOLOGY + "#")
+_MOST_TOLD = 20
+_Found = TypeVar("_Found")
 _PREFIX = re.compile(r"(?:@prefix|PREFIX)\s+([^\s:]*):\s*<([^>]*)>", re.IGNORECASE)
 
 
@@ -83,7 +86,7 @@ def load(root: Path, ours: Iterable[Quad], limits: Limits, *, base: str = iris.B
     Never raises for what a partner did: that dataset is left out, with a warning that says where and why.
     """
     found, known = Partners(), _Ours.of(ours)
-    for path in sorted(folder(root).glob("*")):
+    for path in sorted(p for p in folder(root).glob("*") if not p.name.startswith(".")):
         try:
             description = _description(path, root, known)
             quads, problems = _checked(_read(description, root, limits, base, offline), description, root, known)
@@ -143,7 +146,7 @@ def _text(description: Description, root: Path, limits: Limits, offline: bool) -
         body = retrieval.fetch(description.rdf_url, description.sha256, limits, cache, offline=offline)
     else:
         path = root / _data_file(description)
-        if not path.resolve().is_relative_to(path.parent.resolve().parent):
+        if not path.resolve().is_relative_to((root / description.file).parent.resolve()):
             raise Unavailable("leads out of the folder")
         body = retrieval.read_file(path, limits)
         retrieval.verify(body, description.sha256)
@@ -172,24 +175,35 @@ def _checked(quads: list[Quad], description: Description, root: Path, ours: _Our
     Statements about ours leave the dataset out; a link that leads nowhere is left out alone.
     """
     places = _Places(description, root)
-    if claims := [q for q in quads if _is_ours(value(q.subject), description, ours)]:
-        raise _LeftOut(*(places.of(value(q.subject), begins=True).problem("partner-claim", _claim(q)) for q in claims))
     if not quads:
         raise _LeftOut(places.of("").problem("partner-data", "nothing is stated"))
+    if claims := {value(q.subject): q for q in quads if _is_ours(value(q.subject), description, ours)}:
+        told = [places.of(iri, begins=True).problem("partner-claim", _claim(q)) for iri, q in _first(claims.items())]
+        raise _LeftOut(*told, *_more(claims, description, "partner-claim"))
     own = {value(q.subject) for q in quads} | {description.graph, description.iri}
-    dead: dict[str, Problem] = {}
-    problems: list[Problem] = []
-    for iri in sorted({name for q in quads for name in (q.predicate.value, _target(q))}):
-        if iri.startswith(_OURS) and iri not in ours.known and iri not in own:
-            dead[iri] = places.of(iri).problem("dead-link", _dead(iri, ours))
-        elif iri in ours.deprecated:
-            successor = ours.deprecated[iri]
-            instead = f"; it is replaced by {successor}" if successor else ""
-            problems.append(places.of(iri).problem("deprecated-link", f"<{iri}> is deprecated{instead}"))
+    named = sorted({name for q in quads for name in (q.predicate.value, _target(q))})
+    dead = dict.fromkeys(i for i in named if i.startswith(_OURS) and i not in ours.known and i not in own)
+    stale = [iri for iri in named if iri in ours.deprecated]
+    problems = [
+        *(places.of(iri).problem("dead-link", _dead(iri, ours)) for iri in _first(dead)),
+        *_more(dead, description, "dead-link"),
+        *(places.of(iri).problem("deprecated-link", _deprecated(iri, ours)) for iri in _first(stale)),
+        *_more(stale, description, "deprecated-link"),
+    ]
     kept = [q for q in quads if not {q.predicate.value, _target(q)} & dead.keys()]
     if not kept:
-        raise _LeftOut(*dead.values(), *problems)
-    return kept, [*dead.values(), *problems]
+        raise _LeftOut(*problems)
+    return kept, problems
+
+
+def _first(found: Iterable[_Found]) -> list[_Found]:
+    return list(islice(found, _MOST_TOLD))
+
+
+def _more(found: Collection[object], description: Description, rule: str) -> list[Problem]:
+    """One problem that stands for those that are not told one by one."""
+    rest = len(found) - _MOST_TOLD
+    return [Problem(description.file, 0, 0, rule, f"the same is wrong {rest:,} times more")] if rest > 0 else []
 
 
 def _target(quad: Quad) -> str:
@@ -207,6 +221,11 @@ def _claim(quad: Quad) -> str:
     remedy = "; state the link from your side: <yours> <property> <ours>" if _target(quad) else ""
     about = f"<{value(quad.subject)}>, which is not the partner's to describe (<{quad.predicate.value}>)"
     return f"a statement about {about}{remedy}"
+
+
+def _deprecated(iri: str, ours: _Ours) -> str:
+    successor = ours.deprecated[iri]
+    return f"<{iri}> is deprecated" + (f"; it is replaced by <{successor}>" if successor else "")
 
 
 def _dead(iri: str, ours: _Ours) -> str:
