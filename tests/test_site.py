@@ -46,6 +46,7 @@ PAGES = {
     "chart-network-lab": "/charts/network-lab",
     "chart-strategies": "/charts/strategies",
     "chart-citations": "/charts/citations",
+    "explanation": "/explain?subject=programme:genai-transparency&predicate=cito:cites&object=law:ai-act",
     "explorer": "/explore?node=law/ai-act",
     "explorer-path": "/explore?from=organization/university-of-tokyo&to=law/ai-act",
     "sparql": "/sparql",
