@@ -23,6 +23,7 @@ from api.routers import (
     catalogue,
     charts,
     conformance,
+    explain,
     explore,
     feed,
     front,
@@ -41,7 +42,7 @@ from kg.store import Release
 
 _LOG = logging.getLogger("api")
 ROUTERS = (
-    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore),
+    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, explain),
     *(catalogue, feed, conformance, operations, assets),
 )
 

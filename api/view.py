@@ -322,19 +322,26 @@ class View:
         key = "passage_line" if evidence.first == evidence.last else "passage_lines"
         return self.t(key, first=evidence.first, last=evidence.last)
 
-    def mark(self, evidence: Evidence) -> Markup:
-        """The small link that tells where a fact comes from."""
+    def mark(self, evidence: Evidence, fact: Fact | None = None) -> Markup:
+        """The small link that tells where a fact comes from; for one that was inferred, by which rule."""
         if evidence.first:
             text = self.lines(evidence)
             title = self.plain(evidence.section) if evidence.section else self.plain(evidence.source)
         else:
             text = self.t("mark_" + evidence.kind) if evidence.kind != "passage" else self.plain(evidence.source)
+            if evidence.graph == self.site.entities.ontology.value:
+                text = self.t("ontology")
             known = {"curator": "curator_title", "inferred": "inferred_title"}.get(evidence.kind)
             title = self.t(known) if known else self.plain(evidence.source) if evidence.source else ""
             if evidence.kind == "register" and evidence.source:
                 text = f"{text}{self.t('colon')}{self.plain(evidence.source)}"
-        href = self.href(evidence.graph)
+        href = self.why(fact) if fact and evidence.kind == "inferred" else self.href(evidence.graph)
         return Markup('<a class="mark {}" href="{}" title="{}">{}</a>').format(evidence.kind, href, title, text)
+
+    def why(self, fact: Fact) -> str:
+        """Where it is told why a fact holds."""
+        target = fact.object.value if isinstance(fact.object, NamedNode) else str(fact.object)
+        return self.url("explain", subject=fact.subject, predicate=fact.predicate, object=target)
 
     def sources(self, facts: Iterable[Fact]) -> list[tuple[Evidence, int]]:
         """The evidence of these facts and of their parts, each with the number of facts that rest on it."""
