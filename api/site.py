@@ -18,7 +18,7 @@ from api import strings
 from api.completion import Vocabulary
 from api.settings import Settings
 from api.workers import Pool
-from kg import catalogue, changes, iris, paths, queries, search
+from kg import catalogue, changes, iris, matching, paths, queries, search
 from kg.context import Context
 from kg.entities import Entities
 from kg.queries import StoredQuery
@@ -75,6 +75,11 @@ class Site:
     def search(self) -> search.Search:
         """The names of the release."""
         return search.open_index(self.release)
+
+    @cached_property
+    def matcher(self) -> matching.Matcher:
+        """Which record a name or identifier means, for those who link tables of their own."""
+        return matching.Matcher(self.release, self.search)
 
     @cached_property
     def links(self) -> paths.Links:
