@@ -29,6 +29,8 @@ from api.routers import (
     library,
     linked_data,
     operations,
+    reconciliation,
+    resolve,
     search,
     sparql,
     vocabulary,
@@ -41,6 +43,7 @@ from kg.store import Release
 _LOG = logging.getLogger("api")
 ROUTERS = (
     *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore),
+    *(reconciliation, resolve),
     *(catalogue, conformance, operations, assets),
 )
 

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     )
     log_requests: bool = Field(True, description="Whether each request gets a line of JSON in the log.")
     log_queries: bool = Field(False, description="Whether the text of queries is written to the log.")
+    max_batch: int = Field(500, ge=1, description="Names or identifiers in one request to /reconcile or /resolve.")
+    candidates: int = Field(5, ge=1, description="Candidates for a name, unless the request says how many.")
+    max_candidates: int = Field(50, ge=1, description="The most candidates for a name, whatever the request says.")
     page_size: int = Field(100, ge=1, le=10_000, description="Records on one page of a class list.")
     links_shown: int = Field(50, ge=1, description="Links of one property shown on a page.")
     report_url: str = Field(

@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from api import strings
 from api.completion import Vocabulary
+from api.profile import Profile
 from api.settings import Settings
 from api.workers import Pool
 from kg import catalogue, changes, iris, matching, paths, queries, search
@@ -80,6 +81,11 @@ class Site:
     def matcher(self) -> matching.Matcher:
         """Which record a name or identifier means, for those who link tables of their own."""
         return matching.Matcher(self.release, self.search)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """Which properties the records of each kind have, and of which classes they are."""
+        return Profile(self.entities)
 
     @cached_property
     def links(self) -> paths.Links:

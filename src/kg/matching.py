@@ -66,7 +66,8 @@ class Matcher:
         """The records that a name may mean, best first, at most one of them as a match.
 
         `kinds` are classes of paths; `properties` are pairs of a property (an IRI or its last part) and a value, which
-        may be the name or identifier of another record. Without a name the properties alone choose.
+        may be the name or identifier of another record; several values of one property are alternatives. Without a name
+        the properties alone choose.
         """
         wanted = frozenset(kinds)
         name = name[:_LONGEST].strip()
@@ -111,7 +112,9 @@ class Matcher:
         backed = {iri for iri, found in told.items() if found} - against
         standing = [hit for hit in hits if hit.iri not in against]
         if len(backed) == 1:
+            # What is said of one of them speaks for that one alone.
             standing = [hit for hit in standing if hit.iri in backed]
+            against = {hit.iri for hit in hits} - backed
         chosen = ""
         if len(standing) == 1 and (standing[0].form not in UNSURE or standing[0].iri in backed):
             chosen = standing[0].iri
@@ -129,9 +132,12 @@ class Matcher:
         return candidates
 
     def _agreements(self, iri: str, properties: Properties) -> tuple[Feature, ...]:
-        """For each property that the record has, whether its value is the one given."""
-        found = ((pid, self._facts.agree(iri, pid, text)) for pid, text in properties)
-        return tuple(Feature(f"property:{pid}", agrees) for pid, agrees in found if agrees is not None)
+        """For each property that the record has, whether its value is one of those given."""
+        found: dict[str, bool] = {}
+        for pid, text in properties:
+            if (agrees := self._facts.agree(iri, pid, text)) is not None:
+                found[pid] = found.get(pid, False) or agrees
+        return tuple(Feature(f"property:{pid}", agrees) for pid, agrees in found.items())
 
     def _alike(
         self, name: str, wanted: frozenset[str], known: frozenset[str], properties: Properties, limit: int
