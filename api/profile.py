@@ -12,7 +12,7 @@ from kg.terms import value
 
 
 class Profile:
-    """Which properties the records of each kind are stated to have, and which records are of which class; read once per release."""
+    """Which properties the records of each kind are stated to have, and which are of which class."""
 
     def __init__(self, known: Entities) -> None:
         self.properties: dict[str, Counter[str]] = defaultdict(Counter)

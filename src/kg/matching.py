@@ -71,13 +71,12 @@ class Matcher:
         """
         wanted = frozenset(kinds)
         name = name[:_LONGEST].strip()
-        hits = self._known.hits(name, wanted) if name else []
-        if properties:
-            hits += self._by_properties(name, properties, wanted)
-        best = _best(hits)
+        by_name = self._known.hits(name, wanted) if name else []
+        by_property = list(self._by_properties(name, properties, wanted))
+        best = _best([*by_name, *by_property])
         known = frozenset(hit.iri for hit in best)
         rivals = self._known.rivals(name, wanted, known) if best and best[0].form == "exact" else []
-        candidates = self._judge([*best, *_best(rivals)], properties)
+        candidates = self._judge([*best, *_best(rivals)], properties, _contradict(by_name, by_property))
         if name and all(hit.form in UNSURE for hit in best):
             candidates += self._alike(name, wanted, known, properties, limit)
         candidates.sort(key=lambda c: (not c.match, -c.score, len(c.matched), c.iri))
@@ -105,8 +104,8 @@ class Matcher:
                 if self._known.fits(kind, wanted):
                     yield Hit(iri, kind, "short", text)
 
-    def _judge(self, hits: Sequence[Hit], properties: Properties) -> list[Candidate]:
-        """The candidates, the one that alone stands as a match: named surely, not spoken against, or alone backed."""
+    def _judge(self, hits: Sequence[Hit], properties: Properties, is_contradictory: bool) -> list[Candidate]:
+        """The candidates, one of them as a match if it alone is named, or alone backed by what is said of it."""
         told = {hit.iri: self._agreements(hit.iri, properties) for hit in hits}
         against = {iri for iri, found in told.items() if any(feature.value is False for feature in found)}
         backed = {iri for iri, found in told.items() if found} - against
@@ -116,8 +115,9 @@ class Matcher:
             standing = [hit for hit in standing if hit.iri in backed]
             against = {hit.iri for hit in hits} - backed
         chosen = ""
-        if len(standing) == 1 and (standing[0].form not in UNSURE or standing[0].iri in backed):
-            chosen = standing[0].iri
+        if len(standing) == 1 and not is_contradictory:
+            is_sure = len(hits) == 1 and standing[0].form not in UNSURE
+            chosen = standing[0].iri if is_sure or standing[0].iri in backed else ""
         doubts = max(len(standing), 1)
         candidates = []
         for hit in hits:
@@ -169,6 +169,13 @@ class Matcher:
 def _of_several(records: int) -> float:
     """How much remains of a score when so many records have the name: one of two is meant about half the time."""
     return 1.0 if records <= 1 else 0.2 + 0.7 / records
+
+
+def _contradict(by_name: Sequence[Hit], by_property: Sequence[Hit]) -> bool:
+    """Whether the name means one record for sure and an identifier another."""
+    named = {hit.iri for hit in by_name if hit.form not in UNSURE}
+    identified = {hit.iri for hit in by_property if hit.form == "identifier"}
+    return bool(named and identified) and named.isdisjoint(identified)
 
 
 def _best(hits: Iterable[Hit]) -> list[Hit]:
