@@ -254,7 +254,7 @@ def extended(service: Service, asked: Extension) -> dict[str, Any]:
         meta.append(
             {
                 "id": wanted.id,
-                "name": service.property_thing(iri).name,
+                "name": service.property_thing(iri).name if iri else wanted.id,
                 **({"type": {"id": kind.id, "name": kind.name}} if kind else {}),
             }
         )

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Store
 
 from kg import identifiers, normalization
-from kg.terms import Term
+from kg.terms import Term, named_node
 
 
 class Facts:
@@ -31,7 +31,7 @@ class Facts:
     def predicates(self, pid: str) -> list[str]:
         """The properties that an IRI, `prefix:local` or a local name means."""
         if "/" in pid or "#" in pid:
-            return [pid]
+            return [pid] if named_node(pid) else []
         return self._local.get(pid.rpartition(":")[2].lower(), [])
 
     def agree(self, iri: str, pid: str, wanted: str) -> bool | None:
