@@ -31,6 +31,8 @@ from api.routers import (
     library,
     linked_data,
     operations,
+    reconciliation,
+    resolve,
     search,
     sparql,
     vocabulary,
@@ -43,6 +45,7 @@ from kg.store import Release
 _LOG = logging.getLogger("api")
 ROUTERS = (
     *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, explain),
+    *(reconciliation, resolve),
     *(catalogue, feed, conformance, operations, assets),
 )
 

@@ -43,8 +43,13 @@ _KNOWN_ROUTES = frozenset(
         *("dataset", ".well-known", "dumps", "about", "conformance", "static", "sitemap.xml", "robots.txt"),
         *("healthz", "readyz", "metrics", "openapi.json", "search", "suggest", "explore", "charts", "why", "explain"),
         *("feed.atom", "feed"),
+        *("reconcile", "ja", "en", "resolve"),
     }
 )
+
+
+# Where requests have bodies.
+_POSTED_TO = ("/sparql", "/reconcile", "/resolve")
 
 
 class Envelope:
@@ -83,7 +88,8 @@ class Envelope:
 
         try:
             if scope["method"] == "OPTIONS":
-                allowed = "GET, HEAD, POST, OPTIONS" if scope["path"].endswith("/sparql") else "GET, HEAD, OPTIONS"
+                takes_posts = scope["path"].endswith(_POSTED_TO)
+                allowed = "GET, HEAD, POST, OPTIONS" if takes_posts else "GET, HEAD, OPTIONS"
                 await Response(None, 204, {"Allow": allowed, **_PREFLIGHT})(scope, receive, send_on)
             else:
                 await self.app(scope, receive, send_on)

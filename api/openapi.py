@@ -8,7 +8,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.site import Site
+from api.strings import LANGUAGES
 from kg import formats
+from kg.identifiers import SCHEMES
 from kg.queries import StoredQuery
 
 _RDF = [f.media_type for f in formats.RDF_FORMATS]
@@ -68,6 +70,43 @@ _EXPLORED = [
 ]
 _LANGUAGE = _parameter("lang", "The language of titles and summaries.", {"type": "string", "enum": ["ja", "en"]})
 _FEED_PAGE = _parameter("page", "The page of the feed, from 1.", {"type": "integer", "minimum": 1})
+_RECONCILED: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
+    "": (
+        _JSON,
+        [
+            _parameter(
+                "queries", "A batch of queries (JSON); without it the manifest.", example='{"q0": {"query": "理研"}}'
+            ),
+            _parameter("extend", "A data extension query (JSON)."),
+            _parameter("query", "One query: an object (JSON), or a name."),
+        ],
+        (400, 413),
+    ),
+    "/suggest/{what}": (
+        _JSON,
+        [
+            _parameter("prefix", "What was typed so far.", example="理"),
+            _parameter("type", "Only entities of this type.", example="organization"),
+            _parameter("cursor", "How many to skip.", {"type": "integer", "minimum": 0, "maximum": 10_000}),
+            _LIMIT,
+        ],
+        (400, 404),
+    ),
+    "/flyout/{what}": (_JSON, [_parameter("id", "An id.", example="organization/riken")], (400, 404)),
+    "/properties": (
+        _JSON,
+        [
+            _parameter("type", "The type whose properties are proposed.", example="organization"),
+            _parameter("limit", "How many; 0 for all.", {"type": "integer", "minimum": 0, "maximum": 1_000}),
+        ],
+        (400,),
+    ),
+    "/preview": (_PAGE, [_parameter("id", "The id of an entity.", example="organization/riken")], (400, 404)),
+}
+_SCHEME = _parameter(
+    "scheme", "The register that a bare number is of.", {"type": "string", "enum": list(SCHEMES)}, example="ror"
+)
+_IRI = _parameter("iri", "An IRI or identifier, in any form.", example="https://ror.org/01sjwvz98")
 # What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
 _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/": ([*_JSON, *_PAGE], [], (302, 303)),
@@ -101,6 +140,12 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/explore": (_PAGE, _EXPLORED, (302, 303, 400, 404)),
     "/explore/links": (_JSON, [_NODE, _PROPERTY, _DIRECTION], (400, 404)),
     "/explore/path": (_JSON, [_FROM, _TO, _MOST], (400, 404)),
+    **{
+        f"{language}/reconcile{path}": row
+        for language in ("", *(f"/{language}" for language in LANGUAGES))
+        for path, row in _RECONCILED.items()
+    },
+    "/resolve": (_JSON, [_IRI, _SCHEME], (300, 303, 400, 404)),
     "/static/{path}": ([], [], (404,)),
     "/dataset": ([*_RDF, *_PAGE], [_ANY_RDF], (302, 303, 406)),
     "/.well-known/void": (_RDF, [_format(_RDF_NAMES)], (406,)),
@@ -117,6 +162,32 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/readyz": (_JSON, [], (503,)),
     "/metrics": (["text/plain"], [], ()),
     "/openapi.json": (_JSON, [], ()),
+}
+# What is posted, other than queries of SPARQL.
+_POSTED: dict[str, dict[str, Any]] = {
+    **{
+        f"{language}/reconcile": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"queries": {"type": "string"}, "extend": {"type": "string"}},
+                }
+            }
+        }
+        for language in ("", *(f"/{language}" for language in LANGUAGES))
+    },
+    "/resolve": {
+        formats.JSON: {
+            "schema": {
+                "type": "object",
+                "required": ["iris"],
+                "properties": {
+                    "iris": {"type": "array", "items": {"type": "string"}},
+                    "scheme": {"type": "string", "enum": list(SCHEMES)},
+                },
+            }
+        }
+    },
 }
 _PROBLEM = {
     "type": "object",
@@ -138,6 +209,8 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
         for method, operation in operations.items():
             _describe(operation, path, method)
     described["paths"]["/sparql"]["post"]["requestBody"] = _body()
+    for path, schema in _POSTED.items():
+        described["paths"][path]["post"]["requestBody"] = {"required": True, "content": schema}
     for query in site.queries.values():
         described["paths"][f"/queries/{query.name}"] = {"get": _stored(query)}
     described["components"] = {"schemas": {"Problem": _PROBLEM}}
@@ -147,7 +220,9 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
 def _describe(operation: dict[str, Any], path: str, method: str) -> None:
     media_types, parameters, others = _ROUTES[path]
     own = [p for p in operation.get("parameters", []) if p["in"] == "path"]
-    asked = parameters if method == "get" else [p for p in parameters if p not in _DATASET or method == "get"]
+    asked = parameters if method == "get" else [p for p in parameters if p not in _DATASET and path not in _POSTED]
+    if method == "post" and path in _POSTED:
+        others = (400, 413, 415)
     first = [_QUERY] if path == "/sparql" and method == "get" else []
     operation["parameters"] = [*own, *first, *asked]
     operation["responses"] = _responses(media_types, others)

@@ -16,9 +16,10 @@ from starlette.requests import Request
 
 from api import strings
 from api.completion import Vocabulary
+from api.profile import Profile
 from api.settings import Settings
 from api.workers import Pool
-from kg import catalogue, changes, history, iris, paths, queries, search
+from kg import catalogue, changes, history, iris, matching, paths, queries, search
 from kg.context import Context
 from kg.entities import Entities
 from kg.explanation import Explanations
@@ -76,6 +77,16 @@ class Site:
     def search(self) -> search.Search:
         """The names of the release."""
         return search.open_index(self.release)
+
+    @cached_property
+    def matcher(self) -> matching.Matcher:
+        """Which record a name or identifier means, for those who link tables of their own."""
+        return matching.Matcher(self.release, self.search)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """Which properties the records of each kind have, and of which classes they are."""
+        return Profile(self.entities)
 
     @cached_property
     def links(self) -> paths.Links:
