@@ -1,0 +1,102 @@
+"""Workbooks (Office Open XML, ECMA-376) as rows of text, held to their limits before anything is unpacked."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+from xml.parsers import expat
+
+from kg.rows import Limits, Row, TableError
+
+_MOST_FILES = 2_000
+# The last row of any worksheet (ECMA-376, 18.3.1.73); a file that claims more is not walked through.
+_LAST_ROW = 1_048_576
+_CHUNK = 65_536
+_BROKEN = "the workbook is damaged; open and save it again, or save the sheet as CSV"
+
+
+def rows(body: bytes, limits: Limits, sheet: str = "") -> Iterator[Row]:
+    """The rows of the first sheet, or of a named one; values as they are shown without formatting, blanks as ''."""
+    _check(body, limits)
+    import openpyxl
+
+    with warnings.catch_warnings():
+        # It warns of what it leaves out, such as charts.
+        warnings.simplefilter("ignore")
+        try:
+            workbook = openpyxl.load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
+            worksheet = _sheet(workbook, sheet)
+            worksheet.reset_dimensions()
+            found = worksheet.iter_rows(max_row=_LAST_ROW, max_col=limits.columns + 1, values_only=True)
+            yield from (Row(0, tuple(map(_text, values))) for values in found)
+        except TableError:
+            raise
+        except Exception as error:  # the library raises anything at all on damaged files
+            raise TableError(_BROKEN) from error
+
+
+def _check(body: bytes, limits: Limits) -> None:
+    """Refuses what unpacks to too much, or has a document type (forbidden by ECMA-376-2, 8.1.4), without unpacking."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            files = archive.infolist()
+            if len(files) > _MOST_FILES or sum(f.file_size for f in files) > limits.unpacked:
+                raise TableError(f"the workbook unpacks to more than {limits.unpacked:,} bytes", "too-large")
+            if "[Content_Types].xml" not in archive.namelist():
+                raise TableError("this is a ZIP file and no workbook; expected .xlsx, CSV or TSV", "unsupported")
+            for file in files:
+                if file.filename.endswith((".xml", ".rels")):
+                    with archive.open(file) as part:
+                        _check_prolog(part)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+        raise TableError(_BROKEN) from error
+
+
+class _Begun(Exception):
+    """The root element has begun: no document type can follow."""
+
+
+def _check_prolog(part: Any) -> None:
+    def refuse(*_: object) -> None:
+        raise TableError("the workbook has a document type, which no workbook may have", "unsupported")
+
+    def begun(*_: object) -> None:
+        raise _Begun
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse, begun
+    try:
+        while chunk := part.read(_CHUNK):
+            parser.Parse(chunk)
+    except _Begun:
+        return
+    except expat.ExpatError as error:
+        raise TableError(_BROKEN) from error
+
+
+def _sheet(workbook: Any, name: str) -> Any:
+    names = [s.title for s in workbook.worksheets]
+    if not names:
+        raise TableError("the workbook has no sheet with cells")
+    if name and name not in names:
+        raise TableError(f"no sheet '{name[:100]}'; there are {', '.join(names[:20])}")
+    return workbook[name or names[0]]
+
+
+def _text(value: object) -> str:
+    """A value as text: whole numbers without a fraction, dates in ISO 8601."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return value.date().isoformat()
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value)
