@@ -23,6 +23,7 @@ from api.routers import (
     catalogue,
     charts,
     conformance,
+    desk,
     explore,
     front,
     graphs,
@@ -40,7 +41,7 @@ from kg.store import Release
 
 _LOG = logging.getLogger("api")
 ROUTERS = (
-    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore),
+    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, desk),
     *(catalogue, conformance, operations, assets),
 )
 

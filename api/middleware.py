@@ -37,6 +37,8 @@ _PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}", re.ASCII)
+# Paths that a POST may go to.
+_POSTED = ("/sparql", "/link", "/link/table", "/link/match", "/link/result", "/link/linkset")
 _KNOWN_ROUTES = frozenset(
     {
         *("sparql", "id", "page", "data", "linkset", "graph", "ontology", "context.jsonld", "shapes.ttl", "queries"),
@@ -82,7 +84,7 @@ class Envelope:
 
         try:
             if scope["method"] == "OPTIONS":
-                allowed = "GET, HEAD, POST, OPTIONS" if scope["path"].endswith("/sparql") else "GET, HEAD, OPTIONS"
+                allowed = "GET, HEAD, POST, OPTIONS" if scope["path"].endswith(_POSTED) else "GET, HEAD, OPTIONS"
                 await Response(None, 204, {"Allow": allowed, **_PREFLIGHT})(scope, receive, send_on)
             else:
                 await self.app(scope, receive, send_on)

@@ -44,6 +44,19 @@ class Settings(BaseSettings):
     )
     log_requests: bool = Field(True, description="Whether each request gets a line of JSON in the log.")
     log_queries: bool = Field(False, description="Whether the text of queries is written to the log.")
+    desk_file_bytes: int = Field(10_000_000, ge=1, description="The largest table that the link desk takes.")
+    desk_body_bytes: int = Field(
+        60_000_000, ge=1, description="The largest form of the link desk, which carries a table and its decisions."
+    )
+    desk_unpacked_bytes: int = Field(200_000_000, ge=1, description="What a workbook may hold once it is unpacked.")
+    desk_rows: int = Field(20_000, ge=1, description="The most rows of a table on the link desk.")
+    desk_columns: int = Field(100, ge=1, description="The most columns of a table on the link desk.")
+    desk_cell_length: int = Field(5_000, ge=1, description="The longest cell of a table, in characters.")
+    desk_batch: int = Field(500, ge=1, description="Names in one request to /link/match.")
+    desk_seconds: float = Field(30.0, gt=0, description="How long reading or matching one table may take.")
+    desk_memory_mb: int = Field(600, ge=64, description="Memory that reading one table may take.")
+    desk_places: int = Field(2, ge=1, description="Requests to the link desk that are worked on at the same time.")
+    desk_queue: int = Field(16, ge=0, description="Requests to the link desk that may wait; one more gets a 503.")
     page_size: int = Field(100, ge=1, le=10_000, description="Records on one page of a class list.")
     links_shown: int = Field(50, ge=1, description="Links of one property shown on a page.")
     report_url: str = Field(

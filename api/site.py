@@ -16,9 +16,10 @@ from starlette.requests import Request
 
 from api import strings
 from api.completion import Vocabulary
+from api.desk import Desk
 from api.settings import Settings
 from api.workers import Pool
-from kg import catalogue, changes, iris, paths, queries, search
+from kg import catalogue, changes, iris, matching, paths, queries, search
 from kg.context import Context
 from kg.entities import Entities
 from kg.queries import StoredQuery
@@ -75,6 +76,16 @@ class Site:
     def search(self) -> search.Search:
         """The names of the release."""
         return search.open_index(self.release)
+
+    @cached_property
+    def matcher(self) -> matching.Matcher:
+        """What finds the records that a name may mean."""
+        return matching.open_matcher(self.release)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """The places at the link desk."""
+        return Desk(self.settings)
 
     @cached_property
     def links(self) -> paths.Links:

@@ -35,10 +35,7 @@ def decoded(body: bytes, encoding: str) -> tuple[str, bool]:
     if _fits(body, "utf-8"):
         return text, True
     if _fits(body, "euc-jp"):
-        raise TableError(
-            "the file may be in Shift_JIS or in EUC-JP, and reads differently in each; "
-            "save it as UTF-8, or name the encoding"
-        )
+        raise TableError("ambiguous")
     return text, False
 
 
@@ -60,11 +57,11 @@ def _strictly(body: bytes, encodings: Sequence[str]) -> str:
             if error.start > at:
                 furthest, at = encoding, error.start
         except LookupError:
-            raise TableError(f"no encoding '{encoding}'; one of {', '.join(ENCODINGS)}", "unsupported") from None
+            raise TableError("encoding", name=encoding[:40], known=", ".join(ENCODINGS)) from None
     before = body[:at].decode(furthest)
     row, column, line = _place(before, delimiter_of(before, ""))
     byte = f"0x{body[at]:02X}"
-    raise TableError(f"the byte {byte} is no character of {furthest}", row=row, column=column, line=line)
+    raise TableError("byte", row=row, column=column, line=line, byte=byte, encoding=furthest)
 
 
 def _place(before: str, delimiter: str) -> tuple[int, int, int]:
@@ -103,9 +100,7 @@ def parse(text: str, delimiter: str, limits: Limits) -> Iterator[Row]:
     """The rows of delimited text (RFC 4180), quoted line breaks included; raises `TableError` at what is malformed."""
     if found := _CONTROL.search(text):
         row, column, line = _place(text[: found.start()], delimiter)
-        raise TableError(
-            f"the character U+{ord(found[0]):04X} cannot stand in a table", row=row, column=column, line=line
-        )
+        raise TableError("control", row=row, column=column, line=line, character=f"U+{ord(found[0]):04X}")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     number, line = 0, 1
     while True:
@@ -124,11 +119,8 @@ def _malformed(text: str, line: int, number: int, delimiter: str, reason: str, l
     """What the csv module stumbled over in the row that begins at this line, with the column."""
     rest = "".join(islice(io.StringIO(text, newline=""), line - 1, None))[: _READER_LIMIT - 1]
     cells = next(csv.reader(io.StringIO(rest, newline=""), delimiter=delimiter), [""])
-    column: int | None = len(cells)
     if "end of data" in reason:
-        message = "a quotation mark is opened here and never closed"
-    elif "larger than field limit" in reason:
-        message = f"the cell is longer than {limits.cell:,} characters; is a quotation mark left open?"
-    else:
-        message, column = "after a closing quotation mark only the next cell can follow; a mark inside is doubled", None
-    return TableError(message, row=number, column=column, line=line)
+        return TableError("quote-open", row=number, column=len(cells), line=line)
+    if "larger than field limit" in reason:
+        return TableError("quote-long", row=number, column=len(cells), line=line, limit=limits.cell)
+    return TableError("quote-inside", row=number, line=line)

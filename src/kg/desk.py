@@ -161,14 +161,13 @@ def reviewed(table: Table, exists: Callable[[str], bool]) -> list[Decision]:
     for number, row in enumerate(table.rows, 1):
         iri, state = row[at["kg_uri"]].strip(), row[at["kg_match"]].strip()
         if state not in ("exact", "close", "review", "none", ""):
-            message = f"'{state[:40]}' is no match; expected exact, close, review or none"
-            raise TableError(message, row=number, column=at["kg_match"] + 1)
+            raise TableError("bad-match", row=number, column=at["kg_match"] + 1, found=state[:40])
         if state not in ("exact", "close"):
             found.append(Decision(by="person"))
         elif exists(iri):
             found.append(Decision(iri, "exact" if state == "exact" else "close", "person"))
         else:
-            raise TableError(f"no record of ours is '{iri[:200]}'", row=number, column=at["kg_uri"] + 1)
+            raise TableError("no-record", row=number, column=at["kg_uri"] + 1, iri=iri[:200])
     return found
 
 
@@ -184,7 +183,7 @@ def links(table: Table, decisions: Iterable[Decision], choice: Choice) -> list[L
         if decision.relation == "exact":
             other, first = exact.setdefault(iri, (decision.iri, number))
             if other != decision.iri:
-                raise TableError(f"{iri} is linked to {decision.iri} here and to {other} in row {first}", row=number)
+                raise TableError("two-targets", row=number, iri=iri, target=decision.iri, other=other, first=first)
         made.append(Link(iri, decision.iri, decision.relation, decision.by == "person"))
     return made
 
@@ -207,7 +206,7 @@ def _subject(table: Table, subject: str) -> Callable[[Sequence[str], int], str]:
         def value(match: re.Match[str]) -> str:
             at = blanks[match[1]]
             if not row[at].strip():
-                raise TableError(f"the cell is empty, so the row has no IRI by {subject}", row=number, column=at + 1)
+                raise TableError("no-iri", row=number, column=at + 1, template=subject)
             return quote(row[at].strip(), safe="")
 
         return _BLANK.sub(value, subject)
@@ -217,7 +216,7 @@ def _subject(table: Table, subject: str) -> Callable[[Sequence[str], int], str]:
 
 def _checked(iri: str, number: int, at: int) -> str:
     if not linkset.is_iri(iri):
-        raise TableError(f"'{iri[:200]}' is no absolute IRI", row=number, column=at + 1)
+        raise TableError("bad-iri", row=number, column=at + 1, iri=iri[:200])
     return iri
 
 

@@ -33,23 +33,69 @@ class Row:
     cells: tuple[str, ...]
 
 
-class TableError(KgError):
-    """A table that cannot be read; `row` (1 is the first below the header, 0 the header), `column` and `line` or None.
+# What can be wrong with a table, by code; `{blanks}` are filled in.
+MESSAGES = {
+    "bytes": "the file is larger than {limit} bytes",
+    "rows": "there are more than {limit} rows",
+    "columns": "there are more than {limit} columns",
+    "cell": "the cell is longer than {limit} characters",
+    "characters": "the cells hold more than {limit} characters",
+    "unpacked": "the workbook unpacks to more than {limit} bytes",
+    "memory": "the table takes more time or memory than one may take",
+    "old-workbook": "an old or a password-protected workbook cannot be read; "
+    "save it as .xlsx without a password, or as CSV",
+    "no-table": "this is no table; expected CSV, TSV or a workbook (.xlsx)",
+    "no-workbook": "this is a ZIP file and no workbook; expected .xlsx, CSV or TSV",
+    "doctype": "the workbook has a document type, which no workbook may have",
+    "encoding": "no encoding '{name}'; one of {known}",
+    "damaged": "the workbook is damaged; open and save it again, or save the sheet as CSV",
+    "no-sheet": "the workbook has no sheet with cells",
+    "unknown-sheet": "no sheet '{name}'; there are {known}",
+    "byte": "the byte {byte} is no character of {encoding}",
+    "ambiguous": "the file may be in Shift_JIS or in EUC-JP, and reads differently in each; "
+    "save it as UTF-8, or name the encoding",
+    "control": "the character {character} cannot stand in a table",
+    "quote-open": "a quotation mark is opened here and never closed",
+    "quote-long": "the cell is longer than {limit} characters; is a quotation mark left open?",
+    "quote-inside": "after a closing quotation mark only the next cell can follow; a mark inside is doubled",
+    "ragged": "the row has {cells} cell(s), the header {width}; is a delimiter or a quotation mark missing?",
+    "outside": "the cell stands outside the {width} columns of the header",
+    "empty": "there is nothing in the table",
+    "no-iri": "the cell is empty, so the row has no IRI by {template}",
+    "bad-iri": "'{iri}' is no absolute IRI",
+    "two-targets": "{iri} is linked to {target} here and to {other} in row {first}",
+    "bad-match": "'{found}' is no match; expected exact, close, review or none",
+    "no-record": "no record of ours is '{iri}'",
+}
+_TOO_LARGE = frozenset({"bytes", "rows", "columns", "cell", "characters", "unpacked", "memory", "quote-long"})
+_UNSUPPORTED = frozenset({"old-workbook", "no-table", "no-workbook", "doctype", "encoding"})
 
-    `kind` tells apart what is broken, what is too large and what is no table of a kind that is read.
+
+class TableError(KgError):
+    """A table that cannot be taken: a code of `MESSAGES` with its values, and the place where it is known.
+
+    `row` counts from 1 below the header, which is 0; `column` and `line` of the file count from 1.
     """
 
     def __init__(
         self,
-        message: str,
-        kind: str = "broken",
+        code: str,
         *,
         row: int | None = None,
         column: int | None = None,
         line: int | None = None,
+        **values: int | str,
     ) -> None:
-        self.reason, self.kind, self.row, self.column, self.line = message, kind, row, column, line
-        super().__init__(f"{self.place}: {message}" if self.place else message)
+        self.code, self.row, self.column, self.line, self.values = code, row, column, line or None, values
+        self.reason = MESSAGES[code]
+        for name, value in values.items():
+            self.reason = self.reason.replace("{" + name + "}", f"{value:,}" if isinstance(value, int) else value)
+        super().__init__(f"{self.place}: {self.reason}" if self.place else self.reason)
+
+    @property
+    def kind(self) -> str:
+        """What is the matter: `too-large`, `unsupported`, or else `broken`."""
+        return "too-large" if self.code in _TOO_LARGE else "unsupported" if self.code in _UNSUPPORTED else "broken"
 
     @property
     def place(self) -> str:

@@ -39,16 +39,13 @@ def read(
 ) -> Table:
     """The table in a file; `name` tells what kind it is where the bytes do not. Raises `TableError`."""
     if len(body) > limits.bytes:
-        raise TableError(f"the file is larger than {limits.bytes:,} bytes", "too-large")
+        raise TableError("bytes", limit=limits.bytes)
     if body.startswith(b"PK\x03\x04"):
         return _table(workbooks.rows(body, limits, sheet), limits, has_header=has_header, pads=True, spreadsheet=True)
     if body.startswith(b"\xd0\xcf\x11\xe0"):
-        raise TableError(
-            "an old or a password-protected workbook cannot be read; save it as .xlsx without a password, or as CSV",
-            "unsupported",
-        )
+        raise TableError("old-workbook")
     if body.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"\x1f\x8b")):
-        raise TableError("this is no table; expected CSV, TSV or a workbook (.xlsx)", "unsupported")
+        raise TableError("no-table")
     text, is_plain = delimited.decoded(body, encoding)
     rows = delimited.parse(text, delimited.delimiter_of(text, name.lower()), limits)
     return _table(rows, limits, has_header=has_header, pads=False, spreadsheet=not is_plain)
@@ -72,16 +69,14 @@ def _table(rows: Iterable[Row], limits: Limits, *, has_header: bool, pads: bool,
         blank = 0
         number = len(kept) + 1
         if number > limits.rows:
-            raise TableError(
-                f"there are more than {limits.rows:,} rows", "too-large", row=number, line=row.line or None
-            )
+            raise TableError("rows", row=number, line=row.line, limit=limits.rows)
         cells = _fitted(row, number, columns, pads=pads)
         characters += _check_cells(cells, number, row.line, limits)
         if characters > limits.characters:
-            raise TableError(f"the cells hold more than {limits.characters:,} characters", "too-large", row=number)
+            raise TableError("characters", row=number, limit=limits.characters)
         kept.append(cells)
     if columns is None:
-        raise TableError("there is nothing in the table")
+        raise TableError("empty")
     return Table(columns, [tuple(map(restored, cells)) for cells in kept], spreadsheet)
 
 
@@ -90,7 +85,7 @@ def _header(row: Row, limits: Limits, *, has_header: bool) -> tuple[str, ...]:
     while len(cells) > 1 and not cells[-1] and not row.line:
         cells = cells[:-1]
     if len(cells) > limits.columns:
-        raise TableError(f"there are more than {limits.columns:,} columns", "too-large", row=0, line=row.line or None)
+        raise TableError("columns", row=0, line=row.line, limit=limits.columns)
     if not has_header:
         return tuple(str(n) for n in range(1, len(cells) + 1))
     _check_cells(cells, 0, row.line, limits)
@@ -104,10 +99,10 @@ def _fitted(row: Row, number: int, columns: tuple[str, ...], *, pads: bool) -> t
         cells = (*cells[:width], *[""] * (width - len(cells)))
         extra = next((n for n, cell in enumerate(row.cells[width:], width + 1) if cell), 0)
         if extra:
-            raise TableError(f"the cell stands outside the {width} columns of the header", row=number, column=extra)
+            raise TableError("outside", row=number, column=extra, width=width)
     elif len(cells) != width:
-        message = f"the row has {len(cells)} cell(s), the header {width}; is a delimiter or a quotation mark missing?"
-        raise TableError(message, row=number, column=min(len(cells), width) + 1, line=row.line or None)
+        column = min(len(cells), width) + 1
+        raise TableError("ragged", row=number, column=column, line=row.line, cells=len(cells), width=width)
     return cells
 
 
@@ -117,8 +112,7 @@ def _check_cells(cells: Sequence[str], number: int, line: int, limits: Limits) -
     for column, cell in enumerate(cells, 1):
         total += len(cell)
         if len(cell) > limits.cell:
-            message = f"the cell is longer than {limits.cell:,} characters"
-            raise TableError(message, "too-large", row=number, column=column, line=line or None)
+            raise TableError("cell", row=number, column=column, line=line, limit=limits.cell)
     return total
 
 

@@ -16,7 +16,6 @@ _MOST_FILES = 2_000
 # The last row of any worksheet (ECMA-376, 18.3.1.73); a file that claims more is not walked through.
 _LAST_ROW = 1_048_576
 _CHUNK = 65_536
-_BROKEN = "the workbook is damaged; open and save it again, or save the sheet as CSV"
 
 
 def rows(body: bytes, limits: Limits, sheet: str = "") -> Iterator[Row]:
@@ -36,7 +35,7 @@ def rows(body: bytes, limits: Limits, sheet: str = "") -> Iterator[Row]:
         except TableError:
             raise
         except Exception as error:  # the library raises anything at all on damaged files
-            raise TableError(_BROKEN) from error
+            raise TableError("damaged") from error
 
 
 def _check(body: bytes, limits: Limits) -> None:
@@ -45,15 +44,15 @@ def _check(body: bytes, limits: Limits) -> None:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             files = archive.infolist()
             if len(files) > _MOST_FILES or sum(f.file_size for f in files) > limits.unpacked:
-                raise TableError(f"the workbook unpacks to more than {limits.unpacked:,} bytes", "too-large")
+                raise TableError("unpacked", limit=limits.unpacked)
             if "[Content_Types].xml" not in archive.namelist():
-                raise TableError("this is a ZIP file and no workbook; expected .xlsx, CSV or TSV", "unsupported")
+                raise TableError("no-workbook")
             for file in files:
                 if file.filename.endswith((".xml", ".rels")):
                     with archive.open(file) as part:
                         _check_prolog(part)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise TableError(_BROKEN) from error
+        raise TableError("damaged") from error
 
 
 class _Begun(Exception):
@@ -62,7 +61,7 @@ class _Begun(Exception):
 
 def _check_prolog(part: Any) -> None:
     def refuse(*_: object) -> None:
-        raise TableError("the workbook has a document type, which no workbook may have", "unsupported")
+        raise TableError("doctype")
 
     def begun(*_: object) -> None:
         raise _Begun
@@ -75,15 +74,15 @@ def _check_prolog(part: Any) -> None:
     except _Begun:
         return
     except expat.ExpatError as error:
-        raise TableError(_BROKEN) from error
+        raise TableError("damaged") from error
 
 
 def _sheet(workbook: Any, name: str) -> Any:
     names = [s.title for s in workbook.worksheets]
     if not names:
-        raise TableError("the workbook has no sheet with cells")
+        raise TableError("no-sheet")
     if name and name not in names:
-        raise TableError(f"no sheet '{name[:100]}'; there are {', '.join(names[:20])}")
+        raise TableError("unknown-sheet", name=name[:100], known=", ".join(names[:20]))
     return workbook[name or names[0]]
 
 
