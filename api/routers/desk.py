@@ -55,7 +55,7 @@ def start(request: Request) -> Response:
     """A form for a table."""
     if moved := language.redirect(request):
         return moved
-    return page(request, language.language_of(request), "desk.html", work=None, problem=None)
+    return page(request, language.language_of(request), "desk.html", work=None, problem=None, pasted="")
 
 
 @router.post("/link", summary="The link desk: columns, then rows with candidates")
@@ -63,9 +63,11 @@ async def go_on(request: Request) -> Response:
     """The next page of a visit: the state comes in the form and goes out in it."""
     site = site_of(request)
     view = view_of(request, language.language_of(request))
+    pasted = ""
     try:
         async with site.desk.place():
             form = await state.form_of(request, site.settings)
+            pasted = str(form.get("text") or "")
             if not form.get("work"):
                 work = await state.read_table(form, site.settings)
                 return await run_in_threadpool(_columns, request, view, work)
@@ -78,7 +80,7 @@ async def go_on(request: Request) -> Response:
     except Problem as problem:
         if prefers_json(request):
             raise
-        response = page(request, view.language, "desk.html", problem.status, work=None, problem=problem)
+        response = page(request, view.language, "desk.html", problem.status, work=None, problem=problem, pasted=pasted)
         response.headers.update({**problem.headers, **_NEVER_KEPT})
         return response
 
