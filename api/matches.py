@@ -28,10 +28,17 @@ def describe(view: View, found: Candidate) -> dict[str, object]:
 
 
 def reason(view: View, found: Candidate) -> str:
-    """The features that hold, in words; a feature without words is left to the JSON."""
+    """Why, in words: which text of ours matched, in which way, and what of the other columns agrees or does not."""
     words = strings.table("features")[view.language]
-    held = [words[f.id] for f in found.features if f.id in words and f.value not in (False, 0, "")]
-    return view.t("desk_matched", text=found.matched) + (view.t("colon") + view.t("comma").join(held) if held else "")
+    told = [view.t("desk_matched", text=found.matched)]
+    for feature in found.features:
+        name, _, rest = feature.id.partition(":")
+        if name == "property":
+            key = "property-agrees" if feature.value else "property-differs"
+            told.append(strings.fill(words[key], {"property": view.plain(view.site.context.expand(rest))}))
+        elif f"{name}-{feature.value}" in words:
+            told.append(words[f"{name}-{feature.value}"])
+    return view.t("comma").join(told)
 
 
 def decisions(view: View, rows: list[tuple[str, ...]], choice: Choice) -> list[Decision]:

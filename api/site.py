@@ -79,8 +79,8 @@ class Site:
 
     @cached_property
     def matcher(self) -> matching.Matcher:
-        """What finds the records that a name may mean."""
-        return matching.open_matcher(self.release)
+        """Which record a name or identifier means, for those who link tables of their own."""
+        return matching.Matcher(self.release, self.search)
 
     @cached_property
     def desk(self) -> Desk:

@@ -195,6 +195,11 @@ class Search:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All texts, sorted by record."""
+        return self._entries
+
     def find(self, text: str, *, kinds: Sequence[str] = (), limit: int = 20, offset: int = 0) -> Found:
         """The records that a text names or nearly names, best first; `kinds` narrows them."""
         asked = normalization.name(text[:_LONGEST_QUERY])

@@ -1,0 +1,59 @@
+"""Kana in Latin letters, and one form for the ways in which Japanese names are romanised."""
+
+from __future__ import annotations
+
+import re
+
+_ROWS = {
+    "": "アイウエオ", "k": "カキクケコ", "s": "サシスセソ", "t": "タチツテト", "n": "ナニヌネノ", "h": "ハヒフヘホ",
+    "m": "マミムメモ", "r": "ラリルレロ", "g": "ガギグゲゴ", "z": "ザジズゼゾ", "d": "ダヂヅデド", "b": "バビブベボ",
+    "p": "パピプペポ",
+}  # fmt: skip
+_KANA = {
+    **{kana: consonant + vowel for consonant, row in _ROWS.items() for kana, vowel in zip(row, "aiueo", strict=True)},
+    **dict(zip("ヤユヨワヲンヴーヂヅ", ("ya", "yu", "yo", "wa", "o", "n", "vu", "", "zi", "zu"), strict=True)),
+}
+_GLIDES = {"ャ": "ya", "ュ": "yu", "ョ": "yo"}
+# Hepburn and its variants → what Kunrei has, where a name's spelling tells no names apart.
+_FOLDS = (
+    (re.compile(r"[ōôó]"), "o"),
+    (re.compile(r"[ūûú]"), "u"),
+    (re.compile(r"tch"), "tty"),
+    (re.compile(r"sh(?=i)|s(?=hi)"), "s"),
+    (re.compile(r"ch(?=i)"), "t"),
+    (re.compile(r"ts(?=u)"), "t"),
+    (re.compile(r"j(?=i)"), "z"),
+    (re.compile(r"f(?=u)"), "h"),
+    (re.compile(r"sh"), "sy"),
+    (re.compile(r"ch"), "ty"),
+    (re.compile(r"j"), "zy"),
+    (re.compile(r"yy"), "y"),
+    (re.compile(r"m(?=[bmp])"), "n"),
+    (re.compile(r"o(?:[uo]|h(?![aiueoy]))"), "o"),
+    (re.compile(r"uu"), "u"),
+)
+
+
+def of_katakana(text: str) -> str:
+    """A reading in Latin letters, by Kunrei: オカダ ヤスシ → okada yasusi."""
+    written: list[str] = []
+    doubled = False
+    for character in text:
+        if character == "ッ":
+            doubled = True
+            continue
+        if character in _GLIDES and written and written[-1].endswith("i"):
+            written[-1] = written[-1][:-1] + _GLIDES[character]
+            continue
+        latin = _KANA.get(character, character)
+        written.append(latin[:1] + latin if doubled else latin)
+        doubled = False
+    return "".join(written)
+
+
+def fold(text: str) -> str:
+    """One form for the romanisations of a name, lower-case: shimojō, Shimojoh and simozyou are one."""
+    text = text.casefold()
+    for pattern, to in _FOLDS:
+        text = pattern.sub(to, text)
+    return text
