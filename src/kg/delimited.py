@@ -16,6 +16,7 @@ ENCODINGS = ("utf-8", "utf-16", "cp932", "euc-jp")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DELIMITERS = ",\t;"
 _SAMPLE = 20
+_NOT_IN_CP932 = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
 # The longest cell that the csv module reads.
 _READER_LIMIT = 131_072
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
@@ -39,9 +40,18 @@ def decoded(body: bytes, encoding: str) -> tuple[str, bool]:
     return text, False
 
 
+def _decode(body: bytes, encoding: str) -> str:
+    """The text; raises `UnicodeDecodeError` also for bytes that are no Shift_JIS, which Python maps."""
+    text = body.decode(encoding)
+    if encoding == "cp932" and (found := _NOT_IN_CP932.search(text)):
+        at = len(text[: found.start()].encode(encoding))
+        raise UnicodeDecodeError(encoding, body, at, at + 1, "no character")
+    return text
+
+
 def _fits(body: bytes, encoding: str) -> bool:
     try:
-        body.decode(encoding)
+        _decode(body, encoding)
     except UnicodeDecodeError:
         return False
     return True
@@ -52,7 +62,7 @@ def _strictly(body: bytes, encodings: Sequence[str]) -> str:
     furthest, at = "", -1
     for encoding in encodings:
         try:
-            return body.decode(encoding)
+            return _decode(body, encoding)
         except UnicodeDecodeError as error:
             if error.start > at:
                 furthest, at = encoding, error.start

@@ -30,8 +30,10 @@ def rows(body: bytes, limits: Limits, sheet: str = "") -> Iterator[Row]:
             workbook = openpyxl.load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
             worksheet = _sheet(workbook, sheet)
             worksheet.reset_dimensions()
-            found = worksheet.iter_rows(max_row=_LAST_ROW, max_col=limits.columns + 1, values_only=True)
-            yield from (Row(0, tuple(map(_text, values))) for values in found)
+            for number, values in enumerate(worksheet.iter_rows(values_only=True), 1):
+                if number > _LAST_ROW:
+                    raise TableError("damaged")
+                yield Row(0, tuple(map(_text, values)))
         except TableError:
             raise
         except Exception as error:  # the library raises anything at all on damaged files
@@ -71,6 +73,7 @@ def _check_prolog(part: Any) -> None:
     try:
         while chunk := part.read(_CHUNK):
             parser.Parse(chunk)
+        parser.Parse(b"", True)
     except _Begun:
         return
     except expat.ExpatError as error:
