@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -112,7 +112,13 @@ class _InMemory(MultiPartParser):
     spool_max_size = sys.maxsize
 
 
-async def form_of(request: Request, settings: Settings) -> FormData:
+class Form(dict[str, str]):
+    """The fields of a form, of one named twice the last; `upload` is the name and the bytes of its file."""
+
+    upload: tuple[str, bytes] | None = None
+
+
+async def form_of(request: Request, settings: Settings) -> Form:
     """The form in the body, held to its limit while it is read."""
     media_type = _media_type(request)
     stream = _bounded(request, settings.desk_body_bytes)
@@ -120,13 +126,24 @@ async def form_of(request: Request, settings: Settings) -> FormData:
         if media_type == MULTIPART:
             most = settings.desk_body_bytes
             parser = _InMemory(request.headers, stream, max_files=1, max_fields=_MOST_FIELDS, max_part_size=most)
-            return await parser.parse()
+            return await _form(await parser.parse())
         if media_type == FORM:
-            return await FormParser(request.headers, stream, max_fields=_MOST_FIELDS).parse()
+            return await _form(await FormParser(request.headers, stream, max_fields=_MOST_FIELDS).parse())
     except MultiPartException as error:
         raise Problem(400, "bad-form", f"the form cannot be read: {error.message}") from None
     detail = f"expected a form, {MULTIPART} or {FORM}, not '{media_type or 'nothing'}'"
     raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{MULTIPART}, {FORM}"})
+
+
+async def _form(parsed: FormData) -> Form:
+    form = Form()
+    for name, value in parsed.multi_items():
+        if isinstance(value, str):
+            form[name] = value
+        elif value.filename or value.size:
+            form.upload = (value.filename or "")[:200], await value.read()
+    await parsed.close()
+    return form
 
 
 async def json_of(request: Request, settings: Settings) -> Any:
@@ -161,28 +178,27 @@ def _loaded(text: bytes | str) -> Any:
 # ---- tables ----
 
 
-async def read_table(form: FormData, settings: Settings) -> Work:
+async def read_table(form: Form, settings: Settings) -> Work:
     """The table that was uploaded or pasted, read in a process of its own."""
-    upload, text = form.get("file"), form.get("text")
-    if isinstance(upload, UploadFile) and (upload.filename or upload.size):
-        name, body = (upload.filename or "")[:200], await upload.read()
-    elif isinstance(text, str) and text.strip():
-        # Forms send line breaks as CRLF (HTML, 4.10.21.4).
-        name, body = "", b"\xef\xbb\xbf" + text.strip("\r\n").encode("utf-8", "replace")
+    if form.upload is not None:
+        name, body = form.upload
+    elif (text := form.get("text", "")).strip():
+        # Its encoding is known, and whoever pastes has it from a spreadsheet.
+        name, body = "", b"\xef\xbb\xbf" + text.strip("\r\n").encode()
     else:
         raise Problem(422, "no-table", "a table is expected in the field 'file' or in the field 'text'")
     table = await _read(body, name, form, settings)
     return Work(name or "table.csv", table)
 
 
-async def _read(body: bytes, name: str, form: FormData, settings: Settings) -> Table:
+async def _read(body: bytes, name: str, form: Form, settings: Settings) -> Table:
     limits = limits_of(settings)
     if len(body) > limits.bytes:
         raise refused(TableError("bytes", limit=limits.bytes))
     sent = reading.request(
         *(body, name, limits),
-        encoding=str(form.get("encoding") or ""),
-        sheet=str(form.get("sheet") or ""),
+        encoding=form.get("encoding", ""),
+        sheet=form.get("sheet", ""),
         has_header=form.get("header", "1") not in ("", "0"),
         memory=settings.desk_memory_mb * 1_000_000,
         seconds=int(settings.desk_seconds) + 1,
@@ -295,13 +311,13 @@ def checked(work: Work, exists: Any) -> Work:
     return work
 
 
-def chosen(work: Work, form: FormData, kinds: Sequence[str]) -> Work:
+def chosen(work: Work, form: Form, kinds: Sequence[str]) -> Work:
     """The work with the columns that a reader has chosen in the form."""
-    names = {n: str(form.get(n) or "").strip() for n in ("kind", "subject", "reviewer", "dataset")}
+    names = {n: form.get(n, "").strip() for n in ("kind", "subject", "reviewer", "dataset")}
     try:
-        at = _index(int(str(form.get("name") or "0")), work.table)
+        at = _index(int(form.get("name", "0")), work.table)
         pairs = ((form.get(f"property-{n}"), n) for n in range(len(work.table.columns)))
-        properties = tuple((n, str(to)) for to, n in pairs if to)
+        properties = tuple((n, to) for to, n in pairs if to)
     except ValueError as error:
         raise Problem(422, "bad-column", str(error)) from None
     if names["kind"] and names["kind"] not in kinds:
@@ -310,12 +326,12 @@ def chosen(work: Work, form: FormData, kinds: Sequence[str]) -> Work:
     return replace(work, choice=choice, reviewer=names["reviewer"], dataset=names["dataset"])
 
 
-def published(work: Work, form: FormData) -> Work:
+def published(work: Work, form: Form) -> Work:
     """The work with what its linkset is to say of rows, reader and dataset."""
-    choice, subject = work.choice, str(form.get("subject") or "").strip()
+    choice, subject = work.choice, form.get("subject", "").strip()
     if choice is not None and subject:
         choice = replace(choice, subject=subject)
-    reviewer, dataset = (str(form.get(n) or getattr(work, n)).strip() for n in ("reviewer", "dataset"))
+    reviewer, dataset = ((form.get(n) or getattr(work, n)).strip() for n in ("reviewer", "dataset"))
     return replace(work, choice=choice, reviewer=reviewer, dataset=dataset)
 
 

@@ -13,13 +13,12 @@ from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import desk as state
 from api import language, matches
-from api.desk import Work
+from api.desk import Form, Work
 from api.errors import Problem
 from api.responses import json_answer, prefers_json
 from api.site import Site, site_of
@@ -67,7 +66,7 @@ async def go_on(request: Request) -> Response:
     try:
         async with site.desk.place():
             form = await state.form_of(request, site.settings)
-            pasted = str(form.get("text") or "")
+            pasted = form.get("text", "")
             if not form.get("work"):
                 work = await state.read_table(form, site.settings)
                 return await run_in_threadpool(_columns, request, view, work)
@@ -170,8 +169,8 @@ def _batch(site: Site, document: Any) -> tuple[list[tuple[str, ...]], Choice]:
     if len(names) > (most := site.settings.desk_batch):
         raise Problem(413, "batch-too-large", f"there are {len(names):,} names; send at most {most:,}", {"limit": most})
     kind, properties = document.get("kind") or "", document.get("properties") or {}
-    if kind and kind not in (kinds := site.entities.classes()):
-        raise Problem(422, "bad-kind", f"no kind '{str(kind)[:40]}'; there are {', '.join(kinds)}")
+    if kind and (not isinstance(kind, str) or kind not in site.entities.classes()):
+        raise Problem(422, "bad-kind", f"no kind '{str(kind)[:40]}'; there are {', '.join(site.entities.classes())}")
     if not isinstance(properties, dict) or not all(
         isinstance(column, list) and len(column) == len(names) for column in properties.values()
     ):
@@ -226,14 +225,14 @@ def _guess(columns: Sequence[str]) -> int:
     return next((n for hint in _HINTS for n, name in enumerate(names) if hint in name), 0)
 
 
-def _review(request: Request, view: View, work: Work, form: FormData) -> Response:
+def _review(request: Request, view: View, work: Work, form: Form) -> Response:
     """One page of rows with their candidates."""
     assert work.choice is not None
-    show = str(form.get("show") or form.get("shown") or "all")
+    show = form.get("show", "all")
     show = show if show in SHOWN else "all"
     fitting = [n for n, d in enumerate(work.decisions) if show in ("all", _group(d))]
     pages = max(1, -(-len(fitting) // _PAGE))
-    asked = str(form.get("page") or "1")
+    asked = form.get("page", "1")
     number = min(int(asked), pages) if asked.isascii() and asked.isdigit() and int(asked[:6]) > 0 else 1
     rows = fitting[(number - 1) * _PAGE : number * _PAGE]
     counts = dict.fromkeys(SHOWN, 0) | {"all": len(work.decisions)}
@@ -252,7 +251,7 @@ def _group(decision: Decision) -> str:
     return "matched" if decision.relation else decision.state
 
 
-def _merged(view: View, work: Work, form: FormData) -> Work:
+def _merged(view: View, work: Work, form: Form) -> Work:
     """The work with what was chosen on the page that the form comes from."""
     if work.choice is None or not work.decisions:
         raise Problem(422, "bad-work", "the rows of this table have not been matched yet")
@@ -262,7 +261,7 @@ def _merged(view: View, work: Work, form: FormData) -> Work:
         if row == name or not row.isascii() or not row.isdigit() or int(row[:9]) >= len(decisions):
             continue
         at, old = int(row), decisions[int(row)]
-        chosen = str(form.get(f"other-{at}") or "").strip() or str(form[name])
+        chosen = form.get(f"other-{at}", "").strip() or form[name]
         is_close = f"close-{at}" in form
         if chosen != old.iri or old.relation != ("close" if is_close else "exact"):
             decisions[at] = matches.by_person(view, work.table.rows[at], work.choice, chosen, is_close=is_close)
@@ -291,8 +290,8 @@ async def _finished(request: Request) -> tuple[View, Work, str]:
             work = await state.work_of(await state.json_of(request, site.settings), site.settings)
         else:
             form = await state.form_of(request, site.settings)
-            asked = asked or str(form.get("format") or "")
-            work = await state.work_of(form.get("work") or "", site.settings)
+            asked = asked or form.get("format", "")
+            work = await state.work_of(form.get("work", ""), site.settings)
             work = await run_in_threadpool(_merged, view, state.published(work, form), form)
         if work.choice is None or len(work.decisions) != len(work.table.rows):
             raise Problem(422, "bad-work", "the rows of this table have not been matched yet")
