@@ -61,6 +61,8 @@ _EXPLORED = [
     _TO,
     _parameter("without", "Properties whose links are left out.", _GRAPHS),
 ]
+_SYNTAX = _parameter("format", "The linkset's syntax.", {"type": "string", "enum": ["ttl", "nt", "jsonld"]})
+_DESK = (400, 413, 415, 422, 499, 503)
 # What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
 _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/": ([*_JSON, *_PAGE], [], (302, 303)),
@@ -93,6 +95,11 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/explore": (_PAGE, _EXPLORED, (302, 303, 400, 404)),
     "/explore/links": (_JSON, [_NODE, _PROPERTY, _DIRECTION], (400, 404)),
     "/explore/path": (_JSON, [_FROM, _TO, _MOST], (400, 404)),
+    "/link": (_PAGE, [], (302, 303, *_DESK)),
+    "/link/table": (_JSON, [], _DESK),
+    "/link/match": (_JSON, [], _DESK),
+    "/link/result": (["text/csv"], [], _DESK),
+    "/link/linkset": (["text/turtle", "application/n-triples", "application/ld+json"], [_SYNTAX], _DESK),
     "/static/{path}": ([], [], (404,)),
     "/dataset": ([*_RDF, *_PAGE], [_ANY_RDF], (302, 303, 406)),
     "/.well-known/void": (_RDF, [_format(_RDF_NAMES)], (406,)),
@@ -107,6 +114,54 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/readyz": (_JSON, [], (503,)),
     "/metrics": (["text/plain"], [], ()),
     "/openapi.json": (_JSON, [], ()),
+}
+
+
+def _content(*, required: bool = True, **contents: Any) -> dict[str, Any]:
+    return {"required": required, "content": {_MEDIA[name]: content for name, content in contents.items()}}
+
+
+def _object(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+_MEDIA = {
+    "form": "application/x-www-form-urlencoded",
+    "multipart": "multipart/form-data",
+    "sparql": "application/sparql-query",
+    "json": formats.JSON,
+}
+_TEXT, _TEXTS = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+_TABLE = _object(
+    [],
+    file={"type": "string", "contentMediaType": "application/octet-stream"},
+    text={**_TEXT, "description": "The table as text, instead of a file."},
+    header={"type": "string", "enum": ["0", "1"]},
+    sheet=_TEXT,
+    encoding=_TEXT,
+)
+_WORK = _object(
+    ["columns", "rows", "name", "decisions"],
+    columns=_TEXTS,
+    rows={"type": "array", "items": _TEXTS},
+    name={"type": "integer", "description": "The column of names, from 0."},
+    subject={**_TEXT, "description": "A column, or a template over columns, that gives the IRIs of the rows."},
+    decisions={
+        "type": "array",
+        "description": "For each row: IRI, relation (exact, close), by (machine, person), score, reason, told.",
+        "items": {"type": "array", "minItems": 6, "maxItems": 6},
+    },
+)
+_BATCH = _object(["names"], names=_TEXTS, kind=_TEXT, properties={"type": "object", "additionalProperties": _TEXTS})
+_QUERY_FORM = _object(["query"], **{p["name"]: p["schema"] for p in (_QUERY, *_SPARQL)})
+# What is posted.
+_BODIES = {
+    "/sparql": _content(form={"schema": _QUERY_FORM}, sparql={"schema": _TEXT, "example": "ASK { ?s ?p ?o }"}),
+    "/link": _content(multipart={"schema": _TABLE}),
+    "/link/table": _content(multipart={"schema": _TABLE}, form={"schema": _TABLE}),
+    "/link/match": _content(json={"schema": _BATCH}),
+    "/link/result": _content(json={"schema": _WORK}),
+    "/link/linkset": _content(json={"schema": _WORK}),
 }
 _PROBLEM = {
     "type": "object",
@@ -127,7 +182,8 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             _describe(operation, path, method)
-    described["paths"]["/sparql"]["post"]["requestBody"] = _body()
+    for path, body in _BODIES.items():
+        described["paths"][path]["post"]["requestBody"] = body
     for query in site.queries.values():
         described["paths"][f"/queries/{query.name}"] = {"get": _stored(query)}
     described["components"] = {"schemas": {"Problem": _PROBLEM}}
@@ -159,18 +215,6 @@ def _responses(media_types: list[str], others: tuple[int, ...]) -> dict[str, Any
         elif status == 206:
             answers["206"] = {"description": "A part.", "content": {m: {} for m in media_types}}
     return answers
-
-
-def _body() -> dict[str, Any]:
-    fields = {p["name"]: p["schema"] for p in (_QUERY, *_SPARQL)}
-    form = {"type": "object", "required": ["query"], "properties": fields}
-    return {
-        "required": True,
-        "content": {
-            "application/x-www-form-urlencoded": {"schema": form},
-            "application/sparql-query": {"schema": {"type": "string"}, "example": "ASK { ?s ?p ?o }"},
-        },
-    }
 
 
 def _stored(query: StoredQuery) -> dict[str, Any]:
