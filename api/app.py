@@ -30,6 +30,8 @@ from api.routers import (
     library,
     linked_data,
     operations,
+    reconciliation,
+    resolve,
     search,
     sparql,
     vocabulary,
@@ -41,7 +43,8 @@ from kg.store import Release
 
 _LOG = logging.getLogger("api")
 ROUTERS = (
-    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, desk),
+    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore),
+    *(reconciliation, resolve, desk),
     *(catalogue, conformance, operations, assets),
 )
 

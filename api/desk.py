@@ -172,7 +172,8 @@ def _loaded(text: bytes | str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Problem(400, "bad-json", f"the JSON cannot be read: {error}") from None
+        place = {"line": getattr(error, "lineno", 1), "column": getattr(error, "colno", 1)}
+        raise Problem(400, "bad-json", f"the JSON cannot be read: {error}", place) from None
 
 
 # ---- tables ----

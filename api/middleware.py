@@ -37,14 +37,20 @@ _PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}", re.ASCII)
-# Paths that a POST may go to.
-_POSTED = ("/sparql", "/link", "/link/table", "/link/match", "/link/result", "/link/linkset")
 _KNOWN_ROUTES = frozenset(
     {
         *("sparql", "id", "page", "data", "linkset", "graph", "ontology", "context.jsonld", "shapes.ttl", "queries"),
         *("dataset", ".well-known", "dumps", "about", "conformance", "static", "sitemap.xml", "robots.txt"),
         *("healthz", "readyz", "metrics", "openapi.json", "search", "suggest", "explore", "charts", "why", "explain"),
+        *("reconcile", "ja", "en", "resolve"),
     }
+)
+
+
+# Where requests have bodies.
+_POSTED_TO = (
+    *("/sparql", "/reconcile", "/resolve"),
+    *("/link", "/link/table", "/link/match", "/link/result", "/link/linkset"),
 )
 
 
@@ -84,7 +90,8 @@ class Envelope:
 
         try:
             if scope["method"] == "OPTIONS":
-                allowed = "GET, HEAD, POST, OPTIONS" if scope["path"].endswith(_POSTED) else "GET, HEAD, OPTIONS"
+                takes_posts = scope["path"].endswith(_POSTED_TO)
+                allowed = "GET, HEAD, POST, OPTIONS" if takes_posts else "GET, HEAD, OPTIONS"
                 await Response(None, 204, {"Allow": allowed, **_PREFLIGHT})(scope, receive, send_on)
             else:
                 await self.app(scope, receive, send_on)

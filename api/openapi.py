@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.site import Site
+from api.strings import LANGUAGES
 from kg import formats
 from kg.queries import StoredQuery
 
@@ -61,6 +62,40 @@ _EXPLORED = [
     _TO,
     _parameter("without", "Properties whose links are left out.", _GRAPHS),
 ]
+_RECONCILED: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
+    "": (
+        _JSON,
+        [
+            _parameter(
+                "queries", "A batch of queries (JSON); without it the manifest.", example='{"q0": {"query": "理研"}}'
+            ),
+            _parameter("extend", "A data extension query (JSON)."),
+            _parameter("query", "One query: an object (JSON), or a name."),
+        ],
+        (400, 413),
+    ),
+    "/suggest/{what}": (
+        _JSON,
+        [
+            _parameter("prefix", "What was typed so far.", example="理"),
+            _parameter("type", "Only entities of this type.", example="organization"),
+            _parameter("cursor", "How many to skip.", {"type": "integer", "minimum": 0, "maximum": 10_000}),
+            _LIMIT,
+        ],
+        (400, 404),
+    ),
+    "/flyout/{what}": (_JSON, [_parameter("id", "An id.", example="organization/riken")], (400, 404)),
+    "/properties": (
+        _JSON,
+        [
+            _parameter("type", "The type whose properties are proposed.", example="organization"),
+            _parameter("limit", "How many; 0 for all.", {"type": "integer", "minimum": 0, "maximum": 1_000}),
+        ],
+        (400,),
+    ),
+    "/preview": (_PAGE, [_parameter("id", "The id of an entity.", example="organization/riken")], (400, 404)),
+}
+_IRI = _parameter("iri", "An IRI or identifier, in any form.", example="https://ror.org/01sjwvz98")
 _SYNTAX = _parameter("format", "The linkset's syntax.", {"type": "string", "enum": ["ttl", "nt", "jsonld"]})
 _DESK = (400, 413, 415, 422, 499, 503)
 # What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
@@ -95,6 +130,12 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/explore": (_PAGE, _EXPLORED, (302, 303, 400, 404)),
     "/explore/links": (_JSON, [_NODE, _PROPERTY, _DIRECTION], (400, 404)),
     "/explore/path": (_JSON, [_FROM, _TO, _MOST], (400, 404)),
+    **{
+        f"{language}/reconcile{path}": row
+        for language in ("", *(f"/{language}" for language in LANGUAGES))
+        for path, row in _RECONCILED.items()
+    },
+    "/resolve": (_JSON, [_IRI], (300, 303, 400, 404)),
     "/link": (_PAGE, [], (302, 303, *_DESK)),
     "/link/table": (_JSON, [], _DESK),
     "/link/match": (_JSON, [], _DESK),
@@ -117,20 +158,10 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
 }
 
 
-def _content(*, required: bool = True, **contents: Any) -> dict[str, Any]:
-    return {"required": required, "content": {_MEDIA[name]: content for name, content in contents.items()}}
-
-
 def _object(required: list[str], **properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": required, "properties": properties}
 
 
-_MEDIA = {
-    "form": "application/x-www-form-urlencoded",
-    "multipart": "multipart/form-data",
-    "sparql": "application/sparql-query",
-    "json": formats.JSON,
-}
 _TEXT, _TEXTS = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
 _TABLE = _object(
     [],
@@ -153,15 +184,33 @@ _WORK = _object(
     },
 )
 _BATCH = _object(["names"], names=_TEXTS, kind=_TEXT, properties={"type": "object", "additionalProperties": _TEXTS})
-_QUERY_FORM = _object(["query"], **{p["name"]: p["schema"] for p in (_QUERY, *_SPARQL)})
-# What is posted.
-_BODIES = {
-    "/sparql": _content(form={"schema": _QUERY_FORM}, sparql={"schema": _TEXT, "example": "ASK { ?s ?p ?o }"}),
-    "/link": _content(multipart={"schema": _TABLE}),
-    "/link/table": _content(multipart={"schema": _TABLE}, form={"schema": _TABLE}),
-    "/link/match": _content(json={"schema": _BATCH}),
-    "/link/result": _content(json={"schema": _WORK}),
-    "/link/linkset": _content(json={"schema": _WORK}),
+# What is posted, other than queries of SPARQL.
+_POSTED: dict[str, dict[str, Any]] = {
+    **{
+        f"{language}/reconcile": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"queries": {"type": "string"}, "extend": {"type": "string"}},
+                }
+            }
+        }
+        for language in ("", *(f"/{language}" for language in LANGUAGES))
+    },
+    "/resolve": {
+        formats.JSON: {
+            "schema": {
+                "type": "object",
+                "required": ["iris"],
+                "properties": {"iris": {"type": "array", "items": {"type": "string"}}},
+            }
+        }
+    },
+    "/link": {"multipart/form-data": {"schema": _TABLE}},
+    "/link/table": {"multipart/form-data": {"schema": _TABLE}},
+    "/link/match": {formats.JSON: {"schema": _BATCH}},
+    "/link/result": {formats.JSON: {"schema": _WORK}},
+    "/link/linkset": {formats.JSON: {"schema": _WORK}},
 }
 _PROBLEM = {
     "type": "object",
@@ -182,8 +231,9 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             _describe(operation, path, method)
-    for path, body in _BODIES.items():
-        described["paths"][path]["post"]["requestBody"] = body
+    described["paths"]["/sparql"]["post"]["requestBody"] = _body()
+    for path, schema in _POSTED.items():
+        described["paths"][path]["post"]["requestBody"] = {"required": True, "content": schema}
     for query in site.queries.values():
         described["paths"][f"/queries/{query.name}"] = {"get": _stored(query)}
     described["components"] = {"schemas": {"Problem": _PROBLEM}}
@@ -193,7 +243,9 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
 def _describe(operation: dict[str, Any], path: str, method: str) -> None:
     media_types, parameters, others = _ROUTES[path]
     own = [p for p in operation.get("parameters", []) if p["in"] == "path"]
-    asked = parameters if method == "get" else [p for p in parameters if p not in _DATASET or method == "get"]
+    asked = parameters if method == "get" else [p for p in parameters if p not in _DATASET and path not in _POSTED]
+    if method == "post" and path in _POSTED:
+        others = (400, 413, 415)
     first = [_QUERY] if path == "/sparql" and method == "get" else []
     operation["parameters"] = [*own, *first, *asked]
     operation["responses"] = _responses(media_types, others)
@@ -215,6 +267,18 @@ def _responses(media_types: list[str], others: tuple[int, ...]) -> dict[str, Any
         elif status == 206:
             answers["206"] = {"description": "A part.", "content": {m: {} for m in media_types}}
     return answers
+
+
+def _body() -> dict[str, Any]:
+    fields = {p["name"]: p["schema"] for p in (_QUERY, *_SPARQL)}
+    form = {"type": "object", "required": ["query"], "properties": fields}
+    return {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {"schema": form},
+            "application/sparql-query": {"schema": {"type": "string"}, "example": "ASK { ?s ?p ?o }"},
+        },
+    }
 
 
 def _stored(query: StoredQuery) -> dict[str, Any]:

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     desk_memory_mb: int = Field(600, ge=64, description="Memory that reading one table may take.")
     desk_places: int = Field(2, ge=1, description="Requests to the link desk that are worked on at the same time.")
     desk_queue: int = Field(16, ge=0, description="Requests to the link desk that may wait; one more gets a 503.")
+    max_batch: int = Field(500, ge=1, description="Names or identifiers in one request to /reconcile or /resolve.")
+    candidates: int = Field(5, ge=1, description="Candidates for a name, unless the request says how many.")
+    max_candidates: int = Field(50, ge=1, description="The most candidates for a name, whatever the request says.")
     page_size: int = Field(100, ge=1, le=10_000, description="Records on one page of a class list.")
     links_shown: int = Field(50, ge=1, description="Links of one property shown on a page.")
     report_url: str = Field(

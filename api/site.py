@@ -17,6 +17,7 @@ from starlette.requests import Request
 from api import strings
 from api.completion import Vocabulary
 from api.desk import Desk
+from api.profile import Profile
 from api.settings import Settings
 from api.workers import Pool
 from kg import catalogue, changes, iris, matching, paths, queries, search
@@ -86,6 +87,11 @@ class Site:
     def desk(self) -> Desk:
         """The places at the link desk."""
         return Desk(self.settings)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """Which properties the records of each kind have, and of which classes they are."""
+        return Profile(self.entities)
 
     @cached_property
     def links(self) -> paths.Links:

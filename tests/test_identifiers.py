@@ -10,7 +10,7 @@ from dataset import ONTOLOGY_NAMESPACE as KG
 from dataset import SHARED, Data, lines_of, passage, plain, short
 from pyoxigraph import Quad
 
-from kg import iris
+from kg import identifiers, iris
 from kg.terms import value
 
 SKOS = "http://www.w3.org/2004/02/skos/core#"
@@ -64,38 +64,15 @@ def test_no_identifier_is_invented(data: Data) -> None:
     assert len(_outside(data)) > 150
 
 
-def _iso_7064_mod_11_2(digits: str) -> str:
-    """The check character of ISNI and ORCID (ISO 7064)."""
-    total = 0
-    for digit in digits:
-        total = (total + int(digit)) * 2
-    remainder = (12 - total % 11) % 11
-    return "X" if remainder == 10 else str(remainder)
-
-
-def _corporate_check_digit(number: str) -> int:
-    """法人番号の指定等に関する省令 第二条."""
-    weighted = sum(int(digit) * (1 if place % 2 == 0 else 2) for place, digit in enumerate(reversed(number)))
-    return 9 - weighted % 9
-
-
-def _ror_check_digits(identifier: str) -> str:
-    """The last two characters of a ROR id: ISO 7064 mod 97-10 over its number in Crockford's base 32."""
-    number = 0
-    for character in identifier:
-        number = number * 32 + "0123456789abcdefghjkmnpqrstvwxyz".index(character)
-    return f"{98 - number * 100 % 97:02d}"
-
-
 def test_check_digits(data: Data) -> None:
     texts = {text for _, text in _outside(data)}
     isni = [t.rpartition("/")[2] for t in texts if "isni.org/isni/" in t]
     orcid = [t.rpartition("/")[2].replace("-", "") for t in texts if "orcid.org/" in t]
-    assert [n for n in isni + orcid if len(n) != 16 or _iso_7064_mod_11_2(n[:-1]) != n[-1]] == []
+    assert [n for n in isni + orcid if len(n) != 16 or identifiers.iso_7064_mod_11_2(n[:-1]) != n[-1]] == []
     corporate = data.one("?body kg:corporateNumber ?number", "number")
-    assert [n for n in corporate if len(n) != 13 or _corporate_check_digit(n[1:]) != int(n[0])] == []
+    assert [n for n in corporate if len(n) != 13 or identifiers.corporate_check_digit(n[1:]) != int(n[0])] == []
     ror = [t.rpartition("/")[2] for t in texts if t.startswith("https://ror.org/")]
-    assert [r for r in ror if _ror_check_digits(r[:-2]) != r[-2:]] == []
+    assert [r for r in ror if identifiers.ror_check_digits(r[:-2]) != r[-2:]] == []
     assert min(len(isni), len(corporate), len(ror)) > 8
 
 

@@ -127,6 +127,11 @@ class Entities:
             self._heads[name] = [p for p in paths if known.isdisjoint(_above(p))]
 
     @property
+    def is_merged(self) -> bool:
+        """Whether the default graph holds every triple once, beside the named graphs."""
+        return self._is_merged
+
+    @property
     def everywhere(self) -> DefaultGraph | None:
         """The graph to look in for any triple: in a merged release each is found there once."""
         return self._all

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal as OneOf
 
 from kg import normalization, romaji
@@ -63,33 +63,49 @@ def person(text: str) -> str:
     return " ".join(sorted(romaji.fold(part) for part in parts))
 
 
-def of_unit(key: str, owners: Iterator[str]) -> Iterator[str]:
-    """The keys of a unit beside the name of its owner: without that name, and without センター."""
-    locals_ = {key}
+def of_unit(key: str, owners: Iterable[str]) -> Iterator[str]:
+    """The keys of a unit beside the name of its owner: without that name, without センター, and with it in English."""
+    found = {key}
     for owner in owners:
-        for shorter in (key.removeprefix(owner).strip(), key.removesuffix(owner).strip()):
-            if shorter and shorter != key:
-                locals_.add(shorter)
-    yield from locals_
-    for local in locals_:
+        shorter = {key.removeprefix(owner).strip(), key.removesuffix(owner).strip()}
+        found |= {local for local in shorter if local}
+    yield from found
+    for local in found:
         for end in _UNIT_ENDS:
-            if len(shorter := local.removesuffix(end)) < len(local) and len(shorter) > 1:
-                yield shorter.strip()
+            short = local.removesuffix(end).strip()
+            if short != local and len(short) > 1:
+                yield short
+                if short.isascii():
+                    yield f"{short} center"
 
 
 def stems(key: str) -> Iterator[str]:
-    """What a name may be called for short, and other things too: AIP for AIPセンター."""
+    """What a unit may be called for short, and other things too: AIP for AIPネットワークラボ."""
     for end in _STEM_ENDS:
         if len(shorter := key.removesuffix(end).strip()) > 1 and shorter != key:
             yield shorter
+
+
+def unqualified(text: str, places: Collection[str]) -> Iterator[str]:
+    """The keys of a name without the country that it begins with, or without what its brackets add."""
+    key = name(text).key
+    for place in places:
+        if key.startswith(place) and len(rest := key.removeprefix(place).strip()) > 2:
+            yield rest
+    if parts := brackets(text):
+        yield name(parts[0]).key
+
+
+def article(key: str) -> str:
+    """The key of a part of a law, where the mark before its number is left out: 9条 is 第9条."""
+    return "第" + key if _ARTICLE_WITHOUT_MARK.match(key) else key
 
 
 def splits(key: str) -> Iterator[tuple[str, str]]:
     """A key cut in two at each place where an owner may end and its unit begin, or the other way round."""
     for place in range(2, len(key) - 1):
         if key[place - 1] != " " and not (key[place - 1].isascii() and key[place].isascii() and key[place] != " "):
-            head, tail = key[:place], key[place:].strip()
-            yield head, "第" + tail if _ARTICLE_WITHOUT_MARK.match(tail) else tail
+            yield key[:place], key[place:].strip()
 
 
 def is_short_for(short: str, key: str) -> bool:

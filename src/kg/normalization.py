@@ -16,7 +16,7 @@ _OLD_KANJI = str.maketrans(
 # Katakana is what hiragana is written as here: readings come in either.
 _KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _CJK = r"\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々〆"
-_LONG_VOWEL = re.compile(rf"(?<=[{_CJK}])[ー―‐−-](?=[{_CJK} ]|$)")
+_LONG_VOWEL = re.compile(rf"(?<=[{_CJK}])[ー―‐−-](?=[{_CJK}]|\W|$)")
 _APART = re.compile(r"[\W_]+")
 _SPACED = re.compile(r"(?<![a-z0-9])[a-z](?: [a-z])+(?![a-z0-9])")
 _TOKEN = re.compile(rf"[{_CJK}]+|[^\s{_CJK}]+")

@@ -200,11 +200,16 @@ class Search:
         """All texts, sorted by record."""
         return self._entries
 
-    def find(self, text: str, *, kinds: Sequence[str] = (), limit: int = 20, offset: int = 0) -> Found:
-        """The records that a text names or nearly names, best first; `kinds` narrows them."""
+    def find(
+        self, text: str, *, kinds: Sequence[str] = (), limit: int = 20, offset: int = 0, depth: int = _CANDIDATES
+    ) -> Found:
+        """The records that a text names or nearly names, best first; `kinds` narrows them.
+
+        `depth` is how many texts of the index are compared: fewer are faster and may miss what is only alike.
+        """
         asked = normalization.name(text[:_LONGEST_QUERY])
         best: dict[str, Hit] = {}
-        for entry in self._candidates(asked, kinds) if asked.tokens else ():
+        for entry in self._candidates(asked, kinds, depth) if asked.tokens else ():
             hit = self._compare(asked, entry)
             if hit and (entry.iri not in best or hit.score > best[entry.iri].score):
                 best[entry.iri] = hit
@@ -223,7 +228,7 @@ class Search:
         found = (_likeness(asked, self._names(other), is_long=False) for other in others)
         return bool(asked.tokens) and any(how != "similar" and score >= _LEAST for score, how in found)
 
-    def _candidates(self, asked: Name, kinds: Sequence[str]) -> Iterator[Entry]:
+    def _candidates(self, asked: Name, kinds: Sequence[str], depth: int) -> Iterator[Entry]:
         """Texts that share enough with what is asked to be worth comparing."""
         searcher = self._index.searcher()
         query = _retrieval(asked)
@@ -233,7 +238,7 @@ class Search:
             if chosen:
                 among = Query.term_set_query(_SCHEMA, "kind", list(chosen))
                 narrowed = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(among, 0.0))])
-            addresses = [address for _, address in searcher.search(narrowed, _CANDIDATES, count=False).hits]
+            addresses = [address for _, address in searcher.search(narrowed, depth, count=False).hits]
             for row in searcher.fast_field_values("row", addresses) if addresses else ():
                 yield self._entries[int(row or 0)]
 

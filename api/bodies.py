@@ -1,0 +1,64 @@
+"""What is sent to the server: bodies of limited length, forms, and JSON, each with an error that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from api.errors import Problem
+from api.site import site_of
+from kg import formats
+
+FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 1000
+
+
+async def read(request: Request, accepted: Sequence[str]) -> bytes:
+    """The body, if it is of an accepted media type and no longer than the setting allows."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in accepted:
+        detail = f"what is posted here is {' or '.join(accepted)}, not '{media_type or 'nothing'}'"
+        raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": ", ".join(accepted)})
+    most = site_of(request).settings.max_body_bytes
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise Problem(413, "body-too-large", f"the body is longer than {most:,} bytes", {"limit": most})
+    return bytes(body)
+
+
+async def form(request: Request) -> dict[str, str]:
+    """The fields of a posted form; of one that is given twice, the last."""
+    raw = _utf8(await read(request, [FORM]))
+    try:
+        return dict(parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise Problem(400, "bad-parameter", f"the form cannot be read: {error}") from None
+
+
+async def json_document(request: Request) -> Any:
+    """A posted JSON document."""
+    return parse_json(_utf8(await read(request, [formats.JSON])), "the body")
+
+
+def parse_json(text: str, what: str) -> Any:
+    """The value of a JSON text; raises `Problem` 400 that tells line and column."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        detail = f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        raise Problem(400, "bad-json", detail, {"line": error.lineno, "column": error.colno}) from None
+    except (RecursionError, ValueError) as error:
+        raise Problem(400, "bad-json", f"{what} is JSON that is nested too deeply, or has too long a number") from error
+
+
+def _utf8(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(400, "not-utf-8", f"the request is not UTF-8: {error}") from None

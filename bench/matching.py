@@ -1,0 +1,145 @@
+"""How well and how fast names are matched: precision, recall, calibration and names per second.
+
+python bench/matching.py [RELEASE]
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kg import iris, store
+from kg.matching import Candidate, Matcher, open_matcher
+
+ROOT = Path(__file__).resolve().parents[1]
+LABELLED = ROOT / "tests" / "matching" / "labelled.tsv"
+HALVES = ("tuning", "held-out")
+_BANDS = ((0, 40), (40, 60), (60, 75), (75, 90), (90, 101))
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A name, the kind asked for or '', and the path of the record that a steward would choose, '' for none."""
+
+    name: str
+    kind: str
+    expected: str
+    reason: str
+    half: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the matcher chose by itself for a name, '' for nothing, and all that it offered."""
+
+    label: Label
+    chosen: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def is_right(self) -> bool:
+        return self.chosen == self.label.expected
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Precision of automatic matches, recall of those there should be, and how often the first candidate is right."""
+
+    names: int
+    precision: float
+    recall: float
+    first: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.names:4} names  precision {self.precision:.3f}  recall {self.recall:.3f}  "
+            f"right candidate first {self.first:.3f}"
+        )
+
+
+def labels(path: Path = LABELLED) -> list[Label]:
+    """The labelled set; `-` stands for no record."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [
+            Label(r["name"], r["kind"], "" if r["expected"] == "-" else r["expected"], r["reason"], r["half"])
+            for r in rows
+        ]
+
+
+def judge(matcher: Matcher, known: Iterable[Label], root: str = iris.ID) -> list[Verdict]:
+    """What the matcher makes of each name."""
+    verdicts = []
+    for label in known:
+        candidates = matcher.match(label.name, kinds=[label.kind] if label.kind else [])
+        chosen = next((c.iri.removeprefix(root) for c in candidates if c.match), "")
+        verdicts.append(Verdict(label, chosen, tuple(candidates)))
+    return verdicts
+
+
+def quality(verdicts: Sequence[Verdict], root: str = iris.ID) -> Quality:
+    """Precision and recall of automatic matches: a wrong record counts against both."""
+    chosen = [v for v in verdicts if v.chosen]
+    wanted = [v for v in verdicts if v.label.expected]
+    right = sum(v.is_right for v in chosen)
+    first = sum(bool(v.candidates) and v.candidates[0].iri.removeprefix(root) == v.label.expected for v in wanted)
+    return Quality(len(verdicts), right / len(chosen), right / len(wanted), first / len(wanted))
+
+
+def calibration(verdicts: Iterable[Verdict], root: str = iris.ID) -> list[tuple[str, int, float]]:
+    """For bands of the first candidate's score: how many there are, and the share of them that is right."""
+    bands: dict[tuple[int, int], list[bool]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.candidates:
+            best = verdict.candidates[0]
+            band = next(b for b in _BANDS if b[0] <= best.score < b[1])
+            bands[band].append(best.iri.removeprefix(root) == verdict.label.expected)
+    return [
+        (f"{low}–{min(high, 100)}", len(found), sum(found) / len(found)) for (low, high), found in sorted(bands.items())
+    ]
+
+
+def speed(open_new: Callable[[], Matcher], names: Sequence[str], rounds: int = 1) -> float:
+    """Names per second in one thread; every round has a new matcher, so that no answer is one that was kept."""
+    seconds = 0.0
+    for _ in range(rounds):
+        matcher = open_new()
+        started = time.perf_counter()
+        for name in names:
+            matcher.match(name)
+        seconds += time.perf_counter() - started
+    return rounds * len(names) / seconds
+
+
+def unknown(known: Sequence[Label], names: int = 2_000) -> list[str]:
+    """Names that look like ours and are of no record: for each of these the search index is asked."""
+    return [f"{label.name} {n}区" for n, label in zip(range(names), itertools.cycle(known), strict=False)]
+
+
+def main() -> None:
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else store.current_directory(store.default_releases(ROOT))
+    release = store.open_release(place)
+    root = release.manifest.base_iri + "id/"
+    started = time.perf_counter()
+    matcher = open_matcher(release)
+    print(f"opened in {time.perf_counter() - started:.2f} s: release {release.manifest.id[:16]}")
+    known = labels()
+    verdicts = judge(matcher, known, root)
+    for half in HALVES:
+        print(f"{half:9}", quality([v for v in verdicts if v.label.half == half], root))
+    print(f"{'all':9}", quality(verdicts, root))
+    for band, count, share in calibration(verdicts, root):
+        print(f"score {band:6} of the first candidate: {count:4} names, {share:.2f} of them right")
+    table = list(dict.fromkeys(label.name for label in known))
+    print(f"{len(table)} labelled names: {speed(lambda: open_matcher(release), table, 5):,.0f} names/s")
+    print(f"names that nobody has:  {speed(lambda: open_matcher(release), unknown(known)):,.0f} names/s")
+
+
+if __name__ == "__main__":
+    main()
