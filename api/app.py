@@ -23,6 +23,7 @@ from api.routers import (
     catalogue,
     charts,
     conformance,
+    desk,
     explain,
     explore,
     feed,
@@ -45,7 +46,7 @@ from kg.store import Release
 _LOG = logging.getLogger("api")
 ROUTERS = (
     *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, explain),
-    *(reconciliation, resolve),
+    *(reconciliation, resolve, desk),
     *(catalogue, feed, conformance, operations, assets),
 )
 

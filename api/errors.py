@@ -49,6 +49,7 @@ TITLES: Mapping[int, str] = {
     413: "Too large",
     415: "Unsupported media type",
     416: "Range not satisfiable",
+    422: "Cannot be processed",
     429: "Too many requests",
     431: "Header fields too large",
     499: "Client closed request",

@@ -49,7 +49,10 @@ _KNOWN_ROUTES = frozenset(
 
 
 # Where requests have bodies.
-_POSTED_TO = ("/sparql", "/reconcile", "/resolve")
+_POSTED_TO = (
+    *("/sparql", "/reconcile", "/resolve"),
+    *("/link", "/link/table", "/link/match", "/link/result", "/link/linkset"),
+)
 
 
 class Envelope:

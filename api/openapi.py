@@ -107,6 +107,8 @@ _SCHEME = _parameter(
     "scheme", "The register that a bare number is of.", {"type": "string", "enum": list(SCHEMES)}, example="ror"
 )
 _IRI = _parameter("iri", "An IRI or identifier, in any form.", example="https://ror.org/01sjwvz98")
+_SYNTAX = _parameter("format", "The linkset's syntax.", {"type": "string", "enum": ["ttl", "nt", "jsonld"]})
+_DESK = (400, 413, 415, 422, 499, 503)
 # What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
 _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/": ([*_JSON, *_PAGE], [], (302, 303)),
@@ -146,6 +148,11 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
         for path, row in _RECONCILED.items()
     },
     "/resolve": (_JSON, [_IRI, _SCHEME], (300, 303, 400, 404)),
+    "/link": (_PAGE, [], (302, 303, *_DESK)),
+    "/link/table": (_JSON, [], _DESK),
+    "/link/match": (_JSON, [], _DESK),
+    "/link/result": (["text/csv"], [], _DESK),
+    "/link/linkset": (["text/turtle", "application/n-triples", "application/ld+json"], [_SYNTAX], _DESK),
     "/static/{path}": ([], [], (404,)),
     "/dataset": ([*_RDF, *_PAGE], [_ANY_RDF], (302, 303, 406)),
     "/.well-known/void": (_RDF, [_format(_RDF_NAMES)], (406,)),
@@ -163,6 +170,34 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/metrics": (["text/plain"], [], ()),
     "/openapi.json": (_JSON, [], ()),
 }
+
+
+def _object(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+_TEXT, _TEXTS = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+_TABLE = _object(
+    [],
+    file={"type": "string", "contentMediaType": "application/octet-stream"},
+    text={**_TEXT, "description": "The table as text, instead of a file."},
+    header={"type": "string", "enum": ["0", "1"]},
+    sheet=_TEXT,
+    encoding=_TEXT,
+)
+_WORK = _object(
+    ["columns", "rows", "name", "decisions"],
+    columns=_TEXTS,
+    rows={"type": "array", "items": _TEXTS},
+    name={"type": "integer", "description": "The column of names, from 0."},
+    subject={**_TEXT, "description": "A column, or a template over columns, that gives the IRIs of the rows."},
+    decisions={
+        "type": "array",
+        "description": "For each row: IRI, relation (exact, close), by (machine, person), score, reason, told.",
+        "items": {"type": "array", "minItems": 6, "maxItems": 6},
+    },
+)
+_BATCH = _object(["names"], names=_TEXTS, kind=_TEXT, properties={"type": "object", "additionalProperties": _TEXTS})
 # What is posted, other than queries of SPARQL.
 _POSTED: dict[str, dict[str, Any]] = {
     **{
@@ -188,6 +223,11 @@ _POSTED: dict[str, dict[str, Any]] = {
             }
         }
     },
+    "/link": {"multipart/form-data": {"schema": _TABLE}},
+    "/link/table": {"multipart/form-data": {"schema": _TABLE}},
+    "/link/match": {formats.JSON: {"schema": _BATCH}},
+    "/link/result": {formats.JSON: {"schema": _WORK}},
+    "/link/linkset": {formats.JSON: {"schema": _WORK}},
 }
 _PROBLEM = {
     "type": "object",

@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from api import strings
 from api.completion import Vocabulary
+from api.desk import Desk
 from api.profile import Profile
 from api.settings import Settings
 from api.workers import Pool
@@ -82,6 +83,11 @@ class Site:
     def matcher(self) -> matching.Matcher:
         """Which record a name or identifier means, for those who link tables of their own."""
         return matching.Matcher(self.release, self.search)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """The places at the link desk."""
+        return Desk(self.settings)
 
     @cached_property
     def profile(self) -> Profile:

@@ -11,7 +11,7 @@ import yaml
 
 LANGUAGES = ("ja", "en")
 # Tables of their own; every other file holds texts of pages, whose keys are one space.
-_TABLES = ("classes", "columns", "problems", "tags")
+_TABLES = ("classes", "columns", "features", "problems", "tables", "tags")
 
 Texts = Mapping[str, Mapping[str, str]]
 

@@ -268,6 +268,10 @@ class View:
     def explanation(self, problem: Problem) -> str:
         """What happened, in the reader's language; empty where only the English detail says it."""
         known = strings.table("problems")[self.language].get(problem.kind, "")
+        if not known and (code := problem.members.get("code")):
+            known = strings.table("tables")[self.language].get(str(code), "")
+            place = [self.t("table_" + n) for n in ("row", "column", "line") if problem.members.get(n)]
+            known = f"{''.join(place)}{self.t('colon')}{known}" if known and place else known
         return strings.fill(known, problem.members)
 
     def reason(self, found: Explanation | None) -> str:

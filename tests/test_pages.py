@@ -23,6 +23,7 @@ PAGES = [
     "/id/law",
     "/ontology",
     "/sparql",
+    "/link",
     "/queries",
     "/queries/quoting",
     "/dataset",

@@ -53,6 +53,7 @@ PAGES = {
     "explorer-path": "/explore?from=organization/university-of-tokyo&to=law/ai-act",
     "sparql": "/sparql",
     "sparql-no-rows": f"/sparql?format=html&query={EMPTY}",
+    "link-desk": "/link",
     "queries": "/queries",
     "query": "/queries/budgets?format=html",
     "query-with-parameters": "/queries/who-quotes-an-article?format=html",

@@ -1,0 +1,234 @@
+"""`kg link`: a ministry's table becomes a linked table and a linkset; interrupted, it goes on; wrong, it says where."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import make_release
+from dataset import ROOT, Data
+from projects import kg_command
+from pyoxigraph import RdfFormat, parse
+from servers import until
+
+from kg import iris, journal
+from kg.errors import KgError
+
+BODIES = ROOT / "tests" / "fixtures" / "bodies.csv"
+SUBJECT = "https://example.go.jp/id/{番号}"
+
+
+@pytest.fixture(scope="module")
+def releases(data: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("releases")
+    make_release(folder, data.everything)
+    return folder
+
+
+def command(releases: Path, *arguments: str | Path) -> list[str]:
+    return kg_command("link", "--releases", str(releases), *map(str, arguments))
+
+
+def run(releases: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("KG_")}
+    return subprocess.run(
+        command(releases, *arguments), capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
+
+
+def links(path: Path) -> set[tuple[str, str, str]]:
+    return {
+        (q.subject.value, q.predicate.value.rpartition("#")[2], q.object.value)  # type: ignore[union-attr]
+        for q in parse(path=str(path))
+        if q.predicate.value.endswith("Match")
+    }
+
+
+def test_the_bodies_of_the_paper_come_back_right(releases: Path, tmp_path: Path) -> None:
+    done = run(
+        releases, BODIES, "--column", "機関名", "--kind", "organization", "--subject", SUBJECT, "--out", tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    rows = table(tmp_path / "bodies.linked.csv")
+    found = {r["機関名"]: r["kg_uri"].removeprefix(iris.ID) for r in rows}
+    assert found == {r["機関名"]: r["期待"] for r in rows}
+    assert len({r["期待"] for r in rows if r["期待"]}) == 44
+    expected = {(f"https://example.go.jp/id/{r['番号']}", "exactMatch", iris.ID + r["期待"]) for r in rows if r["期待"]}
+    assert links(tmp_path / "bodies.links.ttl") == expected
+    assert "57 rows: 52 linked, 0 to be reviewed, 5 no candidate" in done.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bodies.linked.csv", "bodies.links.ttl"]
+
+
+def test_columns_stay_and_ours_are_added_once(releases: Path, tmp_path: Path) -> None:
+    source = tmp_path / "表.csv"
+    source.write_bytes('機関名,"備, 考"\r\n理研,"=HYPERLINK(""x"")"\r\nAIP,-5\r\n該当しない何か,\r\n'.encode("cp932"))
+    assert run(releases, source, "--column", "1", "--kind", "organization").returncode == 0
+    linked = tmp_path / "表.linked.csv"
+    assert linked.read_bytes().startswith(b"\xef\xbb\xbf")
+    first, second, third = table(linked)
+    assert first["備, 考"] == '\'=HYPERLINK("x")'
+    assert (first["kg_uri"], first["kg_label"]) == (iris.ID + "organization/riken", "理化学研究所")
+    assert (first["kg_match"], first["kg_by"]) == ("exact", "machine")
+    assert "理研" in first["kg_reason"]
+    assert (second["備, 考"], second["kg_uri"], second["kg_match"]) == ("-5", "", "review")
+    assert iris.ID + "organization/riken-aip" in second["kg_candidates"]
+    assert (third["kg_uri"], third["kg_match"]) == ("", "none")
+    again = run(releases, linked, "--column", "機関名", "--kind", "organization", "--out", tmp_path)
+    assert again.returncode == 0
+    assert table(linked) == [first, second, third]
+    assert "linkset  none" in again.stdout
+
+
+def test_a_column_tells_names_apart(releases: Path, tmp_path: Path) -> None:
+    source = tmp_path / "t.csv"
+    source.write_text("n,番号\n,5010005007398\n", encoding="utf-8")
+    done = run(releases, source, "--column", "n", "--property", "番号=kg:corporateNumber")
+    assert done.returncode == 0, done.stderr
+    assert table(tmp_path / "t.linked.csv")[0]["kg_uri"] == iris.ID + "organization/university-of-tokyo"
+
+
+@pytest.mark.parametrize(("name", "syntax"), [("nt", RdfFormat.N_TRIPLES), ("jsonld", RdfFormat.JSON_LD)])
+def test_the_linkset_in_other_syntaxes(releases: Path, tmp_path: Path, name: str, syntax: RdfFormat) -> None:
+    arguments = (BODIES, "--column", "機関名", "--subject", SUBJECT, "--out", tmp_path, "--format", name)
+    assert run(releases, *arguments).returncode == 0
+    assert list(parse(path=str(tmp_path / f"bodies.links.{name}"), format=syntax))
+
+
+def test_what_a_person_left_in_the_table_becomes_the_linkset(releases: Path, tmp_path: Path) -> None:
+    reviewed = tmp_path / "x.linked.csv"
+    header = "番号,n,kg_uri,kg_match\n"
+    riken, tokyo = iris.ID + "organization/riken", iris.ID + "organization/university-of-tokyo"
+    reviewed.write_text(f"{header}1,a,{riken},exact\n2,b,{tokyo},close\n3,c,,none\n4,d,,review\n", encoding="utf-8")
+    before = reviewed.read_bytes()
+    arguments = (reviewed, "--column", "n", "--subject", SUBJECT, "--reviewed-by", "山田")
+    done = run(releases, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert links(tmp_path / "x.links.ttl") == {
+        ("https://example.go.jp/id/1", "exactMatch", riken),
+        ("https://example.go.jp/id/2", "closeMatch", tokyo),
+    }
+    assert "山田" in (tmp_path / "x.links.ttl").read_text(encoding="utf-8")
+    assert reviewed.read_bytes() == before
+    for wrong, told in (
+        (f"{tokyo}x,exact", "row 1, column 3: no record of ours"),
+        (f"{tokyo},maybe", "row 1, column 4"),
+    ):
+        reviewed.write_text(f"{header}1,a,{wrong}\n", encoding="utf-8")
+        done = run(releases, *arguments)
+        assert done.returncode == 1
+        assert told in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--column", "機関"], "no column '機関'; did you mean '機関名'?"),
+        (["--column", "9"], "no column '9'"),
+        (["--column", "機関名", "--kind", "organisation"], "did you mean 'organization'?"),
+        (["--column", "機関名", "--property", "番号"], "expected NAME=VALUE"),
+        (["--column", "機関名", "--subject", "{番号}"], "the template makes no IRI"),
+        (["--column", "機関名", "--subject", "https://x.example/{期待}"], "row 53, column 4"),
+        (["--column", "機関名", "--format", "rdf"], "none of ttl, nt, jsonld"),
+        (["--column", "機関名", "--reviewed-by", "x"], "needs --subject"),
+        (["--column", "機関名", "--encoding", "cp932"], "is no character of cp932"),
+        (["--column", "機関名", "--dataset", "x y"], "the IRI of the dataset is no absolute IRI"),
+    ],
+)
+def test_mistakes_say_what_is_wrong_and_write_nothing(
+    releases: Path, tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    if "row 53" in told:
+        # A row that is not linked needs no IRI.
+        assert run(releases, BODIES, *arguments, "--out", tmp_path).returncode == 0
+        return
+    if "--dataset" in arguments:
+        arguments = [*arguments, "--subject", SUBJECT]
+    done = run(releases, BODIES, *arguments, "--out", tmp_path)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("*.links.*"))
+
+
+def test_files_that_cannot_be_read_say_where(releases: Path, tmp_path: Path) -> None:
+    missing = run(releases, tmp_path / "none.csv", "--column", "a")
+    assert "No such file" in missing.stderr
+    ragged = tmp_path / "r.csv"
+    ragged.write_text("a,b\n1\n", encoding="utf-8")
+    assert f"{ragged}: row 1, column 2 (line 2): the row has 1 cell(s)" in run(releases, ragged, "--column", "a").stderr
+
+
+# ---- interruptions ----
+
+
+@pytest.fixture
+def long_table(tmp_path: Path) -> Path:
+    """Names that nothing is called, each another one, so that every row takes its time."""
+    path = tmp_path / "long.csv"
+    rows = (f"{n},第{n}人工知能研究推進センター理研{n}号" for n in range(6_000))
+    path.write_text("番号,名\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def started(releases: Path, long_table: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    arguments = (long_table, "--column", "名", "--out", tmp_path / "out")
+    process = subprocess.Popen(command(releases, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_interrupted_work_goes_on_where_it_stopped(
+    releases: Path, started: subprocess.Popen[str], long_table: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    kept = tmp_path / "out" / ".long.csv.journal"
+    until(lambda: kept.is_file() and kept.read_bytes().count(b"\n") > 3, 60)
+    os.kill(started.pid, how)
+    started.wait(30)
+    assert started.returncode != 0
+    assert not list((tmp_path / "out").glob("long.*"))
+    done_before = (kept.read_bytes().count(b"\n") - 1) * 100
+    # Half a line, as a full disk or a power cut leaves it.
+    with kept.open("ab") as file:
+        file.write(b'[["half')
+    done = run(releases, long_table, "--column", "名", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert f"went on after {done_before:,} rows" in done.stdout
+    whole = (tmp_path / "out" / "long.linked.csv").read_bytes()
+    assert not kept.exists()
+    fresh = run(releases, long_table, "--column", "名", "--out", tmp_path / "fresh")
+    assert "went on" not in fresh.stdout
+    assert (tmp_path / "fresh" / "long.linked.csv").read_bytes() == whole
+
+
+def test_other_work_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    with pytest.raises(KeyboardInterrupt), journal.Journal(path, "one") as first:
+        first.append([1])
+        raise KeyboardInterrupt
+    with journal.Journal(path, "two") as second:
+        assert second.entries == []
+    with pytest.raises(KgError, match="cannot write"):
+        journal.Journal(tmp_path / "no" / "folder", "x")
+
+
+def test_a_journal_that_is_none_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    for content in (b"", b"\xff\xfe\n", b"{}\n[1]\n", b'{"key": "x"}'):
+        path.write_bytes(content)
+        with journal.Journal(path, "x") as opened:
+            assert opened.entries == []
+        assert not path.exists()

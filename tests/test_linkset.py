@@ -1,0 +1,168 @@
+"""Linksets: the links, what VoID and PROV-O say of them, the same bytes each time, and nothing that is no IRI."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+import rdflib
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyoxigraph import Literal, NamedNode, Store, parse
+from rdflib.namespace import DCAT, FOAF, PROV, SKOS, VOID
+
+from kg import desk, formats, iris, linkset
+from kg.desk import Choice, Decision
+from kg.errors import KgError
+from kg.linkset import Account, Link
+from kg.rows import TableError
+from kg.tables import Table
+
+AT = datetime.datetime(2026, 7, 1, 9, 30, tzinfo=datetime.UTC)
+ACCOUNT = Account(iris.BASE, "0123456789abcdef", "aikg 1.0.0", AT, "bodies.csv", "山田 “太郎”")
+RIKEN, TOKYO = iris.ID + "organization/riken", iris.ID + "organization/university-of-tokyo"
+LINKS = [
+    Link("https://example.go.jp/id/2", RIKEN),
+    Link("https://example.go.jp/id/1", TOKYO, is_reviewed=True),
+    Link("https://example.go.jp/id/3", RIKEN, "close", is_reviewed=True),
+]
+SYNTAXES = [f for f in formats.RDF_FORMATS if f.name in ("ttl", "nt", "jsonld")]
+
+
+def graph(body: bytes, syntax: formats.Rdf) -> Store:
+    store = Store()
+    store.bulk_extend(parse(body, format=syntax.syntax))
+    return store
+
+
+def holds(store: Store, pattern: str) -> bool:
+    prefixes = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in linkset.PREFIXES.items())
+    return bool(store.query(f"{prefixes} ASK {{ {pattern} }}"))
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda f: f.name)
+def test_the_links_stand_as_plain_triples(syntax: formats.Rdf) -> None:
+    body = linkset.write(LINKS, ACCOUNT, syntax)
+    store = graph(body, syntax)
+    found = {
+        (quad.subject.value, quad.predicate.value.rpartition("#")[2], quad.object.value)  # type: ignore[union-attr]
+        for quad in store
+        if quad.predicate.value.endswith("Match")
+    }
+    assert found == {(link.subject, f"{link.relation}Match", link.target) for link in LINKS}
+    assert body == linkset.write(LINKS[::-1] + LINKS, ACCOUNT, syntax)
+
+
+def test_each_predicate_is_a_linkset_of_its_own() -> None:
+    store = graph(linkset.write(LINKS, ACCOUNT, SYNTAXES[0]), SYNTAXES[0])
+    for name, n in (("exact", 2), ("close", 1)):
+        assert holds(
+            store,
+            f"""?whole void:subset ?part ; void:triples 3 .
+            ?part a void:Linkset ; void:linkPredicate skos:{name}Match ; void:triples {n} ;
+                void:objectsTarget <{iris.DATASET}> ; void:subjectsTarget ?theirs .
+            ?theirs a void:Dataset ; void:uriSpace "https://example.go.jp/id/" """,
+        )
+    one = graph(linkset.write(LINKS[:2], ACCOUNT, SYNTAXES[0]), SYNTAXES[0])
+    assert not holds(one, "?part void:linkPredicate skos:closeMatch")
+
+
+def test_it_tells_who_matched_what_when_and_by_which_release() -> None:
+    store = graph(linkset.write(LINKS, ACCOUNT, SYNTAXES[0]), SYNTAXES[0])
+    assert holds(
+        store,
+        f"""?set prov:wasGeneratedBy ?matching, ?review ;
+            prov:generatedAtTime "2026-07-01T09:30:00+00:00"^^xsd:dateTime .
+        ?matching prov:wasAssociatedWith [ a prov:SoftwareAgent ; rdfs:label "aikg 1.0.0" ] ;
+            prov:used ?release, ?table .
+        ?release prov:specializationOf <{iris.DATASET}> ; dcat:version "0123456789abcdef" .
+        ?table rdfs:label "bodies.csv" .
+        ?review prov:wasInformedBy ?matching ; prov:wasAssociatedWith [ a prov:Person ; foaf:name "山田 “太郎”" ] .""",
+    )
+    reviewed = store.quads_for_pattern(None, NamedNode(linkset.PROV + "used"), None)
+    subjects = {q.object.value for q in reviewed if q.subject.value.endswith("#review")}  # type: ignore[union-attr]
+    assert subjects == {"https://example.go.jp/id/1", "https://example.go.jp/id/3"}
+    alone = graph(linkset.write(LINKS[:1], ACCOUNT, SYNTAXES[0]), SYNTAXES[0])
+    assert not holds(alone, "?person a prov:Person")
+
+
+def test_its_terms_exist_in_their_vocabularies() -> None:
+    namespaces = {str(n._NS): n for n in (VOID, PROV, SKOS, FOAF, DCAT, rdflib.RDFS, rdflib.RDF)}
+    described = linkset.describe(LINKS, ACCOUNT)
+    types = [t.object.value for t in described if t.predicate.value == iris.RDF_TYPE]  # type: ignore[union-attr]
+    # `dcat:version` is of DCAT 3; rdflib has DCAT 2.
+    for term in {*types, *(triple.predicate.value for triple in described)} - {linkset.DCAT + "version"}:
+        namespace = next(iri for iri in namespaces if term.startswith(iri))
+        assert term.removeprefix(namespace) in namespaces[namespace], term
+
+
+def test_the_publisher_names_linkset_and_dataset() -> None:
+    named = Account(
+        iris.BASE, "0", "s", AT, linkset="https://example.go.jp/links", dataset="https://example.go.jp/data"
+    )
+    store = graph(linkset.write(LINKS, named, SYNTAXES[0]), SYNTAXES[0])
+    assert holds(
+        store, "<https://example.go.jp/links> void:subset ?p . ?p void:subjectsTarget <https://example.go.jp/data>"
+    )
+    assert not holds(store, "?x void:uriSpace ?y")
+    for bad in ("no iri", "links", "https://x/<y>"):
+        with pytest.raises(KgError, match="no absolute IRI"):
+            Account(iris.BASE, "0", "s", AT, dataset=bad)
+
+
+def test_a_dataset_of_many_hosts_has_no_uri_space() -> None:
+    links = [Link("https://a.example/1", RIKEN), Link("https://b.example/1", TOKYO)]
+    assert not holds(graph(linkset.write(links, ACCOUNT, SYNTAXES[0]), SYNTAXES[0]), "?x void:uriSpace ?y")
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(
+    reviewer=st.text(st.characters(exclude_categories=("Cs",)), max_size=30),
+    table=st.text(st.characters(exclude_categories=("Cs",)), max_size=30),
+)
+def test_any_text_is_escaped(reviewer: str, table: str) -> None:
+    account = Account(iris.BASE, "0", "s", AT, table, reviewer)
+    for syntax in SYNTAXES:
+        texts = {
+            q.object.value
+            for q in graph(linkset.write(LINKS, account, syntax), syntax)
+            if isinstance(q.object, Literal)
+        }
+        assert {reviewer, table} - {""} <= texts
+
+
+# ---- from rows ----
+
+TABLE = Table(("code", "IRI", "名"), [("a/1 東", "https://example.go.jp/1", "x"), ("", "nothing", "y")])
+EXACT = Decision(RIKEN, "exact", "machine", 100)
+
+
+def test_a_template_makes_iris_and_escapes_what_it_takes() -> None:
+    made = desk.links(TABLE, [EXACT, Decision()], Choice(2, subject="https://example.go.jp/id/{code}"))
+    assert made == [Link("https://example.go.jp/id/a%2F1%20%E6%9D%B1", RIKEN)]
+    assert desk.links(TABLE, [Decision(RIKEN, "close", "person"), Decision()], Choice(2, subject="IRI")) == [
+        Link("https://example.go.jp/1", RIKEN, "close", True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("subject", "code", "column"), [("https://example.go.jp/id/{code}", "no-iri", 1), ("IRI", "bad-iri", 2)]
+)
+def test_a_row_without_an_iri_is_told(subject: str, code: str, column: int) -> None:
+    with pytest.raises(TableError) as caught:
+        desk.links(TABLE, [EXACT, EXACT], Choice(2, subject=subject))
+    assert (caught.value.code, caught.value.row, caught.value.column) == (code, 2, column)
+
+
+def test_two_rows_of_one_iri_may_not_contradict() -> None:
+    table = Table(("IRI",), [("https://example.go.jp/1",)] * 3)
+    choice = Choice(0, subject="IRI")
+    assert len(set(desk.links(table, [EXACT] * 3, choice))) == 1
+    with pytest.raises(TableError, match=r"row 3: .* here and to .* in row 1"):
+        desk.links(table, [EXACT, EXACT, Decision(TOKYO, "exact", "person")], choice)
+
+
+@pytest.mark.parametrize("subject", ["nothing", "{code}", "https://example.go.jp/{kode}", "https://exa mple/{code}"])
+def test_what_makes_no_iris_is_told_at_once(subject: str) -> None:
+    with pytest.raises(KgError, match=r"no column|makes no IRI"):
+        desk.check_subject(TABLE, subject)
