@@ -103,7 +103,7 @@ class FormatNotOffered(KgError):
 
 
 class RdfFault(KgError):
-    """Why a stranger's RDF is not read; `line` and `column` count from 1, 0 when unknown; `limit` is what it exceeds."""
+    """Why a stranger's RDF is not read: line and column from 1, 0 when unknown; `limit` is what it exceeds."""
 
     def __init__(self, message: str, line: int = 0, column: int = 0, limit: int = 0) -> None:
         super().__init__(message)

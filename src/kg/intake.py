@@ -99,7 +99,7 @@ def _decode(body: bytes) -> str:
 def _plain(message: str) -> str:
     """The parser's message without the places that it puts before and after: those are told beside it."""
     head, _, rest = message.partition(": ")
-    return (rest if head.startswith("Parser error at") else message).rpartition(" (line")[0] or message
+    return (rest if head.startswith("Parser error") else message).rpartition(" (line")[0] or message
 
 
 def _check_brackets(text: str, limits: Limits) -> None:
@@ -199,7 +199,7 @@ def _check_xml(body: bytes, limits: Limits) -> None:
 
     def declare(name: str, is_parameter: bool, value: str | None, *_: object) -> None:
         if is_parameter or value is None or "&" in value or len(value) > _LONGEST_ENTITY:
-            message = f"the entity '{name[:_SHOWN]}' is not taken: an entity may stand for a short text, such as a namespace"
+            message = f"the entity '{name[:_SHOWN]}' is not taken: it may stand for a short text only, as a namespace"
             raise RdfRefused(message, parser.CurrentLineNumber)
         entities[name] = len(value)
         uses = body.count(f"&{name};".encode())
@@ -211,4 +211,3 @@ def _check_xml(body: bytes, limits: Limits) -> None:
         parser.Parse(body, True)
     except expat.ExpatError as error:
         raise RdfMalformed(expat.ErrorString(error.code), error.lineno, error.offset + 1) from None
-
