@@ -29,7 +29,7 @@ _ALWAYS = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     # The data is public and nothing depends on cookies but the language: any page may read it (Fetch, CORS protocol).
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Link, ETag, Location, Retry-After, X-Release, X-Request-ID",
+    "Access-Control-Expose-Headers": "Link, ETag, Location, Retry-After, X-Release, X-Request-ID, X-Conforms",
 }
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
@@ -41,7 +41,19 @@ _KNOWN_ROUTES = frozenset(
     {
         *("sparql", "id", "page", "data", "linkset", "graph", "ontology", "context.jsonld", "shapes.ttl", "queries"),
         *("dataset", ".well-known", "dumps", "about", "conformance", "static", "sitemap.xml", "robots.txt"),
-        *("healthz", "readyz", "metrics", "openapi.json", "search", "suggest", "explore", "charts", "why", "explain"),
+        *(
+            "healthz",
+            "readyz",
+            "metrics",
+            "openapi.json",
+            "search",
+            "suggest",
+            "explore",
+            "charts",
+            "why",
+            "explain",
+            "validate",
+        ),
     }
 )
 
@@ -82,7 +94,11 @@ class Envelope:
 
         try:
             if scope["method"] == "OPTIONS":
-                allowed = "GET, HEAD, POST, OPTIONS" if scope["path"].endswith("/sparql") else "GET, HEAD, OPTIONS"
+                allowed = (
+                    "GET, HEAD, POST, OPTIONS"
+                    if scope["path"].endswith(("/sparql", "/validate"))
+                    else "GET, HEAD, OPTIONS"
+                )
                 await Response(None, 204, {"Allow": allowed, **_PREFLIGHT})(scope, receive, send_on)
             else:
                 await self.app(scope, receive, send_on)

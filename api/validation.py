@@ -48,7 +48,7 @@ class Checkers:
         self.working: set[int] = set()
         self._places = Places(settings.validate_processes)
         self._clients: Counter[str] = Counter()
-        self._spare: asyncio.Task[_Checker] | None = None
+        self._spare: asyncio.Future[_Checker] | None = None
         self._spare_release: Path | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[Any]] = set()
@@ -79,7 +79,7 @@ class Checkers:
                 del self._clients[client]
 
     async def _check(self, body: bytes, syntax: Rdf, project: Path, release: Path) -> Report:
-        checker = await self._ready(project, release)
+        checker, is_fit = await self._ready(project, release), False
         self.working.add(checker.process.pid)
         try:
             settings = self.settings
@@ -89,13 +89,21 @@ class Checkers:
                 "depth": settings.validate_max_depth,
             }
             head = {"syntax": syntax.name, "limits": limits, "most": settings.validate_max_results}
-            answer = await _ask(checker, frames.pack(head, body))
+            return await _ask(checker, frames.pack(head, body))
+        except RdfFault:
+            # What could not be read has left nothing behind.
+            is_fit = self._spare is None and checker.process.poll() is None
+            raise
         finally:
             self.working.discard(checker.process.pid)
-            self._end(checker)
+            if is_fit and self.settings.validate_spare_seconds:
+                self._spare = asyncio.get_running_loop().create_future()
+                self._spare.set_result(checker)
+                self._spare_release = release
+            else:
+                self._end(checker)
             # The next one gets ready while this answer is written.
             self.prepare(project, release)
-        return answer
 
     # ---- processes ----
 
@@ -180,7 +188,7 @@ class Checkers:
         checker.writer.close()
         self._keep(asyncio.to_thread(checker.process.wait))
 
-    async def _drop(self, spare: asyncio.Task[_Checker]) -> None:
+    async def _drop(self, spare: asyncio.Future[_Checker]) -> None:
         try:
             self._end(await spare)
         except (KgError, OSError):
@@ -192,7 +200,7 @@ class Checkers:
         task.add_done_callback(self._ending.discard)
 
 
-def _look(spare: asyncio.Task[_Checker]) -> None:
+def _look(spare: asyncio.Future[_Checker]) -> None:
     """Takes note of a failure, which the request that needs the process is told."""
     if not spare.cancelled():
         spare.exception()
@@ -226,12 +234,12 @@ def _died(code: int) -> KgError:
         return Problem(504, "validation-timeout", "the validation took all the processor time that it may take")
     if code in (-signal.SIGABRT, OUT_OF_MEMORY):
         detail = "the validation needed more memory than one may take; send less at a time"
-        return Problem(503, "out-of-memory", detail, {}, {"Retry-After": "60"})
+        return Problem(503, "validation-out-of-memory", detail, {}, {"Retry-After": "60"})
     return _busy("the process that validated the document was ended from outside")
 
 
 def _busy(why: str) -> Problem:
-    return Problem(503, "busy", f"{why}; try again in a moment", {}, {"Retry-After": "5"})
+    return Problem(503, "validation-busy", f"{why}; try again in a moment", {}, {"Retry-After": "5"})
 
 
 def _too_many(most: int) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -18,6 +19,7 @@ from kg.formats import Rdf
 _ENDINGS = {"owl": "rdf", "xml": "rdf", "json": "jsonld", "ntriples": "nt", "nquads": "nq"}
 # What tools send that do not know what they send.
 _UNTOLD = frozenset({"", "application/octet-stream", "text/plain", "application/json"})
+_PLACE = re.compile(r"\AParser error (?:at|between) [^:]*: ")
 _LONGEST_ENTITY = 500
 _EXPANSION = 10
 _SHOWN = 120
@@ -97,9 +99,8 @@ def _decode(body: bytes) -> str:
 
 
 def _plain(message: str) -> str:
-    """The parser's message without the places that it puts before and after: those are told beside it."""
-    head, _, rest = message.partition(": ")
-    return (rest if head.startswith("Parser error") else message).rpartition(" (line")[0] or message
+    """The parser's message without the place that it begins with: that is told beside it."""
+    return _PLACE.sub("", message)
 
 
 def _check_brackets(text: str, limits: Limits) -> None:

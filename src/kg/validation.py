@@ -92,14 +92,14 @@ def _quiet() -> Iterator[None]:
 
 
 def _violation(report: rdflib.Graph, shapes: rdflib.Graph, result: rdflib.term.Node) -> Violation:
-    shape = report.value(result, SH.sourceShape)
+    shape, messages = report.value(result, SH.sourceShape), report.objects(result, SH.resultMessage)
     # A property shape has no name of its own; the node shape around it has.
     named = shape if isinstance(shape, rdflib.URIRef) else shapes.value(predicate=SH.property, object=shape)
     return Violation(
         _n3(report.value(result, SH.focusNode)),
         tuple(_path(report, report.value(result, SH.resultPath))),
         _n3(report.value(result, SH.value)),
-        {m.language or "": str(m) for m in report.objects(result, SH.resultMessage) if isinstance(m, rdflib.Literal)},
+        dict(sorted((m.language or "", str(m)) for m in messages if isinstance(m, rdflib.Literal))),
         str(report.value(result, SH.resultSeverity)),
         str(report.value(result, SH.sourceConstraintComponent)),
         str(named or ""),
