@@ -105,7 +105,7 @@ def _plain(message: str) -> str:
 
 def _check_brackets(text: str, limits: Limits) -> None:
     depth, last = 0, -2
-    for token in lexer.tokens(text):
+    for token in lexer.tokens(text, lexer.TURTLE):
         if token.lastgroup == "bracket":
             depth += 1 if token[0] in "{([" else -1
             if depth > limits.depth:

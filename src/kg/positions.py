@@ -114,7 +114,7 @@ def _agree(statements: Sequence[_Statement], quads: Sequence[Quad]) -> bool:
 
 def _words(text: str) -> Iterator[_Word]:
     """The words of the text; a dot after a name is a word of its own."""
-    for match in lexer.tokens(text):
+    for match in lexer.tokens(text, lexer.TURTLE):
         written, kind, start = match[0], match.lastgroup or "", match.start()
         if not kind and (written[0] == "#" or written.isspace()):
             continue
