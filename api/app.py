@@ -36,24 +36,26 @@ from api.routers import (
     resolve,
     search,
     sparql,
+    validate,
     vocabulary,
 )
 from api.serving import Serving
 from api.settings import Settings
+from api.validation import Checkers
 from kg.errors import KgError
 from kg.store import Release
 
 _LOG = logging.getLogger("api")
 ROUTERS = (
     *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, explain),
-    *(reconciliation, resolve, desk),
+    *(reconciliation, resolve, desk, validate),
     *(catalogue, feed, conformance, operations, assets),
 )
 
 
 def create_app(settings: Settings, release: Release, releases: Path | None = None) -> FastAPI:
     """The server of a release; with a folder of releases it goes over to each new one that becomes current there."""
-    metrics = Metrics()
+    metrics, checkers = Metrics(), Checkers(settings)
     serving = Serving(settings, release, releases, metrics.count)
 
     @asynccontextmanager
@@ -62,6 +64,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         try:
             yield
         finally:
+            await checkers.close()
             await serving.close()
 
     app = FastAPI(
@@ -73,7 +76,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.state.serving, app.state.metrics = serving, metrics
+    app.state.serving, app.state.metrics, app.state.checkers = serving, metrics, checkers
     for module in ROUTERS:
         app.include_router(module.router)
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]

@@ -19,7 +19,10 @@ from kg.errors import (
     QueryRefused,
     QueryTooComplex,
     QueryTooLong,
+    RdfFault,
+    RdfTooLarge,
     ResultTooLarge,
+    UnknownSyntax,
     UpdateRefused,
 )
 
@@ -28,6 +31,9 @@ STATUS: Mapping[type[KgError], int] = {
     QueryMalformed: 400,
     QueryTooComplex: 400,
     UpdateRefused: 400,
+    RdfFault: 400,
+    RdfTooLarge: 413,
+    UnknownSyntax: 415,
     QueryRefused: 403,
     QueryNotFound: 404,
     QueryTooLong: 413,

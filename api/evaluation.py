@@ -126,7 +126,7 @@ async def run(request: Request, site: Site, query: Query, want: Wanted, timeout:
         services=tuple(s.endpoint for s in reading.services),
     )
     try:
-        result = await _unless_gone(request, work)
+        result = await unless_gone(request, work)
     except QueryMalformed as error:
         raise _placed(error, query.text) from None
     except FormatNotOffered as error:
@@ -175,7 +175,7 @@ def client_of(host: str) -> str:
     return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
-async def _unless_gone(request: Request, work: Awaitable[_Value]) -> _Value:
+async def unless_gone(request: Request, work: Awaitable[_Value]) -> _Value:
     """The result of the work, which is cancelled when the caller leaves."""
     task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
     try:

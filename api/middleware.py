@@ -29,7 +29,7 @@ _ALWAYS = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     # The data is public and nothing depends on cookies but the language: any page may read it (Fetch, CORS protocol).
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Link, ETag, Location, Retry-After, X-Release, X-Request-ID",
+    "Access-Control-Expose-Headers": "Link, ETag, Location, Retry-After, X-Release, X-Request-ID, X-Conforms",
 }
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
@@ -42,7 +42,7 @@ _KNOWN_ROUTES = frozenset(
         *("sparql", "id", "page", "data", "linkset", "graph", "ontology", "context.jsonld", "shapes.ttl", "queries"),
         *("dataset", ".well-known", "dumps", "about", "conformance", "static", "sitemap.xml", "robots.txt"),
         *("healthz", "readyz", "metrics", "openapi.json", "search", "suggest", "explore", "charts", "why", "explain"),
-        *("feed.atom", "feed"),
+        *("feed.atom", "feed", "validate"),
         *("reconcile", "ja", "en", "resolve"),
     }
 )
@@ -50,7 +50,7 @@ _KNOWN_ROUTES = frozenset(
 
 # Where requests have bodies.
 _POSTED_TO = (
-    *("/sparql", "/reconcile", "/resolve"),
+    *("/sparql", "/reconcile", "/resolve", "/validate"),
     *("/link", "/link/table", "/link/match", "/link/result", "/link/linkset"),
 )
 

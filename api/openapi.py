@@ -109,6 +109,15 @@ _SCHEME = _parameter(
 _IRI = _parameter("iri", "An IRI or identifier, in any form.", example="https://ror.org/01sjwvz98")
 _SYNTAX = _parameter("format", "The linkset's syntax.", {"type": "string", "enum": ["ttl", "nt", "jsonld"]})
 _DESK = (400, 413, 415, 422, 499, 503)
+_VALIDATION = [
+    _parameter(
+        "syntax",
+        "The syntax of the document, where its media type or file name does not tell it.",
+        {"type": "string", "enum": _RDF_NAMES},
+    ),
+    _format(["json", "text", *_RDF_NAMES, "html"]),
+    _parameter("fail", "Whether a document that does not conform is answered with 422.", {"type": "boolean"}),
+]
 # What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
 _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/": ([*_JSON, *_PAGE], [], (302, 303)),
@@ -136,6 +145,11 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/shapes.ttl": (["text/turtle"], [], (404,)),
     "/queries": ([*_JSON, *_PAGE], [], (302, 303)),
     "/queries/{name}": ([*_RESULTS, *_RDF, *_PAGE], [_TIMEOUT], (302, 303, 400, 404, 406, 413, 429, 500, 503, 504)),
+    "/validate": (
+        [*_JSON, formats.PLAIN, *_RDF, *_PAGE],
+        _VALIDATION,
+        (302, 303, 400, 406, 413, 415, 422, 429, 503, 504),
+    ),
     "/charts": (_PAGE, [], (302, 303)),
     "/charts/{name}": (_PAGE, [], (302, 303, 404, 413, 429, 500, 503, 504)),
     "/explain": ([*_JSON, *_PAGE], _STATEMENT, (302, 303, 400, 404)),
@@ -251,6 +265,7 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
     described["paths"]["/sparql"]["post"]["requestBody"] = _body()
     for path, schema in _POSTED.items():
         described["paths"][path]["post"]["requestBody"] = {"required": True, "content": schema}
+    _describe_validation(described["paths"]["/validate"]["post"])
     for query in site.queries.values():
         described["paths"][f"/queries/{query.name}"] = {"get": _stored(query)}
     described["components"] = {"schemas": {"Problem": _PROBLEM}}
@@ -296,6 +311,21 @@ def _body() -> dict[str, Any]:
             "application/sparql-query": {"schema": {"type": "string"}, "example": "ASK { ?s ?p ?o }"},
         },
     }
+
+
+def _describe_validation(operation: dict[str, Any]) -> None:
+    """What is posted, and that the report says in a header whether the document conforms, and in 422 stands too."""
+    file = {"type": "string", "format": "binary"}
+    fields = {"file": file, "text": {"type": "string"}, "syntax": {"type": "string", "enum": _RDF_NAMES}}
+    form = {"schema": {"type": "object", "properties": fields}}
+    operation["requestBody"] = {
+        "required": True,
+        "content": {**{m: {"schema": {"type": "string"}} for m in _RDF}, "multipart/form-data": form},
+    }
+    answers = operation["responses"]
+    conforms = {"X-Conforms": {"description": "Whether nothing is violated.", "schema": {"type": "boolean"}}}
+    answers["200"]["headers"] = conforms
+    answers["422"] = {**answers["200"], "description": "The report on a document that does not conform."}
 
 
 def _stored(query: StoredQuery) -> dict[str, Any]:

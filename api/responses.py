@@ -108,13 +108,14 @@ def json_answer(document: object, headers: Mapping[str, str] | None = None) -> R
 def problem_response(problem: Problem, request: Request | None = None) -> Response:
     """An error as problem+json; as text when the caller prefers it, or is a terminal that takes anything."""
     headers = {"Cache-Control": "no-store", **problem.headers}
-    if request is not None and _is_terminal(request):
+    if request is not None and is_terminal(request):
         return Response(as_text(problem), problem.status, headers, media_type=formats.PLAIN)
     body = json.dumps(problem.document(), ensure_ascii=False, indent=1).encode() + b"\n"
     return Response(body, problem.status, headers, media_type=formats.PROBLEM_JSON)
 
 
-def _is_terminal(request: Request) -> bool:
+def is_terminal(request: Request) -> bool:
+    """Whether the caller reads text: it asks for it, or is a terminal that takes anything."""
     accept = request.headers.get("accept", "*/*")
     if accept.strip() == "*/*":
         return request.headers.get("user-agent", "").lower().startswith(_TERMINALS)

@@ -31,6 +31,18 @@ class Settings(BaseSettings):
     client_queries: int = Field(8, ge=1, description="Queries of one client at the same time; one more gets a 429.")
     services: tuple[str, ...] = Field((), description="Endpoints that SERVICE may ask, as a JSON list of IRIs.")
     service_seconds: float = Field(10.0, gt=0, description="How long another endpoint may take to answer.")
+    validate_max_bytes: int = Field(10_000_000, ge=1, description="The largest document that /validate reads.")
+    validate_max_statements: int = Field(100_000, ge=1, description="The most statements in a document to validate.")
+    validate_max_depth: int = Field(64, ge=1, le=100, description="The deepest nesting in a document to validate.")
+    validate_max_results: int = Field(1_000, ge=1, description="Findings that a report tells one by one.")
+    validate_seconds: float = Field(30.0, gt=0, description="How long the validation of a document may take.")
+    validate_memory_mb: int = Field(1_000, ge=16, description="Memory that one validation may take.")
+    validate_processes: int = Field(2, ge=1, description="Documents validated at the same time, each in a process.")
+    validate_queue: int = Field(8, ge=0, description="Documents that may wait for their turn; one more gets a 503.")
+    client_validations: int = Field(2, ge=1, description="Documents of one client at once; one more gets a 429.")
+    validate_spare_seconds: float = Field(
+        600.0, ge=0, description="How long a process is kept ready for the next document; 0 keeps none."
+    )
     cache_mb: int = Field(64, ge=0, description="Answers kept in memory, ready to be sent.")
     max_connections: int = Field(5_000, ge=1, description="Open connections; one more gets a 503 and is closed.")
     max_head_bytes: int = Field(65_536, ge=1_024, description="The largest request line and header fields.")

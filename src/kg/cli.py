@@ -29,6 +29,7 @@ from kg import (
     schema,
     serialization,
     store,
+    validator,
 )
 from kg.context import Context
 from kg.diagnosis import diagnose
@@ -412,6 +413,9 @@ def diff(
         for line in lines:
             typer.echo(f"{mark} {line}")
     typer.echo(f"{len(found.added)} added, {len(found.removed)} removed, {len(found.records)} records", err=True)
+
+
+app.command("validate")(validator.command(lambda: _current(_releases(None))))
 
 
 @app.command("passages")

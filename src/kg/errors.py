@@ -102,6 +102,34 @@ class FormatNotOffered(KgError):
         self.kind = kind
 
 
+class RdfFault(KgError):
+    """Why a stranger's RDF is not read: line and column from 1, 0 when unknown; `limit` is what it exceeds."""
+
+    def __init__(self, message: str, line: int = 0, column: int = 0, limit: int = 0) -> None:
+        super().__init__(message)
+        self.line, self.column, self.limit = line, column, limit
+
+
+class RdfMalformed(RdfFault):
+    """A text that is not of the syntax that it is said to be."""
+
+
+class RdfRefused(RdfFault):
+    """RDF that is well-formed and not taken, such as one whose context lies elsewhere."""
+
+
+class RdfTooLarge(RdfFault):
+    """More bytes or more statements than what is read."""
+
+
+class RdfTooComplex(RdfFault):
+    """RDF nested more deeply than what is read."""
+
+
+class UnknownSyntax(KgError):
+    """A document whose RDF syntax is not told, or is none of ours."""
+
+
 class QueryNotFound(KgError):
     """No query of that name in the library."""
 

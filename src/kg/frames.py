@@ -1,11 +1,11 @@
-"""Messages between the server and its query workers: a length, a JSON head, a length, a body of bytes."""
+"""Messages between the server and its workers: a length, a JSON head, a length, a body of bytes."""
 
 from __future__ import annotations
 
 import json
 import struct
 from dataclasses import asdict
-from typing import Any
+from typing import Any, BinaryIO
 
 from kg.errors import FormatNotOffered, KgError, QueryFailed, QueryMalformed, ResultTooLarge
 from kg.evaluation import Answer, Query, Wanted
@@ -17,6 +17,21 @@ def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
     """One message."""
     encoded = json.dumps(head).encode()
     return LENGTHS.pack(len(encoded), len(body)) + encoded + body
+
+
+def head(encoded: bytes) -> dict[str, Any]:
+    """The head of a message."""
+    document: dict[str, Any] = json.loads(encoded)
+    return document
+
+
+def read(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+    """The next message, None at the end of the stream."""
+    lengths = stream.read(LENGTHS.size)
+    if len(lengths) < LENGTHS.size:
+        return None
+    sizes = LENGTHS.unpack(lengths)
+    return head(stream.read(sizes[0])), stream.read(sizes[1])
 
 
 def request(query: Query, want: Wanted, most_bytes: int) -> bytes:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 
 _LOCAL = r"(?:[\w\-.:]|%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?\#@%])*"
+_IN_IRI = r"[^\x00-\x20<>\"{}|^`\\]"
 TOKEN = re.compile(
     rf"""
-      (?P<iri><[^\x00-\x20<>"{{}}|^`\\]*>)
+      (?P<iri><{_IN_IRI}*>)
     # The end of a string is optional: one that has none is passed over whole, in time linear in its length.
     | \"\"\"(?:[^"\\]|\\.|\"(?!\"\"))*(?:\"\"\")? | '''(?:[^'\\]|\\.|'(?!''))*(?:''')?
     | "(?:[^"\\\n\r]|\\.)*"? | '(?:[^'\\\n\r]|\\.)*'?
@@ -26,12 +27,14 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# The words of Turtle and its kin are the same, but that code point escapes stand in IRIs and strings only.
+TURTLE = re.compile(TOKEN.pattern.replace(_IN_IRI, rf"(?:{_IN_IRI}|\\[uU])"), TOKEN.flags)
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 
 
-def tokens(text: str) -> Iterator[re.Match[str]]:
+def tokens(text: str, token: re.Pattern[str] = TOKEN) -> Iterator[re.Match[str]]:
     """The tokens of a text, each a match whose `lastgroup` says its kind; every character is in one."""
-    return TOKEN.finditer(text)
+    return token.finditer(text)
 
 
 def unescape(text: str) -> str:
