@@ -513,6 +513,19 @@ def test_a_host_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_an_address_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "links.ttl").write_text(LINKS, encoding="utf-8")
     assert told(load(tmp_path, fetched(f"file://{tmp_path}/links.ttl"))) == []
+    assert pipeline.check(tmp_path / "project") == []
+
+
+def test_limits_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KG_PARTNER_MAX_BYTES", "100")
+    monkeypatch.setenv("KG_PARTNER_CACHE", str(tmp_path))
+    limits = Limits()
+    assert (limits.max_bytes, limits.cache) == (100, tmp_path)
+    project = make_project(tmp_path / "project")
+    write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS})
+    built = pipeline.build(project, tmp_path / "releases")
+    assert built.partners_left_out == ("ministry",)
+    assert "is larger than 100 bytes" in built.warnings[0]
 
 
 # ---- beside ours ----

@@ -59,11 +59,11 @@ def fetch(url: str, sha256: str, limits: Limits, cache: Path, *, offline: bool =
         body = read_file(kept, limits)
         if hashlib.sha256(body).hexdigest() == sha256:
             return body
-    if offline:
-        raise Unavailable("has not been fetched yet; 'kg build' does")
     parts = urlsplit(url)
     if parts.scheme == "file":
         body = read_file(Path(unquote(parts.path)), limits)
+    elif offline:
+        raise Unavailable("has not been fetched yet; 'kg build' does")
     else:
         body = _in_time(lambda: _get(url, limits), limits.seconds)
     verify(body, sha256)
