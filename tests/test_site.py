@@ -288,6 +288,18 @@ def test_keyboard_finds_what_links_a_university_to_the_law(visit: Callable[..., 
     assert "AI Act" in steps
 
 
+@pytest.mark.browser
+def test_terms_are_explained_on_focus(visit: Callable[..., Any]) -> None:
+    page = visit("/page/programme/aip?lang=en")
+    tab_to(page, "table.facts th a[href*='#responsibleOffice']", most=200)
+    bubble = page.locator("#ui-help")
+    assert bubble.is_visible()
+    assert "office" in bubble.inner_text()
+    assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == "ui-help"
+    page.keyboard.press("Escape")
+    assert not bubble.is_visible()
+
+
 # ---- the editor ----
 
 
@@ -403,6 +415,21 @@ def test_facets_narrow_a_list_and_say_how_many(real_http: httpx.Client) -> None:
     assert "No record fits" in none.text
     bad = real_http.get("/id/policy", params={"format": "json", "kg:jurisdiction": "<not an iri>"}).json()
     assert bad["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "href"),
+    [
+        (
+            "organization/riken",
+            "https://www.houjin-bangou.nta.go.jp/henkorireki-johoto.html?selHouzinNo=1030005007111",
+        ),
+        ("organization/riken", "https://ror.org/01sjwvz98"),
+        ("law/ai-act", "https://laws.e-gov.go.jp/law/507AC0000000053"),
+    ],
+)
+def test_outside_identifiers_are_links(real_http: httpx.Client, path: str, href: str) -> None:
+    assert f'<a href="{href}" rel="external">' in real_http.get(f"/page/{path}?lang=en", headers=HTML).text
 
 
 def test_links_to_a_record_are_paged(real: store.Release, real_http: httpx.Client) -> None:
