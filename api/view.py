@@ -34,6 +34,12 @@ _AMOUNTS = frozenset({entities.KG + "amount", *(f"https://schema.org/{n}" for n 
 # From this many values on, a mixed list is told kind by kind.
 _LONG_LIST = 6
 _LANGUAGE_OF_TAG = {"ja-hrkt": "ja-Hrkt"}
+# Where a register shows what has a number of its.
+_LOOKUPS = {
+    entities.KG + "corporateNumber": "https://www.houjin-bangou.nta.go.jp/henkorireki-johoto.html?selHouzinNo={}",
+    entities.KG + "egovLawId": "https://laws.e-gov.go.jp/law/{}",
+    entities.KG + "reviewProjectId": "https://rssystem.go.jp/project?projectNumbers={}",
+}
 _OUTSIDE = frozenset(
     {
         entities.OWL + "sameAs",
@@ -231,6 +237,13 @@ class View:
             return Markup('<time datetime="{}">{}</time>').format(literal.value, shown(literal, self.language))
         return self.literal(literal)
 
+    def value(self, fact: Fact) -> Markup:
+        """The object of a fact; a number of a register leads there."""
+        if (lookup := _LOOKUPS.get(fact.predicate)) and isinstance(fact.object, Literal):
+            href = lookup.format(quote(fact.object.value, safe=""))
+            return Markup('<a href="{}" rel="external">{}</a>').format(href, fact.object.value)
+        return self.term(fact.object)
+
     def money(self, fact: Fact) -> str:
         """The amount of a budget as people write it, beside its figure; '' for any other fact."""
         if fact.predicate not in _AMOUNTS or not isinstance(fact.object, Literal):
@@ -288,10 +301,10 @@ class View:
         return self.t("why_" + finding.kind, **values)
 
     def property(self, iri: str) -> Markup:
-        """The name of a property, with its definition as a tooltip."""
+        """The name of a property or class, with its definition, or whose it is, as a tooltip."""
         if iri == iris.RDF_TYPE:
             return escape(self.t("types"))
-        return self.link(iri, self.definition(iri))
+        return self.link(iri, self.definition(iri) or self.short(iri))
 
     # ---- facts ----
 

@@ -61,6 +61,10 @@ PAGES = {
     "dataset": "/dataset",
     "about": "/about",
 }
+# Adds up how far things move that a reader has already seen.
+SHIFTS = """window.shifts = 0;
+new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) shifts += e.value; })
+  .observe({type: "layout-shift", buffered: true})"""
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
@@ -78,6 +82,7 @@ def visit(browser: Any, real_server: str) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(base_url=real_server, viewport=size, locale="en-GB", **options)
         contexts.append(context)
         page = context.new_page()
+        page.add_init_script(SHIFTS)
         page.on(
             "console",
             lambda m: complaints.append(m.text) if m.type in ("error", "warning") and expected not in m.text else None,
@@ -104,7 +109,7 @@ def _is_own(url: str, server: str) -> bool:
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_whole(visit: Callable[..., Any], name: str, language: str, width: str) -> None:
-    """No error, no foreign request, no overflow, one heading, nothing that axe finds (WCAG 2.2 A and AA)."""
+    """No error, no foreign request, no overflow or shift, one heading, nothing that axe finds (WCAG 2.2 A and AA)."""
     if not AXE.is_file():
         message = "axe-core is not installed: npm ci --prefix tests/clients"
         assert os.environ.get("CI") != "true", message
@@ -119,7 +124,9 @@ def test_a_page_is_whole(visit: Callable[..., Any], name: str, language: str, wi
     found = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", tags)
     problems = [(v["id"], v["nodes"][0]["target"], v["nodes"][0]["failureSummary"]) for v in found["violations"]]
     assert problems == []
+    assert page.evaluate("shifts") < 0.01
     if SCREENSHOTS:
+        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=Path(SCREENSHOTS) / f"{name}-{language}-{width}.png", full_page=True)
 
 
@@ -284,6 +291,18 @@ def test_keyboard_finds_what_links_a_university_to_the_law(visit: Callable[..., 
     assert "AI Act" in steps
 
 
+@pytest.mark.browser
+def test_terms_are_explained_on_focus(visit: Callable[..., Any]) -> None:
+    page = visit("/page/programme/aip?lang=en")
+    tab_to(page, "table.facts th a[href*='#responsibleOffice']", most=200)
+    bubble = page.locator("#ui-help")
+    assert bubble.is_visible()
+    assert "office" in bubble.inner_text()
+    assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == "ui-help"
+    page.keyboard.press("Escape")
+    assert not bubble.is_visible()
+
+
 # ---- the editor ----
 
 
@@ -401,6 +420,21 @@ def test_facets_narrow_a_list_and_say_how_many(real_http: httpx.Client) -> None:
     assert bad["total"] == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "href"),
+    [
+        (
+            "organization/riken",
+            "https://www.houjin-bangou.nta.go.jp/henkorireki-johoto.html?selHouzinNo=1030005007111",
+        ),
+        ("organization/riken", "https://ror.org/01sjwvz98"),
+        ("law/ai-act", "https://laws.e-gov.go.jp/law/507AC0000000053"),
+    ],
+)
+def test_outside_identifiers_are_links(real_http: httpx.Client, path: str, href: str) -> None:
+    assert f'<a href="{href}" rel="external">' in real_http.get(f"/page/{path}?lang=en", headers=HTML).text
+
+
 def test_links_to_a_record_are_paged(real: store.Release, real_http: httpx.Client) -> None:
     """The country that most records are of has more links than one page shows."""
     first = real_http.get("/page/place/japan?lang=en", headers=HTML).text
@@ -421,6 +455,43 @@ def test_a_missing_page_offers_what_is_near(real_http: httpx.Client, path: str, 
     if path != "/nowhere":
         near = "/page/law/ai-act" if "law" in path else "/page/organization/university-of-tokyo"
         assert near in answer.text
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize(
+    ("path", "accept", "status"),
+    [("/data/law/ai-act", "text/html, image/png;q=0.9", 406), ("/page/law/ai-akt", "text/html", 404)],
+)
+def test_errors_are_pages_for_readers(
+    real_http: httpx.Client, path: str, accept: str, status: int, language: str
+) -> None:
+    answer = real_http.get(address(path, language), headers={"accept": accept, "accept-language": language})
+    assert answer.status_code == status
+    assert f'<html lang="{language}">' in answer.text
+    assert 'id="ui-main"' in answer.text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_scripts_stand_in_no_page(real_http: httpx.Client, name: str) -> None:
+    """Scripts come as files, styles too but where a library sets them; data elements are not run."""
+    answer = real_http.get(address(PAGES[name], "en"), headers=HTML)
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    has_library = name.startswith(("chart-", "explorer", "sparql")) or name == "query"
+    assert ("'unsafe-inline'" in policy) == has_library, policy
+    for attributes, content in re.findall(r"<script([^>]*)>(.*?)</script>", answer.text, re.DOTALL):
+        assert "src=" in attributes or 'type="application/' in attributes, content[:80]
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=", answer.text)
+
+
+@pytest.mark.browser
+def test_print_is_the_page_without_its_furniture(visit: Callable[..., Any]) -> None:
+    page = visit("/page/programme/aip?lang=en")
+    page.emulate_media(media="print")
+    assert not page.is_visible("header nav")
+    assert not page.is_visible("form.find")
+    assert page.is_visible("h1")
+    assert page.is_visible("table.facts >> nth=0")
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
