@@ -37,7 +37,10 @@ _ROLES: Mapping[str, Role] = {
     SKOS + "hiddenLabel": "spelling",
     **{
         KG + local: "identifier"
-        for local in ("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "fundingStreamCode")
+        for local in (
+            *("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "lawNumber", "fundingStreamCode"),
+            *("isoAlpha2", "isoAlpha3"),
+        )
     },
     SKOS + "exactMatch": "identifier",
     OWL + "sameAs": "identifier",
