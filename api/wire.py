@@ -146,7 +146,7 @@ def manifest(service: Service, address: str, settings: Settings) -> dict[str, An
         "identifierSpace": site.base + "id/",
         "schemaSpace": iris.ONTOLOGY + "#",
         "defaultTypes": [_type(kind) for kind in service.kinds()],
-        "documentation": f"{host}/about",
+        "documentation": f"{host}/about#ui-reconcile",
         "logo": f"{host}/static/icon.svg",
         "serviceVersion": site.version,
         "batchSize": settings.max_batch,

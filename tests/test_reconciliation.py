@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
 import jsonschema
+import matching as bench
 import pytest
 import yaml
 from conftest import ROOT, Server
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
 from api import wire
 from api.app import create_app
@@ -472,6 +482,37 @@ def test_a_bad_extension_is_told_where_and_how(real_http: httpx.Client, query: s
         assert detail in answer.json()["detail"]
 
 
+# ---- the guide ----
+
+_GUIDE = (ROOT / "docs" / "reconciliation.md").read_text(encoding="utf-8")
+_EXAMPLES = re.findall(r"```sh\n(curl .*?)\n```\n\n```text\n(.*?)```", _GUIDE, re.DOTALL)
+
+
+@pytest.mark.parametrize(("command", "expected"), _EXAMPLES, ids=range(len(_EXAMPLES)))
+def test_the_examples_of_the_guide_run(real_server: str, command: str, expected: str) -> None:
+    """What the guide shows of an answer is in it, line by line, in that order."""
+    if not shutil.which("curl"):
+        assert not os.environ.get("CI"), "continuous integration has curl"
+        pytest.skip("no curl on this machine")
+    shell = command.replace("http://127.0.0.1:8000", real_server)
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=True)
+    output = iter(line.strip() for line in result.stdout.replace(real_server, "http://127.0.0.1:8000").splitlines())
+    for line in expected.splitlines():
+        assert any(line == found for found in output), (line, result.stdout)
+
+
+def test_the_guide_has_the_figures_of_the_labelled_set() -> None:
+    known = bench.labels()
+    rows = re.findall(r"^\| (tuning|held out) \| (\d+) \|", _GUIDE, re.MULTILINE)
+    counts = [
+        (half, str(sum(label.half == half.replace(" ", "-") for label in known))) for half in ("tuning", "held out")
+    ]
+    assert rows == counts
+    assert f"{len(known)} names" in _GUIDE
+    assert f"{sum(not label.expected for label in known)} that must not be matched" in _GUIDE
+    assert len(_EXAMPLES) >= 6
+
+
 # ---- preview ----
 
 
@@ -489,13 +530,24 @@ def test_a_preview_may_stand_in_any_frame(real_http: httpx.Client, language: str
     assert real_http.get(f"/{language}/reconcile/preview").status_code == 400
 
 
+@pytest.fixture
+def other_origin() -> Iterator[str]:
+    """The address of a page that is not ours."""
+
+    async def page(_: Request) -> HTMLResponse:
+        return HTMLResponse("<!DOCTYPE html><title>client</title><main></main>")
+
+    with Server(Starlette(routes=[Route("/", page)])) as running:
+        yield running.url
+
+
 @pytest.mark.browser
 def test_a_client_on_another_origin_reconciles_and_shows_a_preview(
-    browser: Any, real_server: str, tmp_path: Path
+    browser: Any, real_server: str, other_origin: str
 ) -> None:
     """A page from elsewhere asks by script (CORS) and puts the preview into its frame, at the size that it is told."""
     page = browser.new_page()
-    page.set_content("<main></main>")
+    page.goto(other_origin)
     manifest = page.evaluate(f"async () => (await fetch('{real_server}/en/reconcile')).json()")
     answered = page.evaluate(
         """async (endpoint) => (await fetch(endpoint, {method: 'POST', body: new URLSearchParams(

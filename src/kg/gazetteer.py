@@ -87,12 +87,14 @@ class Gazetteer:
         self._owners = {iri: self._all_owners(iri) for iri in self._of}
         self._identified, self._laws = _identifiers(release, self.kinds)
         self._codes = {code: iri for predicate in _CODES for iri, code in _pairs(release, predicate)}
-        places = {normalization.name(e.text).key for found in self._of.values() for e in found if e.kind == "place"}
+        places = frozenset(
+            normalization.name(e.text).key for found in self._of.values() for e in found if e.kind == "place"
+        )
         for found in self._of.values():
             for entry in found:
                 self._add(entry, places)
 
-    def _add(self, entry: Entry, places: frozenset[str] | set[str]) -> None:
+    def _add(self, entry: Entry, places: frozenset[str]) -> None:
         key = normalization.name(entry.text).key
         for known in forms.of_known(key):
             self._names[known].append(entry)
