@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from starlette.datastructures import FormData
+from starlette.datastructures import Headers
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -120,23 +120,27 @@ class Form(dict[str, str]):
 
 async def form_of(request: Request, settings: Settings) -> Form:
     """The form in the body, held to its limit while it is read."""
-    media_type = _media_type(request)
-    stream = _bounded(request, settings.desk_body_bytes)
+    if (media_type := _media_type(request)) not in (MULTIPART, FORM):
+        detail = f"expected a form, {MULTIPART} or {FORM}, not '{media_type or 'nothing'}'"
+        raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{MULTIPART}, {FORM}"})
+    body = await _body(request, settings)
+    # In a thread with a loop of its own: strange bodies take long to take apart.
+    return await asyncio.to_thread(asyncio.run, _parsed(request.headers, body, media_type))
+
+
+async def _parsed(headers: Headers, body: bytes, media_type: str) -> Form:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    form = Form()
     try:
-        if media_type == MULTIPART:
-            most = settings.desk_body_bytes
-            parser = _InMemory(request.headers, stream, max_files=1, max_fields=_MOST_FIELDS, max_part_size=most)
-            return await _form(await parser.parse())
         if media_type == FORM:
-            return await _form(await FormParser(request.headers, stream, max_fields=_MOST_FIELDS).parse())
+            parsed = await FormParser(headers, stream(), max_fields=_MOST_FIELDS).parse()
+        else:
+            parser = _InMemory(headers, stream(), max_files=1, max_fields=_MOST_FIELDS, max_part_size=len(body))
+            parsed = await parser.parse()
     except MultiPartException as error:
         raise Problem(400, "bad-form", f"the form cannot be read: {error.message}") from None
-    detail = f"expected a form, {MULTIPART} or {FORM}, not '{media_type or 'nothing'}'"
-    raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{MULTIPART}, {FORM}"})
-
-
-async def _form(parsed: FormData) -> Form:
-    form = Form()
     for name, value in parsed.multi_items():
         if isinstance(value, str):
             form[name] = value
@@ -151,21 +155,21 @@ async def json_of(request: Request, settings: Settings) -> Any:
     if (media_type := _media_type(request)) != JSON:
         detail = f"expected {JSON}, not '{media_type or 'nothing'}'"
         raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": JSON})
-    body = b"".join([chunk async for chunk in _bounded(request, settings.desk_body_bytes)])
-    return await asyncio.to_thread(_loaded, body)
+    return await asyncio.to_thread(_loaded, await _body(request, settings))
 
 
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
-    size = 0
+async def _body(request: Request, settings: Settings) -> bytes:
+    """The body, refused once it is longer than what is read."""
+    most, body = settings.desk_body_bytes, bytearray()
     async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
+        body += chunk
+        if len(body) > most:
             raise Problem(413, "body-too-large", f"the body is longer than {most:,} bytes", {"limit": most})
-        yield chunk
+    return bytes(body)
 
 
 def _loaded(text: bytes | str) -> Any:

@@ -215,7 +215,7 @@ def _columns(request: Request, view: View, work: Work) -> Response:
 # What the script says, besides what stands in the page already.
 _SCRIPT_TEXTS = (
     *("matching", "cancelled", "failed", "empty", "close", "other", "choice", "none", "no_candidates", "score"),
-    *("by_machine", "by_person", "to_review", "accepted", "other_label"),
+    *("by_machine", "by_person", "to_review", "accepted", "other_label", "not_matched"),
 )
 _HINTS = ("機関名", "名称", "name", "名", "機関", "organization", "label")
 
