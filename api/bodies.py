@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,15 +15,12 @@ from kg import formats
 
 FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 1000
+_LONG = 100_000
 
 
-async def read(request: Request, accepted: Sequence[str]) -> bytes:
-    """The body, if it is of an accepted media type and no longer than the setting allows."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in accepted:
-        detail = f"what is posted here is {' or '.join(accepted)}, not '{media_type or 'nothing'}'"
-        raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": ", ".join(accepted)})
-    most = site_of(request).settings.max_body_bytes
+async def read(request: Request, most: int = 0) -> bytes:
+    """The body, refused once it is longer than what is read: so many bytes, else what the settings say."""
+    most = most or site_of(request).settings.max_body_bytes
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -34,16 +31,24 @@ async def read(request: Request, accepted: Sequence[str]) -> bytes:
 
 async def form(request: Request) -> dict[str, str]:
     """The fields of a posted form; of one that is given twice, the last."""
-    raw = _utf8(await read(request, [FORM]))
+    _require(request, FORM)
+    return dict(fields(await read(request)))
+
+
+def fields(raw: bytes) -> list[tuple[str, str]]:
+    """The names and values of a form or query string."""
     try:
-        return dict(parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
+        return parse_qsl(utf8(raw), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as error:
-        raise Problem(400, "bad-parameter", f"the form cannot be read: {error}") from None
+        raise Problem(400, "bad-parameter", f"the parameters cannot be read: {error}") from None
 
 
-async def json_document(request: Request) -> Any:
-    """A posted JSON document."""
-    return parse_json(_utf8(await read(request, [formats.JSON])), "the body")
+async def json_document(request: Request, most: int = 0) -> Any:
+    """A posted JSON document, of at most so many bytes where another limit than the settings' is due."""
+    _require(request, formats.JSON)
+    body = utf8(await read(request, most))
+    # A long text would hold up everybody else.
+    return await asyncio.to_thread(parse_json, body, "the body") if len(body) > _LONG else parse_json(body, "the body")
 
 
 def parse_json(text: str, what: str) -> Any:
@@ -57,7 +62,14 @@ def parse_json(text: str, what: str) -> Any:
         raise Problem(400, "bad-json", f"{what} is JSON that is nested too deeply, or has too long a number") from error
 
 
-def _utf8(raw: bytes) -> str:
+def _require(request: Request, media_type: str) -> None:
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != media_type:
+        detail = f"what is posted here is {media_type}, not '{given or 'nothing'}'"
+        raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": media_type})
+
+
+def utf8(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from api.site import Site
 from api.strings import LANGUAGES
 from kg import formats
+from kg.identifiers import SCHEMES
 from kg.queries import StoredQuery
 
 _RDF = [f.media_type for f in formats.RDF_FORMATS]
@@ -95,6 +96,9 @@ _RECONCILED: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] 
     ),
     "/preview": (_PAGE, [_parameter("id", "The id of an entity.", example="organization/riken")], (400, 404)),
 }
+_SCHEME = _parameter(
+    "scheme", "The register that a bare number is of.", {"type": "string", "enum": list(SCHEMES)}, example="ror"
+)
 _IRI = _parameter("iri", "An IRI or identifier, in any form.", example="https://ror.org/01sjwvz98")
 _SYNTAX = _parameter("format", "The linkset's syntax.", {"type": "string", "enum": ["ttl", "nt", "jsonld"]})
 _DESK = (400, 413, 415, 422, 499, 503)
@@ -135,7 +139,7 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
         for language in ("", *(f"/{language}" for language in LANGUAGES))
         for path, row in _RECONCILED.items()
     },
-    "/resolve": (_JSON, [_IRI], (300, 303, 400, 404)),
+    "/resolve": (_JSON, [_IRI, _SCHEME], (300, 303, 400, 404)),
     "/link": (_PAGE, [], (302, 303, *_DESK)),
     "/link/table": (_JSON, [], _DESK),
     "/link/match": (_JSON, [], _DESK),
@@ -202,7 +206,10 @@ _POSTED: dict[str, dict[str, Any]] = {
             "schema": {
                 "type": "object",
                 "required": ["iris"],
-                "properties": {"iris": {"type": "array", "items": {"type": "string"}}},
+                "properties": {
+                    "iris": {"type": "array", "items": {"type": "string"}},
+                    "scheme": {"type": "string", "enum": list(SCHEMES)},
+                },
             }
         }
     },

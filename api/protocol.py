@@ -28,7 +28,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = True
-        self._has_ended = False
+        self._completed = False
         self._refusal: Problem | None = None
 
     # ---- connections ----
@@ -55,10 +55,10 @@ class BoundedProtocol(HttpToolsProtocol):
         idle = self.cycle is None or self.cycle.response_complete
         if idle and self._timer is None:
             self._arm(self.settings.head_seconds, self._on_slow_head)
-        self._has_ended = False
+        self._completed = False
         super().data_received(data)
-        # What ended a message was its body, however much came at once.
-        if self._in_head and not self._has_ended and self._refusal is None:
+        # The last bytes of a body are no part of the next head.
+        if self._in_head and not self._completed and self._refusal is None:
             self._head_bytes += len(data)
             if self._head_bytes > self.settings.max_head_bytes:
                 self._refuse(self._too_large())
@@ -78,7 +78,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._disarm()
-        self._in_head, self._head_bytes, self._has_ended = True, 0, True
+        self._in_head, self._head_bytes, self._completed = True, 0, True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal as OneOf
 
-from pyoxigraph import Literal, NamedNode
+from pyoxigraph import Literal
 
 from api.view import View
 from kg import entities, formats, iris
 from kg.matching import Candidate
-from kg.terms import Term, value
+from kg.terms import Term, named_node, value
 
 Strictness = OneOf["any", "all", "should"]
 Content = OneOf["entity", "name", "id", "iri"]
@@ -99,8 +99,10 @@ class Service:
         return Thing(self.site.context.compact(iri), self.view.plain(iri), self.about(iri), broader)
 
     def property_iri(self, id_: str) -> str:
+        """The IRI of a property by its id: a key of the context, `prefix:local` or an IRI; '' for what is none."""
         term = self.site.context.terms.get(id_)
-        return term.iri if term else self.site.context.expand(id_)
+        iri = term.iri if term else self.site.context.expand(id_)
+        return iri if named_node(iri) else ""
 
     def property_thing(self, iri: str) -> Thing:
         return Thing(self._keys.get(iri) or self.site.context.compact(iri), self.view.plain(iri), self.about(iri))
@@ -112,7 +114,7 @@ class Service:
         if what == "type" and id_ in self._known.classes():
             return self.kind_thing(id_)
         iri = self.property_iri(id_) if what == "property" else self.site.context.expand(id_)
-        if self._known.label(iri, self.view.languages) is None:
+        if named_node(iri) is None or self._known.label(iri, self.view.languages) is None:
             return None
         return self.property_thing(iri) if what == "property" else self.class_thing(iri)
 
@@ -137,7 +139,7 @@ class Service:
 
     def answer(self, question: Question) -> list[Candidate]:
         """The candidates for a name, best first; those of other types only where types are a wish, never as a match."""
-        properties = [(self.property_iri(pid), text) for pid, text in question.properties]
+        properties = [(self.property_iri(pid) or pid, text) for pid, text in question.properties]
         kinds = sorted({kind for type_ in question.types for kind in self._kinds_of(type_)})
         found: list[Candidate] = []
         if kinds or not question.types:
@@ -201,7 +203,8 @@ class Service:
 
     def values(self, iri: str, wanted: Wanted) -> list[Cell]:
         """The values of a property of a record: literals in the reader's language where there are any in it."""
-        terms = self._known.values(iri, self.property_iri(wanted.id)) if iri else []
+        predicate = self.property_iri(wanted.id)
+        terms = self._known.values(iri, predicate) if iri and predicate else []
         language = self.view.language
         if any(isinstance(term, Literal) and term.language == language for term in terms):
             terms = [term for term in terms if not isinstance(term, Literal) or term.language == language]
@@ -210,7 +213,9 @@ class Service:
 
     def kind_of_values(self, iri: str) -> Thing | None:
         """The kind that the values of a property are of, when all are records of one."""
-        quads = self._known.store.quads_for_pattern(None, NamedNode(iri), None, self._known.everywhere)
+        if (predicate := named_node(iri)) is None:
+            return None
+        quads = self._known.store.quads_for_pattern(None, predicate, None, self._known.everywhere)
         kinds = set()
         for quad in quads:
             target = value(quad.object)
@@ -223,12 +228,13 @@ class Service:
         if isinstance(term, Literal):
             return _number(term)
         iri = value(term)
-        if content == "iri" or not iri.startswith(self._known.root):
+        # A part of a record is nothing that can be reconciled: its IRI says where it is.
+        if content == "iri" or "#" in iri or not iri.startswith(self._known.root):
             return iri
         if content == "id":
             return self.id(iri)
         name = self.view.plain(iri)
-        return name if content == "name" or "#" in iri else Thing(self.id(iri), name)
+        return name if content == "name" else Thing(self.id(iri), name)
 
 
 def _number(literal: Literal) -> Cell:

@@ -146,7 +146,7 @@ def manifest(service: Service, address: str, settings: Settings) -> dict[str, An
         "identifierSpace": site.base + "id/",
         "schemaSpace": iris.ONTOLOGY + "#",
         "defaultTypes": [_type(kind) for kind in service.kinds()],
-        "documentation": f"{host}/about",
+        "documentation": f"{host}/about#ui-reconcile",
         "logo": f"{host}/static/icon.svg",
         "serviceVersion": site.version,
         "batchSize": settings.max_batch,
@@ -254,7 +254,7 @@ def extended(service: Service, asked: Extension) -> dict[str, Any]:
         meta.append(
             {
                 "id": wanted.id,
-                "name": service.property_thing(iri).name,
+                "name": service.property_thing(iri).name if iri else wanted.id,
                 **({"type": {"id": kind.id, "name": kind.name}} if kind else {}),
             }
         )

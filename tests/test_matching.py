@@ -396,6 +396,6 @@ def test_acronyms_are_first_letters_in_a_row() -> None:
 
 
 def test_a_batch_is_fast_enough_for_tables(real: store.Release) -> None:
-    """A tenth of what `bench/matching.py` measures, so that a slow machine does not fail it; every name is new."""
+    """A quarter of what `bench/matching.py` measures, so that a slow machine does not fail it; every name is new."""
     names = list(dict.fromkeys(label.name for label in bench.labels()))
-    assert bench.speed(lambda: matching.open_matcher(real), names) > 300
+    assert bench.speed(lambda: matching.open_matcher(real), names) > 1_000

@@ -60,7 +60,8 @@ def about(request: Request) -> Response:
         return moved
     asked = request.query_params.get("record", "").partition("#")[0]
     known = iris.SLUG.fullmatch(asked) and site.entities.exists(site.entities.root + asked)
-    return page(request, language.language_of(request), "about.html", example=asked if known else example(site))
+    host, shown = str(request.base_url).rstrip("/"), asked if known else example(site)
+    return page(request, language.language_of(request), "about.html", host=host, example=shown)
 
 
 def example(site: Site) -> str:

@@ -13,7 +13,9 @@ from api.language import language_of
 from api.responses import json_answer, prefers_json
 from api.site import Site, site_of
 from api.view import View, view_of
+from kg.errors import BadParameter
 from kg.gazetteer import Identified
+from kg.identifiers import SCHEMES
 
 router = APIRouter()
 _VARY = {"Vary": "Accept, Accept-Language, Cookie"}
@@ -27,7 +29,7 @@ def get(request: Request) -> Response:
     if not asked:
         raise Problem(400, "bad-parameter", "iri: an IRI or identifier is expected, such as ?iri=https://ror.org/…")
     view = view_of(request, language_of(request))
-    found = view.site.matcher.identify(asked[:_LONGEST])
+    found = view.site.matcher.identify(asked[:_LONGEST], _scheme(request.query_params.get("scheme")))
     if not found.iris:
         raise _nothing(view.site, asked, found)
     if prefers_json(request):
@@ -42,7 +44,10 @@ def get(request: Request) -> Response:
 
 @router.post("/resolve", summary="Our records for many outside identifiers")
 async def post(request: Request) -> Response:
-    """`{"iris": […]}` answered in the same order, each with the records that have it, or why there are none."""
+    """`{"iris": […]}` answered in the same order, each with the records that have it, or why there are none.
+
+    `scheme` beside it tells the register that bare numbers are of.
+    """
     document, site = await bodies.json_document(request), site_of(request)
     asked = document.get("iris") if isinstance(document, dict) else None
     if not isinstance(asked, list) or not all(isinstance(text, str) for text in asked):
@@ -51,13 +56,21 @@ async def post(request: Request) -> Response:
         raise Problem(
             413, "batch-too-large", f"{len(asked):,} identifiers; at most {most:,} are taken", {"limit": most}
         )
-    view = view_of(request, language_of(request))
-    results = await run_in_threadpool(lambda: [_result(view, text) for text in asked])
+    view, scheme = view_of(request, language_of(request)), _scheme(document.get("scheme"))
+    results = await run_in_threadpool(lambda: [_result(view, text, scheme) for text in asked])
     return json_answer({"results": results}, {**_VARY, "Cache-Control": "no-store"})
 
 
-def _result(view: View, asked: str) -> dict[str, object]:
-    found = view.site.matcher.identify(asked.strip()[:_LONGEST])
+def _scheme(written: object) -> str:
+    if not written:
+        return ""
+    if not isinstance(written, str) or written not in SCHEMES:
+        raise BadParameter(f"scheme: expected one of {', '.join(SCHEMES)}")
+    return written
+
+
+def _result(view: View, asked: str, scheme: str) -> dict[str, object]:
+    found = view.site.matcher.identify(asked.strip()[:_LONGEST], scheme)
     told = _told(view, asked, found)
     return told if found.iris else {**told, "reason": _reason(asked, found)}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import NamedTuple
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter
 from pyoxigraph import NamedNode, Quad
@@ -11,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import absence, evaluation, language
+from api import absence, bodies, evaluation, language
 from api.absence import Explanation
 from api.access import of_query
 from api.errors import Problem, of_error
@@ -28,7 +27,6 @@ from kg.terms import value
 
 router = APIRouter()
 
-FORM = "application/x-www-form-urlencoded"
 DIRECT = "application/sparql-query"
 UPDATE = "application/sparql-update"
 
@@ -41,7 +39,7 @@ class _Operation(NamedTuple):
 @router.get("/sparql", summary="SPARQL 1.1 query")
 async def get(request: Request) -> Response:
     """A query in `query=`; without one the form (HTML) or the Service Description (RDF)."""
-    parameters = _decoded(request.scope["query_string"])
+    parameters = bodies.fields(request.scope["query_string"])
     operation = _Operation(parameters, _only(parameters, "query"))
     if operation.query is None:
         if any(name == "update" for name, _ in parameters):
@@ -56,18 +54,18 @@ async def get(request: Request) -> Response:
 async def post(request: Request) -> Response:
     """A query as a form (`application/x-www-form-urlencoded`) or as itself (`application/sparql-query`)."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in (FORM, DIRECT):
-        detail = f"a query is posted as {FORM} or {DIRECT}, not as '{media_type or 'nothing'}'"
+    if media_type not in (bodies.FORM, DIRECT):
+        detail = f"a query is posted as {bodies.FORM} or {DIRECT}, not as '{media_type or 'nothing'}'"
         if media_type == UPDATE:
             detail = "the endpoint only reads; updates are not taken"
-        raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{FORM}, {DIRECT}"})
-    body = await _body(request)
-    in_url = _decoded(request.scope["query_string"])
+        raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{bodies.FORM}, {DIRECT}"})
+    body = await bodies.read(request)
+    in_url = bodies.fields(request.scope["query_string"])
     if media_type == DIRECT:
         if _only(in_url, "query") is not None:
             raise Problem(400, "two-queries", "one query in the body, or one in the address; not both")
-        return await _respond(request, _Operation(in_url, _utf8(body)))
-    parameters = [*in_url, *_decoded(body)]
+        return await _respond(request, _Operation(in_url, bodies.utf8(body)))
+    parameters = [*in_url, *bodies.fields(body)]
     query = _only(parameters, "query")
     if query is None and any(name == "update" for name, _ in parameters):
         raise UpdateRefused("the endpoint only reads; updates are not taken")
@@ -204,31 +202,6 @@ def _is_of_graphs(quad: Quad, dataset: NamedNode) -> bool:
     if subject == dataset.value:
         return predicate.startswith(SD) or value(quad.object) == SD + "Dataset"
     return subject.startswith((f"{dataset.value}#graph-", f"{dataset.value}#default-graph"))
-
-
-async def _body(request: Request) -> bytes:
-    """The body, refused once it is longer than what is read."""
-    most = site_of(request).settings.max_body_bytes
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise Problem(413, "body-too-large", f"the body is longer than {most:,} bytes", {"limit": most})
-    return bytes(body)
-
-
-def _utf8(raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Problem(400, "not-utf-8", f"the request is not UTF-8: {error}") from None
-
-
-def _decoded(raw: bytes) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(_utf8(raw), keep_blank_values=True, errors="strict", max_num_fields=1000)
-    except ValueError as error:
-        raise Problem(400, "bad-parameter", f"the parameters cannot be read: {error}") from None
 
 
 def _only(parameters: list[tuple[str, str]], name: str) -> str | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Store
 
 from kg import identifiers, normalization
-from kg.terms import Term
+from kg.terms import Term, named_node
 
 
 class Facts:
@@ -22,17 +22,22 @@ class Facts:
         self._root = base + "id/"
         self._everywhere = DefaultGraph() if is_merged else None
         self._named = named
-        self._local: dict[str, list[str]] = {}
-        for predicate in sorted({q.predicate.value for q in store.quads_for_pattern(None, None, None, None)}):
-            self._local.setdefault(predicate.replace("#", "/").rpartition("/")[2].lower(), []).append(predicate)
         self._values = lru_cache(maxsize=20_000)(self._read)
         self._subjects = lru_cache(maxsize=5_000)(self._find)
 
     def predicates(self, pid: str) -> list[str]:
         """The properties that an IRI, `prefix:local` or a local name means."""
         if "/" in pid or "#" in pid:
-            return [pid]
-        return self._local.get(pid.rpartition(":")[2].lower(), [])
+            return [pid] if named_node(pid) else []
+        return self._by_local_name.get(pid.rpartition(":")[2].lower(), [])
+
+    @cached_property
+    def _by_local_name(self) -> dict[str, list[str]]:
+        quads = self._store.quads_for_pattern(None, None, None, self._everywhere)
+        found: dict[str, list[str]] = {}
+        for predicate in sorted({quad.predicate.value for quad in quads}):
+            found.setdefault(predicate.replace("#", "/").rpartition("/")[2].lower(), []).append(predicate)
+        return found
 
     def agree(self, iri: str, pid: str, wanted: str) -> bool | None:
         """Whether a record has such a value for a property; None when it has none at all, or nothing is wanted."""

@@ -22,6 +22,7 @@ _STEM_ENDS = tuple(
     name(end).key
     for end in ("ネットワークラボ", "ラボ", "センター", "プロジェクト", "network lab", "lab", "center", "project")
 )
+_LONGEST_PLACE = 60
 _ARTICLE_WITHOUT_MARK = re.compile(r"\d+条")
 
 
@@ -89,8 +90,8 @@ def stems(key: str) -> Iterator[str]:
 def unqualified(text: str, places: Collection[str]) -> Iterator[str]:
     """The keys of a name without the country that it begins with, or without what its brackets add."""
     key = name(text).key
-    for place in places:
-        if key.startswith(place) and len(rest := key.removeprefix(place).strip()) > 2:
+    for end in range(2, min(len(key) - 2, _LONGEST_PLACE)):
+        if key[:end] in places and len(rest := key[end:].strip()) > 2:
             yield rest
     if parts := brackets(text):
         yield name(parts[0]).key

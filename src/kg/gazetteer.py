@@ -87,12 +87,14 @@ class Gazetteer:
         self._owners = {iri: self._all_owners(iri) for iri in self._of}
         self._identified, self._laws = _identifiers(release, self.kinds)
         self._codes = {code: iri for predicate in _CODES for iri, code in _pairs(release, predicate)}
-        places = {normalization.name(e.text).key for found in self._of.values() for e in found if e.kind == "place"}
+        places = frozenset(
+            normalization.name(e.text).key for found in self._of.values() for e in found if e.kind == "place"
+        )
         for found in self._of.values():
             for entry in found:
                 self._add(entry, places)
 
-    def _add(self, entry: Entry, places: frozenset[str] | set[str]) -> None:
+    def _add(self, entry: Entry, places: frozenset[str]) -> None:
         key = normalization.name(entry.text).key
         for known in forms.of_known(key):
             self._names[known].append(entry)
@@ -214,13 +216,17 @@ class Gazetteer:
         """The records that have an identifier of a register."""
         return self._identified.get((scheme, value), ())
 
-    def identify(self, text: str) -> Identified:
-        """The records that an IRI or identifier, of ours or of a register, means in any of its written forms."""
+    def identify(self, text: str, scheme: str = "") -> Identified:
+        """The records that an IRI or identifier, of ours or of a register, means in any of its written forms.
+
+        A bare number, which several registers may have, is one only when its scheme is told.
+        """
         if own := self.own(text):
             return Identified((own,), ())
         found, faults = identifiers.read(text)
-        known = [iri for identifier in found for iri in self.identified(identifier.scheme, identifier.value)]
-        if not known and (law := law_numbers.read(text)) and law in self._laws:
+        meant = [i for i in found if (i.scheme == scheme if scheme else i.is_certain)]
+        known = [iri for identifier in meant for iri in self.identified(identifier.scheme, identifier.value)]
+        if not known and not scheme and (law := law_numbers.read(text)) and law in self._laws:
             known = [self._laws[law]]
         return Identified(tuple(dict.fromkeys(known)), tuple(faults))
 

@@ -82,9 +82,12 @@ class Matcher:
         candidates.sort(key=lambda c: (not c.match, -c.score, len(c.matched), c.iri))
         return candidates[:limit]
 
-    def identify(self, text: str) -> Identified:
-        """The records that an IRI or identifier, of ours or of a register, means in any of its written forms."""
-        return self._known.identify(text)
+    def identify(self, text: str, scheme: str = "") -> Identified:
+        """The records that an IRI or identifier, of ours or of a register, means in any of its written forms.
+
+        A bare number, which several registers may have, is one only when its scheme is told.
+        """
+        return self._known.identify(text, scheme)
 
     def _by_properties(self, name: str, properties: Properties, wanted: frozenset[str]) -> Iterator[Hit]:
         """What the properties tell by themselves: identifiers always, other values when there is no name."""

@@ -37,7 +37,10 @@ _ROLES: Mapping[str, Role] = {
     SKOS + "hiddenLabel": "spelling",
     **{
         KG + local: "identifier"
-        for local in ("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "fundingStreamCode")
+        for local in (
+            *("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "lawNumber", "fundingStreamCode"),
+            *("isoAlpha2", "isoAlpha3"),
+        )
     },
     SKOS + "exactMatch": "identifier",
     OWL + "sameAs": "identifier",
@@ -301,7 +304,9 @@ def _coverage(asked: Name, name: Name) -> tuple[float, bool]:
     exact = True
     for token in asked.tokens:
         total += len(token)
-        if token in name.tokens or any(other.startswith(token) for other in name.tokens):
+        # A pair of Japanese characters begins no other token.
+        is_whole = len(token) == 2 and normalization.is_japanese(token)
+        if token in name.tokens or (not is_whole and any(other.startswith(token) for other in name.tokens)):
             covered += len(token)
         elif not normalization.is_japanese(token) and (errors := _errors(token)):
             nearest = min((OSA.distance(token, o, score_cutoff=errors) for o in name.tokens), default=errors + 1)

@@ -12,3 +12,11 @@ AnyTerm = Term | Triple | DefaultGraph
 def value(term: AnyTerm) -> str:
     """The IRI, label or text of a term; the empty string for the default graph."""
     return term.value if isinstance(term, Term) else ""
+
+
+def named_node(text: str) -> NamedNode | None:
+    """The IRI that a text is; None for a text that is no absolute IRI."""
+    try:
+        return NamedNode(text)
+    except ValueError:
+        return None
