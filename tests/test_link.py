@@ -139,6 +139,7 @@ def test_what_a_person_left_in_the_table_becomes_the_linkset(releases: Path, tmp
         (["--column", "9"], "no column '9'"),
         (["--column", "機関名", "--kind", "organisation"], "did you mean 'organization'?"),
         (["--column", "機関名", "--property", "番号"], "expected NAME=VALUE"),
+        (["--column", "機関名", "--property", "番号=kg:corporateNumbr"], "did you mean 'corporateNumber'?"),
         (["--column", "機関名", "--subject", "{番号}"], "the template makes no IRI"),
         (["--column", "機関名", "--subject", "https://x.example/{期待}"], "row 53, column 4"),
         (["--column", "機関名", "--format", "rdf"], "none of ttl, nt, jsonld"),
