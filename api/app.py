@@ -24,6 +24,7 @@ from api.routers import (
     charts,
     conformance,
     desk,
+    explain,
     explore,
     front,
     graphs,
@@ -43,7 +44,7 @@ from kg.store import Release
 
 _LOG = logging.getLogger("api")
 ROUTERS = (
-    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore),
+    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, explain),
     *(reconciliation, resolve, desk),
     *(catalogue, conformance, operations, assets),
 )
