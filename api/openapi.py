@@ -275,9 +275,12 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
 def _describe(operation: dict[str, Any], path: str, method: str) -> None:
     media_types, parameters, others = _ROUTES[path]
     own = [p for p in operation.get("parameters", []) if p["in"] == "path"]
-    asked = parameters if method == "get" else [p for p in parameters if p not in _DATASET and path not in _POSTED]
+    is_desk = path.partition("/")[2].partition("/")[0] == "link"
+    asked = parameters
+    if method != "get" and not is_desk:
+        asked = [p for p in parameters if p not in _DATASET and path not in _POSTED]
     if method == "post" and path in _POSTED:
-        others = (400, 413, 415)
+        others = _DESK if is_desk else (400, 413, 415)
     first = [_QUERY] if path == "/sparql" and method == "get" else []
     operation["parameters"] = [*own, *first, *asked]
     operation["responses"] = _responses(media_types, others)

@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     log_queries: bool = Field(False, description="Whether the text of queries is written to the log.")
     desk_file_bytes: int = Field(10_000_000, ge=1, description="The largest table that the link desk takes.")
     desk_body_bytes: int = Field(
-        60_000_000, ge=1, description="The largest form of the link desk, which carries a table and its decisions."
+        40_000_000, ge=1, description="The largest form of the link desk, which carries a table and its decisions."
     )
     desk_unpacked_bytes: int = Field(200_000_000, ge=1, description="What a workbook may hold once it is unpacked.")
     desk_rows: int = Field(20_000, ge=1, description="The most rows of a table on the link desk.")

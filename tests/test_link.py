@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -136,6 +139,7 @@ def test_what_a_person_left_in_the_table_becomes_the_linkset(releases: Path, tmp
         (["--column", "9"], "no column '9'"),
         (["--column", "機関名", "--kind", "organisation"], "did you mean 'organization'?"),
         (["--column", "機関名", "--property", "番号"], "expected NAME=VALUE"),
+        (["--column", "機関名", "--property", "番号=kg:corporateNumbr"], "did you mean 'corporateNumber'?"),
         (["--column", "機関名", "--subject", "{番号}"], "the template makes no IRI"),
         (["--column", "機関名", "--subject", "https://x.example/{期待}"], "row 53, column 4"),
         (["--column", "機関名", "--format", "rdf"], "none of ttl, nt, jsonld"),
@@ -168,6 +172,26 @@ def test_files_that_cannot_be_read_say_where(releases: Path, tmp_path: Path) -> 
     assert f"{ragged}: row 1, column 2 (line 2): the row has 1 cell(s)" in run(releases, ragged, "--column", "a").stderr
 
 
+def test_the_commands_of_the_guide_run(releases: Path, tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "linking-tables.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\./kg (link .*)$", guide, re.MULTILINE)
+    assert len(commands) == 2
+    shutil.copy(BODIES, tmp_path)
+    environment = {**{k: v for k, v in os.environ.items() if not k.startswith("KG_")}, "KG_RELEASES": str(releases)}
+    for written in commands:
+        done = subprocess.run(
+            kg_command(*shlex.split(written)),
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(links(tmp_path / "bodies.links.ttl")) == 52
+    assert "Your Name" in (tmp_path / "bodies.links.ttl").read_text(encoding="utf-8")
+
+
 # ---- interruptions ----
 
 
@@ -198,7 +222,10 @@ def test_interrupted_work_goes_on_where_it_stopped(
     until(lambda: kept.is_file() and kept.read_bytes().count(b"\n") > 3, 60)
     os.kill(started.pid, how)
     started.wait(30)
-    assert started.returncode != 0
+    assert started.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    if how == signal.SIGINT:
+        assert started.stderr is not None
+        assert "the same command goes on from there" in started.stderr.read()
     assert not list((tmp_path / "out").glob("long.*"))
     done_before = (kept.read_bytes().count(b"\n") - 1) * 100
     # Half a line, as a full disk or a power cut leaves it.

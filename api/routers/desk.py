@@ -16,13 +16,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import desk as state
-from api import language, matches
-from api.desk import Form, Work
+from api import bodies, language, matches, uploads
+from api import work as state
 from api.errors import Problem
 from api.responses import json_answer, prefers_json
 from api.site import Site, site_of
+from api.uploads import Form
 from api.view import View, page, view_of
+from api.work import Work
 from kg import __version__, desk, formats, linkset, tables
 from kg.desk import Choice, Decision
 from kg.errors import KgError
@@ -65,7 +66,7 @@ async def go_on(request: Request) -> Response:
     pasted = ""
     try:
         async with site.desk.place():
-            form = await state.form_of(request, site.settings)
+            form = await uploads.form(request, site.settings.desk_body_bytes)
             pasted = form.get("text", "")
             if not form.get("work"):
                 work = await state.read_table(form, site.settings)
@@ -89,7 +90,7 @@ async def table(request: Request) -> Response:
     """The columns and rows of an uploaded or pasted table, as the desk reads it."""
     site = site_of(request)
     async with site.desk.place():
-        work = await state.read_table(await state.form_of(request, site.settings), site.settings)
+        work = await state.read_table(await uploads.form(request, site.settings.desk_body_bytes), site.settings)
     return json_answer(work.document(), _NEVER_KEPT)
 
 
@@ -99,8 +100,12 @@ async def match(request: Request) -> Response:
     site = site_of(request)
     view = view_of(request, language.language_of(request))
     async with site.desk.place():
-        rows, choice = _batch(site, await state.json_of(request, site.settings))
-        found = await _each_chunk(request, site, rows, lambda part: [_row(view, row, choice) for row in part])
+        rows, choice = _batch(site, await bodies.json_document(request, site.settings.desk_body_bytes))
+        # What is asked twice is answered once.
+        each = list(dict.fromkeys(rows))
+        answers = await _each_chunk(request, site, each, lambda part: [_row(view, row, choice) for row in part])
+        known = dict(zip(each, answers, strict=True))
+    found = [known[row] for row in rows]
     return json_answer({"release": site.version, "rows": found}, _NEVER_KEPT)
 
 
@@ -215,7 +220,7 @@ def _columns(request: Request, view: View, work: Work) -> Response:
 # What the script says, besides what stands in the page already.
 _SCRIPT_TEXTS = (
     *("matching", "cancelled", "failed", "empty", "close", "other", "choice", "none", "no_candidates", "score"),
-    *("by_machine", "by_person", "to_review", "accepted", "other_label"),
+    *("by_machine", "by_person", "to_review", "accepted", "other_label", "not_matched"),
 )
 _HINTS = ("機関名", "名称", "name", "名", "機関", "organization", "label")
 
@@ -286,10 +291,12 @@ async def _finished(request: Request) -> tuple[View, Work, str]:
     view = view_of(request, language.language_of(request))
     asked = request.query_params.get("format", "")
     async with site.desk.place():
-        if request.headers.get("content-type", "").startswith(state.JSON):
-            work = await state.work_of(await state.json_of(request, site.settings), site.settings)
+        if request.headers.get("content-type", "").startswith(formats.JSON):
+            work = await state.work_of(
+                await bodies.json_document(request, site.settings.desk_body_bytes), site.settings
+            )
         else:
-            form = await state.form_of(request, site.settings)
+            form = await uploads.form(request, site.settings.desk_body_bytes)
             asked = asked or form.get("format", "")
             work = await state.work_of(form.get("work", ""), site.settings)
             work = await run_in_threadpool(_merged, view, state.published(work, form), form)

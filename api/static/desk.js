@@ -48,7 +48,7 @@ class Review {
     this.stop = started;
     this.choice();
     this.found = [];
-    this.work.decisions = rows.map(() => ["", "", "", 0, "", ""]);
+    this.work.decisions = rows.map(() => ["", "", "", 0, this.texts.not_matched, ""]);
     this.run.hidden = false;
     this.section.hidden = true;
     const progress = document.getElementById("ui-desk-progress");
@@ -62,9 +62,11 @@ class Review {
           this.found[done + i] = row.candidates;
           this.work.decisions[done + i] = row.decision;
         });
+        // Told ten times, not with every batch.
+        const tenth = Math.floor((done * 10) / rows.length);
         done += part.length;
         progress.value = done;
-        this.say("matching", { done, n: rows.length });
+        if (Math.floor((done * 10) / rows.length) > tenth) this.say("matching", { done, n: rows.length });
       }
     } catch (error) {
       if (started !== this.stop) return;

@@ -375,7 +375,11 @@ def link_table(
         def report(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        outcome = link.run(opened, order, folder, syntax, report)
+        try:
+            outcome = link.run(opened, order, folder, syntax, report)
+        except KeyboardInterrupt:
+            _err.print("stopped; the same command goes on from there", markup=False)
+            raise
     _print_outcome(outcome)
 
 

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from itertools import islice
@@ -151,10 +152,24 @@ def _body(order: Order) -> bytes:
 def _choice(entities: Entities, table: Table, order: Order) -> Choice:
     if order.kind and order.kind not in (known := entities.classes()):
         raise KgError(f"no kind '{order.kind}'{nearest(order.kind, known)}; there are {', '.join(known)}")
+    for _, name in order.properties:
+        _check_property(entities, name)
     properties = tuple((desk.column(table, name), to) for name, to in order.properties)
     if order.subject:
         desk.check_subject(table, order.subject)
     return Choice(desk.column(table, order.column), order.kind, properties, order.subject)
+
+
+def _check_property(entities: Entities, name: str) -> None:
+    """Raises `KgError` for a property that no record has: it could tell nothing apart."""
+    known = {quad.predicate.value for quad in entities.store.quads_for_pattern(None, None, None, entities.everywhere)}
+    local = {_local(iri) for iri in known}
+    if name not in known and _local(name) not in local:
+        raise KgError(f"no record has the property '{name}'{nearest(_local(name), local)}")
+
+
+def _local(name: str) -> str:
+    return re.split(r"[:/#]", name)[-1]
 
 
 def _key(release: Release, order: Order, body: bytes) -> str:
