@@ -28,6 +28,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = True
+        self._is_complete = False
         self._refusal: Problem | None = None
 
     # ---- connections ----
@@ -54,8 +55,10 @@ class BoundedProtocol(HttpToolsProtocol):
         idle = self.cycle is None or self.cycle.response_complete
         if idle and self._timer is None:
             self._arm(self.settings.head_seconds, self._on_slow_head)
+        self._is_complete = False
         super().data_received(data)
-        if self._in_head and self._refusal is None:
+        # What ended a message was its body, or a head that was not too long.
+        if self._in_head and not self._is_complete and self._refusal is None:
             self._head_bytes += len(data)
             if self._head_bytes > self.settings.max_head_bytes:
                 self._refuse(self._too_large())
@@ -75,7 +78,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._disarm()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._is_complete = True, 0, True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -191,7 +191,8 @@ def shown(term: str, context: Context) -> str:
 
 def path_shown(result: Result, context: Context) -> str:
     """A property path by prefixes, as SPARQL writes it."""
-    return "|".join(f"^{context.compact(p[1:])}" if p[0] == "^" else context.compact(p) for p in result.path)
+    steps = (("^", p[1:]) if p[0] == "^" else ("", p) for p in result.path)
+    return "|".join(mark + shown(f"<{iri}>", context) for mark, iri in steps)
 
 
 # ---- SHACL ----
