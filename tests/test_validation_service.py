@@ -116,7 +116,7 @@ def test_a_key_that_the_context_does_not_know(knowledge: checking.Knowledge) -> 
     told = lines(json.dumps(document).encode(), knowledge, "jsonld")
     assert told == [
         "violation: <http://e/x> <urn:undeclared:quotess>: 'quotess' is no term of the context; "
-        "did you mean 'quotes' or 'quote'? [unknown-term]"
+        "did you mean 'quotes' or 'quotedBy'? [unknown-term]"
     ]
 
 
