@@ -516,6 +516,16 @@ def test_markup_in_a_document_stays_text(service: httpx.Client) -> None:
         assert "&lt;script&gt;" in text
 
 
+def test_long_and_strange_values_are_shown_in_part(service: httpx.Client) -> None:
+    long = f'<http://e/a> <{iris.ONTOLOGY}#jurisdiction> "{"x" * 100_000}" .'.encode()
+    # The form is filled in with the whole document, once.
+    assert len(post(service, long, "format=html&lang=en").text) < 130_000
+    assert len(post(service, long, "format=text").text) < 1_000
+    strange = f'<http://e/a> <{iris.ONTOLOGY}#jurisdiction> "\\u0001" .'.encode()
+    assert post(service, strange, "format=ttl").status_code == 200
+    assert post(service, strange, "format=rdf").status_code == 406
+
+
 # ---- the page ----
 
 

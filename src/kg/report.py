@@ -20,6 +20,7 @@ from kg.terms import AnyTerm, Term
 SH = "http://www.w3.org/ns/shacl#"
 # What is found beside the shapes has components and shapes of its own there.
 SHAPES = iris.BASE + "shapes#"
+_LONGEST = 200
 PREFIXES = {"sh": SH, "shapes": SHAPES}
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
@@ -179,14 +180,16 @@ def summary(report: Report, name: str) -> str:
 
 
 def shown(term: str, context: Context) -> str:
-    """A term for people: an IRI by its prefix, a literal by its text."""
+    """A term for people: an IRI by its prefix, a literal by its text, of which the beginning will do."""
     if not term:
         return ""
     found = parse_term(term)
     if isinstance(found, NamedNode):
         compact = context.compact(found.value)
         return compact if compact != found.value else f"<{compact}>"
-    return f"'{found.value}'" if isinstance(found, pyoxigraph.Literal) else str(found)
+    if isinstance(found, pyoxigraph.Literal):
+        return f"'{found.value[:_LONGEST]}{'…' * (len(found.value) > _LONGEST)}'"
+    return str(found)
 
 
 def path_shown(result: Result, context: Context) -> str:
