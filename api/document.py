@@ -61,7 +61,13 @@ async def _of_multipart(headers: Headers, body: bytes, asked: str, most: int) ->
         form = await parser.parse()
     except MultiPartException as error:
         raise Problem(400, "bad-form", f"the form cannot be read: {error.message}") from None
-    asked = asked or _text(form, "syntax")
+    try:
+        return await _of_parts(form, asked or _text(form, "syntax"), most)
+    finally:
+        await form.close()
+
+
+async def _of_parts(form: FormData, asked: str, most: int) -> Document:
     uploads = [f for _, f in form.multi_items() if isinstance(f, UploadFile) and (f.filename or f.size)]
     if len(uploads) > 1:
         raise Problem(400, "bad-form", f"one document at a time; the form has {len(uploads)}")

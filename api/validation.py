@@ -157,6 +157,8 @@ class Checkers:
                 subprocess.Popen,
                 command,
                 pass_fds=[theirs.fileno()],
+                # Each thread of the engine would reserve 128 MB of addresses, which are what is limited.
+                env={**os.environ, "MALLOC_ARENA_MAX": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +17,7 @@ FILES = [
     *sorted((ROOT / "ontology").rglob("*.ttl")),
     *sorted((ROOT / "tests" / "fixtures").rglob("*.ttl")),
 ]
-W3C = Path("/work/shared/conformance")
+W3C = ROOT.parent / "shared" / "conformance"
 
 
 def find(text: str, syntax: RdfFormat = TURTLE) -> Positions:

@@ -58,6 +58,7 @@ PAGES = {
     "query": "/queries/budgets?format=html",
     "query-with-parameters": "/queries/who-quotes-an-article?format=html",
     "ontology": "/ontology",
+    "validate": "/validate?example=1",
     "dataset": "/dataset",
     "about": "/about",
 }

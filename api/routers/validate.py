@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from fastapi import APIRouter
+from pyoxigraph import Literal
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,6 +35,7 @@ _NAMES = {
     _HTML: formats.HTML,
 }
 _LONGEST_LINE = 240
+_LONGEST_VALUE = 500
 _AROUND = 2
 
 
@@ -133,7 +135,11 @@ def _written(request: Request, site: Site, wanted: str, sent: Document, found: R
         return "".join(f"{line}\n" for line in told).encode()
     syntax = formats.rdf_format(wanted)
     assert syntax is not None
-    return write_rdf(site, report.quads(found), syntax)
+    body = write_rdf(site, report.quads(found), syntax)
+    if syntax.name == "rdf" and not formats.is_xml(body):
+        detail = "a value of the document has a character that no XML document may hold; ask for another format"
+        raise Problem(406, "not-acceptable", detail, {"formats": {k: v for k, v in _NAMES.items() if k != "rdf"}})
+    return body
 
 
 def _placed(problem: Problem, error: KgError, sent: Document | None) -> Problem:
@@ -190,10 +196,17 @@ def _finding(result: Result, lines: list[str], tongue: str) -> Finding:
     return Finding(
         result,
         report.parse_term(result.focus),
-        report.parse_term(result.value) if result.value else None,
+        _short(report.parse_term(result.value)) if result.value else None,
         result.messages.get(tongue) or next(iter(result.messages.values()), ""),
         tuple((n, lines[n - 1].rstrip("\r")[:_LONGEST_LINE], n == result.line) for n in numbers),
     )
+
+
+def _short(term: Term) -> Term:
+    """A value that a page can show: of a long literal the beginning."""
+    if not isinstance(term, Literal) or len(term.value) <= _LONGEST_VALUE:
+        return term
+    return Literal(term.value[:_LONGEST_VALUE] + "…", language=term.language)
 
 
 def _taken(site: Site) -> dict[str, object]:

@@ -191,83 +191,94 @@ def _uses(triples: Sequence[Quad], prefixes: tuple[str, ...]) -> tuple[dict[str,
 
 def _unknown_terms(triples: Sequence[Quad], knowledge: Knowledge) -> Iterator[Result]:
     first, counts = _uses(triples, (_TERMS, _UNDECLARED))
-    component = SHAPES + "UnknownTermConstraintComponent"
     for iri, use in first.items():
         if iri in knowledge.terms:
             continue
         is_key = iri.startswith(_UNDECLARED)
         name = iri.removeprefix(_UNDECLARED) if is_key else knowledge.context.compact(iri)
-        near = tuple(_nearest_terms(iri, use, knowledge))
+        near = _nearest_keys(name, knowledge) if is_key else _nearest_terms(name, use, knowledge)
         words = ("the context", "コンテキスト") if is_key else ("the ontology", "語彙")
-        messages = _messages(
-            f"'{name}' is no term of {words[0]}",
-            f"「{name}」という語は{words[1]}にありません",
-            near,
-            counts[iri],
-            knowledge,
-        )
-        path = (iri,) if use.is_property else (use.predicate,)
-        yield Result("unknown-term", "Violation", component, "", use.subject, path, f"<{iri}>", messages, near)
+        said = f"'{name}' is no term of {words[0]}", f"「{name}」という語は{words[1]}にありません"
+        yield _mention("unknown-term", "UnknownTerm", iri, use, said, near, counts[iri])
 
 
-def _nearest_terms(iri: str, use: _Use, knowledge: Knowledge) -> list[str]:
+def _nearest_terms(name: str, use: _Use, knowledge: Knowledge) -> dict[str, str]:
     """The terms that look most like one that is none: properties for a property, classes for a class."""
     wanted = "Property" if use.is_property else "Class" if use.is_class else ""
     names = {
-        term.removeprefix(_TERMS): term
+        knowledge.context.compact(term): term
         for term, kinds in knowledge.terms.items()
         if not wanted or any(kind.endswith(wanted) for kind in kinds)
     }
-    written = iri.removeprefix(_TERMS).removeprefix(_UNDECLARED)
-    by_lower = {name.lower(): term for name, term in names.items()}
-    found = difflib.get_close_matches(written.lower(), by_lower, n=_MOST_NEAR, cutoff=0.6)
-    return [by_lower[name] for name in found]
+    return _nearest(name, names)
 
 
-def _messages(en: str, ja: str, near: Sequence[str], count: int, knowledge: Knowledge) -> dict[str, str]:
-    names = [f"'{knowledge.context.compact(iri)}'" for iri in near]
-    quoted = [f"「{knowledge.context.compact(iri)}」" for iri in near]
+def _nearest_keys(key: str, knowledge: Knowledge) -> dict[str, str]:
+    """The keys of the context that look most like one that it does not have, with the properties that they mean."""
+    return _nearest(key, {key: term.iri for key, term in knowledge.context.terms.items() if "://" in term.iri})
+
+
+def _nearest(name: str, among: dict[str, str]) -> dict[str, str]:
+    """By the local name: what stands before it is the same for all."""
+    by_local = {known.rpartition(":")[2].lower(): known for known in among}
+    found = difflib.get_close_matches(name.rpartition(":")[2].lower(), by_local, n=_MOST_NEAR, cutoff=0.6)
+    return {by_local[local]: among[by_local[local]] for local in found}
+
+
+def _mention(
+    rule: str,
+    component: str,
+    iri: str,
+    use: _Use,
+    said: tuple[str, str],
+    near: dict[str, str],
+    count: int,
+    severity: Severity = "Violation",
+) -> Result:
+    """A finding about an IRI of ours; `near` has what may be meant, by name."""
     more = (f", here and {count - 1:,} times more", f"（ほかに{count - 1:,}か所）") if count > 1 else ("", "")
-    asked = (
-        (f"; did you mean {' or '.join(names)}?", f"。{'、'.join(quoted)}ではありませんか。") if near else ("", "。")
-    )
-    return {"en": en + more[0] + asked[0], "ja": ja + more[1] + asked[1]}
+    asked = ("", "。")
+    if near:
+        names, quoted = " or ".join(f"'{name}'" for name in near), "、".join(f"「{name}」" for name in near)
+        asked = (f"; did you mean {names}?", f"。{quoted}ではありませんか。")
+    messages = {tongue: said[n] + more[n] + asked[n] for n, tongue in enumerate(("en", "ja"))}
+    path = () if use.subject == f"<{iri}>" else (use.predicate,)
+    where = f"{SHAPES}{component}ConstraintComponent"
+    return Result(rule, severity, where, "", use.subject, path, f"<{iri}>", messages, tuple(near.values()))
 
 
 # ---- links ----
 
 
 def _links(triples: Sequence[Quad], knowledge: Knowledge) -> Iterator[Result]:
-    base = knowledge.base
-    bare = base.partition("://")[2]
+    bare = knowledge.base.partition("://")[2]
     prefixes = tuple(f"{scheme}://{bare}{part}/" for scheme in ("http", "https") for part in ("id", "page", "data"))
-    first, counts = _uses(triples, (base + "id/", *prefixes))
-    sought = 0
+    first, counts = _uses(triples, prefixes)
+    root, sought = knowledge.entities.root, 0
     for iri, use in first.items():
         name = report.shown(f"<{iri}>", knowledge.context)
-        path = (use.predicate,) if use.subject != f"<{iri}>" else ()
         if knowledge.exists(iri):
-            yield from _deprecated(iri, name, use, path, counts[iri], knowledge)
-            continue
-        near: tuple[str, ...] = ()
-        if meant := _meant(iri, knowledge):
-            en, ja = (
+            if any(value(term) == "true" for term in knowledge.said(iri, OWL + "deprecated")):
+                near = _by_name((value(t) for t in knowledge.said(iri, DCTERMS + "isReplacedBy")), knowledge)
+                said = f"{name} is deprecated", f"{name}は廃止されました"
+                yield _mention("deprecated", "Deprecated", iri, use, said, near, counts[iri], "Warning")
+        elif meant := _meant(iri, knowledge):
+            said = (
                 f"{name} is the address of a document, not of the thing",
                 f"{name}は文書のアドレスであり、事物のIRIではありません",
             )
-            messages = _messages(en, ja, [meant], counts[iri], knowledge)
-            component = SHAPES + "PageLinkConstraintComponent"
-            yield Result("page-link", "Violation", component, "", use.subject, path, f"<{iri}>", messages, (meant,))
-            continue
-        sought += 1
-        if sought <= _MOST_SOUGHT and iri.startswith(knowledge.entities.root):
-            paths = knowledge.entities.nearest(iri.removeprefix(knowledge.entities.root), _MOST_NEAR)
-            near = tuple(knowledge.entities.root + path for path in paths)
-        messages = _messages(
-            f"nothing here is called {name}", f"{name}という項目はありません", near, counts[iri], knowledge
-        )
-        component = SHAPES + "DeadLinkConstraintComponent"
-        yield Result("dead-link", "Violation", component, "", use.subject, path, f"<{iri}>", messages, near)
+            yield _mention("page-link", "PageLink", iri, use, said, _by_name([meant], knowledge), counts[iri])
+        else:
+            sought += 1
+            # Each search takes some milliseconds.
+            paths = knowledge.entities.nearest(iri.removeprefix(root), _MOST_NEAR) if sought <= _MOST_SOUGHT else []
+            said = f"nothing here is called {name}", f"{name}という項目はありません"
+            near = _by_name((root + path for path in paths), knowledge)
+            yield _mention("dead-link", "DeadLink", iri, use, said, near, counts[iri])
+
+
+def _by_name(found: Iterable[str], knowledge: Knowledge) -> dict[str, str]:
+    return {knowledge.context.compact(iri): iri for iri in found}
 
 
 def _meant(iri: str, knowledge: Knowledge) -> str:
@@ -277,17 +288,6 @@ def _meant(iri: str, knowledge: Knowledge) -> str:
     rest = rest.rpartition(".")[0] or rest if part == "data" else rest
     found = f"{knowledge.base}id/{rest}"
     return found if found != iri and knowledge.exists(found) else ""
-
-
-def _deprecated(
-    iri: str, name: str, use: _Use, path: tuple[str, ...], count: int, knowledge: Knowledge
-) -> Iterator[Result]:
-    if not any(value(term) == "true" for term in knowledge.said(iri, OWL + "deprecated")):
-        return
-    near = tuple(value(term) for term in knowledge.said(iri, DCTERMS + "isReplacedBy"))
-    messages = _messages(f"{name} is deprecated", f"{name}は廃止されました", near, count, knowledge)
-    component = SHAPES + "DeprecatedConstraintComponent"
-    yield Result("deprecated", "Warning", component, "", use.subject, path, f"<{iri}>", messages, near)
 
 
 # ---- places ----
@@ -301,7 +301,7 @@ def _placed(result: Result, places: Positions) -> Result:
     elif result.value:
         for step in result.path:
             backwards = (result.value, f"<{step[1:]}>", result.focus)
-            line = line or places.statement(
-                *(backwards if step[0] == "^" else (result.focus, f"<{step}>", result.value))
-            )
+            forwards = (result.focus, f"<{step}>", result.value)
+            line = line or places.statement(*(backwards if step[0] == "^" else forwards))
+        line = line or places.statement(result.focus, "", result.value)
     return replace(result, line=line or places.subject(result.focus))

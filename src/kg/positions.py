@@ -61,7 +61,8 @@ class Positions:
             self._subjects.setdefault(s, subject.start)
             self._predicates.setdefault(p, predicate.start)
             self._objects.setdefault(o, target.start)
-            self._triples.setdefault((s, p, o), target.start)
+            for key in ((s, p, o), (s, "", o)):
+                self._triples.setdefault(key, target.start)
 
     def subject(self, term: str) -> int:
         """Where a term, in its N-Triples form, is first a subject."""
@@ -73,7 +74,7 @@ class Positions:
         return self._line(min((p for p in places if p is not None), default=None))
 
     def statement(self, subject: str, predicate: str, target: str) -> int:
-        """Where the object of a statement stands."""
+        """Where the object of a statement stands; with '' for a predicate that is not known."""
         return self._line(self._triples.get((subject, predicate, target)))
 
     def _line(self, start: int | None) -> int:

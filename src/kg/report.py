@@ -20,6 +20,7 @@ from kg.terms import AnyTerm, Term
 SH = "http://www.w3.org/ns/shacl#"
 # What is found beside the shapes has components and shapes of its own there.
 SHAPES = iris.BASE + "shapes#"
+_LONGEST = 200
 PREFIXES = {"sh": SH, "shapes": SHAPES}
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
@@ -179,19 +180,22 @@ def summary(report: Report, name: str) -> str:
 
 
 def shown(term: str, context: Context) -> str:
-    """A term for people: an IRI by its prefix, a literal by its text."""
+    """A term for people: an IRI by its prefix, a literal by its text, of which the beginning will do."""
     if not term:
         return ""
     found = parse_term(term)
     if isinstance(found, NamedNode):
         compact = context.compact(found.value)
         return compact if compact != found.value else f"<{compact}>"
-    return f"'{found.value}'" if isinstance(found, pyoxigraph.Literal) else str(found)
+    if isinstance(found, pyoxigraph.Literal):
+        return f"'{found.value[:_LONGEST]}{'…' * (len(found.value) > _LONGEST)}'"
+    return str(found)
 
 
 def path_shown(result: Result, context: Context) -> str:
     """A property path by prefixes, as SPARQL writes it."""
-    return "|".join(f"^{context.compact(p[1:])}" if p[0] == "^" else context.compact(p) for p in result.path)
+    steps = (("^", p[1:]) if p[0] == "^" else ("", p) for p in result.path)
+    return "|".join(mark + shown(f"<{iri}>", context) for mark, iri in steps)
 
 
 # ---- SHACL ----

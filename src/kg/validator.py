@@ -6,12 +6,12 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
-from kg import checking, formats, intake, iris, report, serialization, store
+from kg import checking, formats, intake, iris, report, serialization
 from kg.checking import Knowledge
 from kg.errors import KgError, RdfFault
 from kg.intake import Limits
@@ -49,22 +49,25 @@ def command(current: Callable[[], Path]) -> Callable[..., None]:
             rdf = _report_format(report_file, output, language)
             knowledge = Knowledge.open(iris.project_root(), release or current())
         except KgError as error:
-            _err.print(f"kg: {error}", style="red", markup=False)
-            raise typer.Exit(_UNUSABLE) from None
+            _stop(error)
         found = {str(path): _checked(path, syntax, knowledge) for path in files}
         told = {name: one for name, one in found.items() if one is not None}
         _print(told, output, language, knowledge)
         if report_file is not None and rdf is not None:
             statements: list[Any] = [q if rdf.has_graphs else q.triple for q in _joined(told)]
-            _write(
-                report_file, serialization.to_bytes(statements, rdf, {**knowledge.context.prefixes, **report.PREFIXES})
-            )
+            prefixes = {**knowledge.context.prefixes, **report.PREFIXES}
+            _write(report_file, serialization.to_bytes(statements, rdf, prefixes))
         if len(told) < len(found):
             raise typer.Exit(_UNUSABLE)
         if not all(one.conforms for one in told.values()):
             raise typer.Exit(1)
 
     return validate
+
+
+def _stop(error: KgError) -> NoReturn:
+    _err.print(f"kg: {error}", style="red", markup=False)
+    raise typer.Exit(_UNUSABLE)
 
 
 def _report_format(path: Path | None, output: str, language: str) -> formats.Rdf | None:
@@ -121,4 +124,4 @@ def _write(path: Path, body: bytes) -> None:
     try:
         path.write_bytes(body)
     except OSError as error:
-        raise store.unwritable(path, error) from error
+        _stop(KgError(f"cannot write {path}: {error.strerror}"))
