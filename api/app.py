@@ -23,6 +23,7 @@ from api.routers import (
     catalogue,
     charts,
     conformance,
+    explain,
     explore,
     front,
     graphs,
@@ -42,7 +43,7 @@ from kg.store import Release
 
 _LOG = logging.getLogger("api")
 ROUTERS = (
-    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore),
+    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, explain),
     *(reconciliation, resolve),
     *(catalogue, conformance, operations, assets),
 )

@@ -52,17 +52,19 @@ class Vocabulary:
 
     @staticmethod
     def matching(among: list[Used], text: str, most: int) -> list[Used]:
-        """Those whose name or short form begins with the text, then those that have it inside."""
+        """Those that the text names, then those whose name or short form begins with it or has it inside."""
         key, written = normalization.name(text).key, text.lower()
         if not key and not written:
             return among[:most]
-        begins, inside = [], []
+        named, begins, inside = [], [], []
         for used in among:
-            if used.compact.lower().startswith(written) or any(k.startswith(key) for k in used.keys if key):
+            if key in used.keys or used.compact.lower() == written:
+                named.append(used)
+            elif used.compact.lower().startswith(written) or any(k.startswith(key) for k in used.keys if key):
                 begins.append(used)
             elif key and any(key in k for k in used.keys):
                 inside.append(used)
-        return [*begins, *inside][:most]
+        return [*named, *begins, *inside][:most]
 
     def nearest(self, iri: str, *, is_class: bool, most: int = 3) -> list[str]:
         """The used classes or properties whose names look most like that of one that is not used."""

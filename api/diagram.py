@@ -11,7 +11,7 @@ from itertools import combinations
 # Sizes are in pixels.
 COLUMNS, ROWS = 3, 4
 _MOST_LINES = 16
-_PITCH, _MARGIN, _HALF = complex(290, 128), complex(98, 44), complex(86, 30)
+_PITCH, _MARGIN, _HALF = complex(300, 128), complex(102, 44), complex(100, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ def draw(kinds: Sequence[Count], links: Sequence[Link]) -> Diagram:
         for kind in kinds
     ]
     taken = list(place.values())
+    # A short line has few places for its name: it chooses first.
+    drawn.sort(key=lambda pair: abs(_way(joining[pair][0], place)))
     lines = [_line(joining[pair][0], len(joining[pair]) - 1, place, taken) for pair in drawn]
     height = max((box.y for box in boxes), default=0) + _MARGIN.imag
     width = 2 * _MARGIN.real + (COLUMNS - 1) * _PITCH.real
@@ -128,10 +130,13 @@ def _cross(a: int, b: int, c: int, d: int) -> bool:
     return len({a, b, c, d}) == 4 and side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
 
 
+def _way(link: Link, place: Mapping[str, complex]) -> complex:
+    return place[link.target] - place[link.source]
+
+
 def _line(link: Link, more: int, place: Mapping[str, complex], taken: list[complex]) -> Line:
     """A line from border to border; its name goes where no box or other name stands yet."""
-    start, end = place[link.source], place[link.target]
-    way = end - start
+    start, end, way = place[link.source], place[link.target], _way(link, place)
     share = min(_HALF.real / (abs(way.real) or 1e-9), _HALF.imag / (abs(way.imag) or 1e-9))
     first, last = start + way * share, end - way * share
     spots = [first + (last - first) * t for t in (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8)]

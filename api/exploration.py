@@ -225,6 +225,11 @@ class Exploration:
         return self.view.site.links.best_linked(kinds)[:_MOST_STARTS]
 
     @property
+    def origin(self) -> str:
+        """Where a path begins when the reader does not say: the one record that was expanded."""
+        return self.state.nodes[0] if len(self.state.nodes) == 1 and not self.state.end else ""
+
+    @property
     def suggest(self) -> str:
         """Where suggestions of records come from; terms of the ontology are none."""
         kinds = [("kind", kind) for kind in self.view.site.entities.classes()]

@@ -57,6 +57,11 @@ _DIRECTION = _parameter("direction", "Only links from the record, or to it.", {"
 _FROM = _parameter("from", "The record that a path begins at.", example="organization/university-of-tokyo")
 _TO = _parameter("to", "The record that a path ends at.", example="law/ai-act")
 _MOST = _parameter("most", "How many paths.", {"type": "integer", "minimum": 1})
+_STATEMENT = [
+    _parameter("subject", "The subject of the fact: an IRI or class:slug.", example="law:ai-act/article-9"),
+    _parameter("predicate", "The property of the fact, or `a`.", example="kg:quotedBy"),
+    _parameter("object", "The object: an IRI, class:slug, or a literal as N-Triples has it.", example="programme:aip"),
+]
 _EXPLORED = [
     _parameter("node", "Records whose links are shown.", _GRAPHS),
     _FROM,
@@ -129,6 +134,7 @@ _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/queries/{name}": ([*_RESULTS, *_RDF, *_PAGE], [_TIMEOUT], (302, 303, 400, 404, 406, 413, 429, 500, 503, 504)),
     "/charts": (_PAGE, [], (302, 303)),
     "/charts/{name}": (_PAGE, [], (302, 303, 404, 413, 429, 500, 503, 504)),
+    "/explain": ([*_JSON, *_PAGE], _STATEMENT, (302, 303, 400, 404)),
     "/explore": (_PAGE, _EXPLORED, (302, 303, 400, 404)),
     "/explore/links": (_JSON, [_NODE, _PROPERTY, _DIRECTION], (400, 404)),
     "/explore/path": (_JSON, [_FROM, _TO, _MOST], (400, 404)),

@@ -22,6 +22,7 @@ from api.workers import Pool
 from kg import catalogue, changes, iris, matching, paths, queries, search
 from kg.context import Context
 from kg.entities import Entities
+from kg.explanation import Explanations
 from kg.queries import StoredQuery
 from kg.store import Manifest, Release
 
@@ -91,6 +92,11 @@ class Site:
     def links(self) -> paths.Links:
         """Which records the release links, for those who explore it."""
         return paths.Links(self.release)
+
+    @cached_property
+    def explanations(self) -> Explanations:
+        """Why the facts of the release hold, by the rules that it was closed with."""
+        return Explanations(self.release.store, list(queries.library(self.project, "rules").values()), self.base)
 
     @cached_property
     def changes(self) -> changes.Changes | None:

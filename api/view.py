@@ -34,6 +34,12 @@ _AMOUNTS = frozenset({entities.KG + "amount", *(f"https://schema.org/{n}" for n 
 # From this many values on, a mixed list is told kind by kind.
 _LONG_LIST = 6
 _LANGUAGE_OF_TAG = {"ja-hrkt": "ja-Hrkt"}
+# Where a register shows what has a number of its.
+_LOOKUPS = {
+    entities.KG + "corporateNumber": "https://www.houjin-bangou.nta.go.jp/henkorireki-johoto.html?selHouzinNo={}",
+    entities.KG + "egovLawId": "https://laws.e-gov.go.jp/law/{}",
+    entities.KG + "reviewProjectId": "https://rssystem.go.jp/project?projectNumbers={}",
+}
 _OUTSIDE = frozenset(
     {
         entities.OWL + "sameAs",
@@ -231,6 +237,13 @@ class View:
             return Markup('<time datetime="{}">{}</time>').format(literal.value, shown(literal, self.language))
         return self.literal(literal)
 
+    def value(self, fact: Fact) -> Markup:
+        """The object of a fact; a number of a register leads there."""
+        if (lookup := _LOOKUPS.get(fact.predicate)) and isinstance(fact.object, Literal):
+            href = lookup.format(quote(fact.object.value, safe=""))
+            return Markup('<a href="{}" rel="external">{}</a>').format(href, fact.object.value)
+        return self.term(fact.object)
+
     def money(self, fact: Fact) -> str:
         """The amount of a budget as people write it, beside its figure; '' for any other fact."""
         if fact.predicate not in _AMOUNTS or not isinstance(fact.object, Literal):
@@ -284,10 +297,10 @@ class View:
         return self.t("why_" + finding.kind, **values)
 
     def property(self, iri: str) -> Markup:
-        """The name of a property, with its definition as a tooltip."""
+        """The name of a property or class, with its definition, or whose it is, as a tooltip."""
         if iri == iris.RDF_TYPE:
             return escape(self.t("types"))
-        return self.link(iri, self.definition(iri))
+        return self.link(iri, self.definition(iri) or self.short(iri))
 
     # ---- facts ----
 
@@ -322,19 +335,26 @@ class View:
         key = "passage_line" if evidence.first == evidence.last else "passage_lines"
         return self.t(key, first=evidence.first, last=evidence.last)
 
-    def mark(self, evidence: Evidence) -> Markup:
-        """The small link that tells where a fact comes from."""
+    def mark(self, evidence: Evidence, fact: Fact | None = None) -> Markup:
+        """The small link that tells where a fact comes from; for one that was inferred, by which rule."""
         if evidence.first:
             text = self.lines(evidence)
             title = self.plain(evidence.section) if evidence.section else self.plain(evidence.source)
         else:
             text = self.t("mark_" + evidence.kind) if evidence.kind != "passage" else self.plain(evidence.source)
+            if evidence.graph == self.site.entities.ontology.value:
+                text = self.t("ontology")
             known = {"curator": "curator_title", "inferred": "inferred_title"}.get(evidence.kind)
             title = self.t(known) if known else self.plain(evidence.source) if evidence.source else ""
             if evidence.kind == "register" and evidence.source:
                 text = f"{text}{self.t('colon')}{self.plain(evidence.source)}"
-        href = self.href(evidence.graph)
+        href = self.why(fact) if fact and evidence.kind == "inferred" else self.href(evidence.graph)
         return Markup('<a class="mark {}" href="{}" title="{}">{}</a>').format(evidence.kind, href, title, text)
+
+    def why(self, fact: Fact) -> str:
+        """Where it is told why a fact holds."""
+        target = fact.object.value if isinstance(fact.object, NamedNode) else str(fact.object)
+        return self.url("explain", subject=fact.subject, predicate=fact.predicate, object=target)
 
     def sources(self, facts: Iterable[Fact]) -> list[tuple[Evidence, int]]:
         """The evidence of these facts and of their parts, each with the number of facts that rest on it."""

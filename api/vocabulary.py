@@ -41,7 +41,6 @@ _ALIGNMENTS = (
 )
 _OWN = iris.ONTOLOGY + "#"
 _MOST_USED = 5
-_MOST_EXAMPLES = (3, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Usage:
     number: int = 0
     subjects: tuple[Count, ...] = ()
     objects: tuple[Count, ...] = ()
-    examples: tuple[Example, ...] = ()
+    example: Example | None = None
     records: Count | None = None
 
 
@@ -78,6 +77,11 @@ class Entry:
     @property
     def anchor(self) -> str:
         return self.iri.partition("#")[2]
+
+    def is_used_as_stated(self, relation: str) -> bool:
+        """Whether what is met at an end of a property is just the class that its domain or range names."""
+        used = {"term_domain": self.usage.subjects, "term_range": self.usage.objects}.get(relation, ())
+        return bool(used) and [count.iri for count in used] == list(self.relations.get(relation, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,24 +212,21 @@ class Uses:
         triples = self.triples.get(iri, [])
         subjects = Counter(kind for s, _ in triples for kind in self._kinds.get(s, ("",)))
         objects = Counter(kind for _, o in triples for kind in self._ends(o))
-        ranked = sorted(
-            (self.is_inferred(s, iri, o), *self._rank(s), *self._rank(_key(o)), n, s, o)
-            for n, (s, o) in enumerate(triples)
-            if _is_iri(s, o)
+        named = [(s, o) for s, o in triples if _is_iri(s, o)]
+        best = min(
+            named,
+            key=lambda t: (self.is_inferred(t[0], iri, t[1]), self._rank(t[0]), self._rank(_key(t[1]))),
+            default=None,
         )
-        found: list[Example] = []
-        for *_, s, o in ranked:
-            if all(s != e.subject and o != e.object for e in found):
-                found.append(Example(s, o))
-            if len(found) == _MOST_EXAMPLES[1]:
-                break
-        return Usage(len(triples), _most(subjects), _most(objects), tuple(found))
+        example = Example(*best) if best else None
+        return Usage(len(triples), _most(subjects), _most(objects), example)
 
     def of_class(self, iri: str) -> Usage:
         members = self.members.get(iri, set())
-        ranked = sorted((iri not in self._kinds[s], *self._rank(s)) for s in members if not s.startswith("_:"))
-        examples = tuple(Example(subject) for *_, subject in ranked[: _MOST_EXAMPLES[0]])
-        return Usage(len(members), examples=examples, records=self._list_of(members))
+        named = [s for s in members if not s.startswith("_:")]
+        best = min(named, key=lambda s: (iri not in self._kinds[s], self._rank(s)), default=None)
+        example = Example(best) if best else None
+        return Usage(len(members), example=example, records=self._list_of(members))
 
     def _list_of(self, members: set[str]) -> Count | None:
         """The class of paths that all members have which have a path of their own."""

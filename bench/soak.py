@@ -138,7 +138,7 @@ def soak(store: Path, seconds: float, log: Path, seed: int = 1) -> Report:
 
 
 def _loop(work: Callable[[random.Random], None], stop: threading.Event, seed: int, report: Report) -> None:
-    source = random.Random(seed)  # noqa: S311 traffic, not secrets
+    source = random.Random(seed)
     while not stop.is_set():
         try:
             work(source)

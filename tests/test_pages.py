@@ -157,7 +157,10 @@ def test_a_fragment_lands_on_its_part(tab: Any) -> None:
     tab.goto("/id/programme/genai#budget-2026-initial")
     assert tab.locator("#budget-2026-initial:target").count() == 1
     tab.goto("/ontology?lang=en#Programme")
-    assert tab.locator("#Programme:target").inner_text().startswith("programme")
+    term = tab.locator("#Programme:target")
+    assert term.locator("h3").text_content().startswith("programme")
+    top = "document.querySelector(':target').getBoundingClientRect().top"
+    tab.wait_for_function(f"0 <= {top} && {top} < innerHeight")
 
 
 def write(tab: Any, text: str) -> None:

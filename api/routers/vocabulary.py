@@ -31,7 +31,7 @@ _CHARACTERISTICS = {
         *("InverseFunctional", "Reflexive", "Irreflexive"),
     )
 }
-_MOST_LETTERS = {"ja": 24, "en": 44}
+_MOST_LETTERS = {"ja": 18, "en": 32}
 
 
 @router.get("/ontology", summary="The ontology")

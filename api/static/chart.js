@@ -1,4 +1,6 @@
 // Draws every table that says how (data-chart) above itself: bars, time lines and links. The table stays as it is.
+// The page waits for this script, so that the picture's place is there from the first; libraries come after that.
+import { element } from "./site.js";
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -24,7 +26,11 @@ function formatter(sample) {
 
 const colours = () => ["--chart-1", "--chart-2", "--chart-3", "--chart-4", "--chart-5", "--chart-6"].map(style);
 
-function bars(rows, { x, y, series }) {
+/** Rows whose `note` says more than the value named by `unless` are marked beside their figure. */
+const isMarked = (row, { note, unless }) => Boolean(note && row[note] && !row[note].empty && !row[note].href?.split("?")[0].endsWith(unless));
+
+function bars(rows, hint) {
+  const { x, y, series } = hint;
   // Without series each row has a bar of its own, even where rows are called the same.
   const data = series ? rows : rows.map((r, i) => ({ ...r, [x]: { ...r[x], shown: r[x].shown + "\u200b".repeat(rows.slice(0, i).filter((o) => o[x].shown === r[x].shown).length) } }));
   const categories = [...new Set(data.map((r) => r[x].shown))];
@@ -36,17 +42,18 @@ function bars(rows, { x, y, series }) {
   const measure = { type: "value", axisLabel: { color: style("--soft"), formatter: format, hideOverlap: true }, splitLine: { lineStyle: { color: style("--line") } } };
   const height = flat ? Math.max(180, categories.length * (groups.length > 1 ? groups.length * 14 + 16 : 30) + 90) : 340;
   return { height, option: {
-    grid: { left: 8, right: 28, top: groups.length > 1 ? 56 : 16, bottom: 8, containLabel: true },
+    // Room for the figure beside the longest bar, where there is little.
+    grid: { left: 8, right: flat && innerWidth < 640 ? 6 * Math.max(...data.map((r) => r[y].shown.length)) : 28, top: groups.length > 1 ? 56 : 16, bottom: 8, containLabel: true },
     legend: groups.length > 1 ? { top: 0, type: "scroll", textStyle: { color: style("--ink") } } : undefined,
     tooltip: { trigger: "item", valueFormatter: format, confine: true },
     xAxis: flat ? measure : category, yAxis: flat ? category : measure,
     series: groups.map((name) => ({
-      name, type: "bar", barMaxWidth: 34, label: { show: data.length <= 24, position: flat ? "right" : "top", color: style("--ink"), formatter: (p) => (p.value == null ? "" : format(p.value)) },
+      name, type: "bar", barMaxWidth: 34, label: { show: data.length <= 24, position: flat ? "right" : "top", color: style("--ink"), formatter: (p) => (p.value == null ? "" : `${p.data.marked ? "≈ " : ""}${format(p.value)}`) },
       labelLayout: { hideOverlap: true },
       data: categories.map((c) => {
         const found = data.filter((r) => r[x].shown === c && (!series || [].concat(series).map((s) => r[s].shown).join(" ") === name));
         // Rows that say the same twice are no sum: the query sums where sums are right.
-        return found.length ? Number(found[0][y].value) : null;
+        return found.length ? { value: Number(found[0][y].value), marked: isMarked(found[0], hint) } : null;
       }),
     })),
   } };
@@ -77,8 +84,8 @@ function timeline(data, { x, y, series }) {
 
 async function picture(place, data, hint) {
   const { option, height } = (hint.type === "timeline" ? timeline : bars)(data, hint);
-  const { init } = await import("./vendor/echarts.js");
   place.style.height = `${height}px`;
+  const { init } = await import("./vendor/echarts.js");
   const chart = init(place, null, { renderer: "svg" });
   chart.setOption({ color: colours(), textStyle: { fontFamily: style("--sans") }, animation: !still, aria: { enabled: false }, ...option });
   chart.on("click", (p) => { if (p.data?.href) location.href = p.data.href; });
@@ -89,8 +96,8 @@ async function picture(place, data, hint) {
 async function network(place, data, hint) {
   const columns = Object.keys(data[0]);
   const [source, target] = hint.source ? [hint.source, hint.target] : columns.filter((c) => data.some((r) => r[c].href));
-  const { default: cytoscape } = await import("./vendor/cytoscape.js");
   place.style.height = `${Math.min(720, 320 + data.length * 14)}px`;
+  const { default: cytoscape } = await import("./vendor/cytoscape.js");
   const nodes = new Map();
   for (const row of data) for (const c of [source, target]) if (row[c]?.href) nodes.set(row[c].href, row[c].shown);
   const edges = data.filter((r) => r[source]?.href && r[target]?.href)
@@ -109,7 +116,7 @@ async function network(place, data, hint) {
   graph.on("tap", "node", (event) => { location.href = event.target.id(); });
 }
 
-/** Draws a table; `hint` is {type: bar|timeline|graph, x, y, series, source, target, label}. */
+/** Draws a table; `hint` is {type: bar|timeline|graph, x, y, series, note, unless, source, target, label, layout}. */
 export async function draw(table, hint = JSON.parse(table.dataset.chart)) {
   const data = rows(table);
   if (!data.length) return;
@@ -119,6 +126,8 @@ export async function draw(table, hint = JSON.parse(table.dataset.chart)) {
   place.setAttribute("role", "img");
   place.setAttribute("aria-label", `${ja ? "図：" : "Chart: "}${table.caption?.textContent ?? document.querySelector("h1").textContent}${ja ? "（内容は下の表と同じ）" : " (the same as the table below)"}`);
   figure.append(place);
+  const notes = new Set(data.filter((row) => isMarked(row, hint)).map((row) => row[hint.note].shown));
+  if (notes.size) figure.append(element("figcaption", { textContent: `≈ ${[...notes].join(ja ? "、" : ", ")}` }));
   table.closest(".scroll").before(figure);
   await (hint.type === "graph" ? network : picture)(place, data, hint);
   figure.dataset.drawn = "true";

@@ -78,6 +78,7 @@ function start() {
 /** Brings the picture to what the data say; what is there stays where it is. */
 function draw() {
   stage.hidden = data.nodes.length === 0;
+  stage.classList.add("drawn");
   if (stage.hidden) return cy?.elements().remove();
   if (!cy) start();
   const known = cy.nodes().length > 0;

@@ -1,9 +1,16 @@
-// The reference of the ontology with scripts: terms narrowed as one types, IRIs to copy, contents folded on phones.
-import { copyButton } from "./site.js";
+// The reference of the ontology with scripts: terms listed in the contents and narrowed as one types; folded on phones.
+import { element } from "./site.js";
 
 const nav = document.querySelector(".reference > nav"), field = document.getElementById("ui-filter");
 const said = nav.querySelector("[role=status]"), terms = document.querySelector(".terms");
 const normal = (text) => text.normalize("NFKC").toLowerCase().replace(/\s+/g, " ").trim();
+
+for (const index of nav.querySelectorAll("[data-index]")) {
+  const section = terms.querySelector(`section[aria-labelledby="${index.dataset.index}"]`);
+  index.append(element("ul", {}, ...[...section.querySelectorAll("article.term")].map(({ id, firstElementChild: heading }) =>
+    element("li", {}, element("a", { href: `#${id}`, textContent: heading.firstChild.textContent.trim() })))));
+  index.hidden = false;
+}
 
 // A term is found by its labels and its local name; one in the contents goes with its article.
 const entries = [...terms.querySelectorAll("article.term, .columns > li")].map((at) => ({
@@ -45,10 +52,3 @@ addEventListener("hashchange", land);
 // Browsers keep what was typed when one comes back.
 if (field.value) narrow();
 if (matchMedia("(max-width: 60rem)").matches) nav.querySelector("details").open = false;
-if (navigator.clipboard) {
-  for (const code of terms.querySelectorAll(".about code")) {
-    const button = copyButton(code.textContent);
-    button.title = code.textContent;
-    code.after(button);
-  }
-}

@@ -99,6 +99,38 @@ export function copyButton(text, label = texts.copy) {
   return button;
 }
 
+/** Tooltips that come with the keyboard's focus, too, and can be dismissed and pointed at (WCAG 1.4.13). */
+function help() {
+  const bubble = element("div", { id: "ui-help", className: "help", role: "tooltip", hidden: true });
+  document.body.append(bubble);
+  let of = null;
+  function hide() {
+    of?.removeAttribute("aria-describedby");
+    of = null;
+    bubble.hidden = true;
+  }
+  function show({ target }) {
+    const link = target.closest?.("a[title], a[data-help]");
+    if (!link || link === of) return;
+    hide();
+    if (link.title) { link.dataset.help = link.title; link.removeAttribute("title"); }
+    of = link;
+    bubble.textContent = link.dataset.help;
+    bubble.lang = document.documentElement.lang;
+    bubble.hidden = false;
+    const { left, bottom, top } = link.getBoundingClientRect(), { width, height } = bubble.getBoundingClientRect();
+    const below = bottom + height + 8 < innerHeight;
+    bubble.style.left = `${scrollX + Math.max(8, Math.min(left, document.documentElement.clientWidth - width - 8))}px`;
+    bubble.style.top = `${scrollY + (below ? bottom + 2 : top - height - 2)}px`;
+    link.setAttribute("aria-describedby", bubble.id);
+  }
+  const leave = ({ relatedTarget: to }) => { if (of && !of.contains(to) && to !== bubble) hide(); };
+  for (const event of ["pointerover", "focusin"]) document.addEventListener(event, show);
+  for (const event of ["pointerout", "focusout"]) document.addEventListener(event, leave);
+  document.addEventListener("keydown", ({ key }) => { if (key === "Escape") hide(); });
+}
+help();
+
 for (const field of document.querySelectorAll("input[data-suggest]")) {
   suggest(field, field.dataset.fill
     ? (s) => { field.value = s[field.dataset.fill]; field.dispatchEvent(new Event("change", { bubbles: true })); }

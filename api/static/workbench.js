@@ -43,16 +43,16 @@ function wanted() {
   const line = editor.getDoc().getLine(cursor.line).slice(0, cursor.ch);
   const word = line.match(/[^\s{}()[\]<>"',;|^/*+!=]*$/)[0];
   const before = editor.getDoc().getRange({ line: 0, ch: 0 }, { line: cursor.line, ch: cursor.ch - word.length });
-  const from = { line: cursor.line, ch: cursor.ch - word.length };
-  if (/^[?$]/.test(word)) return { word, from, cursor, kind: "variable" };
+  const place = { word, from: { line: cursor.line, ch: cursor.ch - word.length }, cursor, isInside: before.includes("{") };
+  if (/^[?$]/.test(word)) return { ...place, kind: "variable" };
   const text = before.replace(/#[^\n<>]*$/gm, "").replace(/"(?:[^"\\\n]|\\.)*"(?:@[\w-]+|\^\^\S+)?/g, '""');
   const statement = text.slice(Math.max(...["{", "}"].map((c) => text.lastIndexOf(c)), lastStop(text)) + 1);
   const part = statement.split(";").at(-1).trim();
   const words = part ? part.split(/\s+/).filter((w) => w !== ",") : [];
   const follows = statement.includes(";") ? words.length + 1 : words.length;
-  if (follows === 0) return { word, from, cursor, kind: "record" };
-  if (follows === 1 || /[|/^(!]\s*$/.test(part)) return { word, from, cursor, kind: "property", subject: statement.trim().split(/\s+/)[0] };
-  return { word, from, cursor, kind: /^(a|rdf:type)$/.test(words.at(statement.includes(";") ? 0 : 1)) ? "class" : "record" };
+  if (follows === 0) return { ...place, kind: "record" };
+  if (follows === 1 || /[|/^(!]\s*$/.test(part)) return { ...place, kind: "property", subject: statement.trim().split(/\s+/)[0] };
+  return { ...place, kind: /^(a|rdf:type)$/.test(words.at(statement.includes(";") ? 0 : 1)) ? "class" : "record" };
 }
 
 /** The full stop that ended the last statement, not one inside a name, number or IRI. */
@@ -113,8 +113,10 @@ function declare(name) {
 }
 
 editor.on("inputRead", (_, change) => {
-  // Suggestions come by themselves when there is enough to go by.
-  if (change.origin === "+input" && /[\p{L}:?]/u.test(change.text[0]) && wanted().word.length >= 2) complete();
+  // Suggestions come by themselves when there is enough to go by, and no keyword is likely.
+  if (change.origin !== "+input" || !/[\p{L}:?]/u.test(change.text[0])) return;
+  const { word, isInside } = wanted();
+  if (word.length >= 2 && (isInside || word.includes(":"))) complete();
 });
 
 // ---- answers ----

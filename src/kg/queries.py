@@ -1,7 +1,7 @@
 """The query library: `.rq` files with a header, and their parameters bound as terms.
 
 The header of a file is YAML in lines that begin with `#+ `: title and description in ja and en, parameters, the
-columns of the answer, a chart hint, the units of columns, tags.
+columns of the answer, a chart hint, the units of columns, tags, and of a rule the facts that it rests on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kg.errors import BadParameter, KgError, QueryNotFound, nearest
 Bound = NamedNode | Literal
 
 _HEADER = re.compile(r"^#\+ ?(.*)$", re.MULTILINE)
-_FIELDS = ("title", "description", "parameters", "columns", "chart", "units", "tags", "expected")
+_FIELDS = ("title", "description", "parameters", "columns", "chart", "units", "tags", "expected", "premises")
 PARAMETER_TYPES = ("iri", "string", "language", *(d.removeprefix(XSD) for d in DATATYPES))
 
 
@@ -49,6 +49,7 @@ class StoredQuery:
     tags: tuple[str, ...]
     text: str
     expected: int | None = None
+    premises: str = ""
 
 
 def read(path: Path) -> StoredQuery:
@@ -81,6 +82,7 @@ def read(path: Path) -> StoredQuery:
         tags=tuple(header.get("tags", ())),
         text=_HEADER.sub("", text).lstrip("\n"),
         expected=header.get("expected"),
+        premises=header.get("premises", ""),
     )
 
 

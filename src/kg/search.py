@@ -136,17 +136,21 @@ def write(folder: Path, found: Sequence[Entry]) -> None:
 
 def open_index(release: Release) -> Search:
     """The index of a release; one that has none is indexed now, in memory."""
-    place = release.directory / _FOLDER
-    if (place / _NAMES).is_file():
-        index = tantivy.Index.open(str(place))
-        found = [Entry(*row) for row in json.loads((place / _NAMES).read_text(encoding="utf-8"))]
-    else:
-        index, found = tantivy.Index(_SCHEMA), entries(_texts(release), release.manifest.base_iri)
-        _fill(index, found)
+    if (release.directory / _FOLDER / _NAMES).is_file():
+        return read(release.directory)
+    index, found = tantivy.Index(_SCHEMA), entries(texts(release), release.manifest.base_iri)
+    _fill(index, found)
     return Search(index, found)
 
 
-def _texts(release: Release) -> Iterator[Quad]:
+def read(folder: Path) -> Search:
+    """The index that `write` left in a folder."""
+    place = folder / _FOLDER
+    rows = json.loads((place / _NAMES).read_text(encoding="utf-8"))
+    return Search(tantivy.Index.open(str(place)), [Entry(*row) for row in rows])
+
+
+def texts(release: Release) -> Iterator[Quad]:
     """The statements of a release that `entries` looks at."""
     for predicate in _ROLES:
         for quad in release.store.quads_for_pattern(None, NamedNode(predicate), None, None):

@@ -1,0 +1,133 @@
+"""Why a fact holds: down to stated facts, without going in circles, and as page and JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from dataset import ROOT
+from pyoxigraph import NamedNode, Quad, Store, Triple
+
+from kg import iris, queries, store
+from kg.entities import KG
+from kg.errors import KgError
+from kg.explanation import Explanations, Rule, Step
+
+HTML = {"accept": "text/html"}
+JSON = {"format": "json"}
+RULES = list(queries.library(ROOT, "rules").values())
+ROOT_IRI = iris.BASE + "id/"
+
+
+def leaves(step: Step) -> list[Step]:
+    return [step] if not step.premises else [leaf for premise in step.premises for leaf in leaves(premise)]
+
+
+def inner(step: Step) -> list[Triple]:
+    """The triples that a proof concludes on the way, from the last one down each branch."""
+    return [step.triple, *(t for premise in step.premises for t in inner(premise))] if step.rule else []
+
+
+def test_every_inferred_triple_rests_on_stated_ones(real: store.Release) -> None:
+    explanations = Explanations(real.store, RULES, iris.BASE)
+    inferred = list(real.store.quads_for_pattern(None, None, None, NamedNode(iris.INFERRED)))
+    # Each seventh: all of them take some twenty seconds, and were proved when the rules were written.
+    for quad in inferred[::7]:
+        step = explanations.explain(quad.triple)
+        assert step is not None
+        assert step.rule is not None
+        assert all(leaf.graphs for leaf in leaves(step)), quad
+        assert quad.triple not in [t for premise in step.premises for t in inner(premise)]
+
+
+def test_a_circle_proves_nothing() -> None:
+    """Two inferred triples that only follow from each other are no proof of either."""
+    one, other = NamedNode(ROOT_IRI + "law/one"), NamedNode(ROOT_IRI + "law/other")
+    there, back = Triple(one, NamedNode(KG + "quotes"), other), Triple(other, NamedNode(KG + "quotedBy"), one)
+    inferred = NamedNode(iris.INFERRED)
+    found = Store()
+    found.extend(Quad(*t, inferred) for t in (there, back))
+    inverse = Triple(NamedNode(KG + "quotes"), NamedNode("http://www.w3.org/2002/07/owl#inverseOf"), back.predicate)
+    found.add(Quad(*inverse, NamedNode(iris.ONTOLOGY_GRAPH)))
+    found.extend(Quad(*t) for t in (there, back, inverse))
+    step = Explanations(found, RULES, iris.BASE).explain(there)
+    assert step == Step(there)
+    # Once one of them is stated, the other follows.
+    found.add(Quad(*back, NamedNode(iris.BASE + "graph/curator")))
+    step = Explanations(found, RULES, iris.BASE).explain(there)
+    assert step is not None
+    assert step.rule is not None
+    assert step.rule.name == "inverse"
+    assert [premise.graphs for premise in step.premises] == [(iris.BASE + "graph/curator",)]
+
+
+def test_what_does_not_hold_is_not_explained(real: store.Release) -> None:
+    law = NamedNode(ROOT_IRI + "law/ai-act")
+    assert Explanations(real.store, RULES, iris.BASE).explain(Triple(law, NamedNode(KG + "quotes"), law)) is None
+
+
+def test_a_rule_is_one_construct_of_one_triple() -> None:
+    bad = queries.StoredQuery("bad", {}, {}, (), (), {}, {}, (), "SELECT * WHERE { ?s ?p ?o }")
+    with pytest.raises(KgError, match="rule 'bad' is not CONSTRUCT"):
+        Rule(bad)
+
+
+def test_the_programme_cites_what_its_part_cites(real_http: httpx.Client) -> None:
+    asked = {"subject": "programme:genai-transparency", "predicate": "cito:cites", "object": "law:ai-act"}
+    told = real_http.get("/explain", params={**asked, **JSON}).json()
+    assert told["kind"] == "inferred"
+    assert told["rule"]["name"] in {"chain", "subproperty"}, told
+    assert "kg:" not in told["subject"]
+    for language, word in (("en", "rule"), ("ja", "規則")):
+        page = real_http.get("/explain", params={**asked, "lang": language}, headers=HTML)
+        assert page.status_code == 200
+        assert f'<html lang="{language}">' in page.text
+        assert f'<span class="mark inferred">{word}</span>' in page.text
+        assert told["rule"]["title"][language] in page.text
+        assert 'class="mark passage"' in page.text
+
+
+def test_a_stated_fact_names_its_passage(real_http: httpx.Client) -> None:
+    asked = {"subject": "programme:aip", "predicate": "kg:quotes", "object": "law:ai-act/article-9", **JSON}
+    told = real_http.get("/explain", params=asked).json()
+    assert told["kind"] == "stated"
+    assert [(e["first_line"], e["last_line"]) for e in told["evidence"]] == [(551, 555)]
+    literal = {"subject": "law:ai-act", "predicate": "skos:altLabel", "object": '"AI法"@ja', **JSON}
+    assert real_http.get("/explain", params=literal).json()["kind"] == "stated"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "told"),
+    [
+        ({}, 400, "subject: missing"),
+        ({"subject": "law:ai-act", "predicate": "kg:quotes"}, 400, "object: missing"),
+        ({"subject": "law:ai-act", "predicate": "kg:quotes", "object": '"open'}, 400, "a literal as N-Triples has it"),
+        ({"subject": "what", "predicate": "kg:quotes", "object": "law:ai-act"}, 400, "an IRI or class:slug"),
+        ({"subject": "law:ai-act", "predicate": "kg:quotes", "object": "law:ai-act"}, 404, "does not hold"),
+    ],
+)
+def test_bad_questions_are_told_so(real_http: httpx.Client, asked: dict[str, str], status: int, told: str) -> None:
+    answer = real_http.get("/explain", params={**asked, **JSON})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert told in answer.json()["detail"]
+
+
+def test_an_inferred_fact_leads_to_its_reason(real_http: httpx.Client) -> None:
+    text = real_http.get("/page/organization/riken?lang=en", headers=HTML).text
+    start = text.index('class="mark inferred" href="') + len('class="mark inferred" href="')
+    href = text[start : text.index('"', start)].replace("&amp;", "&")
+    assert href.startswith("/explain?lang=en&subject=")
+    assert real_http.get(href, headers=HTML).status_code == 200
+
+
+@pytest.mark.browser
+def test_the_reason_is_one_click_away(browser: Any, real_server: str) -> None:
+    page: Any = browser.new_page(base_url=real_server)
+    page.goto("/page/organization/riken?lang=en")
+    page.click("details.inferred > summary")
+    page.click("details.inferred .mark.inferred >> nth=0")
+    assert page.inner_text("h1") == "Why this holds"
+    assert page.locator(".proof .rule").count() >= 1
+    page.close()
