@@ -141,6 +141,23 @@ def test_brackets_must_agree(matcher: Matcher) -> None:
     assert chosen(matcher.match("東京大学（柏キャンパス）")) == ""
 
 
+def test_a_part_of_a_name_is_not_the_name(matcher: Matcher) -> None:
+    """Posts of a body, and what only looks like a short name of an owner."""
+    assert chosen(matcher.match("情報委員会委員長")) == ""
+    assert chosen(matcher.match("産研 人工知能研究センター")) == ""
+    assert chosen(matcher.match("AIS 人工知能研究センター")) == ""
+    assert chosen(matcher.match("岡田康志教授")) == "person/yasushi-okada"
+
+
+def test_a_common_word_is_no_part_of_a_document(matcher: Matcher) -> None:
+    """Short names of parts mean them beside their owner, or when their kind is asked for."""
+    assert chosen(matcher.match("研究基盤")) == ""
+    assert chosen(matcher.match("基盤研究")) == ""
+    assert chosen(matcher.match("基盤研究", kinds=["scheme"])) == "scheme/cronos-basic"
+    assert chosen(matcher.match("CRONOS 基盤研究")) == "scheme/cronos-basic"
+    assert chosen(matcher.match("機械知能部門")) == "organization/utokyo-ai-center/machine-intelligence"
+
+
 def test_a_bare_number_needs_a_kind(matcher: Matcher) -> None:
     assert chosen(matcher.match("1666")) == ""
     assert matcher.match("1666")[0].iri == iris.ID + "programme/aip"
@@ -390,6 +407,9 @@ def test_acronyms_are_first_letters_in_a_row() -> None:
     assert forms.is_acronym_of("AIST", name)
     assert not forms.is_acronym_of("NAIST", name)
     assert not forms.is_acronym_of("AI", name)
+    assert not forms.is_acronym_of("AIS", name)
+    assert not forms.is_acronym_of("IST", name)
+    assert forms.is_acronym_of("JSAI", "The Japanese Society for Artificial Intelligence")
 
 
 # ---- speed ----

@@ -111,13 +111,15 @@ def splits(key: str) -> Iterator[tuple[str, str]]:
 
 def is_short_for(short: str, key: str) -> bool:
     """Whether a short name of kanji picks its characters from a long one in order, the first first: 産総研."""
-    if not _KANJI.fullmatch(short) or not 2 <= len(short) <= max(3, len(key) // 2) or short[0] != key[0]:
+    if not _KANJI.fullmatch(short) or not 3 <= len(short) <= max(3, len(key) // 2) or short[0] != key[0]:
         return False
     rest = iter(key)
     return all(character in rest for character in short)
 
 
 def is_acronym_of(short: str, english: str) -> bool:
-    """Whether letters are the first ones of words of an English name that follow one another: AIST."""
+    """Whether letters are the first ones of the words of an English name, but for one or two at its beginning: AIST."""
     words = [w for w in re.findall(r"[A-Za-z]+", english) if w.lower() not in ("of", "and", "for", "the", "in", "on")]
-    return len(short) > 2 and short.upper() in "".join(w[0].upper() for w in words)
+    letters = "".join(w[0].upper() for w in words)
+    is_end = letters.endswith(short.upper()) and len(short) >= max(4, len(letters) - 2)
+    return len(short) > 2 and (letters == short.upper() or is_end)

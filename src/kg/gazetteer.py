@@ -41,6 +41,15 @@ SCORES: Mapping[str, float] = {
 }
 # What may mean other things as well, however few records have it.
 UNSURE = frozenset({"short", "number"})
+# Forms in which a name stands alone, without its owner or a number.
+_ALONE = frozenset({"exact", "brackets", "legal-form", "abbreviation"})
+# What is left out or filled in of the names of one kind only: 委員長 of a committee is not the committee.
+_ONLY_FOR = {"legal-form": "organization", "abbreviation": "organization", "honorific": "person"}
+# Parts of these kinds are known by names of their own; of others (the 基盤研究 of a programme, a strategy's 研究基盤) a
+# short name means them only beside that of their owner, or when their kind is asked for.
+_WITH_NAMED_PARTS = frozenset({"organization", "law"})
+_NAMED_BY_OWNERS = frozenset({"scheme"})
+_DISTINCTIVE = 10
 _ROLE_COSTS = {"other name": 1.0, "spelling": 2.0, "reading": 2.0}
 
 
@@ -85,6 +94,7 @@ class Gazetteer:
                 self._of[entry.iri].append(entry)
         self._direct = _owners(release, self.kinds, self._root)
         self._owners = {iri: self._all_owners(iri) for iri in self._of}
+        self._parts = _parts(self.kinds, self._root)
         self._identified, self._laws = _identifiers(release, self.kinds)
         self._codes = {code: iri for predicate in _CODES for iri, code in _pairs(release, predicate)}
         places = frozenset(
@@ -123,6 +133,11 @@ class Gazetteer:
         """Whether a kind is one of those wanted, or, when all are, one that is found without being asked for."""
         return kind in wanted if wanted else kind not in _QUIET
 
+    def _takes(self, hit: Hit, wanted: frozenset[str]) -> bool:
+        if not wanted and hit.iri in self._parts and hit.form in _ALONE:
+            return len(normalization.name(hit.matched).key) >= _DISTINCTIVE and self.fits(hit.kind, wanted)
+        return self.fits(hit.kind, wanted)
+
     def texts(self, iri: str) -> Sequence[Entry]:
         """The names of a record."""
         return self._of.get(iri, ())
@@ -132,7 +147,7 @@ class Gazetteer:
     def hits(self, name: str, wanted: frozenset[str]) -> list[Hit]:
         """What has this name, by the first way of reading it that finds anything among the wanted kinds."""
         for reading in (self._exactly, self._as_identifier, self._in_brackets, self._as_unit, self._as_person):
-            if found := [hit for hit in reading(name) if self.fits(hit.kind, wanted)]:
+            if found := [hit for hit in reading(name) if self._takes(hit, wanted)]:
                 # Without a kind a bare number or code may be anything.
                 return found if wanted else [replace(h, form="number") if h.form == "code" else h for h in found]
         return self.rivals(name, wanted)
@@ -151,7 +166,8 @@ class Gazetteer:
 
     def _exactly(self, name: str) -> Iterator[Hit]:
         for key, form in forms.of_asked(name):
-            found = self._names.get(key, ())
+            only = _ONLY_FOR.get(form)
+            found = [e for e in self._names.get(key, ()) if only in (None, e.kind)]
             yield from (Hit(e.iri, e.kind, form, e.text, e.role) for e in found)
             if found and form == "exact":
                 return
@@ -270,6 +286,13 @@ def _identifiers(
             if predicate == _LAW_NUMBER and (law := law_numbers.read(text)):
                 laws[law] = iri
     return {key: list(known) for key, known in found.items()}, laws
+
+
+def _parts(kinds: Mapping[str, str], root: str) -> frozenset[str]:
+    """The records whose names say what they are only within another."""
+    below = {iri for iri, kind in kinds.items() if "/" in iri.removeprefix(root + kind + "/")}
+    named = {iri for iri in below if kinds[iri] in _WITH_NAMED_PARTS}
+    return frozenset((below - named) | {iri for iri, kind in kinds.items() if kind in _NAMED_BY_OWNERS})
 
 
 def _owners(release: Release, kinds: Mapping[str, str], root: str) -> dict[str, list[str]]:

@@ -34,46 +34,19 @@ _AMERICAN = {
 }
 _BRITISH = re.compile(r"\b(?:centres?|programmes?|organisations?)\b| & ")
 # Legal forms of Japanese bodies, as written before or after a name, in full and in brackets (一般に用いられる略記).
-_LEGAL_FORMS = (
-    *("国立研究開発法人", "独立行政法人", "地方独立行政法人", "国立大学法人", "公立大学法人", "大学共同利用機関法人"),
-    *("学校法人", "公益財団法人", "一般財団法人", "財団法人", "公益社団法人", "一般社団法人", "社団法人", "特殊法人"),
-    *(
-        "特定非営利活動法人",
-        "NPO法人",
-        "医療法人",
-        "宗教法人",
-        "社会福祉法人",
-        "認可法人",
-        "国立研究法人",
-        "文部科学省所管",
-    ),
-    *("株式会社", "有限会社", "合同会社", "合資会社", "合名会社", "技術研究組合"),
+_FULL = (
+    "国立研究開発法人|独立行政法人|地方独立行政法人|国立大学法人|公立大学法人|大学共同利用機関法人|"
+    "学校法人|公益財団法人|一般財団法人|財団法人|公益社団法人|一般社団法人|社団法人|特殊法人|"
+    "特定非営利活動法人|NPO法人|医療法人|宗教法人|社会福祉法人|認可法人|株式会社|有限会社|"
+    "合同会社|合資会社|合名会社|技術研究組合"
 )
-_SHORT_FORMS = (
-    "国研",
-    "独",
-    "独法",
-    "地独",
-    "国大",
-    "公大",
-    "大共",
-    "学",
-    "公財",
-    "一財",
-    "財",
-    "公社",
-    "一社",
-    "社",
-    "特非",
-)
+_SHORT = "国研|独|独法|地独|国大|大|公大|大共|学|公財|一財|財|公社|一社|社|特非|医|宗|福|特|株|有|同"
 _ENGLISH_FORMS = (
     r"national research and development (?:agency|institute)",
     r"(?:inter-university research institute|national university|incorporated administrative|public university)"
     r"(?: corporation| agency)?",
     r"incorporated educational institution",
 )
-_FULL = "|".join(sorted(_LEGAL_FORMS, key=len, reverse=True))
-_SHORT = "|".join(sorted((*_SHORT_FORMS, "株", "有", "同"), key=len, reverse=True))
 _LEGAL_FORM = re.compile(
     rf"^\s*(?:(?:{_FULL})|[(\[]\s*(?:{_FULL}|{_SHORT})\s*[)\]]|(?:{'|'.join(_ENGLISH_FORMS)})[\s,:]+)[\s・]*"
     rf"|[\s・]*(?:(?:{_FULL})|[(\[]\s*(?:{_FULL}|{_SHORT})\s*[)\]])\s*$",
