@@ -43,7 +43,7 @@ _KNOWN_ROUTES = frozenset(
         *("dataset", ".well-known", "dumps", "about", "conformance", "static", "sitemap.xml", "robots.txt"),
         *("healthz", "readyz", "metrics", "openapi.json", "search", "suggest", "explore", "charts", "why", "explain"),
         *("feed.atom", "feed", "validate"),
-        *("reconcile", "ja", "en", "resolve"),
+        *("reconcile", "ja", "en", "resolve", "link"),
     }
 )
 
