@@ -137,6 +137,11 @@ def test_an_owner_that_does_not_have_the_unit_is_no_match(matcher: Matcher) -> N
 
 def test_brackets_must_agree(matcher: Matcher) -> None:
     assert chosen(matcher.match("国立情報学研究所（NII）")) == "organization/nii"
+    assert chosen(matcher.match("理研AIP（革新知能統合研究センター）")) == "organization/riken-aip"
+    assert (
+        chosen(matcher.match("国立情報学研究所 大規模言語モデル研究開発センター（NII LLMC）"))
+        == "organization/nii-llmc"
+    )
     assert chosen(matcher.match("京都大学（京都橘大学）")) == ""
     assert chosen(matcher.match("東京大学（柏キャンパス）")) == ""
 
@@ -156,6 +161,14 @@ def test_a_common_word_is_no_part_of_a_document(matcher: Matcher) -> None:
     assert chosen(matcher.match("基盤研究", kinds=["scheme"])) == "scheme/cronos-basic"
     assert chosen(matcher.match("CRONOS 基盤研究")) == "scheme/cronos-basic"
     assert chosen(matcher.match("機械知能部門")) == "organization/utokyo-ai-center/machine-intelligence"
+
+
+def test_the_owner_of_an_unknown_unit_is_offered(matcher: Matcher) -> None:
+    for name in ("文部科学省 研究振興局", "文科省研究振興局"):
+        found = matcher.match(name)
+        assert (chosen(found), iris.ID + "organization/mext" in {c.iri for c in found}) == ("", True)
+    assert matcher.match("文部科学省 研究振興局", kinds=["law"]) == []
+    assert chosen(matcher.match("文部科学省 研究振興局", properties=[("jurisdiction", "日本")])) == ""
 
 
 def test_a_bare_number_needs_a_kind(matcher: Matcher) -> None:

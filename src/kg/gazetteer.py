@@ -38,13 +38,15 @@ SCORES: Mapping[str, float] = {
     "code": 94.0,
     "short": 60.0,
     "number": 55.0,
+    "owner": 30.0,
 }
 # What may mean other things as well, however few records have it.
-UNSURE = frozenset({"short", "number"})
+UNSURE = frozenset({"short", "number", "owner"})
 # Forms in which a name stands alone, without its owner or a number.
 _ALONE = frozenset({"exact", "brackets", "legal-form", "abbreviation"})
 # What is left out or filled in of the names of one kind only: 委員長 of a committee is not the committee.
-_ONLY_FOR = {"legal-form": "organization", "abbreviation": "organization", "honorific": "person"}
+_BODY = "organization"
+_ONLY_FOR = {"legal-form": _BODY, "abbreviation": _BODY, "honorific": "person"}
 # Parts of these kinds are known by names of their own; of others (the 基盤研究 of a programme, a strategy's 研究基盤) a
 # short name means them only beside that of their owner, or when their kind is asked for.
 _WITH_NAMED_PARTS = frozenset({"organization", "law"})
@@ -150,7 +152,7 @@ class Gazetteer:
             if found := [hit for hit in reading(name) if self._takes(hit, wanted)]:
                 # Without a kind a bare number or code may be anything.
                 return found if wanted else [replace(h, form="number") if h.form == "code" else h for h in found]
-        return self.rivals(name, wanted)
+        return self.rivals(name, wanted) or self._beginning(name, wanted)
 
     def rivals(self, name: str, wanted: frozenset[str], but: frozenset[str] = frozenset()) -> list[Hit]:
         """What may be called so for short."""
@@ -159,6 +161,15 @@ class Gazetteer:
             for e in self._stems.get(normalization.name(name).key, ())
             if e.iri not in but and self.fits(e.kind, wanted)
         ]
+
+    def _beginning(self, name: str, wanted: frozenset[str]) -> list[Hit]:
+        """The body whose name is the beginning: 東京大学 of 東京大学医学部, which is a unit that nobody told us of."""
+        key = normalization.name(normalization.without_legal_form(name)).key
+        for end in range(len(key) - 1, 1, -1):
+            found = [e for e in self._names.get(key[:end], ()) if e.kind == _BODY and self.fits(e.kind, wanted)]
+            if found:
+                return [Hit(e.iri, e.kind, "owner", e.text, e.role) for e in found]
+        return []
 
     def named(self, text: str) -> frozenset[str]:
         """The records of any kind that a text names or identifies beyond doubt."""
@@ -192,7 +203,9 @@ class Gazetteer:
         """A name with another of the same record in brackets, or with the letters by which it is known."""
         if not (parts := forms.brackets(name)):
             return
-        outer, inner = (list(self._exactly(part)) or list(self._as_identifier(part)) for part in parts)
+        outer, inner = (
+            list(self._exactly(part)) or list(self._as_identifier(part)) or list(self._as_unit(part)) for part in parts
+        )
         names = {hit.iri for hit in inner}
         for hit in outer:
             if hit.iri in names or (not inner and self._abbreviates(normalization.name(parts[1]).key, hit.iri)):

@@ -118,7 +118,8 @@ class Matcher:
             standing = [hit for hit in standing if hit.iri in backed]
             against = {hit.iri for hit in hits} - backed
         chosen = ""
-        if len(standing) == 1 and not is_contradictory:
+        # What is true of an owner is true of many of its units, and makes none of them the owner.
+        if len(standing) == 1 and standing[0].form != "owner" and not is_contradictory:
             is_sure = len(hits) == 1 and standing[0].form not in UNSURE
             chosen = standing[0].iri if is_sure or standing[0].iri in backed else ""
         doubts = max(len(standing), 1)
