@@ -18,14 +18,18 @@ _MOST_FIELDS = 1000
 _LONG = 100_000
 
 
-async def read(request: Request, most: int = 0) -> bytes:
+async def read(request: Request, most: int = 0, refusal: Problem | None = None) -> bytes:
     """The body, refused once it is longer than what is read: so many bytes, else what the settings say."""
     most = most or site_of(request).settings.max_body_bytes
+    refusal = refusal or Problem(413, "body-too-large", f"the body is longer than {most:,} bytes", {"limit": most})
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced[:18]) > most:
+        raise refusal
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > most:
-            raise Problem(413, "body-too-large", f"the body is longer than {most:,} bytes", {"limit": most})
+            raise refusal
     return bytes(body)
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from starlette.datastructures import FormData, Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from api import bodies, uploads
 from api.errors import Problem
 from kg import formats, intake
 from kg.formats import Rdf
 
-FORM = "application/x-www-form-urlencoded"
-MULTIPART = "multipart/form-data"
-_ACCEPTED = ", ".join([*(f.media_type for f in formats.RDF_FORMATS), MULTIPART])
+_ACCEPTED = ", ".join([*(f.media_type for f in formats.RDF_FORMATS), uploads.MULTIPART])
 # What the parts of a form take beside the document.
 _AROUND = 65_536
 _MOST_PARTS = 20
@@ -32,12 +28,6 @@ class Document:
     name: str = ""
 
 
-class _InMemory(MultiPartParser):
-    """Keeps uploads in memory: what is sent here is written nowhere."""
-
-    spool_max_size = sys.maxsize
-
-
 async def read(request: Request, most: int) -> Document:
     """The document of a POST of at most so many bytes; raises `Problem` or `UnknownSyntax`."""
     if (coding := request.headers.get("content-encoding", "identity")) != "identity":
@@ -45,10 +35,11 @@ async def read(request: Request, most: int) -> Document:
     told = request.headers.get("content-type", "")
     media_type = told.partition(";")[0].strip().lower()
     asked = request.query_params.get("syntax", "")
-    body = await _body(request, most + (_AROUND if media_type == MULTIPART else 0), most)
-    if media_type == MULTIPART:
+    around = _AROUND if media_type == uploads.MULTIPART else 0
+    body = await bodies.read(request, most + around, _too_large(most))
+    if media_type == uploads.MULTIPART:
         return await _of_multipart(request.headers, body, asked, most)
-    if media_type == FORM and not asked:
+    if media_type == bodies.FORM and not asked:
         return _of_form(body, most)
     if not asked and not formats.rdf_format(media_type) and media_type != formats.JSON:
         raise _unsupported(f"a document is posted with its media type, not as '{media_type[:80] or 'nothing'}'")
@@ -56,11 +47,7 @@ async def read(request: Request, most: int) -> Document:
 
 
 async def _of_multipart(headers: Headers, body: bytes, asked: str, most: int) -> Document:
-    try:
-        parser = _InMemory(headers, _once(body), max_files=_MOST_PARTS, max_fields=_MOST_PARTS, max_part_size=most)
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise Problem(400, "bad-form", f"the form cannot be read: {error.message}") from None
+    form = await uploads.parts(headers, body, files=_MOST_PARTS, fields=_MOST_PARTS)
     try:
         return await _of_parts(form, asked or _text(form, "syntax"), most)
     finally:
@@ -101,23 +88,6 @@ def _document(body: bytes, syntax: Rdf, name: str, most: int) -> Document:
     if not body.strip():
         raise Problem(400, "no-document", "nothing was sent to be validated")
     return Document(body, syntax, name)
-
-
-async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
-    yield body
-
-
-async def _body(request: Request, most: int, told: int) -> bytes:
-    """The body, refused once it is longer than what is read."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced[:18]) > most:
-        raise _too_large(told)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise _too_large(told)
-    return bytes(body)
 
 
 def _too_large(most: int) -> Problem:

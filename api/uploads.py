@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator
 
-from starlette.datastructures import Headers
+from starlette.datastructures import FormData, Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -43,14 +43,7 @@ async def form(request: Request, most: int) -> Form:
 
 
 async def _parsed(headers: Headers, body: bytes) -> Form:
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
-
-    parser = _InMemory(headers, stream(), max_files=1, max_fields=_MOST_FIELDS, max_part_size=len(body))
-    try:
-        parsed = await parser.parse()
-    except MultiPartException as error:
-        raise Problem(400, "bad-form", f"the form cannot be read: {error.message}") from None
+    parsed = await parts(headers, body, files=1, fields=_MOST_FIELDS)
     found = Form()
     for name, value in parsed.multi_items():
         if isinstance(value, str):
@@ -59,3 +52,16 @@ async def _parsed(headers: Headers, body: bytes) -> Form:
             found.upload = (value.filename or "")[:200], await value.read()
     await parsed.close()
     return found
+
+
+async def parts(headers: Headers, body: bytes, *, files: int, fields: int) -> FormData:
+    """The parts of a multipart body, at most so many of each kind; the caller closes them."""
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    parser = _InMemory(headers, stream(), max_files=files, max_fields=fields, max_part_size=len(body))
+    try:
+        return await parser.parse()
+    except MultiPartException as error:
+        raise Problem(400, "bad-form", f"the form cannot be read: {error.message}") from None
