@@ -6,6 +6,7 @@ A process that has imported and opened what it needs, and waits, is kept ready f
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -210,7 +211,9 @@ def _look(spare: asyncio.Future[_Checker]) -> None:
 
 async def _ask(checker: _Checker, message: bytes) -> Report:
     checker.writer.write(message)
-    await checker.writer.drain()
+    # A process that ended before it had read all is told by reading from it.
+    with contextlib.suppress(ConnectionError):
+        await checker.writer.drain()
     head, body = await _read(checker)
     if name := head.get("fault"):
         fault: type[RdfFault] = getattr(errors, name)

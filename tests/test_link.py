@@ -207,7 +207,14 @@ def long_table(tmp_path: Path) -> Path:
 @pytest.fixture
 def started(releases: Path, long_table: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     arguments = (long_table, "--column", "名", "--out", tmp_path / "out")
-    process = subprocess.Popen(command(releases, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(releases, *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Who runs the tests in the background may have had Ctrl-C ignored, which a child inherits.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     yield process
     if process.poll() is None:
         process.kill()
