@@ -94,7 +94,8 @@ async function picture(place, data, hint) {
 
 /** Links as a network: `source` and `target` name the columns of the ends, else the first two that are links. */
 async function network(place, data, hint) {
-  const columns = Object.keys(data[0]);
+  // On a phone there is no room for what the links are called; the table says it.
+  const columns = Object.keys(data[0]), isNarrow = place.clientWidth < 640;
   const [source, target] = hint.source ? [hint.source, hint.target] : columns.filter((c) => data.some((r) => r[c].href));
   place.style.height = `${Math.min(720, 320 + data.length * 14)}px`;
   const { default: cytoscape } = await import("./vendor/cytoscape.js");
@@ -105,11 +106,11 @@ async function network(place, data, hint) {
   const graph = cytoscape({
     container: place, elements: [...[...nodes].map(([id, label]) => ({ data: { id, label } })), ...edges],
     style: [
-      { selector: "node", style: { label: "data(label)", "background-color": style("--accent"), color: style("--ink"), "font-size": 12, "font-family": style("--sans"), "text-wrap": "wrap", "text-max-width": 130, "text-valign": "bottom", "text-margin-y": 4, width: 18, height: 18, "text-background-color": style("--paper"), "text-background-opacity": 0.8 } },
-      { selector: "edge", style: { label: "data(label)", "font-size": 10, color: style("--soft"), width: 1.5, "line-color": style("--soft"), "target-arrow-color": style("--soft"), "target-arrow-shape": "triangle", "curve-style": "bezier" } },
+      { selector: "node", style: { label: "data(label)", "background-color": style("--accent"), color: style("--ink"), "font-size": 12, "font-family": style("--sans"), "text-wrap": isNarrow ? "ellipsis" : "wrap", "text-max-width": isNarrow ? 150 : 130, "text-valign": "bottom", "text-margin-y": 4, width: 18, height: 18, "text-background-color": style("--paper"), "text-background-opacity": 0.8 } },
+      { selector: "edge", style: { label: isNarrow ? "" : "data(label)", "font-size": 10, color: style("--soft"), width: 1.5, "line-color": style("--soft"), "target-arrow-color": style("--soft"), "target-arrow-shape": "triangle", "curve-style": "bezier" } },
     ],
-    layout: hint.layout === "layers" && place.clientWidth > 640
-      ? { name: "breadthfirst", directed: true, spacingFactor: 1, animate: false, transform: (_, { x, y }) => ({ x: y * 2.6, y: x }) }
+    layout: hint.layout === "layers"
+      ? { name: "breadthfirst", directed: true, spacingFactor: 1, animate: false, transform: (_, { x, y }) => (isNarrow ? { x: y * 1.1, y: x * 2.5 } : { x: y * 2.6, y: x }) }
       : { name: "fcose", animate: false, nodeSeparation: 130, idealEdgeLength: 110 },
     minZoom: 0.2, maxZoom: 3, userZoomingEnabled: false,
   });
