@@ -7,7 +7,8 @@ from dataclasses import replace
 from api import strings
 from api.view import View
 from kg import desk
-from kg.desk import Candidate, Choice, Decision
+from kg.desk import Choice, Decision
+from kg.matching import Candidate
 
 
 def describe(view: View, found: Candidate) -> dict[str, object]:

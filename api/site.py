@@ -20,15 +20,13 @@ from api.desk import Desk
 from api.profile import Profile
 from api.settings import Settings
 from api.workers import Pool
-from kg import catalogue, changes, history, iris, matching, paths, queries, search
+from kg import catalogue, history, iris, matching, paths, queries, search
 from kg.context import Context
 from kg.entities import Entities
 from kg.explanation import Explanations
 from kg.queries import StoredQuery
 from kg.store import Manifest, Release
 
-# Quads of a release that is compared with the one before it while a reader waits.
-_MOST_COMPARED = 200_000
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 # Prefixes that only descriptions of the dataset use.
 _MORE_PREFIXES = {
@@ -103,14 +101,6 @@ class Site:
     def explanations(self) -> Explanations:
         """Why the facts of the release hold, by the rules that it was closed with."""
         return Explanations(self.release.store, list(queries.library(self.project, "rules").values()), self.base)
-
-    @cached_property
-    def changes(self) -> changes.Changes | None:
-        """What changed since the release before; None when that is not kept any more, or too large to compare."""
-        before = changes.previous(self.release.directory, self.manifest)
-        if before is None or self.manifest.quads > _MOST_COMPARED:
-            return None
-        return changes.between(before, self.release.directory)
 
     @cached_property
     def history(self) -> tuple[history.Step, ...]:

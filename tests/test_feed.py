@@ -319,6 +319,19 @@ def test_a_broken_history_is_503(tmp_path: Path) -> None:
         assert httpx.get(f"{running.url}/?lang=en", trust_env=False, headers=HTML).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", ("2 added, 0 removed", ">new<")), ("ja", ("追加2、削除0", "新しい項目"))]
+)
+def test_the_front_page_tells_the_latest_changes(served: httpx.Client, language: str, told: tuple[str, ...]) -> None:
+    page = served.get("/", params={"lang": language}, headers=HTML).text
+    latest = page[page.index('id="ui-changes"') :]
+    # What was removed has no page to lead to; it is counted.
+    assert latest.count("<li>") == 5
+    assert "/page/concept/kept" in latest
+    assert "/page/concept/gone" not in latest
+    assert all(text in latest for text in told)
+
+
 def test_pages_and_the_catalogue_lead_to_it(served: httpx.Client) -> None:
     def heads(path: str) -> list[str]:
         page = served.get(path, params={"lang": "en"}, headers=HTML).text

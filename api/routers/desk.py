@@ -28,6 +28,7 @@ from kg import __version__, desk, formats, linkset, tables
 from kg.desk import Choice, Decision
 from kg.errors import KgError
 from kg.linkset import Account
+from kg.matching import Candidate
 
 router = APIRouter()
 SYNTAXES = ("ttl", "nt", "jsonld")
@@ -247,7 +248,7 @@ def _review(request: Request, view: View, work: Work, form: Form) -> Response:
     return _shown(request, view, work, seen=Seen(show, number, pages, rows, counts), found=found)
 
 
-def _candidates(view: View, work: Work, row: int) -> Sequence[desk.Candidate]:
+def _candidates(view: View, work: Work, row: int) -> Sequence[Candidate]:
     assert work.choice is not None
     return desk.candidates(view.site.matcher, work.table.rows[row], work.choice)
 

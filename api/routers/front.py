@@ -13,6 +13,8 @@ from api.routers import charts
 from api.site import Site, site_of
 from api.view import View, page, view_of
 from kg import iris
+from kg.errors import BrokenRelease
+from kg.history import Step
 
 router = APIRouter()
 # The query that the front page works: it needs the law, a programme and a budget, so it shows what a graph is for.
@@ -37,7 +39,7 @@ async def front(request: Request) -> Response:
 
 
 def _front(request: Request, site: Site, view: View, worked: charts.Chart | None) -> Response:
-    changed = site.changes.records if site.changes else ()
+    step, root = _latest(site), site.entities.root
     return page(
         request,
         view.language,
@@ -47,9 +49,17 @@ def _front(request: Request, site: Site, view: View, worked: charts.Chart | None
         example=example(site),
         host=str(request.base_url).rstrip("/"),
         subjects=charts.known(site),
-        changed=[r for r in changed if site.entities.exists(r.iri)][:_MOST_CHANGES],
-        changes=len(changed),
+        changed=[e for e in step.entries if site.entities.exists(root + e.path)][:_MOST_CHANGES],
+        changes=step.total or 0,
     )
+
+
+def _latest(site: Site) -> Step:
+    """What the release changed; nothing where its history cannot be read, which is no reason to be without a page."""
+    try:
+        return site.history[0]
+    except BrokenRelease:
+        return Step(site.version, site.manifest.issued)
 
 
 @router.get("/about", summary="About this site")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,10 +180,6 @@ def rebase(quads: Iterable[Quad], base: str) -> list[Quad]:
         return NamedNode(iris.rebase(term.value, base)) if isinstance(term, NamedNode) else term
 
     return [Quad(*(moved(t) for t in (q.subject, q.predicate, q.object, q.graph_name))) for q in quads]
-
-
-def count_by_graph(quads: Iterable[Quad]) -> dict[str, int]:
-    return dict(sorted(Counter(value(q.graph_name) for q in quads).items()))
 
 
 def literal_values(quads: Iterable[Quad], predicate: str) -> dict[str, str]:

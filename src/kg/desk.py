@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal as OneOf
-from typing import Protocol
 from urllib.parse import quote
 
 from kg import linkset
 from kg.errors import KgError, nearest
 from kg.linkset import Link, Relation
+from kg.matching import Candidate, Matcher
 from kg.rows import TableError
 from kg.tables import Table
 
@@ -19,40 +19,6 @@ By = OneOf["machine", "person", ""]
 COLUMNS = ("kg_uri", "kg_label", "kg_score", "kg_match", "kg_by", "kg_reason", "kg_candidates")
 _BLANK = re.compile(r"\{([^{}]*)\}")
 _MOST_TOLD = 3
-
-
-class Feature(Protocol):
-    """One ground of a match."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def value(self) -> float | bool | str: ...
-
-
-class Candidate(Protocol):
-    """A record that a name may mean; `score` is in 0 to 100, `match` says that it may be taken unseen."""
-
-    @property
-    def iri(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def score(self) -> float: ...
-    @property
-    def match(self) -> bool: ...
-    @property
-    def matched(self) -> str: ...
-    @property
-    def features(self) -> Sequence[Feature]: ...
-
-
-class Matcher(Protocol):
-    """What finds candidates, best first."""
-
-    def match(
-        self, name: str, *, kinds: Sequence[str] = (), properties: Sequence[tuple[str, str]] = (), limit: int = 5
-    ) -> Sequence[Candidate]: ...
 
 
 @dataclass(frozen=True, slots=True)
