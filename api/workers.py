@@ -219,24 +219,23 @@ class Pool:
         if not self._processes.is_ready:
             self._restart()
             return
-        while job := self._next():
-            if not self._place(job):
-                (self._stopped if job.is_slow else self._waiting).appendleft(job)
+        while queue := self._next():
+            end = -1 if queue is self._waiting and len(queue) > _CROWD else 0
+            if not self._place(queue[end]):
                 break
+            del queue[end]
         if self._ticking is None and (self._busy or self.waiting):
             self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
 
-    def _next(self) -> Job | None:
-        """A stopped query when a slow place is free; else in the order of asking, and in a crowd the newest.
+    def _next(self) -> deque[Job] | None:
+        """The queue that has its turn: that of stopped queries when a slow place is free.
 
-        Those before it in a crowd have waited long already, may have left, and would make everyone wait as long
-        (adaptive last-in-first-out).
+        Of those that wait the first is next, and in a crowd the last: those before it have waited long already, may
+        have left, and would make everyone wait as long (adaptive last-in-first-out).
         """
         if self._stopped and self._has_slow_place():
-            return self._stopped.popleft()
-        if not self._waiting:
-            return None
-        return self._waiting.pop() if len(self._waiting) > _CROWD else self._waiting.popleft()
+            return self._stopped
+        return self._waiting or None
 
     def _has_place(self) -> bool:
         return len(self._busy) + self._processes.forking < self.settings.query_workers
@@ -258,7 +257,8 @@ class Pool:
         while self._has_place():
             if not self._idle:
                 # Whoever is next takes it when it is there.
-                self._processes.fork()
+                if self._processes.forking < min(self._parallel, self.waiting):
+                    self._processes.fork()
                 return False
             worker = self._idle.pop()
             if worker.pid in self._processes.alive:
@@ -394,6 +394,8 @@ class Pool:
                 continue
             if age >= _TICK and len(worker.jobs) > 1:
                 self._take_back(worker)
+                if not worker.jobs:
+                    continue
             if age >= _SHORTEST_SLICE and not worker.is_slow and _spent(worker, age) >= self._slice():
                 self._end_of_slice(worker)
         for queue in (self._waiting, self._stopped):

@@ -165,7 +165,7 @@ def test_small_queries_behind_a_large_one_are_taken_back_and_none_is_lost(tiny: 
                     assert isinstance(answer, Problem)
                 else:
                     assert isinstance(answer, Answer), answer
-                    assert answer.body.split()[1] == text.split()[5].encode()
+                    assert answer.body.split()[1] == text.split()[6].encode()
 
     run(work)
 

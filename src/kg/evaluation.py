@@ -35,7 +35,7 @@ from kg.terms import AnyTerm
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 # Whatever may be a prefix in a query, and the schemes of IRIs as well.
-_PREFIX = re.compile(r"([A-Za-z][\w.\-]*):")
+_PREFIX = re.compile(r"(?<![\w.\-])([A-Za-z][\w.\-]*):")
 
 # The engine's signature; only IRIs are ever given.
 _Default = NamedNode | BlankNode | DefaultGraph
