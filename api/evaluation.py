@@ -14,7 +14,7 @@ from starlette.requests import Request
 from api.errors import Problem, not_acceptable
 from api.site import Site
 from kg import evaluation, formats, guard, iris
-from kg.errors import FormatNotOffered, QueryMalformed
+from kg.errors import FormatNotOffered, KgError, QueryMalformed
 from kg.evaluation import Query
 from kg.terms import AnyTerm
 
@@ -102,6 +102,9 @@ def seconds_asked(site: Site, asked: str | None) -> float:
 async def run(request: Request, site: Site, query: Query, want: Wanted, timeout: str | None = None) -> Answer:
     """Evaluates a query in a worker process; raises `Problem` or another `KgError`."""
     settings = site.settings
+    if error := request.scope["state"].get("error"):
+        # It was tried below the application.
+        raise _told(error, query.text)
     limits = guard.Limits(settings.max_query_length, settings.max_query_depth, settings.max_query_operators)
     if len(query.text) > _LONG:
         # Long texts would hold up everybody else.
@@ -127,13 +130,20 @@ async def run(request: Request, site: Site, query: Query, want: Wanted, timeout:
     )
     try:
         result = await unless_gone(request, work)
-    except QueryMalformed as error:
-        raise _placed(error, query.text) from None
-    except FormatNotOffered as error:
-        raise not_acceptable(_RDF_NAMES if error.kind == "graph" else _RESULT_NAMES) from None
+    except (QueryMalformed, FormatNotOffered) as error:
+        raise _told(error, query.text) from None
     if want.html:
         return _for_page(result, reading.is_volatile)
     return Answer(result.body, result.content_type, is_volatile=reading.is_volatile)
+
+
+def _told(error: KgError, text: str) -> KgError:
+    """The error as the caller is told it."""
+    if isinstance(error, QueryMalformed):
+        return _placed(error, text)
+    if isinstance(error, FormatNotOffered):
+        return not_acceptable(_RDF_NAMES if error.kind == "graph" else _RESULT_NAMES)
+    return error
 
 
 def _for_page(result: evaluation.Answer, is_volatile: bool) -> Answer:

@@ -154,6 +154,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self.loop.call_later(self.settings.write_seconds, self.transport.abort)
 
 
-def protocol_class(bounds: Settings) -> type[BoundedProtocol]:
-    """The protocol with the bounds of these settings."""
-    return type("Protocol", (BoundedProtocol,), {"settings": bounds})
+def protocol_class(bounds: Settings, kind: type[BoundedProtocol] = BoundedProtocol) -> type[BoundedProtocol]:
+    """The protocol of a kind with the bounds of these settings."""
+    return type("Protocol", (kind,), {"settings": bounds})

@@ -166,14 +166,17 @@ class Pool:
             self.cancel(job)
         return job.answer()
 
+    def has_room(self, client: str) -> bool:
+        """Whether a query of a client would be taken in."""
+        is_free = self.waiting < self.settings.query_queue or self._has_place()
+        return is_free and self._clients[client] < self.settings.client_queries
+
     def submit(self, job: Job) -> None:
         """Takes a query in, whose `done` is called later; raises `Problem` 429 or 503 when it is not taken."""
-        if self._clients[job.client] >= self.settings.client_queries:
-            self._processes.count("refused: client")
-            raise _too_many(self.settings.client_queries)
-        if self.waiting >= self.settings.query_queue and not self._has_place():
-            self._processes.count("refused: queue")
-            raise _busy("too many queries are waiting")
+        if not self.has_room(job.client):
+            is_many = self._clients[job.client] >= self.settings.client_queries
+            self._processes.count("refused: client" if is_many else "refused: queue")
+            raise _too_many(self.settings.client_queries) if is_many else _busy("too many queries are waiting")
         self._clients[job.client] += 1
         self._waiting.append(job)
         self._wake()
