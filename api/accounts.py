@@ -7,6 +7,9 @@ import json
 import logging
 from collections import Counter
 
+from prometheus_client import Counter as CounterOf
+from prometheus_client import Histogram as HistogramOf
+
 from api.metrics import Metrics
 from api.settings import Settings
 
@@ -38,12 +41,18 @@ class Accounts:
         self._log_queries = settings.log_queries
         self._hits: Counter[tuple[str, int]] = Counter()
         self._hit_bytes = 0
+        # The library looks labels up slowly.
+        self._numbers: dict[tuple[str, str, int], tuple[CounterOf, HistogramOf]] = {}
 
     def request(self, route: str, method: str, status: int, sent: int, seconds: float) -> None:
         """One request that was worked on."""
-        method = method if method in _KNOWN_METHODS else "other"
-        self.metrics.requests.labels(route, method, str(status)).inc()
-        self.metrics.seconds.labels(route).observe(seconds)
+        numbers = self._numbers.get((route, method, status))
+        if numbers is None:
+            method = method if method in _KNOWN_METHODS else "other"
+            requests = self.metrics.requests.labels(route, method, str(status))
+            numbers = self._numbers[route, method, status] = (requests, self.metrics.seconds.labels(route))
+        numbers[0].inc()
+        numbers[1].observe(seconds)
         self.metrics.sent.inc(sent)
 
     def hit(self, route: str, status: int, sent: int) -> None:

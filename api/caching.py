@@ -159,7 +159,7 @@ async def _send(
     send: Send, request: Headers, representation: Representation, coding: str, site: Site, *, has_validators: bool
 ) -> None:
     body, status = representation.body_in(coding), 200
-    fields = representation.fields(coding, site.issued, has_validators=has_validators)
+    fields = representation.fields(coding, site, has_validators=has_validators)
     if has_validators and representation.is_kept:
         status = condition(request, representation.tag_in(coding), site)
         if status != 200:

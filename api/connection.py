@@ -65,7 +65,6 @@ class Connection(BoundedProtocol):
         """An answer will come later; until then what else arrives is held."""
         self._flight = flight
         self._disarm()
-        self._unset_keepalive_if_required()
 
     def _hold(self, data: bytes) -> None:
         self._held += data
@@ -130,9 +129,11 @@ class Connection(BoundedProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Closes the connection unless it was of use meanwhile: one timer is cheaper than one for each answer."""
         left = self._served_at + self.timeout_keep_alive - time.monotonic()
-        if self._flight is None and left > 0:
+        if self._flight is not None:
+            left = self.timeout_keep_alive
+        if left > 0:
             self._keep_alive(left)
-        elif self._flight is None:
+        else:
             super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:

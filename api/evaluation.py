@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from pyoxigraph import QueryResultsFormat, QuerySolutions, parse_query_results
@@ -174,6 +175,7 @@ def _placed(error: QueryMalformed, text: str) -> Problem:
     return Problem(400, "malformed-query", str(error), members)
 
 
+@lru_cache(maxsize=10_000)
 def client_of(host: str) -> str:
     """Who asks, by address: of IPv6 the network alone, since one caller has all of it (RFC 6177)."""
     try:

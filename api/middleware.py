@@ -48,7 +48,7 @@ _POSTED_TO = (
 
 def known_or_new_id(asked: str) -> str:
     """The id of a request: the one that the client gave, or a new one."""
-    return asked if _REQUEST_ID.fullmatch(asked) else f"{_OWN}{next(_numbers):08x}"
+    return asked if asked and _REQUEST_ID.fullmatch(asked) else f"{_OWN}{next(_numbers):08x}"
 
 
 class Envelope:

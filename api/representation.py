@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 import brotli
 from starlette.datastructures import Headers, MutableHeaders
@@ -66,29 +67,28 @@ class Representation:
         """The entity tag of the body in a coding: the release, a hash of the content, the coding."""
         return f'"{self.tag}{"" if coding == "identity" else "." + coding}"'
 
-    def fields(self, coding: str, issued: datetime.datetime, *, has_validators: bool = True) -> _Fields:
+    def fields(self, coding: str, site: Site, *, has_validators: bool = True) -> _Fields:
         """The header fields of a 200 in a coding."""
         fields = MutableHeaders(raw=list(self.headers))
         if self.is_compressible:
             fields.add_vary_header("Accept-Encoding")
         if coding != "identity":
             fields["content-encoding"] = coding
-        fields["content-length"] = str(len(self.body_in(coding)))
         if has_validators and self.is_kept:
+            fields.setdefault("last-modified", format_datetime(site.issued, usegmt=True))
             fields["etag"] = self.tag_in(coding)
-            fields.setdefault("last-modified", format_datetime(issued, usegmt=True))
+        fields["content-length"] = str(len(self.body_in(coding)))
         return fields.raw
 
-    def wire(self, coding: str, issued: datetime.datetime, more: Mapping[str, str]) -> Wire:
-        """What is sent in a coding, made once; `more` are the fields that every answer of the release has."""
-        if coding not in self.wires:
-            fields = MutableHeaders(raw=self.fields(coding, issued))
-            for name, value in more.items():
-                fields.setdefault(name, value)
-            self.wires[coding] = Wire(
-                _lines(fields.raw), _lines(not_modified(fields.raw)), self.body_in(coding), self.tag_in(coding)
-            )
-        return self.wires[coding]
+    def wire(self, coding: str, site: Site, common: tuple[tuple[str, str], ...]) -> Wire:
+        """What is sent in a coding, made once; `common` are the fields that every answer of the release has."""
+        if (made := self.wires.get(coding)) is None:
+            body, tag = self.body_in(coding), self.tag_in(coding)
+            head, unmodified = _lines(tuple(self.headers), self.is_compressible, self.is_kept, coding, site, common)
+            validator = b"etag: %s\r\n" % tag.encode() if self.is_kept else b""
+            length = b"content-length: %d\r\n" % len(body)
+            made = self.wires[coding] = Wire(b"".join((head, validator, length)), unmodified + validator, body, tag)
+        return made
 
     @property
     def size(self) -> int:
@@ -114,8 +114,22 @@ def not_modified(fields: _Fields) -> _Fields:
     return [(n, v) for n, v in fields if n not in _NOT_IN_304]
 
 
-def _lines(fields: _Fields) -> bytes:
-    return b"".join(b"%s: %s\r\n" % pair for pair in fields)
+@lru_cache(maxsize=2_000)
+def _lines(
+    headers: tuple[tuple[bytes, bytes], ...],
+    is_compressible: bool,
+    is_kept: bool,
+    coding: str,
+    site: Site,
+    common: tuple[tuple[str, str], ...],
+) -> tuple[bytes, bytes]:
+    """The header lines of a 200 and of a 304 without what each answer has of its own; most answers share theirs."""
+    plain = Representation(list(headers), b"", "", is_compressible, is_kept, {coding: b""})
+    fields = MutableHeaders(raw=plain.fields(coding, site))
+    for name, value in common:
+        fields.setdefault(name, value)
+    shared = [(n, v) for n, v in fields.raw if n not in (b"etag", b"content-length")]
+    return tuple(b"".join(b"%s: %s\r\n" % pair for pair in f) for f in (shared, not_modified(shared)))  # type: ignore[return-value]
 
 
 def _compress(body: bytes, coding: str) -> bytes:

@@ -33,7 +33,8 @@ from kg.evaluation import Answer, Query, Wanted
 if TYPE_CHECKING:
     from api.connection import Connection
 
-_QUERY_PARAMETERS = frozenset({"query", "format", "default-graph-uri", "named-graph-uri", "timeout"})
+# A dataset of its own is for the application.
+_QUERY_PARAMETERS = frozenset({"query", "format", "timeout"})
 _LONGEST_QUERY = 5_000
 _OK, _NOT_MODIFIED = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 304 Not Modified\r\n"
 
@@ -91,7 +92,7 @@ class Shortcut:
         if coding != "identity" and coding not in kept.coded and len(kept.body) >= MANY_BYTES:
             return False
         is_new = coding not in kept.wires
-        wire = kept.wire(coding, site.issued, _common(site)) if is_new else kept.wires[coding]
+        wire = kept.wire(coding, site, _common(site.version)) if is_new else kept.wires[coding]
         if head.condition is not None and head.condition != wire.tag:
             return False
         if is_new:
@@ -155,10 +156,8 @@ class Shortcut:
         parameters = fields(target.partition(b"?")[2])
         values = dict(parameters)
         query = values.get("query")
-        if query is None or not values.keys() <= _QUERY_PARAMETERS or len(query) > _LONGEST_QUERY:
-            return None
-        graphs = "default-graph-uri" in values or "named-graph-uri" in values
-        if graphs or (len(parameters) > 1 and len(parameters) != len(values)):
+        is_plain = len(parameters) == len(values) and values.keys() <= _QUERY_PARAMETERS
+        if query is None or not is_plain or len(query) > _LONGEST_QUERY:
             return None
         want = _wanted(head.accept, values.get("format"))
         reading = guard.read(query, self._limits)
@@ -204,7 +203,7 @@ class Shortcut:
         seconds = time.perf_counter() - flight.started
         waiting, flight.waiting = flight.waiting, []
         for connection, _, head in waiting:
-            wire = made.wire(made.coding(head.coding), flight.site.issued, _common(flight.site))
+            wire = made.wire(made.coding(head.coding), flight.site, _common(flight.site.version))
             status, sent = self._send(connection, head, wire)
             self._accounts.request("sparql", "GET", status, sent, seconds)
             if self._accounts.are_logged:
@@ -212,9 +211,10 @@ class Shortcut:
         self._cache.put(flight.key, made)
 
 
-def _common(site: Site) -> dict[str, str]:
+@lru_cache(maxsize=10)
+def _common(version: str) -> tuple[tuple[str, str], ...]:
     """The header fields of every answer of a release."""
-    return {**ALWAYS, "X-Release": site.version}
+    return (*ALWAYS.items(), ("X-Release", version))
 
 
 def _representation(flight: Flight, found: Answer) -> Representation:

@@ -179,7 +179,7 @@ class Pool:
             raise _too_many(self.settings.client_queries) if is_many else _busy("too many queries are waiting")
         self._clients[job.client] += 1
         self._waiting.append(job)
-        self._wake()
+        self._give_out()
 
     def cancel(self, job: Job) -> None:
         """Ends a query that nobody waits for any more; nothing if it is over."""
@@ -330,7 +330,7 @@ class Pool:
         job.reply = reply
         self._finish(job, None)
         if self._waiting or self._stopped:
-            self._wake()
+            self._give_out()
 
     def _release(self, worker: Worker) -> None:
         """Keeps a worker that has answered for the next query; ends one that is not fit."""
@@ -399,7 +399,7 @@ class Pool:
                 self._take_back(worker)
                 if not worker.jobs:
                     continue
-            if age >= _SHORTEST_SLICE and not worker.is_slow and _spent(worker, age) >= self._slice():
+            if age >= _TICK and not worker.is_slow and _spent(worker, age) >= self._slice():
                 self._end_of_slice(worker)
         for queue in (self._waiting, self._stopped):
             for job in [j for j in queue if now >= j.deadline]:
@@ -489,7 +489,7 @@ class Pool:
 
 
 def _spent(worker: Worker, age: float) -> float:
-    """Seconds that a worker has spent on a query since it was first looked at.
+    """Seconds that a worker has spent on a query since it was first seen at it, a tick or two after the beginning.
 
     Time of the processor, so that one that is kept waiting by others is not held to be slow; of other time only what
     is beyond a second, as when it waits for another endpoint.
@@ -500,8 +500,7 @@ def _spent(worker: Worker, age: float) -> float:
     except (OSError, ValueError):
         return age
     if worker.spent_before < 0:
-        # It has had the processor for at most this long.
-        worker.spent_before = processor - min(age, _SHORTEST_SLICE)
+        worker.spent_before = processor
     return max(processor - worker.spent_before, age - _PATIENCE)
 
 
