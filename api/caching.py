@@ -20,6 +20,8 @@ from api.site import Site
 
 MANY_BYTES = 100_000
 _LARGEST_KEPT = 2_000_000
+# Answers, and redirects: to documents, and to a language.
+_KEPT = (200, 302, 303, 308)
 _Value = TypeVar("_Value")
 
 
@@ -100,7 +102,7 @@ class Representations:
         return found
 
     async def _made(self, key: object, scope: Scope, receive: Receive, send: Send) -> Representation | None:
-        """What the application answers; None when it is no 200, and sent already."""
+        """What the application answers; None when it is nothing to keep, and sent already."""
         flight: asyncio.Future[Representation | None] = asyncio.get_running_loop().create_future()
         if key is not None:
             self._flights[key] = flight
@@ -110,7 +112,8 @@ class Representations:
             await self.app(scope, receive, collected)
             if collected.start is not None and collected.is_whole:
                 headers, body = collected.start["headers"], bytes(collected.body)
-                found = await apart(len(body), of_answer, list(headers), body, scope["state"]["site"])
+                status: int = collected.start["status"]
+                found = await apart(len(body), of_answer, status, list(headers), body, scope["state"]["site"])
         finally:
             if key is not None:
                 self._flights.pop(key, None)
@@ -125,7 +128,7 @@ async def apart(size: int, work: Callable[..., _Value], *arguments: object) -> _
 
 
 class _Collector:
-    """Holds back a 200 until it is whole; lets everything else pass, and a 200 that is a file in parts."""
+    """Holds back what may be kept until it is whole; lets everything else pass, and a 200 that is a file in parts."""
 
     def __init__(self, send: Send) -> None:
         self.send = send
@@ -136,7 +139,7 @@ class _Collector:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = Headers(raw=message["headers"])
-            if message["status"] == 200 and "set-cookie" not in headers and "accept-ranges" not in headers:
+            if message["status"] in _KEPT and "set-cookie" not in headers and "accept-ranges" not in headers:
                 self.start = message
                 return
         if self.start is None:
@@ -158,10 +161,10 @@ def _key(scope: Scope, request: Headers, site: Site) -> object:
 async def _send(
     send: Send, request: Headers, representation: Representation, coding: str, site: Site, *, has_validators: bool
 ) -> None:
-    body, status = representation.body_in(coding), 200
+    body, status = representation.body_in(coding), representation.status
     fields = representation.fields(coding, site, has_validators=has_validators)
-    if has_validators and representation.is_kept:
-        status = condition(request, representation.tag_in(coding), site)
+    if has_validators and (tag := representation.tag_in(coding)):
+        status = condition(request, tag, site)
         if status != 200:
             fields, body = not_modified(fields), b""
             if status == 412:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from api.protocol import BoundedProtocol
+from api.settings import Settings
 from kg.errors import KgError
 
 if TYPE_CHECKING:
@@ -142,3 +143,8 @@ class Connection(BoundedProtocol):
             self._is_last = True
         else:
             super().shutdown()
+
+
+def protocol_class(bounds: Settings) -> type[Connection]:
+    """The protocol with the bounds of these settings."""
+    return type("Protocol", (Connection,), {"settings": bounds})

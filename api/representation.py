@@ -30,9 +30,10 @@ _Fields = list[tuple[bytes, bytes]]
 class Wire:
     """A representation in one coding as it goes over the wire: all of the head but what each answer has of its own.
 
-    `head` is that of a 200 and `not_modified` that of a 304, from the first field on; `tag` is the entity tag.
+    `head` are its fields and `not_modified` those of a 304; `tag` is the entity tag, '' for a redirect.
     """
 
+    status: int
     head: bytes
     not_modified: bytes
     body: bytes
@@ -41,8 +42,9 @@ class Wire:
 
 @dataclass(slots=True)
 class Representation:
-    """A 200 as it is sent: header fields without length, coding and validators, the body, and its compressed forms."""
+    """A 200 or a redirect as it is sent: fields without length, coding, validators; the body; its compressed forms."""
 
+    status: int
     headers: _Fields
     body: bytes
     tag: str
@@ -64,7 +66,9 @@ class Representation:
         return self.coded[coding]
 
     def tag_in(self, coding: str) -> str:
-        """The entity tag of the body in a coding: the release, a hash of the content, the coding."""
+        """The entity tag of the body in a coding: the release, a hash of the content, the coding; '' for none."""
+        if self.status != 200 or not self.is_kept:
+            return ""
         return f'"{self.tag}{"" if coding == "identity" else "." + coding}"'
 
     def fields(self, coding: str, site: Site, *, has_validators: bool = True) -> _Fields:
@@ -74,9 +78,9 @@ class Representation:
             fields.add_vary_header("Accept-Encoding")
         if coding != "identity":
             fields["content-encoding"] = coding
-        if has_validators and self.is_kept:
+        if has_validators and (tag := self.tag_in(coding)):
             fields.setdefault("last-modified", format_datetime(site.issued, usegmt=True))
-            fields["etag"] = self.tag_in(coding)
+            fields["etag"] = tag
         fields["content-length"] = str(len(self.body_in(coding)))
         return fields.raw
 
@@ -84,10 +88,11 @@ class Representation:
         """What is sent in a coding, made once; `common` are the fields that every answer of the release has."""
         if (made := self.wires.get(coding)) is None:
             body, tag = self.body_in(coding), self.tag_in(coding)
-            head, unmodified = _lines(tuple(self.headers), self.is_compressible, self.is_kept, coding, site, common)
-            validator = b"etag: %s\r\n" % tag.encode() if self.is_kept else b""
-            length = b"content-length: %d\r\n" % len(body)
-            made = self.wires[coding] = Wire(b"".join((head, validator, length)), unmodified + validator, body, tag)
+            kind = self.status, self.is_compressible, self.is_kept
+            head, unmodified = _lines(tuple(self.headers), kind, coding, site, common)
+            validator = b"etag: %s\r\n" % tag.encode() if tag else b""
+            head = b"%s%scontent-length: %d\r\n" % (head, validator, len(body))
+            made = self.wires[coding] = Wire(self.status, head, unmodified + validator, body, tag)
         return made
 
     @property
@@ -97,7 +102,7 @@ class Representation:
         return len(self.body) + sum(map(len, self.coded.values())) + heads + 1_000
 
 
-def of_answer(headers: _Fields, body: bytes, site: Site) -> Representation:
+def of_answer(status: int, headers: _Fields, body: bytes, site: Site) -> Representation:
     """The representation that an answer of the application is; `headers` are its fields, by lower-case names."""
     kept = [(n, v) for n, v in headers if n not in (b"content-length", b"etag")]
     fields = Headers(raw=kept)
@@ -106,7 +111,7 @@ def of_answer(headers: _Fields, body: bytes, site: Site) -> Representation:
     digest.update(content_type.encode())
     is_compressible = _SMALLEST <= len(body) <= _LARGEST_COMPRESSED and _COMPRESSIBLE.match(content_type) is not None
     is_kept = "no-store" not in fields.get("cache-control", "")
-    return Representation(kept, body, f"{site.version[:8]}.{digest.hexdigest()}", is_compressible, is_kept)
+    return Representation(status, kept, body, f"{site.version[:8]}.{digest.hexdigest()}", is_compressible, is_kept)
 
 
 def not_modified(fields: _Fields) -> _Fields:
@@ -117,14 +122,14 @@ def not_modified(fields: _Fields) -> _Fields:
 @lru_cache(maxsize=2_000)
 def _lines(
     headers: tuple[tuple[bytes, bytes], ...],
-    is_compressible: bool,
-    is_kept: bool,
+    kind: tuple[int, bool, bool],
     coding: str,
     site: Site,
     common: tuple[tuple[str, str], ...],
 ) -> tuple[bytes, bytes]:
-    """The header lines of a 200 and of a 304 without what each answer has of its own; most answers share theirs."""
-    plain = Representation(list(headers), b"", "", is_compressible, is_kept, {coding: b""})
+    """The header lines of an answer and of a 304 without what each answer has of its own; most answers share theirs."""
+    status, is_compressible, is_kept = kind
+    plain = Representation(status, list(headers), b"", "", is_compressible, is_kept, {coding: b""})
     fields = MutableHeaders(raw=plain.fields(coding, site))
     for name, value in common:
         fields.setdefault(name, value)

@@ -19,8 +19,7 @@ from pydantic import ValidationError
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
-from api.connection import Connection
-from api.protocol import protocol_class
+from api.connection import protocol_class
 from api.settings import Settings
 from kg import store
 from kg.errors import KgError
@@ -48,7 +47,7 @@ def run(settings: Settings, release: Release, releases: Path | None, listener: s
     config = uvicorn.Config(
         create_app(settings, release, releases) if workers == 1 else "api.server:application",
         factory=workers > 1,
-        http=protocol_class(settings, Connection) if workers == 1 else "api.server:ServedProtocol",
+        http=protocol_class(settings) if workers == 1 else "api.server:ServedProtocol",
         ws="none",
         lifespan="on",
         log_config=_logging(settings),
@@ -130,5 +129,5 @@ class Lossy(logging.StreamHandler[Any]):
 
 def __getattr__(name: str) -> Any:
     if name == "ServedProtocol":  # imported by name in each process of several
-        return protocol_class(_with_descriptors(Settings()), Connection)
+        return protocol_class(_with_descriptors(Settings()))
     raise AttributeError(name)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
 from api import evaluation
 from api.accounts import Accounts, route_of
 from api.bodies import fields
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 # A dataset of its own is for the application.
 _QUERY_PARAMETERS = frozenset({"query", "format", "timeout"})
 _LONGEST_QUERY = 5_000
-_OK, _NOT_MODIFIED = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 304 Not Modified\r\n"
 
 
 @dataclass(eq=False, slots=True)
@@ -93,7 +94,7 @@ class Shortcut:
             return False
         is_new = coding not in kept.wires
         wire = kept.wire(coding, site, _common(site.version)) if is_new else kept.wires[coding]
-        if head.condition is not None and head.condition != wire.tag:
+        if head.condition is not None and wire.tag not in ("", head.condition):
             return False
         if is_new:
             self._cache.put(cache_key(site, target, head.variant), kept)
@@ -108,11 +109,11 @@ class Shortcut:
         """Sends a representation, or that it is not modified; returns the status and the size of the body."""
         request_id = connection.request_id = known_or_new_id(head.request_id)
         last = b"x-request-id: %s\r\n\r\n" % request_id.encode()
-        if head.condition is not None and head.condition == wire.tag:
-            connection.send(_NOT_MODIFIED, wire.not_modified, last, b"")
+        if wire.tag and head.condition == wire.tag:
+            connection.send(STATUS_LINE[304], wire.not_modified, last, b"")
             return 304, 0
-        connection.send(_OK, wire.head, last, wire.body)
-        return 200, len(wire.body)
+        connection.send(STATUS_LINE[wire.status], wire.head, last, wire.body)
+        return wire.status, len(wire.body)
 
     def _log(self, connection: Connection, head: Head, target: bytes, status: int, sent: int, seconds: float) -> None:
         path, _, query = target.partition(b"?")
@@ -218,7 +219,7 @@ def _common(version: str) -> tuple[tuple[str, str], ...]:
 
 
 def _representation(flight: Flight, found: Answer) -> Representation:
-    return of_answer(list(_headers(found.content_type, flight.is_volatile)), found.body, flight.site)
+    return of_answer(200, list(_headers(found.content_type, flight.is_volatile)), found.body, flight.site)
 
 
 @lru_cache(maxsize=1_000)
