@@ -12,6 +12,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from kg import packets
@@ -19,6 +20,7 @@ from kg.errors import BrokenRelease
 
 _LOG = logging.getLogger("api.processes")
 _END_SECONDS = 5.0
+_PATIENCE = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -41,6 +43,60 @@ class Worker:
     is_slow: bool = False
     is_fit: bool = True
     is_alone: bool = False
+
+    def post(self, message: bytes) -> None:
+        """Sends a message behind those in the channel, as far as there is room; the rest when there is."""
+        self.backlog.extend(packets.split(message))
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self.backlog:
+                self.channel.send(self.backlog[0])
+                self.backlog.popleft()
+        except BlockingIOError:
+            asyncio.get_running_loop().add_writer(self.channel.fileno(), self._go_on)
+        except OSError:
+            """It has ended, and will be buried."""
+
+    def _go_on(self) -> None:
+        asyncio.get_running_loop().remove_writer(self.channel.fileno())
+        self._flush()
+
+    def withdraw(self) -> int:
+        """Takes back the messages that it has not read, and returns how many: each is read by one of us, never both."""
+        if self.is_alone:
+            return 0
+        number = len(self.backlog)
+        self.backlog.clear()
+        receiver = packets.Receiver()
+        try:
+            while receiver.receive(self.unread, wait=False) is not None:
+                number += 1
+        except (BlockingIOError, EOFError):
+            return number
+        return number
+
+    def spent(self, age: float) -> float:
+        """Seconds spent on the first query since it was first asked, a tick or two after `since`, `age` seconds ago.
+
+        Time of the processor, so that one that is kept waiting by others is not held to be slow; of other time only
+        what is beyond a second, as when it waits for another endpoint.
+        """
+        try:
+            source = Path(f"/proc/{self.pid}/schedstat").read_text(encoding="ascii")
+            processor = int(source.partition(" ")[0]) / 1e9
+        except (OSError, ValueError):
+            return age
+        if self.spent_before < 0:
+            self.spent_before = processor
+        return max(processor - self.spent_before, age - _PATIENCE)
+
+    def leave_loop(self) -> None:
+        """Nothing is heard from it or sent to it any more."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self.channel.fileno())
+        loop.remove_writer(self.channel.fileno())
 
     def close(self) -> None:
         self.channel.close()

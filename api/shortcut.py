@@ -21,13 +21,13 @@ from api.bodies import fields
 from api.caching import MANY_BYTES, Cache, cache_key
 from api.evaluation import client_of
 from api.heads import Head, Heads
+from api.jobs import Job
 from api.middleware import ALWAYS, known_or_new_id
 from api.representation import Representation, Wire, of_answer
 from api.responses import answer
 from api.serving import Serving
 from api.settings import Settings
 from api.site import Site
-from api.workers import Job
 from kg import guard, packets
 from kg.errors import KgError
 from kg.evaluation import Answer, Query, Wanted

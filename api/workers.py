@@ -13,62 +13,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from api.errors import Problem
+from api import jobs
+from api.jobs import Job
 from api.processes import Processes, Worker
 from api.settings import Settings
 from kg import packets
-from kg.errors import KgError, QueryTooComplex
+from kg.errors import KgError
 from kg.evaluation import Answer, Query, Wanted
-from kg.worker import OUT_OF_MEMORY
 
 _SHORTEST_SLICE = 0.008
 _TICK = 0.002
 _CROWD = 8
-_PATIENCE = 1.0
 _SLOW_AFTER = 0.25
 _BEHIND_ONE = 16
 _REUSED_UP_TO_BYTES = 4_000_000
 _QUERIES_OF_ONE_WORKER = 10_000
 _GRACE_SECONDS = 2.0
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """A query that waits or is worked on; `done` is called once, when it has a reply or an error."""
-
-    message: bytes
-    client: str
-    seconds: float
-    done: Callable[[Job], None]
-    services: tuple[str, ...] = ()
-    deadline: float = field(init=False)
-    is_slow: bool = False
-    is_over: bool = False
-    worker: Worker | None = None
-    reply: bytes = b""
-    error: KgError | None = None
-
-    def __post_init__(self) -> None:
-        self.deadline = time.monotonic() + self.seconds
-
-    @property
-    def is_small(self) -> bool:
-        """Whether it fits into one packet."""
-        return len(self.message) < packets.LARGEST
-
-    def answer(self) -> Answer:
-        """The answer; raises the error that there was instead."""
-        if self.error is not None:
-            raise self.error
-        return packets.read_answer(self.reply)
 
 
 class Pool:
@@ -176,7 +142,7 @@ class Pool:
         if not self.has_room(job.client):
             is_many = self._clients[job.client] >= self.settings.client_queries
             self._processes.count("refused: client" if is_many else "refused: queue")
-            raise _too_many(self.settings.client_queries) if is_many else _busy("too many queries are waiting")
+            raise jobs.too_many(self.settings.client_queries) if is_many else jobs.busy("too many queries are waiting")
         self._clients[job.client] += 1
         self._waiting.append(job)
         self._give_out()
@@ -288,28 +254,13 @@ class Pool:
             self._busy.add(worker)
             self._begin(worker)
         worker.is_alone = not job.is_small
-        worker.backlog.extend(packets.split(job.message))
-        self._send(worker)
+        worker.post(job.message)
 
     def _begin(self, worker: Worker) -> None:
         """The first of a worker's queries has its turn."""
         worker.since, worker.spent_before = time.monotonic(), -1.0
         if worker.jobs[0].is_slow:
             self._slow_down(worker)
-
-    def _send(self, worker: Worker) -> None:
-        try:
-            while worker.backlog:
-                worker.channel.send(worker.backlog[0])
-                worker.backlog.popleft()
-        except BlockingIOError:
-            asyncio.get_running_loop().add_writer(worker.channel.fileno(), self._send_on, worker)
-        except OSError:
-            """It has ended, and will be buried."""
-
-    def _send_on(self, worker: Worker) -> None:
-        asyncio.get_running_loop().remove_writer(worker.channel.fileno())
-        self._send(worker)
 
     def _hear(self, worker: Worker) -> None:
         """Reads what a worker has answered; what it goes on with has its turn."""
@@ -351,9 +302,7 @@ class Pool:
 
     def _forget(self, worker: Worker) -> None:
         self._busy.discard(worker)
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(worker.channel.fileno())
-        loop.remove_writer(worker.channel.fileno())
+        worker.leave_loop()
 
     def _requeue(self, worker: Worker, number: int) -> None:
         """Puts the last so many of a worker's queries back to the front of the queue."""
@@ -366,18 +315,8 @@ class Pool:
             self._wake()
 
     def _take_back(self, worker: Worker) -> None:
-        """Takes the queries back that lie unread in a worker's channel: each is read by one of us, never by both."""
-        if worker.is_alone:
-            return
-        unread = len(worker.backlog)
-        worker.backlog.clear()
-        receiver = packets.Receiver()
-        try:
-            while receiver.receive(worker.unread, wait=False) is not None:
-                unread += 1
-        except (BlockingIOError, EOFError):
-            """All are back."""
-        self._requeue(worker, unread)
+        """Gives others what lies unread in a worker's channel."""
+        self._requeue(worker, worker.withdraw())
         if not worker.jobs:  # it has not had the processor even for the first
             self._release(worker)
 
@@ -393,19 +332,19 @@ class Pool:
             if now >= job.deadline:
                 self._processes.count("deadline")
                 self._stop(worker)
-                self._finish(job, _too_slow(job.seconds))
+                self._finish(job, jobs.too_slow(job.seconds))
                 continue
             if age >= _TICK and len(worker.jobs) > 1:
                 self._take_back(worker)
                 if not worker.jobs:
                     continue
-            if age >= _TICK and not worker.is_slow and _spent(worker, age) >= self._slice():
+            if age >= _TICK and not worker.is_slow and worker.spent(age) >= self._slice():
                 self._end_of_slice(worker)
         for queue in (self._waiting, self._stopped):
             for job in [j for j in queue if now >= j.deadline]:
                 queue.remove(job)
                 self._processes.count("refused: waited")
-                self._finish(job, _busy("the query waited for its turn until its time was over"))
+                self._finish(job, jobs.busy("the query waited for its turn until its time was over"))
         self._give_out()
 
     def _end_of_slice(self, worker: Worker) -> None:
@@ -456,19 +395,19 @@ class Pool:
             worker.close()
             job: Job = worker.jobs.popleft()
             self._requeue(worker, len(worker.jobs))
-            self._finish(job, _died(number, code))
+            self._finish(job, jobs.died(number, code))
 
     def on_zygote_lost(self, tickets: list[Any]) -> None:
         """All workers have ended; another zygote is started when a query needs one."""
         for job in tickets:
             if job is not None:
-                self._finish(job, _busy("the query workers are being started anew"))
+                self._finish(job, jobs.busy("the query workers are being started anew"))
         if self.waiting:
             self._wake()
 
     def _restart(self) -> None:
         if self._is_closing:
-            self._refuse_all(_busy("the server is closing"))
+            self._refuse_all(jobs.busy("the server is closing"))
         elif self.waiting and self._restarting is None:
             self._restarting = asyncio.ensure_future(self._start_anew())
 
@@ -486,43 +425,3 @@ class Pool:
         for queue in (self._waiting, self._stopped):
             while queue:
                 self._finish(queue.popleft(), error)
-
-
-def _spent(worker: Worker, age: float) -> float:
-    """Seconds that a worker has spent on a query since it was first seen at it, a tick or two after the beginning.
-
-    Time of the processor, so that one that is kept waiting by others is not held to be slow; of other time only what
-    is beyond a second, as when it waits for another endpoint.
-    """
-    try:
-        source = Path(f"/proc/{worker.pid}/schedstat").read_text(encoding="ascii")
-        processor = int(source.partition(" ")[0]) / 1e9
-    except (OSError, ValueError):
-        return age
-    if worker.spent_before < 0:
-        worker.spent_before = processor
-    return max(processor - worker.spent_before, age - _PATIENCE)
-
-
-def _busy(why: str) -> Problem:
-    return Problem(503, "busy", f"{why}; try again in a moment", {}, {"Retry-After": "5"})
-
-
-def _too_many(most: int) -> Problem:
-    detail = f"at most {most} queries of one client run at a time; wait for one to end"
-    return Problem(429, "too-many-queries", detail, {"limit": most}, {"Retry-After": "1"})
-
-
-def _too_slow(seconds: float) -> Problem:
-    detail = f"the query was stopped after {seconds:g} seconds; ask for less, or make its patterns more selective"
-    return Problem(504, "query-timeout", detail, {"limit": seconds})
-
-
-def _died(number: int, code: int) -> KgError:
-    """What the end of a worker says about its query."""
-    if number in (signal.SIGSEGV, signal.SIGBUS):
-        return QueryTooComplex("the query nests too deeply for the engine")
-    if number == signal.SIGABRT or code == OUT_OF_MEMORY:
-        detail = "the query needed more memory than one query may take; ask for less at a time"
-        return Problem(503, "out-of-memory", detail, {}, {"Retry-After": "60"})
-    return _busy("the process that worked on the query was ended from outside")
