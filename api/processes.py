@@ -172,13 +172,13 @@ class Processes:
                 zygote.kill()
                 await asyncio.to_thread(zygote.wait)
 
-    def fork(self, ticket: Any = None, services: Mapping[str, str] | None = None) -> None:
+    def fork(self, ticket: Any, services: Mapping[str, str]) -> None:
         """Asks for a worker, which the owner gets with the ticket; `services` it may ask, each for so many seconds."""
         self._next_fork += 1
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         self._forks[self._next_fork] = (ours, theirs, ticket)
-        self._tell({"fork": self._next_fork, **({"services": dict(services)} if services else {})}, theirs)
+        self._tell({"fork": self._next_fork, "services": dict(services)}, theirs)
 
     def kill(self, worker: Worker) -> None:
         """Ends a worker, whose channel is closed at once."""

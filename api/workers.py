@@ -189,7 +189,7 @@ class Pool:
             self._restart()
             return
         while queue := self._next():
-            end = -1 if queue is self._waiting and len(queue) > _CROWD else 0
+            end = -1 if queue is self._waiting and self._is_crowded else 0
             if not self._place(queue[end]):
                 break
             del queue[end]
@@ -206,6 +206,10 @@ class Pool:
             return self._stopped
         return self._waiting or None
 
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self._waiting) > _CROWD
+
     def _has_place(self) -> bool:
         return len(self._busy) + self._processes.forking < self.settings.query_workers
 
@@ -214,26 +218,18 @@ class Pool:
 
     def _place(self, job: Job) -> bool:
         """Gives a query to a worker, or sees to it that there will be one; False when all places are taken."""
-        if job.services:
-            # A worker that may ask other endpoints serves one query.
-            if not self._has_place():
-                return False
-            self._processes.fork(job, dict.fromkeys(job.services, str(self.settings.service_seconds)))
-            return True
-        if job.is_small and not job.is_slow and (worker := self._lively()):
+        if job.is_small and not job.services and not job.is_slow and (worker := self._lively()):
             self._give(worker, job)
             return True
-        while self._has_place():
-            if not self._idle:
-                # Whoever is next takes it when it is there.
-                if self._processes.forking < min(self._parallel, self.waiting):
-                    self._processes.fork()
-                return False
+        if not self._has_place():
+            return False
+        while self._idle and not job.services:
             worker = self._idle.pop()
             if worker.pid in self._processes.alive:
                 self._give(worker, job)
                 return True
-        return False
+        self._processes.fork(job, dict.fromkeys(job.services, str(self.settings.service_seconds)))
+        return True
 
     def _lively(self) -> Worker | None:
         """A worker that goes through small queries, to take one more, when every processor has its worker."""
@@ -305,20 +301,22 @@ class Pool:
         worker.leave_loop()
 
     def _requeue(self, worker: Worker, number: int) -> None:
-        """Puts the last so many of a worker's queries back to the front of the queue."""
+        """Puts the last so many of a worker's queries back to where the next is taken from."""
         for _ in range(number):
             job: Job = worker.jobs.pop()
             job.worker = None
             if not job.is_over:
-                self._waiting.appendleft(job)
+                (self._waiting.append if self._is_crowded else self._waiting.appendleft)(job)
         if number:
             self._wake()
 
     def _take_back(self, worker: Worker) -> None:
-        """Gives others what lies unread in a worker's channel."""
-        self._requeue(worker, worker.withdraw())
-        if not worker.jobs:  # it has not had the processor even for the first
-            self._release(worker)
+        """Gives others what lies unread in a worker's channel; the first stays, read or not."""
+        unread = worker.withdraw()
+        if unread and unread == len(worker.jobs):
+            worker.post(worker.jobs[0].message)
+            unread -= 1
+        self._requeue(worker, unread)
 
     # ---- time ----
 
@@ -336,8 +334,6 @@ class Pool:
                 continue
             if age >= _TICK and len(worker.jobs) > 1:
                 self._take_back(worker)
-                if not worker.jobs:
-                    continue
             if age >= _TICK and not worker.is_slow and worker.spent(age) >= self._slice():
                 self._end_of_slice(worker)
         for queue in (self._waiting, self._stopped):
@@ -368,17 +364,18 @@ class Pool:
     # ---- what becomes of processes ----
 
     def on_worker(self, worker: Worker, ticket: Any) -> None:
-        """A worker is there, for the query that it was forked for, or for any."""
-        job: Job | None = ticket
-        if self._is_closing or (job is not None and job.is_over):
+        """A worker is there for the query that it was forked for, or for any when that is over."""
+        job: Job = ticket
+        if self._is_closing or (job.is_over and job.services):
             self._processes.kill(worker)
             return
         asyncio.get_running_loop().add_reader(worker.channel.fileno(), self._hear, worker)
-        if job is not None:
-            worker.is_fit = False
-            self._give(worker, job)
-        else:
+        # A worker that may ask other endpoints serves one query.
+        worker.is_fit = not job.services
+        if job.is_over:
             self._idle.append(worker)
+        else:
+            self._give(worker, job)
         self._wake()
 
     def on_exit(self, pid: int, number: int, code: int) -> None:
@@ -400,8 +397,7 @@ class Pool:
     def on_zygote_lost(self, tickets: list[Any]) -> None:
         """All workers have ended; another zygote is started when a query needs one."""
         for job in tickets:
-            if job is not None:
-                self._finish(job, jobs.busy("the query workers are being started anew"))
+            self._finish(job, jobs.busy("the query workers are being started anew"))
         if self.waiting:
             self._wake()
 
