@@ -159,7 +159,8 @@ def _of_making(bigger: Path, folder: Path) -> dict[str, float]:
     quads = str(_folder(bigger) / "dataset.nq")
     making = subprocess.Popen([sys.executable, "-m", "kg.cli", "release", quads, "--out", str(folder / "made")])
     _, status, used = os.wait4(making.pid, 0)
-    assert status == 0, f"no release of {quads}"
+    making.returncode = os.waitstatus_to_exitcode(status)
+    assert making.returncode == 0, f"no release of {quads}"
     millions = _quads(bigger) / 1e6
     seconds, megabytes = used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
     return {"make_million": seconds / millions, "make_memory_million": megabytes / millions}
