@@ -61,12 +61,18 @@ class Nginx:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def lines(self, after: int = 0) -> list[Line]:
-        """The requests so far, without the first so many."""
-        found = _LINE.findall(self.log.read_text(encoding="utf-8"))
+    def now(self) -> int:
+        """A place in the log: what is written from here on."""
+        return self.log.stat().st_size
+
+    def lines(self, since: int = 0) -> list[Line]:
+        """The requests that are in the log, from a place on."""
+        with self.log.open("rb") as log:
+            log.seek(since)
+            found = _LINE.findall(log.read().decode())
         return [
             Line(client, method, target, int(status), servers.split(", "), statuses.split(", "), cache)
-            for client, method, target, status, servers, statuses, cache in found[after:]
+            for client, method, target, status, servers, statuses, cache in found
         ]
 
     def client(self, local_address: str = "127.0.0.1", **options: Any) -> httpx.Client:
