@@ -20,6 +20,7 @@ from kg import (
     changes,
     coverage,
     formats,
+    generation,
     guard,
     iris,
     link,
@@ -158,6 +159,20 @@ def release(
     directory = pipeline.release_from_files(files, _releases(out), base_iri, context.prefixes)
     manifest = store.read_manifest(directory)
     _out.print(f"{manifest.quads:,} quads in {len(manifest.graphs):,} named graphs: {directory}", markup=False)
+
+
+@app.command()
+def generate(
+    scale: Annotated[int, typer.Option(min=1, help="About how many triples, stated and inferred, each counted once.")],
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    output: Annotated[
+        generation.Format, typer.Option("--format", "-f", help="The dataset as built, or a project to be built.")
+    ] = "nq",
+    seed: Annotated[int, typer.Option(min=0, help="Another number gives other data of the same shape.")] = 1,
+) -> None:
+    """Write data of any size in the shape of the real graph, for benchmarks: its records and copies of them."""
+    path, triples = generation.generate(iris.project_root(), scale, out, output, seed)
+    _out.print(f"{triples:,} triples: {path}", markup=False, highlight=False)
 
 
 @app.command()
