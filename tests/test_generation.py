@@ -12,7 +12,7 @@ import pytest
 from projects import ROOT, run_kg
 from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, parse
 
-from kg import builder, generation, iris, partners, pipeline, reasoning, store
+from kg import builder, canonical, generation, iris, partners, pipeline, reasoning
 from kg.errors import KgError
 from kg.generation import Plan
 from kg.retrieval import Limits
@@ -57,7 +57,7 @@ def test_quads_are_those_of_a_build(project: Path, quads: list[Quad]) -> None:
     ours = [*asserted, *inferred]
     joined = partners.load(project, ours, Limits(), offline=True)
     assert joined.joined
-    built, written = store.canonical([*ours, *joined.quads]), store.canonical(quads)
+    built, written = canonical.ordered([*ours, *joined.quads]), canonical.ordered(quads)
     assert set(map(str, built[0])) ^ set(map(str, written[0])) == set()
     assert built[1] == written[1]
 

@@ -151,12 +151,15 @@ def check(
 def release(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="RDF files of any syntax, .gz included.")],
     base_iri: Annotated[str, typer.Option(help="The base of the IRIs that get pages; must end in '/'.")] = iris.BASE,
+    merged: Annotated[
+        bool, typer.Option("--merged", help="Merge the named graphs into the default graph, as a build does.")
+    ] = False,
     out: Releases = None,
 ) -> None:
     """Make a release of any RDF files as they are, unchecked: to preview a dataset, to run a conformance suite."""
     _check_base(base_iri)
     context = builder.read_context(iris.project_root())
-    directory = pipeline.release_from_files(files, _releases(out), base_iri, context.prefixes)
+    directory = pipeline.release_from_files(files, _releases(out), base_iri, context.prefixes, is_merged=merged)
     manifest = store.read_manifest(directory)
     _out.print(f"{manifest.quads:,} quads in {len(manifest.graphs):,} named graphs: {directory}", markup=False)
 

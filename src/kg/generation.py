@@ -20,7 +20,7 @@ from typing import IO, Literal, cast
 
 from pyoxigraph import Quad, Triple
 
-from kg import builder, partners, reasoning, store, wording
+from kg import builder, canonical, partners, reasoning, wording
 from kg.errors import KgError, Rejected
 from kg.retrieval import Limits
 from kg.templates import OTHER, OWN, Maker, Slots, Text, suffix
@@ -136,7 +136,7 @@ def _built(root: Path, files: dict[str, Text]) -> tuple[list[str], list[str], tu
     lines: tuple[list[str], list[str]] = ([], [])
     triples: tuple[set[Triple], set[Triple]] = (set(), set())
     # In canonical order, which names the blank nodes of the ontology the same each time.
-    for quad in store.canonical(quads)[0]:
+    for quad in canonical.ordered(quads)[0]:
         line = f"{quad} .\n"
         is_copied = OWN in line
         if is_copied or OTHER not in line:
