@@ -20,6 +20,7 @@ from kg import (
     changes,
     coverage,
     formats,
+    generation,
     guard,
     iris,
     link,
@@ -113,7 +114,8 @@ def _print_summary(summary: pipeline.Summary) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim")
     table.add_column()
-    table.add_row("records", f"{summary.records:,}")
+    unchanged = summary.records - summary.parsed
+    table.add_row("records", f"{summary.records:,}" + (f", {unchanged:,} unchanged" if unchanged else ""))
     table.add_row("triples asserted", f"{summary.asserted:,}")
     table.add_row("triples inferred", f"{summary.inferred:,}")
     table.add_row("quads in all", f"{summary.quads:,}")
@@ -150,14 +152,31 @@ def check(
 def release(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="RDF files of any syntax, .gz included.")],
     base_iri: Annotated[str, typer.Option(help="The base of the IRIs that get pages; must end in '/'.")] = iris.BASE,
+    merged: Annotated[
+        bool, typer.Option("--merged", help="Merge the named graphs into the default graph, as a build does.")
+    ] = False,
     out: Releases = None,
 ) -> None:
     """Make a release of any RDF files as they are, unchecked: to preview a dataset, to run a conformance suite."""
     _check_base(base_iri)
     context = builder.read_context(iris.project_root())
-    directory = pipeline.release_from_files(files, _releases(out), base_iri, context.prefixes)
+    directory = pipeline.release_from_files(files, _releases(out), base_iri, context.prefixes, is_merged=merged)
     manifest = store.read_manifest(directory)
     _out.print(f"{manifest.quads:,} quads in {len(manifest.graphs):,} named graphs: {directory}", markup=False)
+
+
+@app.command()
+def generate(
+    scale: Annotated[int, typer.Option(min=1, help="About how many triples, stated and inferred, each counted once.")],
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    output: Annotated[
+        generation.Format, typer.Option("--format", "-f", help="The dataset as built, or a project to be built.")
+    ] = "nq",
+    seed: Annotated[int, typer.Option(min=0, help="Another number gives other data of the same shape.")] = 1,
+) -> None:
+    """Write data of any size in the shape of the real graph, for benchmarks: its records and copies of them."""
+    path, triples = generation.generate(iris.project_root(), scale, out, output, seed)
+    _out.print(f"{triples:,} triples: {path}", markup=False, highlight=False)
 
 
 @app.command()
