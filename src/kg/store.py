@@ -28,6 +28,7 @@ from kg.errors import BrokenRelease, BuildBusy, KgError, NoRelease
 KEPT_RELEASES = 3
 # Beyond it, dumps are written only as N-Quads and N-Triples.
 _MOST_IN_EVERY_SYNTAX = 2_000_000
+_LINES = (RdfFormat.N_QUADS, RdfFormat.N_TRIPLES)
 _STAGED = ".staged-"
 
 
@@ -158,7 +159,7 @@ def _dumps(
     """
     for syntax in formats.RDF_FORMATS:
         path = folder / f"dataset.{syntax.name}.gz"
-        if figures.quads > _MOST_IN_EVERY_SYNTAX and syntax.has_prefixes:
+        if figures.quads > _MOST_IN_EVERY_SYNTAX and syntax.syntax not in _LINES:
             continue
         if syntax.syntax == RdfFormat.RDF_XML and formats.not_in_rdf_xml(figures.predicates):
             continue
