@@ -12,7 +12,7 @@ from projects import ROOT, run_kg
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, parse, serialize
 
 from kg import canonical, pipeline, store
-from kg.errors import KgError
+from kg.errors import BrokenRelease, KgError
 from kg.terms import value
 
 BLANK = [
@@ -110,3 +110,23 @@ def test_a_file_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(KgError, match=r"broken\.nq:2"):
         pipeline.release_from_files([file], tmp_path / "releases", "http://example.org/", {})
     assert [p.name for p in (tmp_path / "releases").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 40])
+def test_the_ends_of_a_document(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canonical, "_BLOCK", 50)
+    document = tmp_path / "dataset.nq"
+    canonical.write([*ODD, *BLANK][:size], document)
+    ordered = list(canonical.read(document))
+    assert set(canonical.ends(document)) == {*ordered[:1], *ordered[-1:]}
+
+
+def test_a_store_of_another_document_is_refused(tmp_path: Path) -> None:
+    account = store.Account("http://example.org/", "2026-07-01T00:00:00+00:00", "tests")
+    with store.build_lock(tmp_path):
+        directory = store.publish(tmp_path, store.stage(tmp_path, ODD, account, {}))
+    document = directory / "dataset.nq"
+    document.write_bytes(document.read_bytes() + b"<urn:x> <urn:p> <urn:o> .\n")
+    for limit in (0, 1_000):
+        with pytest.raises(BrokenRelease):
+            store.open_release(directory, in_memory_up_to=limit)
