@@ -1,4 +1,4 @@
-"""Real engines on loopback, for tests and benchmarks: started in a folder of the caller's, ended by their own process id.
+"""Real engines on loopback, for tests and benchmarks: started in a folder of the caller's, ended by process id.
 
     with virtuoso(folder) as engine: httpx.get(engine.query_url, params={"query": "ASK {}"})
 
@@ -85,7 +85,7 @@ def fuseki_jar() -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         partial = cache / f".{FUSEKI_JAR}-{os.getpid()}"
         try:
-            with urllib.request.urlopen(FUSEKI_URL, timeout=120) as answer, partial.open("wb") as file:  # noqa: S310
+            with urllib.request.urlopen(FUSEKI_URL, timeout=120) as answer, partial.open("wb") as file:
                 shutil.copyfileobj(answer, file)
             _check(partial)
             partial.replace(jar)
