@@ -312,7 +312,8 @@ def dump(
     if rdf is None:
         raise KgError(f"no RDF format '{output}'; one of {', '.join(f.name for f in formats.RDF_FORMATS)}")
     opened = store.open_release(_current(_releases(out)))
-    quads = [q for q in opened.store if (str(q.graph_name) != "DEFAULT") == rdf.has_graphs]
+    every = opened.store.quads_for_pattern(None, None, None, None)
+    quads = [q for q in every if (str(q.graph_name) != "DEFAULT") == rdf.has_graphs]
     body = serialization.to_bytes(quads if rdf.has_graphs else [q.triple for q in quads], rdf)
     if file:
         try:

@@ -9,9 +9,10 @@ from functools import cached_property
 from itertools import groupby
 from typing import Literal as OneOf
 
-from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, Store, Triple
+from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, Triple
 
 from kg import iris
+from kg.backend import Backend
 from kg.terms import Term, value
 
 SKOS = "http://www.w3.org/2004/02/skos/core#"
@@ -92,7 +93,7 @@ class Entities:
     graph has triples of its own, which stand without evidence.
     """
 
-    def __init__(self, store: Store, base: str, order: Mapping[str, int], is_merged: bool = True) -> None:
+    def __init__(self, store: Backend, base: str, order: Mapping[str, int], is_merged: bool = True) -> None:
         self.store = store
         self._is_merged = is_merged
         # Where every triple is found at least once, and in a merged release only once.

@@ -7,7 +7,18 @@ import struct
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from kg.errors import FormatNotOffered, KgError, QueryFailed, QueryMalformed, ResultTooLarge
+from kg.errors import (
+    EngineAway,
+    EngineFailed,
+    EngineTimeout,
+    FormatNotOffered,
+    KgError,
+    QueryFailed,
+    QueryMalformed,
+    QueryRefused,
+    ReleaseMoved,
+    ResultTooLarge,
+)
 from kg.evaluation import Answer, Query, Wanted
 
 LENGTHS = struct.Struct("!II")
@@ -73,7 +84,11 @@ def error(failure: KgError) -> bytes:
 
 
 _ERRORS: dict[str, type[KgError]] = {
-    e.__name__: e for e in (QueryMalformed, QueryFailed, ResultTooLarge, FormatNotOffered)
+    e.__name__: e
+    for e in (
+        *(QueryMalformed, QueryFailed, QueryRefused, ResultTooLarge, FormatNotOffered),
+        *(EngineAway, EngineFailed, EngineTimeout, ReleaseMoved),
+    )
 }
 
 

@@ -1,0 +1,215 @@
+"""What differs between engines in terms and answers: one table, and the way there and back.
+
+No engine can be asked for a blank node by its label, so ours stand there as IRIs below `urn:aikg:blank:`.
+Virtuoso reads durations as numbers of months or seconds, so there they have a datatype that it does not know.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, cast
+
+from pyoxigraph import (
+    BlankNode,
+    DefaultGraph,
+    Literal,
+    NamedNode,
+    Quad,
+    QueryBoolean,
+    QueryResultsFormat,
+    QuerySolutions,
+    QueryTriples,
+    RdfFormat,
+    Store,
+    Triple,
+    parse,
+    parse_query_results,
+)
+
+from kg.datatypes import XSD
+from kg.errors import EngineFailed
+
+OURS = "urn:aikg:"
+BLANK = "urn:aikg:blank:"
+AS_WRITTEN = "urn:aikg:as-written:"
+_REWRITTEN = frozenset({XSD + "double", XSD + "float"})
+_VARIABLES = re.compile(rb'"vars"\s*:\s*\[[^\]]*\]')
+_WHOLE = re.compile(rb"\]\s*\}\s*\}\s*\Z")
+_CANCELLED = re.compile(rb"^##.*", re.MULTILINE)
+SOLUTIONS = "application/sparql-results+json"
+TRIPLES = "application/n-triples"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """An engine's ways.
+
+    `kept` are datatypes that must be hidden from it; `markers` are bytes without which an answer needs no mending;
+    with `is_transactional` the operations of one update are seen together or not at all.
+    """
+
+    name: str
+    update_parameter: str
+    update_prologue: str
+    has_digest: bool
+    is_transactional: bool
+    seconds_parameter: tuple[str, int]
+    kept: frozenset[str]
+    markers: tuple[bytes, ...]
+
+    # ---- terms ----
+
+    def there(self, term: Any) -> Any:
+        """One of our terms as it stands in the engine."""
+        if isinstance(term, BlankNode):
+            return NamedNode(BLANK + term.value)
+        if isinstance(term, Literal) and term.datatype.value in self.kept:
+            return Literal(term.value, datatype=NamedNode(AS_WRITTEN + term.datatype.value.removeprefix(XSD)))
+        return term
+
+    def back(self, term: Any) -> Any:
+        """A term of the engine as one of ours."""
+        if isinstance(term, NamedNode):
+            return BlankNode(term.value.removeprefix(BLANK)) if term.value.startswith(BLANK) else term
+        if isinstance(term, Literal) and term.language is None:
+            datatype = term.datatype.value
+            if datatype.startswith(AS_WRITTEN):
+                return Literal(term.value, datatype=NamedNode(XSD + datatype.removeprefix(AS_WRITTEN)))
+            if self.kept and datatype == XSD + "boolean" and term.value in ("0", "1"):
+                return Literal("true" if term.value == "1" else "false", datatype=term.datatype)
+            if self.kept and datatype in _REWRITTEN:
+                return _as_stored(term)
+        return term
+
+    def statement(self, triple: Triple | Quad) -> Triple:
+        """One of our statements as it stands in the engine."""
+        return Triple(self.there(triple.subject), triple.predicate, self.there(triple.object))
+
+    # ---- answers ----
+
+    def solutions(self, body: bytes, variables: Sequence[str]) -> QuerySolutions:
+        """Results JSON with these columns in this order; raises `EngineFailed` when it is not whole."""
+        if any(marker in body for marker in self.markers):
+            body = self._mended(body)
+        head = f'"vars": {json.dumps(list(variables))}'.encode()
+        body = _VARIABLES.sub(lambda _: head, body, count=1)
+        # Rows are parsed as they are asked for: what ends early must come to light before the first.
+        if not _WHOLE.search(body, max(0, len(body) - 100)):
+            raise EngineFailed(f"the engine's results are broken off: …{body[-100:].decode(errors='replace')}")
+        try:
+            found = parse_query_results(body, format=QueryResultsFormat.JSON)
+        except (SyntaxError, ValueError) as error:
+            raise EngineFailed(f"the engine's results are broken: {error}") from None
+        if not isinstance(found, QuerySolutions):
+            raise EngineFailed("the engine answers a SELECT with something else")
+        return found
+
+    def rows(self, parts: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+        """Results JSON that is still arriving, as rows of our terms; raises `EngineFailed` where it breaks off."""
+        try:
+            found = parse_query_results(cast(IO[bytes], _Parts(parts)), format=QueryResultsFormat.JSON)
+            assert isinstance(found, QuerySolutions)
+            names = [v.value for v in found.variables]
+            for row in found:
+                yield {name: self.back(row[name]) for name in names}
+        except SyntaxError as error:
+            raise EngineFailed(f"the engine's results are broken: {error}") from None
+
+    def boolean(self, body: bytes) -> QueryBoolean:
+        """The answer of an ASK; Virtuoso sends solutions, none of them for false."""
+        try:
+            document = json.loads(body)
+            value = document["boolean"] if "boolean" in document else bool(document["results"]["bindings"])
+        except (ValueError, KeyError) as error:
+            raise EngineFailed(f"the engine's answer is broken: {error}") from None
+        found = parse_query_results(json.dumps({"head": {}, "boolean": value}), format=QueryResultsFormat.JSON)
+        assert isinstance(found, QueryBoolean)
+        return found
+
+    def triples(self, body: bytes) -> list[Triple]:
+        """N-Triples as our triples; raises `EngineFailed` when they are not whole."""
+        if cancelled := _CANCELLED.search(body):
+            raise EngineFailed(f"the engine's triples are broken off: {cancelled[0].decode(errors='replace')[:200]}")
+        try:
+            parsed = list(parse(body, format=RdfFormat.N_TRIPLES))
+        except SyntaxError as error:
+            raise EngineFailed(f"the engine's triples are broken: {error}") from None
+        return [Triple(self.back(q.subject), q.predicate, self.back(q.object)) for q in parsed]
+
+    def _mended(self, body: bytes) -> bytes:
+        try:
+            document = json.loads(body)
+            for row in document["results"]["bindings"]:
+                for cell in row.values():
+                    self._mend(cell)
+        except (ValueError, KeyError, TypeError) as error:
+            raise EngineFailed(f"the engine's results are broken: {error}") from None
+        return json.dumps(document, ensure_ascii=False).encode()
+
+    def _mend(self, cell: dict[str, str]) -> None:
+        if cell["type"] == "bnode":
+            cell["value"] = cell["value"].removeprefix("nodeID://")
+        elif cell["type"] == "uri" and cell["value"].startswith(BLANK):
+            cell.update(type="bnode", value=cell["value"].removeprefix(BLANK))
+        elif "datatype" in cell:
+            term = self.back(Literal(cell["value"], datatype=NamedNode(cell["datatype"])))
+            cell.update(type="literal", value=term.value, datatype=term.datatype.value)
+
+
+class _Parts(io.RawIOBase):
+    """Parts of an answer as a file to read from."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._rest:
+            self._rest = next(self._parts, b"")
+        part, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        return part
+
+
+def _as_stored(term: Literal) -> Literal:
+    """The literal as our own engine writes it: `1.5e+10` as `1.5E10`."""
+    store = Store()
+    node = NamedNode(OURS)
+    store.add(Quad(node, node, term, DefaultGraph()))
+    found = next(iter(store)).object
+    assert isinstance(found, Literal)
+    return found
+
+
+def graph_result(triples: Sequence[Triple]) -> QueryTriples:
+    """Triples as a query's result, each once."""
+    store = Store()
+    store.extend(Quad(t.subject, t.predicate, t.object, DefaultGraph()) for t in triples)
+    found = store.query("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }")
+    assert isinstance(found, QueryTriples)
+    return found
+
+
+STANDARD = Dialect("standard", "update", "", False, True, ("timeout", 1), frozenset(), (OURS.encode(),))
+VIRTUOSO = Dialect(
+    "virtuoso",
+    "query",
+    # Each row is committed by itself: a graph of any size can be renamed.
+    "DEFINE sql:log-enable 3\n",
+    True,
+    False,
+    ("timeout", 1_000),
+    frozenset(XSD + d for d in ("duration", "dayTimeDuration", "yearMonthDuration")),
+    (OURS.encode(), b"nodeID://", b"#boolean", b"#double", b"#float"),
+)
+
+
+def of_server(name: str) -> Dialect:
+    """The dialect of an engine by its `Server` field."""
+    return VIRTUOSO if name.lower().startswith("virtuoso") else STANDARD
