@@ -16,7 +16,7 @@ from starlette.responses import Response
 from api import openapi, view
 from api.errors import Problem, of_error
 from api.metrics import Metrics
-from api.middleware import Envelope, HeadAsGet, MountPath
+from api.middleware import Confirmed, Envelope, HeadAsGet, MountPath
 from api.representation import Cache, Representations
 from api.routers import (
     assets,
@@ -84,6 +84,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     # The last added is the outermost.
+    app.add_middleware(Confirmed)
     app.add_middleware(Representations, cache=Cache(settings.cache_mb * 1_000_000), metrics=metrics)
     app.add_middleware(HeadAsGet)
     app.add_middleware(MountPath, root=settings.root_path)

@@ -13,8 +13,8 @@ from typing import Any
 
 from api.settings import Settings
 from api.site import Site, make_site
-from kg import store
-from kg.errors import KgError
+from kg import mirror, store
+from kg.errors import EngineError, KgError
 from kg.store import Release
 
 _LOG = logging.getLogger("api.serving")
@@ -59,6 +59,10 @@ class Serving:
 
     async def look(self) -> bool:
         """Exchanges the site when another release is current; a broken one is refused and the old one stays."""
+        if self.releases is not None and mirror.follows(self.releases):
+            # An engine that is away for a moment is no reason to stop serving what is in memory.
+            with contextlib.suppress(EngineError):
+                await asyncio.to_thread(mirror.refresh, self.releases)
         published = self._published()
         if published is None or published == self._seen:
             return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -19,12 +21,15 @@ from kg import (
     builder,
     changes,
     coverage,
+    endpoint,
     formats,
     guard,
     iris,
     link,
+    mirror,
     passages,
     pipeline,
+    publication,
     queries,
     schema,
     serialization,
@@ -33,6 +38,7 @@ from kg import (
 )
 from kg.context import Context
 from kg.diagnosis import diagnose
+from kg.endpoint import Options
 from kg.errors import BadParameter, KgError, NoRelease, Rejected
 
 app = typer.Typer(
@@ -41,6 +47,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A knowledge graph of Japan's AI and science policy: build it, check it, ask it, serve it.",
 )
+# A graph of any size is renamed within this.
+_PUBLISH_SECONDS = 3_600.0
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -165,9 +173,14 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="HTTP processes, each with its own query workers.")] = 1,
-    store_dir: Annotated[
-        Path | None,
-        typer.Option("--store", help="Serve this release, or this folder of releases.", show_default=False),
+    place: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="DIR|URL",
+            help="Serve this release, this folder of releases, or what 'kg publish' loaded into this engine.",
+            show_default=False,
+        ),
     ] = None,
     out: Releases = None,
 ) -> None:
@@ -178,18 +191,37 @@ def serve(
     from api import server
 
     settings = server.read_settings()
-    if store_dir is not None and (store_dir / "manifest.json").is_file():
-        releases, directory = None, store_dir
-    else:
-        releases = store_dir or _releases(out)
-        directory = store.current_directory(releases) if store_dir else _current(releases)
-    opened = store.open_release(directory, settings.memory_quads)
-    with _listen(host, port) as listener:
+    with contextlib.ExitStack() as held:
+        releases, directory = _served(held, place, out, settings)
+        opened = store.open_release(directory, settings.memory_quads)
+        listener = held.enter_context(_listen(host, port))
         address = f"[{host}]" if ":" in host else host
         where = f"http://{address}:{listener.getsockname()[1]}/"
         with contextlib.suppress(OSError):
             _err.print(f"serving release {opened.manifest.id[:16]} on {where}", markup=False)
         server.run(settings, opened, releases, listener, workers)
+
+
+def _served(held: contextlib.ExitStack, place: str | None, out: Path | None, settings: Any) -> tuple[Path | None, Path]:
+    """The folder of releases to follow, if any, and the release to begin with."""
+    if place is None:
+        releases = _releases(out)
+        return releases, _current(releases)
+    if re.match(r"https?://", place):
+        options = Options(
+            endpoint.check_url(place),
+            connect_seconds=settings.remote_connect_seconds,
+            read_seconds=settings.query_seconds,
+            attempts=settings.remote_attempts,
+            most_bytes=settings.remote_max_bytes,
+            memo_quads=settings.remote_memo_quads,
+        )
+        releases = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="kg-remote-")))
+        return releases, mirror.start(releases, options)
+    directory = Path(place)
+    if (directory / "manifest.json").is_file():
+        return None, directory
+    return directory, store.current_directory(directory)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -397,6 +429,35 @@ def _print_outcome(outcome: link.Outcome) -> None:
         _out.print(
             "linkset  none: say with --subject which column or template gives the IRIs of your rows", markup=False
         )
+
+
+@app.command()
+def publish(
+    to: Annotated[str, typer.Option(metavar="URL", help="The query endpoint of the engine.")],
+    update_url: Annotated[str, typer.Option(help="Where it takes updates, if not beside that.")] = "",
+    graphs_url: Annotated[str, typer.Option(help="Where its graphs are (Graph Store Protocol), if not there.")] = "",
+    out: Releases = None,
+) -> None:
+    """Load the current release into a remote engine, read it back, and make it what 'kg serve --store URL' serves.
+
+    Goes on where it stopped when it was interrupted: the same command again. User and password are KG_REMOTE_USER and
+    KG_REMOTE_PASSWORD.
+    """
+    options = Options(endpoint.check_url(to), read_seconds=_PUBLISH_SECONDS)
+    target = publication.Target(options, update_url, graphs_url)
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=_err) as progress:
+        bars: dict[str, Any] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in bars:
+                bars[stage] = progress.add_task(stage)
+            progress.update(bars[stage], completed=done, total=total)
+
+        outcome = publication.publish(_current(_releases(out)), target, report)
+    told = f"release {outcome.release[:16]}, {outcome.graphs:,} graphs"
+    if outcome.is_new:
+        told += f": {outcome.sent:,} triples sent, {outcome.found:,} there already, all read back"
+    _out.print(told if outcome.is_new else f"{told}: held already", markup=False)
 
 
 @app.command()

@@ -36,7 +36,7 @@ from kg.errors import EngineFailed
 OURS = "urn:aikg:"
 BLANK = "urn:aikg:blank:"
 AS_WRITTEN = "urn:aikg:as-written:"
-_REWRITTEN = frozenset({XSD + "double", XSD + "float"})
+_REWRITTEN = frozenset({XSD + "decimal", XSD + "double", XSD + "float"})
 _VARIABLES = re.compile(rb'"vars"\s*:\s*\[[^\]]*\]')
 _WHOLE = re.compile(rb"\]\s*\}\s*\}\s*\Z")
 _CANCELLED = re.compile(rb"^##.*", re.MULTILINE)
@@ -81,7 +81,7 @@ class Dialect:
                 return Literal(term.value, datatype=NamedNode(XSD + datatype.removeprefix(AS_WRITTEN)))
             if self.kept and datatype == XSD + "boolean" and term.value in ("0", "1"):
                 return Literal("true" if term.value == "1" else "false", datatype=term.datatype)
-            if self.kept and datatype in _REWRITTEN:
+            if datatype in _REWRITTEN:
                 return _as_stored(term)
         return term
 
@@ -110,6 +110,8 @@ class Dialect:
 
     def rows(self, parts: Iterator[bytes]) -> Iterator[dict[str, Any]]:
         """Results JSON that is still arriving, as rows of our terms; raises `EngineFailed` where it breaks off."""
+        fault = ""
+        found = None
         try:
             found = parse_query_results(cast(IO[bytes], _Parts(parts)), format=QueryResultsFormat.JSON)
             assert isinstance(found, QuerySolutions)
@@ -117,7 +119,12 @@ class Dialect:
             for row in found:
                 yield {name: self.back(row[name]) for name in names}
         except SyntaxError as error:
-            raise EngineFailed(f"the engine's results are broken: {error}") from None
+            fault = str(error)
+        finally:
+            # The parser may not be let go of by another thread, not even with a traceback.
+            found = None
+        if fault:
+            raise EngineFailed(f"the engine's results are broken: {fault}")
 
     def boolean(self, body: bytes) -> QueryBoolean:
         """The answer of an ASK; Virtuoso sends solutions, none of them for false."""
@@ -196,7 +203,8 @@ def graph_result(triples: Sequence[Triple]) -> QueryTriples:
     return found
 
 
-STANDARD = Dialect("standard", "update", "", False, True, ("timeout", 1), frozenset(), (OURS.encode(),))
+_MARKERS = (OURS.encode(), b"#decimal", b"#double", b"#float")
+STANDARD = Dialect("standard", "update", "", False, True, ("timeout", 1), frozenset(), _MARKERS)
 VIRTUOSO = Dialect(
     "virtuoso",
     "query",
@@ -206,8 +214,11 @@ VIRTUOSO = Dialect(
     False,
     ("timeout", 1_000),
     frozenset(XSD + d for d in ("duration", "dayTimeDuration", "yearMonthDuration")),
-    (OURS.encode(), b"nodeID://", b"#boolean", b"#double", b"#float"),
+    (*_MARKERS, b"nodeID://", b"#boolean"),
 )
+
+
+DIALECTS = {dialect.name: dialect for dialect in (STANDARD, VIRTUOSO)}
 
 
 def of_server(name: str) -> Dialect:

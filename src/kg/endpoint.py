@@ -25,9 +25,13 @@ _SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where an engine is asked and within which limits: seconds to connect and to wait, tries, bytes of one answer."""
+    """Where an engine is asked and within which limits: seconds to connect and to wait, tries, bytes of one answer.
+
+    `dialect` is how it speaks (`kg.dialects`), '' when that is still to be found out.
+    """
 
     query_url: str
+    dialect: str = ""
     connect_seconds: float = 5.0
     read_seconds: float = 30.0
     attempts: int = 3

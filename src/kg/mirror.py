@@ -18,11 +18,25 @@ from kg.endpoint import Endpoint, Options
 from kg.errors import EngineFailed, NoRelease
 
 
-def refresh(releases: Path, options: Options) -> bool:
+def start(releases: Path, options: Options) -> Path:
+    """Begins such folders in an empty one; returns that of the release that the engine holds. Raises `NoRelease`."""
+    options.write(releases / remote.FILE)
+    if not refresh(releases):
+        raise NoRelease(f"{options.query_url} holds no release; load one with 'kg publish --to {options.query_url}'")
+    return store.current_directory(releases)
+
+
+def follows(releases: Path) -> bool:
+    """Whether these are folders of a remote engine's releases."""
+    return (releases / remote.FILE).is_file()
+
+
+def refresh(releases: Path) -> bool:
     """Looks which release the engine holds and makes it the current one here; False when it holds none at the moment.
 
     Several processes may do so at once. Raises the errors of `Endpoint`.
     """
+    options = Options.read(releases / remote.FILE)
     endpoint, dialect = remote.connect(options)
     try:
         return _refresh(releases, options, endpoint, dialect)
@@ -62,7 +76,7 @@ def _fetch(directory: Path, options: Options, endpoint: Endpoint, dialect: Diale
     (staged / "manifest.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     if changes:
         (staged / history.FILE).write_text(changes, encoding="utf-8")
-    options.write(staged / remote.FILE)
+    replace(options, dialect=dialect.name).write(staged / remote.FILE)
     try:
         staged.rename(directory)
     except OSError:
@@ -70,10 +84,3 @@ def _fetch(directory: Path, options: Options, endpoint: Endpoint, dialect: Diale
         if not directory.is_dir():
             raise
     return True
-
-
-def current(releases: Path, options: Options) -> Path:
-    """The folder of the release that the engine holds; raises `NoRelease`."""
-    if not refresh(releases, options):
-        raise NoRelease(f"{options.query_url} holds no release; load one with 'kg publish --to {options.query_url}'")
-    return store.current_directory(releases)

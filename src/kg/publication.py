@@ -1,8 +1,8 @@
 """A release into a remote engine: loaded beside what is served there, read back, and only then gone over to.
 
 Graphs are loaded under names of their own (`urn:aikg:staged:…`), in chunks, so that an interrupted load goes on where
-it stopped. The default graph is loaded under the name that it keeps. Then the pointer is taken away, the graphs get their
-names, and the pointer to the new release is written: in one transaction where the engine has them.
+it stopped. The default graph is loaded under the name that it keeps. Then the pointer is taken away, the graphs get
+their names, and the pointer to the new release is written: in one transaction where the engine has them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class NotFaithful(KgError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The addresses of an engine: where it is asked, where it takes updates, where its graphs are (Graph Store Protocol).
+    """The addresses of an engine: for queries, for updates, and for graphs (Graph Store Protocol).
 
     Without the latter two they are those that Virtuoso and Fuseki have beside the first.
     """

@@ -177,6 +177,10 @@ class RemoteStore:
         kept = self._memo.patterns.get(key)
         return iter(kept) if kept is not None else self._scan(key)
 
+    def expect(self, terms: Iterable[NamedNode]) -> None:
+        """Says what will be asked about next, so that one round trip brings it all: a record and its parts, a list."""
+        self._memo.expect(list(terms))
+
     def _about(self, term: Any, variable: str, kept: OrderedDict[Any, tuple[Quad, ...]]) -> tuple[Quad, ...]:
         """All quads with this subject or object; with them those of terms met before that pages ask for next."""
         known = self._memo.find(kept, term)
@@ -184,7 +188,7 @@ class RemoteStore:
             return known
         terms = self._memo.batch(kept, term)
         values = " ".join(str(self.dialect.there(t)) for t in terms)
-        where = f"VALUES {variable} {{ {values} }} GRAPH ?g {{ ?s ?p ?o }}"
+        where = f"VALUES {variable} {{ {values} }} GRAPH ?g {{ ?s ?p ?o }} {_not_blank('?s', '?o')}"
         found: dict[Any, list[Quad]] = {t: [] for t in terms}
         for quad in self._quads(self._solutions(f"SELECT ?s ?p ?o ?g WHERE {{ {where} }}")):
             found.setdefault(quad.subject if variable == "?s" else quad.object, []).append(quad)
@@ -200,7 +204,7 @@ class RemoteStore:
         )
         place = "?g" if graph is None else f"<{self.merged if graph == _DEFAULT else graph.value}>"
         columns = " ".join(v for v in (s, p, o, place) if v.startswith("?")) or "(1 AS ?found)"
-        text = f"SELECT {columns} WHERE {{ GRAPH {place} {{ {s} {p} {o} }} }}"
+        text = f"SELECT {columns} WHERE {{ GRAPH {place} {{ {s} {p} {o} }} {_not_blank(s, o)} }}"
         met: list[Quad] | None = []
         for quad in self._streamed(text, key):
             if met is not None:
@@ -279,6 +283,8 @@ class _Memo:
         self.patterns: OrderedDict[Any, tuple[Quad, ...]] = OrderedDict()
         # Terms of what was read, which a page asks for next: their names, their parts.
         self._candidates: OrderedDict[Any, None] = OrderedDict()
+        # Terms that are asked about together.
+        self._groups: OrderedDict[Any, tuple[NamedNode, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
     def find(self, kept: OrderedDict[Any, tuple[Quad, ...]], term: Any) -> tuple[Quad, ...] | None:
@@ -291,14 +297,24 @@ class _Memo:
         """The term and others that are worth the same round trip."""
         with self._lock:
             if kept is self.subjects:
-                others = [t for t in self._candidates if t not in kept and t != term][: _BATCH - 1]
+                others = list(
+                    itertools.islice((t for t in reversed(self._candidates) if t not in kept and t != term), _BATCH)
+                )
                 for other in others:
                     del self._candidates[other]
                 self._candidates.pop(term, None)
                 return [term, *others]
-            document = term.value + "#" if isinstance(term, NamedNode) else ""
-            parts = [t for t in self.subjects if document and isinstance(t, NamedNode) and t.value.startswith(document)]
-            return [term, *(t for t in parts if t not in kept)][:_BATCH]
+            return [term, *(t for t in self._groups.get(term, ()) if t not in kept and t != term)][:_BATCH]
+
+    def expect(self, terms: list[NamedNode]) -> None:
+        with self._lock:
+            for term in reversed(terms):  # the first is the latest, so the first to be fetched
+                if term not in self.subjects:
+                    self._candidates[term] = None
+                    self._candidates.move_to_end(term)
+            if terms:
+                self._groups[terms[0]] = tuple(terms)
+                self._bound()
 
     def keep(self, kept: OrderedDict[Any, tuple[Quad, ...]], found: dict[Any, list[Quad]]) -> None:
         with self._lock:
@@ -318,8 +334,18 @@ class _Memo:
         for term in itertools.chain.from_iterable((q.object, q.subject, q.predicate) for q in quads):
             if isinstance(term, NamedNode) and term not in self.subjects:
                 self._candidates[term] = None
+        self._bound()
+
+    def _bound(self) -> None:
         while len(self._candidates) > _MOST_CANDIDATES:
             self._candidates.popitem(last=False)
+        while len(self._groups) > _BATCH:
+            self._groups.popitem(last=False)
+
+
+def _not_blank(*places: str) -> str:
+    """A filter for variables: ours are no blank nodes there, and those of Virtuoso's own graphs no result may name."""
+    return " ".join(f"FILTER (!isBlank({place}))" for place in places if place.startswith("?"))
 
 
 def _matches(quad: Quad, predicate: Any, target: Any, graph: Any) -> bool:
@@ -353,7 +379,8 @@ def sealed() -> Iterator[None]:
 def connect(options: Options) -> tuple[Endpoint, Dialect]:
     """The endpoint of an engine, and how it speaks."""
     endpoint = Endpoint(options)
-    dialect = dialects.of_server(endpoint.server())
+    known = dialects.DIALECTS.get(options.dialect)
+    dialect = known or dialects.of_server(endpoint.server())
     endpoint.authenticate(digest=dialect.has_digest)
     return endpoint, dialect
 

@@ -280,10 +280,15 @@ def open_for_workers(directory: Path, in_memory_up_to: int) -> Store | Path:
     return directory / "store"
 
 
-def open_after_fork(place: Path) -> Backend:
+def open_on_disk(directory: Path) -> Backend:
+    """The store of a release without reading it into memory."""
+    return open_after_fork(directory if (directory / remote.FILE).is_file() else directory / "store", is_sealed=False)
+
+
+def open_after_fork(place: Path, *, is_sealed: bool = True) -> Backend:
     """What a worker reads, from the folder that `open_for_workers` gave."""
     if (place / remote.FILE).is_file():
-        return open_remote(place, is_sealed=True)
+        return open_remote(place, is_sealed=is_sealed)
     return Store.read_only(str(place))
 
 
