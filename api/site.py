@@ -166,6 +166,8 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         templates=templates,
     )
     if isinstance(release.store, RemoteStore):
+        # Whoever searches first must not wait for all names to come over the network.
+        _ = site.search
         release.store.confirm()
     return site
 

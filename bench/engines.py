@@ -68,6 +68,15 @@ class Engine:
             raise RuntimeError(f"isql-vt: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def kill(self) -> None:
+        """Ends the engine as a crash would, and waits until its port is free."""
+        os.kill(self.pid, signal.SIGKILL)
+        address = (urllib.parse.urlsplit(self.query_url).hostname, urllib.parse.urlsplit(self.query_url).port)
+        while True:
+            with contextlib.suppress(OSError), socket.create_server(address):  # type: ignore[arg-type]
+                return
+            time.sleep(0.02)
+
 
 def free_port() -> int:
     """A port on loopback that nothing listened on a moment ago."""
@@ -147,7 +156,16 @@ def fuseki(
         str(fuseki_jar()),
         "org.apache.jena.fuseki.main.cmds.FusekiMainCmd",
     ]
-    command += [f"--port={port}", "--localhost", "--ping", "--update", *limit, *where, "/ds"]
+    command += [
+        f"--port={port}",
+        "--localhost",
+        "--ping",
+        "--set=arq:httpServiceAllowed=false",
+        "--update",
+        *limit,
+        *where,
+        "/ds",
+    ]
     root = f"http://127.0.0.1:{port}"
     with _running(command, folder, {"FUSEKI_BASE": str(folder)}, lambda: _answers(f"{root}/$/ping")) as pid:
         urls = (f"{root}/ds/query", f"{root}/ds/update", f"{root}/ds/data")
@@ -161,6 +179,7 @@ def virtuoso(
     buffers: int = 10_000,
     timeout_seconds: float | None = None,
     threads: int = 20,
+    max_rows: int = 2_000_000_000,
     port: int = 0,
     wrapper: Sequence[str] = (),
 ) -> Iterator[Engine]:
@@ -173,7 +192,7 @@ def virtuoso(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "root").mkdir(exist_ok=True)
     port, sql_port = port or free_port(), free_port()
-    (folder / "virtuoso.ini").write_text(_ini(folder, port, sql_port, buffers, threads, timeout_seconds))
+    (folder / "virtuoso.ini").write_text(_ini(folder, port, sql_port, buffers, threads, timeout_seconds, max_rows))
     # A server that was killed leaves its lock behind; the folder is the caller's alone.
     (folder / "virtuoso.lck").unlink(missing_ok=True)
     command = [*wrapper, "virtuoso-t", "+foreground", "+configfile", str(folder / "virtuoso.ini")]
@@ -186,7 +205,9 @@ def virtuoso(
         yield Engine("virtuoso", match[1] if match else "7", *urls, pid, folder, _DBA, _DBA, sql_port)
 
 
-def _ini(folder: Path, port: int, sql_port: int, buffers: int, threads: int, timeout: float | None) -> str:
+def _ini(
+    folder: Path, port: int, sql_port: int, buffers: int, threads: int, timeout: float | None, max_rows: int
+) -> str:
     """The settings of a server of ours: on loopback alone, no limit of rows, no anytime answers, quiet."""
     sections: dict[str, dict[str, object]] = {
         "Database": {
@@ -234,7 +255,7 @@ def _ini(folder: Path, port: int, sql_port: int, buffers: int, threads: int, tim
         },
         "Client": {"SQL_PREFETCH_ROWS": 100, "SQL_PREFETCH_BYTES": 16000},
         "SPARQL": {
-            "ResultSetMaxRows": 2_000_000_000,
+            "ResultSetMaxRows": max_rows,
             "MaxQueryCostEstimationTime": 2_000_000,
             "MaxQueryExecutionTime": int(timeout) if timeout else 2_000_000,
         },

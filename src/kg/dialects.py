@@ -54,7 +54,6 @@ class Dialect:
 
     name: str
     update_parameter: str
-    update_prologue: str
     has_digest: bool
     is_transactional: bool
     seconds_parameter: tuple[str, int]
@@ -204,12 +203,10 @@ def graph_result(triples: Sequence[Triple]) -> QueryTriples:
 
 
 _MARKERS = (OURS.encode(), b"#decimal", b"#double", b"#float")
-STANDARD = Dialect("standard", "update", "", False, True, ("timeout", 1), frozenset(), _MARKERS)
+STANDARD = Dialect("standard", "update", False, True, ("timeout", 1), frozenset(), _MARKERS)
 VIRTUOSO = Dialect(
     "virtuoso",
     "query",
-    # Each row is committed by itself: a graph of any size can be renamed.
-    "DEFINE sql:log-enable 3\n",
     True,
     False,
     ("timeout", 1_000),

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -71,6 +72,8 @@ class Endpoint:
             trust_env=False,
         )
         self._auth = httpx.Auth()
+        # Connections are closed with the last reader, whoever that is.
+        weakref.finalize(self, self._client.close)
 
     def authenticate(self, *, digest: bool) -> None:
         """Uses the credentials of the environment, if there are any."""

@@ -111,8 +111,8 @@ class _Publication:
         for graph, triples in graphs.items():
             self._load(self._staged(graph), triples, counts.get(self._staged(graph), 0))
             self.report("load", self.sent + self.found, total)
-        self._verify(graphs, total)
-        self._switch()
+        self._verify(graphs, total, self._staged)
+        self._switch(graphs, total)
         return self._outcome(is_new=True)
 
     def _outcome(self, *, is_new: bool) -> Outcome:
@@ -165,13 +165,13 @@ class _Publication:
 
     # ---- verifying ----
 
-    def _verify(self, graphs: Mapping[str, Sequence[Triple]], total: int) -> None:
-        """Reads everything back; raises `NotFaithful` and gives up the graphs that differ."""
+    def _verify(self, graphs: Mapping[str, Sequence[Triple]], total: int, name: Callable[[str], str]) -> None:
+        """Reads everything back by these names; raises `NotFaithful` and gives up the graphs that differ."""
         lines: list[str] = []
         wrong: list[tuple[str, list[str]]] = []
         done = 0
         for graph, triples in graphs.items():
-            there = set(self._read_back(self._staged(graph)))
+            there = set(self._read_back(name(graph)))
             sent = {Triple(self.dialect.back(t.subject), t.predicate, self.dialect.back(t.object)) for t in triples}
             if there != sent:
                 wrong.append((graph, [f"- {t}" for t in sent - there] + [f"+ {t}" for t in there - sent]))
@@ -182,7 +182,7 @@ class _Publication:
             self.report("verify", done, total)
         digest = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
         if wrong or digest != self.manifest.id:
-            self._update([f"DROP SILENT GRAPH <{self._staged(graph)}>" for graph, _ in wrong])
+            self._update([f"DROP SILENT GRAPH <{name(graph)}>" for graph, _ in wrong])
             raise NotFaithful(_differences(self.dialect.name, wrong, digest, self.manifest.id))
 
     def _read_back(self, name: str) -> Iterator[Triple]:
@@ -193,7 +193,7 @@ class _Publication:
 
     # ---- going over ----
 
-    def _switch(self) -> None:
+    def _switch(self, graphs: Mapping[str, Sequence[Triple]], total: int) -> None:
         """From here to the new pointer readers are told to come again; what they read before is whole."""
         old = self._old_graphs()
         moves = [f"MOVE SILENT GRAPH <{self._staged(g)}> TO GRAPH <{g}>" for g in self.manifest.graphs]
@@ -209,6 +209,8 @@ class _Publication:
                 self._update(moves[at : at + _MOVES])
                 self.report("switch", at, len(moves))
             self._update(drops)
+            # Virtuoso has been seen to lose rows of graphs that an update did not name.
+            self._verify(graphs, total, lambda graph: graph)
         if not self._is_complete():
             self._update([unpoint])
             raise NotFaithful("the engine lost triples while its graphs were renamed; publish again")
@@ -254,8 +256,7 @@ class _Publication:
     def _update(self, operations: Sequence[str]) -> None:
         if not operations:
             return
-        text = self.dialect.update_prologue + " ;\n".join(operations)
-        self.endpoint.update(self.target.update_url, self.dialect.update_parameter, text)
+        self.endpoint.update(self.target.update_url, self.dialect.update_parameter, " ;\n".join(operations))
 
 
 def _line(triple: Triple) -> str:

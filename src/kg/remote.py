@@ -108,9 +108,12 @@ class RemoteStore:
         with sealed() if self._is_sealed else contextlib.nullcontext():
             try:
                 found = Store().query(text, base_iri=base, prefixes=prefixes)
-            except (OSError, RuntimeError):
-                # An ASK is evaluated at once, and only a SERVICE can fail over an empty store.
-                raise QueryRefused("the query would ask another endpoint; it is not run here") from None
+            except (OSError, RuntimeError) as error:
+                # An ASK is evaluated at once, and a SERVICE in it fails here.
+                if "SERVICE" in text.upper():
+                    raise QueryRefused("the query would ask another endpoint; it is not run here") from None
+                translation.translate(text, base or "", prefixes)
+                raise QueryFailed(f"the query could not be evaluated: {error}") from None
         columns = [v.value for v in found.variables] if isinstance(found, QuerySolutions) else []
         return type(found), columns
 
