@@ -196,7 +196,7 @@ class _Publication:
     def _switch(self, graphs: Mapping[str, Sequence[Triple]], total: int) -> None:
         """From here to the new pointer readers are told to come again; what they read before is whole."""
         old = self._old_graphs()
-        moves = [f"MOVE SILENT GRAPH <{self._staged(g)}> TO GRAPH <{g}>" for g in self.manifest.graphs]
+        moves = [operation for g in self.manifest.graphs for operation in self.dialect.renaming(self._staged(g), g)]
         drops = [f"DROP SILENT GRAPH <{g}>" for g in old if g not in self.manifest.graphs]
         unpoint = f"DELETE WHERE {{ GRAPH <{remote.POINTER}> {{ <{remote.CURRENT}> <{remote.ID}> ?id }} }}"
         if self.dialect.is_transactional:
