@@ -91,7 +91,7 @@ class Serving:
         old, self.site, self.refusal = self.site, site, None
         self._count("exchanged")
         _LOG.warning("serving release %s instead of %s", site.version, old.version)
-        self._keep(old.pool.drain())
+        self._keep(_retire(old))
 
     def _published(self) -> tuple[str, int] | None:
         """The folder of the current release and when it was made so: a release put right is looked at again."""
@@ -111,3 +111,11 @@ class Serving:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _retire(site: Site) -> None:
+    """Ends the workers of a site when its queries have ended, at the latest with the server."""
+    try:
+        await site.pool.drain()
+    finally:
+        await site.pool.close()

@@ -48,15 +48,27 @@ def stamped(folder: Path, stamp: str, *more: Quad) -> Release:
     return make_release(folder, quads)
 
 
-@pytest.fixture(params=["fuseki", "fuseki-tdb2", "virtuoso"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[engines.Engine]:
-    """An engine that holds nothing yet."""
-    name, _, kind = request.param.partition("-")
+@pytest.fixture(scope="module", params=["fuseki", "virtuoso"])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]:
+    """An engine that keeps what it holds on disk."""
     try:
-        with remotes.START[name](tmp_path / "engine", **({"kind": kind} if kind else {})) as running:
-            yield running
+        options = {"kind": "tdb2"} if request.param == "fuseki" else {}
+        with remotes.START[request.param](tmp_path_factory.mktemp("engine"), **options) as started:
+            yield started
     except engines.Missing as error:
         remotes.missing(error)
+
+
+@pytest.fixture
+def empty(running: engines.Engine) -> engines.Engine:
+    """The engine without what the test before left in it."""
+    with remotes.credentials(running):
+        endpoint, dialect = remote_store.connect(Options(running.query_url))
+        left = [g for g in graphs_of(running) if g.startswith((BASE, dialects.OURS))]
+        for at in range(0, len(left), 50):
+            text = " ;\n".join(f"DROP SILENT GRAPH <{g}>" for g in left[at : at + 50])
+            endpoint.update(running.update_url, dialect.update_parameter, text)
+    return running
 
 
 def graphs_of(engine: engines.Engine) -> dict[str, int]:
@@ -112,7 +124,7 @@ def test_an_interrupted_load_goes_on(empty: engines.Engine, tmp_path: Path, real
 
 
 def test_going_over_interrupted(empty: engines.Engine, tmp_path: Path, monkeypatch: Any) -> None:
-    """Whatever stops it between the pointer and the pointer, readers are told to wait, and the next attempt mends it."""
+    """Whatever stops it half way, readers are told to wait, and the next attempt mends it."""
     first, second = stamped(tmp_path / "a", "one"), stamped(tmp_path / "b", "two")
     remotes.publish(first.directory, empty)
     old = remotes.opened(tmp_path / "m", empty)
@@ -148,9 +160,9 @@ def test_what_an_engine_changes_is_refused(tmp_path: Path) -> None:
     try:
         with engines.virtuoso(tmp_path / "engine") as engine:
             remotes.publish(first.directory, engine)
-            with pytest.raises(NotFaithful, match=r"2 graphs\n.*<a/>") as told:
+            with pytest.raises(NotFaithful, match="4 differences in 2 graphs") as told:
                 remotes.publish(second.directory, engine)
-            assert "<a />" in str(told.value)
+            assert all(form in str(told.value) for form in ('"<a/>"', '"<a />"'))
             kept = remotes.opened(tmp_path / "m", engine)
             assert kept.manifest.id == first.manifest.id
             assert len(kept.store) == first.manifest.size
@@ -172,7 +184,6 @@ def test_literals_of_every_kind(empty: engines.Engine, tmp_path: Path) -> None:
         "dateTime": "2026-06-29T12:00:00+09:00",
         "time": "12:30:00",
         "anyURI": "http://example.org/x y",
-        "nonNegativeInteger": "5",
         "token": "t",
     }
     terms = [Literal(text, datatype=NamedNode(XSD + name)) for name, text in values.items()]

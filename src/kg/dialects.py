@@ -72,12 +72,9 @@ class Dialect:
 
     def back(self, term: Any) -> Any:
         """A term of the engine as one of ours."""
-        if isinstance(term, NamedNode):
-            return BlankNode(term.value.removeprefix(BLANK)) if term.value.startswith(BLANK) else term
+        term = _named(term)
         if isinstance(term, Literal) and term.language is None:
             datatype = term.datatype.value
-            if datatype.startswith(AS_WRITTEN):
-                return Literal(term.value, datatype=NamedNode(XSD + datatype.removeprefix(AS_WRITTEN)))
             if self.kept and datatype == XSD + "boolean" and term.value in ("0", "1"):
                 return Literal("true" if term.value == "1" else "false", datatype=term.datatype)
             if datatype in _REWRITTEN:
@@ -88,11 +85,19 @@ class Dialect:
         """One of our statements as it stands in the engine."""
         return Triple(self.there(triple.subject), triple.predicate, self.there(triple.object))
 
+    def answered(self, triple: Triple) -> Triple:
+        """A statement as it stands in the engine in the form in which answers have it."""
+        return Triple(self.back(triple.subject), triple.predicate, self.back(triple.object))
+
+    def original(self, triple: Triple, graph: NamedNode | DefaultGraph) -> Quad:
+        """The inverse of `statement`."""
+        return Quad(_named(triple.subject), triple.predicate, _named(triple.object), graph)
+
     def renaming(self, old: str, new: str) -> list[str]:
         """Operations of an update after which what was in one graph is in the other, and nothing else."""
         if not self.is_transactional:
             return [f"MOVE SILENT GRAPH <{old}> TO GRAPH <{new}>"]
-        # MOVE within one transaction of Fuseki's TDB2 has been seen to lose triples; here they are read before any is written.
+        # MOVE has been seen to lose triples in TDB2; this reads them all before it writes.
         copied = f"INSERT {{ GRAPH <{new}> {{ ?s ?p ?o }} }} WHERE {{ GRAPH <{old}> {{ ?s ?p ?o }} }}"
         return [f"DROP SILENT GRAPH <{new}>", copied, f"DROP SILENT GRAPH <{old}>"]
 
@@ -172,6 +177,15 @@ class Dialect:
         elif "datatype" in cell:
             term = self.back(Literal(cell["value"], datatype=NamedNode(cell["datatype"])))
             cell.update(type="literal", value=term.value, datatype=term.datatype.value)
+
+
+def _named(term: Any) -> Any:
+    """One of our terms by how it stands in an engine, its number as it was written."""
+    if isinstance(term, NamedNode) and term.value.startswith(BLANK):
+        return BlankNode(term.value.removeprefix(BLANK))
+    if isinstance(term, Literal) and term.datatype.value.startswith(AS_WRITTEN):
+        return Literal(term.value, datatype=NamedNode(XSD + term.datatype.value.removeprefix(AS_WRITTEN)))
+    return term
 
 
 class _Parts(io.RawIOBase):
