@@ -15,6 +15,7 @@ from api.settings import Settings
 from api.site import Site, make_site
 from kg import mirror, store
 from kg.errors import EngineError, KgError
+from kg.remote import RemoteStore
 from kg.store import Release
 
 _LOG = logging.getLogger("api.serving")
@@ -61,18 +62,28 @@ class Serving:
         """Exchanges the site when another release is current; a broken one is refused and the old one stays."""
         if self.releases is not None and mirror.follows(self.releases):
             # An engine that is away for a moment is no reason to stop serving what is in memory.
-            with contextlib.suppress(EngineError):
-                await asyncio.to_thread(mirror.refresh, self.releases)
+            try:
+                if not await asyncio.to_thread(mirror.refresh, self.releases):
+                    return False
+            except EngineError:
+                return False
         published = self._published()
-        if published is None or published == self._seen:
+        served = self.site.release.store
+        has_moved = isinstance(served, RemoteStore) and served.has_moved
+        if published is None or (published == self._seen and not has_moved):
             return False
-        self._seen = published
+        before, self._seen = self._seen, published
         directory = Path(published[0])
-        if directory == self.site.release.directory:
+        if directory == self.site.release.directory and not has_moved:
             self.refusal = None
             return False
         try:
             await self._exchange(directory)
+        except EngineError as error:
+            # It is looked at again: the engine may be away, or going over already to the next.
+            self._seen = before
+            _LOG.warning("release %s cannot be read yet: %s", directory.name, error)
+            return False
         except (KgError, OSError) as error:
             self.refusal = Refusal(directory.name, str(error))
             self._count("refused")

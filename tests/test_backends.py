@@ -181,6 +181,30 @@ def test_dataset_of_the_protocol(real: Release, remote: Release, default: list[A
         assert rows(remote.store, text, **options) == rows(real.store, text, **options)
 
 
+def test_several_default_graphs(real: Release, remote: Release, engine: engines.Engine) -> None:
+    """A triple that two of them state: once in Fuseki, as it should be; once per graph in Virtuoso and in our own."""
+    counted = "SELECT ?s ?p ?o (COUNT(?g) AS ?n) { GRAPH ?g { ?s ?p ?o } } GROUP BY ?s ?p ?o HAVING (COUNT(?g) = 2)"
+    twice = rows(real.store, f"{counted} LIMIT 1")[0][:3]
+    pattern = " ".join(map(str, twice))
+    graphs = [NamedNode(str(row[0])[1:-1]) for row in rows(real.store, f"SELECT ?g {{ GRAPH ?g {{ {pattern} }} }}")]
+    text = f"SELECT ?s {{ VALUES (?s ?p ?o) {{ ({pattern}) }} ?s ?p ?o }}"
+    assert len(graphs) == 2
+    options: dict[str, Any] = {"default_graph": graphs, "named_graphs": []}
+    assert len(rows(real.store, text, **options)) == 2
+    assert len(rows(remote.store, text, **options)) == (1 if engine.name == "fuseki" else 2)
+
+
+def test_too_many_graphs_are_told(remote: Release) -> None:
+    store = remote.store
+    assert isinstance(store, RemoteStore)
+    names = [f"urn:g:{n}" for n in range(store.dialect.most_named + 1)]
+    large = RemoteStore(store.endpoint, store.dialect, store.release, names)
+    with pytest.raises(QueryFailed, match="instead of a variable"):
+        large.query("SELECT * { GRAPH ?g { ?s ?p ?o } }")
+    assert bool(large.query("ASK { ?s ?p ?o }"))
+    assert not bool(large.query(f"ASK {{ GRAPH <{names[0]}> {{ ?s ?p ?o }} }}"))
+
+
 @pytest.mark.parametrize("clause", ["FROM <urn:aikg:release>", "FROM NAMED <urn:aikg:release>"])
 def test_our_own_graphs_cannot_be_asked_for(remote: Release, clause: str) -> None:
     with pytest.raises(QueryRefused, match="no graph of the dataset"):

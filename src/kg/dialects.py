@@ -49,7 +49,8 @@ class Dialect:
     """An engine's ways.
 
     `kept` are datatypes that must be hidden from it; `markers` are bytes without which an answer needs no mending;
-    with `is_transactional` the operations of one update are seen together or not at all.
+    `most_named` is how many graphs a query may name to it; with `is_transactional` the operations of one update
+    are seen together or not at all.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Dialect:
     has_digest: bool
     is_transactional: bool
     seconds_parameter: tuple[str, int]
+    most_named: int
     kept: frozenset[str]
     markers: tuple[bytes, ...]
 
@@ -225,13 +227,15 @@ def graph_result(triples: Sequence[Triple]) -> QueryTriples:
 
 
 _MARKERS = (OURS.encode(), b"#decimal", b"#double", b"#float")
-STANDARD = Dialect("standard", "update", False, True, ("timeout", 1), frozenset(), _MARKERS)
+STANDARD = Dialect("standard", "update", False, True, ("timeout", 1), 20_000, frozenset(), _MARKERS)
 VIRTUOSO = Dialect(
     "virtuoso",
     "query",
     True,
     False,
     ("timeout", 1_000),
+    # Beyond some 1,600 its compiler or its own header fields give way.
+    1_000,
     frozenset(XSD + d for d in ("duration", "dayTimeDuration", "yearMonthDuration")),
     (*_MARKERS, b"nodeID://", b"#boolean"),
 )

@@ -69,6 +69,7 @@ class RemoteStore:
         self._memo = _Memo(endpoint.options.memo_quads)
         # Answers that came, and how many of them are known to be of this release.
         self._answers = self._confirmed = 0
+        self.has_moved = False
 
     # ---- queries ----
 
@@ -123,6 +124,12 @@ class RemoteStore:
         """The protocol's parameters: what the default graph is, and which names GRAPH can meet."""
         if defaults is None and named is None:
             seen = self.graphs if asked.graphs is None else self.graphs.intersection(asked.graphs)
+            if len(seen) > self.dialect.most_named:
+                most = self.dialect.most_named
+                raise QueryFailed(
+                    f"the dataset has {len(seen):,} graphs, and this engine can be asked about {most:,} at once; "
+                    "write the name of a graph after GRAPH instead of a variable"
+                )
             return {"default-graph-uri": self.merged, "named-graph-uri": sorted(seen) or NOWHERE}
         hidden = [g for g in (*(defaults or ()), *(named or ())) if g.startswith(dialects.OURS)]
         if hidden:
@@ -266,12 +273,15 @@ class RemoteStore:
     def confirm(self) -> None:
         """Raises `ReleaseMoved` unless all that was read until now is of this release."""
         answers = self._answers
-        if answers == self._confirmed:
+        # Even if it came back since: what was read in between is kept here, and may be of the other.
+        is_lost = self.has_moved and not self._is_sealed
+        if answers == self._confirmed and not is_lost:
             return
         held = held_release(self.endpoint, self.dialect)
-        if held != self.release:
+        if is_lost or held != self.release:
+            self.has_moved = True
             told = f"release {held[:16]}" if held else "no release, or is going over to one"
-            raise ReleaseMoved(f"the engine holds {told}, not {self.release[:16]}")
+            raise ReleaseMoved(f"the engine holds {told}, not {self.release[:16]} as it was read")
         self._confirmed = max(self._confirmed, answers)
 
 

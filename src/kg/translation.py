@@ -61,7 +61,7 @@ class _Reading:
 
 
 def translate(text: str, base: str, prefixes: Mapping[str, str]) -> Translation:
-    """Raises `QueryRefused` for functions that run code in the engine. The text is a query, by our own parser."""
+    """Raises `QueryRefused` for SERVICE and for functions that run code in the engine. The text is a valid query."""
     text = lexer.unescape(text)
     tokens = [m for m in lexer.tokens(text) if m.lastgroup]
     reading = _Reading(base, dict(prefixes), set(), [], [], [], [])
@@ -74,6 +74,8 @@ def translate(text: str, base: str, prefixes: Mapping[str, str]) -> Translation:
     for match in tokens:
         if match.lastgroup == "iri" and match[0][1:].startswith(_REFUSED):
             raise QueryRefused(f"functions of {match[0]} are not run here")
+        if match.lastgroup == "word" and match[0].upper() == "SERVICE":
+            raise QueryRefused("SERVICE is not run here: the data is in a remote engine, which asks no other endpoint")
     body = text
     for start, end, put in sorted(reading.cuts, reverse=True):
         body = f"{body[:start]}{put}{body[end:]}"
