@@ -26,6 +26,7 @@ from kg.errors import EngineAway, EngineFailed, EngineTimeout, QueryFailed, Quer
 from kg.evaluation import Query, Wanted
 from kg.remote import RemoteStore
 from kg.store import Release
+from kg.translation import isolate_paths
 
 AIP = NamedNode(iris.BASE + "id/programme/aip")
 LAW = NamedNode(iris.BASE + "id/law/ai-act")
@@ -284,6 +285,27 @@ def test_a_path_between_unknown_ends(engine: engines.Engine, real: Release, remo
             rows(remote.store, text)
     else:
         assert rows(remote.store, text) == rows(real.store, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "isolated"),
+    [
+        (
+            "SELECT * { ?r rdfs:subPropertyOf* kg:cites . ?a ?r ?b }",
+            "SELECT * { { SELECT DISTINCT ?r WHERE { ?r rdfs:subPropertyOf* kg:cites } } . ?a ?r ?b }",
+        ),
+        (
+            "SELECT * { ?a ?r ?b . <urn:x> kg:p* ?r }",
+            "SELECT * { ?a ?r ?b . { SELECT DISTINCT ?r WHERE { <urn:x> kg:p* ?r } } }",
+        ),
+        *(
+            (same, same)
+            for same in ("SELECT * { ?a kg:p* ?b }", "SELECT (?x * 2 AS ?y) { ?a kg:p ?x FILTER(?x * 2 > 1) }")
+        ),
+    ],
+)
+def test_paths_are_walked_by_themselves_where_an_engine_joins_them_wrongly(text: str, isolated: str) -> None:
+    assert isolate_paths(text) == isolated
 
 
 def test_columns_keep_their_order(real: Release, remote: Release) -> None:

@@ -66,7 +66,7 @@ def empty(running: engines.Engine) -> engines.Engine:
         endpoint, dialect = remote_store.connect(Options(running.query_url))
         left = [g for g in graphs_of(running) if g.startswith((BASE, dialects.OURS))]
         for at in range(0, len(left), 50):
-            text = " ;\n".join(f"DROP SILENT GRAPH <{g}>" for g in left[at : at + 50])
+            text = " ;\n".join(map(dialect.removing, left[at : at + 50]))
             endpoint.update(running.update_url, dialect.update_parameter, text)
     return running
 

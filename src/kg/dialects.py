@@ -49,8 +49,8 @@ class Dialect:
     """An engine's ways.
 
     `kept` are datatypes that must be hidden from it; `markers` are bytes without which an answer needs no mending;
-    `most_named` is how many graphs a query may name to it; with `is_transactional` the operations of one update
-    are seen together or not at all.
+    `isolates_paths` as in `kg.translation`; `most_named` is how many graphs a query may name to it; with
+    `is_transactional` the operations of one update are seen together or not at all.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Dialect:
     has_digest: bool
     is_transactional: bool
     seconds_parameter: tuple[str, int]
+    isolates_paths: bool
     most_named: int
     kept: frozenset[str]
     markers: tuple[bytes, ...]
@@ -95,13 +96,22 @@ class Dialect:
         """The inverse of `statement`."""
         return Quad(_named(triple.subject), triple.predicate, _named(triple.object), graph)
 
+    def removing(self, graph: str) -> str:
+        """The operation of an update after which a graph is empty.
+
+        DROP, CLEAR and MOVE leave Virtuoso 7.2.5 with indexes that contradict each other: joins lose and invent rows.
+        """
+        if self.is_transactional:
+            return f"DROP SILENT GRAPH <{graph}>"
+        return f"DELETE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }} WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}"
+
     def renaming(self, old: str, new: str) -> list[str]:
-        """Operations of an update after which what was in one graph is in the other, and nothing else."""
-        if not self.is_transactional:
-            return [f"MOVE SILENT GRAPH <{old}> TO GRAPH <{new}>"]
-        # MOVE has been seen to lose triples in TDB2; this reads them all before it writes.
+        """Operations after which what was in one graph is in the other, and nothing else.
+
+        MOVE has been seen to lose triples in Fuseki's TDB2.
+        """
         copied = f"INSERT {{ GRAPH <{new}> {{ ?s ?p ?o }} }} WHERE {{ GRAPH <{old}> {{ ?s ?p ?o }} }}"
-        return [f"DROP SILENT GRAPH <{new}>", copied, f"DROP SILENT GRAPH <{old}>"]
+        return [self.removing(new), copied, self.removing(old)]
 
     # ---- answers ----
 
@@ -227,13 +237,14 @@ def graph_result(triples: Sequence[Triple]) -> QueryTriples:
 
 
 _MARKERS = (OURS.encode(), b"#decimal", b"#double", b"#float")
-STANDARD = Dialect("standard", "update", False, True, ("timeout", 1), 20_000, frozenset(), _MARKERS)
+STANDARD = Dialect("standard", "update", False, True, ("timeout", 1), False, 20_000, frozenset(), _MARKERS)
 VIRTUOSO = Dialect(
     "virtuoso",
     "query",
     True,
     False,
     ("timeout", 1_000),
+    True,
     # Beyond some 1,600 its compiler or its own header fields give way.
     1_000,
     frozenset(XSD + d for d in ("duration", "dayTimeDuration", "yearMonthDuration")),

@@ -12,8 +12,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from pyoxigraph import DefaultGraph, Literal, NamedNode, RdfFormat, Triple, parse, serialize
+from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, parse, serialize
 
 from kg import dialects, history, remote, store
 from kg.dialects import Dialect
@@ -26,6 +27,9 @@ _MERGED = "urn:aikg:merged:"
 _CHUNK = 10_000
 _MOVES = 50
 _SHOWN = 5
+_PROBES = 2_000
+_TOGETHER = 50
+_MOST_OF_ONE = 1_000
 _N_TRIPLES = "application/n-triples"
 _Report = Callable[[str, int, int], None]
 
@@ -153,15 +157,19 @@ class _Publication:
         """Sends what is not there yet: whole chunks of an earlier attempt stay, a broken one begins the graph anew."""
         start = there if there == len(triples) or (there < len(triples) and there % _CHUNK == 0) else 0
         self.found += start
+        if there and not start:
+            self._update([self.dialect.removing(name)])
         for at in range(start, len(triples), _CHUNK):
             chunk = triples[at : at + _CHUNK]
             body = serialize(chunk, format=RdfFormat.N_TRIPLES) or b""
-            # PUT replaces the graph, POST adds to it.
-            method = "PUT" if at == 0 else "POST"
-            self.endpoint.send(
-                method, self.target.graphs_url, body=body, content_type=_N_TRIPLES, parameters={"graph": name}
-            )
+            self._add(name, body)
             self.sent += len(chunk)
+
+    def _add(self, graph: str, body: bytes) -> None:
+        """Adds N-Triples to a graph (SPARQL 1.1 Graph Store HTTP Protocol, 5.5)."""
+        self.endpoint.send(
+            "POST", self.target.graphs_url, body=body, content_type=_N_TRIPLES, parameters={"graph": graph}
+        )
 
     # ---- verifying ----
 
@@ -183,8 +191,30 @@ class _Publication:
             self.report("verify", done, total)
         digest = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
         if wrong or digest != self.manifest.id:
-            self._update([f"DROP SILENT GRAPH <{name(graph)}>" for graph, _ in wrong])
+            self._update([self.dialect.removing(name(graph)) for graph, _ in wrong])
             raise NotFaithful(_differences(self.dialect.name, wrong, digest, self.manifest.id))
+
+    def _probe(self, graphs: Mapping[str, Sequence[Triple]]) -> None:
+        """Asks for some subjects and objects by themselves: other indexes answer that than answer for a graph."""
+        for position in ("subject", "object"):
+            found: dict[Any, set[Quad]] = {}
+            for graph, triples in graphs.items():
+                place = DefaultGraph() if graph == self.merged else NamedNode(graph)
+                for triple in map(self.dialect.answered, triples):
+                    quad = Quad(triple.subject, triple.predicate, triple.object, place)
+                    found.setdefault(getattr(triple, position), set()).add(quad)
+            few = [t for t in found if isinstance(t, NamedNode) and len(found[t]) < _MOST_OF_ONE]
+            few = few[:: max(1, len(few) // _PROBES)]
+            for at in range(0, len(few), _TOGETHER):
+                together = few[at : at + _TOGETHER]
+                self.store.expect(together)
+                for term in together:
+                    subject, target = (term, None) if position == "subject" else (None, term)
+                    if set(self.store.quads_for_pattern(subject, None, target, None)) != found[term]:
+                        raise NotFaithful(
+                            f"the engine's indexes contradict each other at <{term.value}>; "
+                            "publish into an empty database of its own"
+                        )
 
     def _read_back(self, name: str) -> Iterator[Triple]:
         text = f"SELECT ?s ?p ?o WHERE {{ GRAPH <{name}> {{ ?s ?p ?o }} }}"
@@ -198,10 +228,10 @@ class _Publication:
         """From here to the new pointer readers are told to come again; what they read before is whole."""
         old = self._old_graphs()
         moves = [operation for g in self.manifest.graphs for operation in self.dialect.renaming(self._staged(g), g)]
-        drops = [f"DROP SILENT GRAPH <{g}>" for g in old if g not in self.manifest.graphs]
+        drops = [self.dialect.removing(g) for g in old if g not in self.manifest.graphs]
         unpoint = f"DELETE WHERE {{ GRAPH <{remote.POINTER}> {{ <{remote.CURRENT}> <{remote.ID}> ?id }} }}"
         if self.dialect.is_transactional:
-            forget = f"DROP SILENT GRAPH <{remote.POINTER}>"
+            forget = self.dialect.removing(remote.POINTER)
             point = f"INSERT DATA {{ GRAPH <{remote.POINTER}> {{ {' '.join(map(_line, self._pointer()))} }} }}"
             self._update([forget, *moves, *drops, point])
         else:
@@ -212,18 +242,13 @@ class _Publication:
             self._update(drops)
             # Virtuoso has been seen to lose rows of graphs that an update did not name.
             self._verify(graphs, total, lambda graph: graph)
+            self._probe(graphs)
         if not self._is_complete():
             self._update([unpoint])
             raise NotFaithful("the engine lost triples while its graphs were renamed; publish again")
         if not self.dialect.is_transactional:
-            body = "\n".join(map(_line, self._pointer())).encode()
-            self.endpoint.send(
-                "PUT",
-                self.target.graphs_url,
-                body=body,
-                content_type=_N_TRIPLES,
-                parameters={"graph": remote.POINTER},
-            )
+            self._update([self.dialect.removing(remote.POINTER)])
+            self._add(remote.POINTER, "\n".join(map(_line, self._pointer())).encode())
         if remote.pointed(self.endpoint, self.dialect, remote.MANIFEST) != self._manifest_text():
             self._update([unpoint])
             raise NotFaithful("the engine does not give the manifest back as it was written")
@@ -252,7 +277,7 @@ class _Publication:
         """Drops the default graph of the release before, and what attempts at others left."""
         left = [g for g in self.store.counts() if g.startswith((STAGED, _MERGED)) and g != self.merged]
         for at in range(0, len(left), _MOVES):
-            self._update([f"DROP SILENT GRAPH <{g}>" for g in left[at : at + _MOVES]])
+            self._update([self.dialect.removing(g) for g in left[at : at + _MOVES]])
 
     def _update(self, operations: Sequence[str]) -> None:
         if not operations:

@@ -95,7 +95,8 @@ class RemoteStore:
         try:
             if asked.described is not None:
                 return self._describe(asked, fields)
-            body = self._ask(asked.text, dialects.TRIPLES if form is QueryTriples else dialects.SOLUTIONS, fields)
+            text = translation.isolate_paths(asked.text) if self.dialect.isolates_paths else asked.text
+            body = self._ask(text, dialects.TRIPLES if form is QueryTriples else dialects.SOLUTIONS, fields)
             if form is QueryBoolean:
                 return self.dialect.boolean(body)
             if form is QueryTriples:
