@@ -99,7 +99,7 @@ class Dialect:
     def removing(self, graph: str) -> str:
         """The operation of an update after which a graph is empty.
 
-        DROP, CLEAR and MOVE leave Virtuoso 7.2.5 with indexes that contradict each other: joins lose and invent rows.
+        Virtuoso's own ways, DROP, CLEAR and MOVE, were met together with lost rows; DELETE was not.
         """
         if self.is_transactional:
             return f"DROP SILENT GRAPH <{graph}>"
