@@ -19,7 +19,7 @@ from api.accounts import Accounts
 from api.caching import Cache, Representations
 from api.errors import Problem, of_error
 from api.metrics import Metrics
-from api.middleware import Envelope, HeadAsGet, MountPath
+from api.middleware import Confirmed, Envelope, HeadAsGet, MountPath
 from api.routers import (
     assets,
     catalogue,
@@ -89,6 +89,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     # The last added is the outermost.
+    app.add_middleware(Confirmed)
     app.add_middleware(Representations, cache=cache, metrics=metrics)
     app.add_middleware(HeadAsGet)
     app.add_middleware(MountPath, root=settings.root_path)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, Store
+from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
 from rapidfuzz import process
 
 from kg import catalogue, normalization
+from kg.backend import Backend
 from kg.context import Context
 from kg.entities import LABELS
 
@@ -26,7 +27,7 @@ class Used:
 class Vocabulary:
     """The classes and properties that a release uses, most used first, and the properties of each class."""
 
-    def __init__(self, store: Store, own: str, context: Context) -> None:
+    def __init__(self, store: Backend, own: str, context: Context) -> None:
         quads: Iterable[Quad] = store.quads_for_pattern(None, None, None, DefaultGraph())
         figures = catalogue.statistics(quads, own)
         self._names = _names(store)
@@ -77,7 +78,7 @@ class Vocabulary:
         return [by_name[name] for _, _, name in found]
 
 
-def _names(store: Store) -> dict[str, list[str]]:
+def _names(store: Backend) -> dict[str, list[str]]:
     """What everything is called, in all languages."""
     found: dict[str, list[str]] = {}
     for predicate in LABELS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from kg.errors import (
     BadParameter,
     BrokenRelease,
     BuildBusy,
+    EngineAway,
+    EngineFailed,
+    EngineTimeout,
     KgError,
     NoRelease,
     QueryFailed,
@@ -21,6 +25,7 @@ from kg.errors import (
     QueryTooLong,
     RdfFault,
     RdfTooLarge,
+    ReleaseMoved,
     ResultTooLarge,
     UnknownSyntax,
     UpdateRefused,
@@ -39,10 +44,15 @@ STATUS: Mapping[type[KgError], int] = {
     QueryTooLong: 413,
     ResultTooLarge: 413,
     QueryFailed: 500,
+    EngineFailed: 502,
+    EngineAway: 503,
+    ReleaseMoved: 503,
+    EngineTimeout: 504,
     NoRelease: 503,
     BrokenRelease: 503,
     BuildBusy: 503,
 }
+_PASSING = (EngineAway, ReleaseMoved)
 TITLES: Mapping[int, str] = {
     400: "Bad request",
     403: "Refused",
@@ -60,6 +70,7 @@ TITLES: Mapping[int, str] = {
     431: "Header fields too large",
     499: "Client closed request",
     500: "Internal error",
+    502: "Bad gateway",
     503: "Not available",
     504: "Timeout",
 }
@@ -96,7 +107,8 @@ def of_error(error: KgError) -> Problem:
     status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), 500)
     kind = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
     limit = getattr(error, "limit", None)
-    return Problem(status, kind, str(error), {"limit": limit} if limit else {})
+    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, _PASSING) else {}
+    return Problem(status, kind, str(error), {"limit": limit} if limit else {}, headers)
 
 
 def as_text(problem: Problem) -> str:

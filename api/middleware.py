@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import re
@@ -14,10 +15,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.accounts import Accounts, route_of
-from api.errors import Problem
+from api.errors import Problem, of_error
 from api.responses import problem_response
 from api.serving import Serving
 from api.view import respond
+from kg.errors import KgError
+from kg.remote import RemoteStore
 
 _LOG = logging.getLogger("api")
 ALWAYS = {
@@ -116,6 +119,32 @@ def _failure(scope: Scope, request_id: str) -> Response:
     except Exception as error:  # noqa: BLE001 - pages themselves may be what fails
         _LOG.error("no page for an error", exc_info=error, extra={"request_id": request_id})
         return problem_response(problem)
+
+
+class Confirmed:
+    """Lets no answer go that was read of a remote engine while it went over to another release: 503 instead."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not isinstance(store := scope["state"]["site"].release.store, RemoteStore):
+            await self.app(scope, receive, send)
+            return
+        is_replaced = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal is_replaced
+            if message["type"] == "http.response.start":
+                try:
+                    await asyncio.to_thread(store.confirm)
+                except KgError as error:
+                    is_replaced = True
+                    await problem_response(of_error(error))(scope, receive, send)
+            if not is_replaced:
+                await send(message)
+
+        await self.app(scope, receive, send_on)
 
 
 class HeadAsGet:

@@ -13,8 +13,9 @@ from typing import Any
 
 from api.settings import Settings
 from api.site import Site, make_site
-from kg import store
-from kg.errors import KgError
+from kg import mirror, store
+from kg.errors import EngineError, KgError
+from kg.remote import RemoteStore
 from kg.store import Release
 
 _LOG = logging.getLogger("api.serving")
@@ -59,16 +60,30 @@ class Serving:
 
     async def look(self) -> bool:
         """Exchanges the site when another release is current; a broken one is refused and the old one stays."""
+        if self.releases is not None and mirror.follows(self.releases):
+            # An engine that is away for a moment is no reason to stop serving what is in memory.
+            try:
+                if not await asyncio.to_thread(mirror.refresh, self.releases):
+                    return False
+            except EngineError:
+                return False
         published = self._published()
-        if published is None or published == self._seen:
+        served = self.site.release.store
+        has_moved = isinstance(served, RemoteStore) and served.has_moved
+        if published is None or (published == self._seen and not has_moved):
             return False
-        self._seen = published
+        before, self._seen = self._seen, published
         directory = Path(published[0])
-        if directory == self.site.release.directory:
+        if directory == self.site.release.directory and not has_moved:
             self.refusal = None
             return False
         try:
             await self._exchange(directory)
+        except EngineError as error:
+            # It is looked at again: the engine may be away, or going over already to the next.
+            self._seen = before
+            _LOG.warning("release %s cannot be read yet: %s", directory.name, error)
+            return False
         except (KgError, OSError) as error:
             self.refusal = Refusal(directory.name, str(error))
             self._count("refused")
@@ -87,7 +102,7 @@ class Serving:
         old, self.site, self.refusal = self.site, site, None
         self._count("exchanged")
         _LOG.warning("serving release %s instead of %s", site.version, old.version)
-        self._keep(old.pool.drain())
+        self._keep(_retire(old))
 
     def _published(self) -> tuple[str, int] | None:
         """The folder of the current release and when it was made so: a release put right is looked at again."""
@@ -107,3 +122,11 @@ class Serving:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _retire(site: Site) -> None:
+    """Ends the workers of a site when its queries have ended, at the latest with the server."""
+    try:
+        await site.pool.drain()
+    finally:
+        await site.pool.close()

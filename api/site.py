@@ -25,6 +25,7 @@ from kg.context import Context
 from kg.entities import Entities
 from kg.explanation import Explanations
 from kg.queries import StoredQuery
+from kg.remote import RemoteStore
 from kg.store import Manifest, Release
 
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
@@ -152,7 +153,7 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         lstrip_blocks=True,
     )
     prefixes = dict(sorted({**_MORE_PREFIXES, **context.prefixes}.items()))
-    return Site(
+    site = Site(
         settings=settings,
         release=release,
         project=project,
@@ -164,6 +165,11 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         pool=Pool(release.directory, release.manifest.base_iri, prefixes, settings, count),
         templates=templates,
     )
+    if isinstance(release.store, RemoteStore):
+        # Whoever searches first must not wait for all names to come over the network.
+        _ = site.search
+        release.store.confirm()
+    return site
 
 
 def _cards(project: Path, base: str) -> dict[str, list[StoredQuery]]:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import dataset
+import engines
 import httpx
 import pytest
+import remotes
 import uvicorn
 from dataset import Data
 from pyoxigraph import Quad, parse
@@ -155,3 +157,20 @@ def real_server(real: store.Release) -> Iterator[str]:
 def real_http(real_server: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=real_server, trust_env=False, timeout=20) as client:
         yield client
+
+
+@pytest.fixture(scope="session", params=["fuseki", "virtuoso"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]:
+    """A real engine that holds the release of the real data."""
+    try:
+        with remotes.START[request.param](tmp_path_factory.mktemp(request.param)) as running:
+            remotes.publish(request.getfixturevalue("real").directory, running)
+            yield running
+    except engines.Missing as error:
+        remotes.missing(error)
+
+
+@pytest.fixture(scope="session")
+def remote(engine: engines.Engine, tmp_path_factory: pytest.TempPathFactory) -> store.Release:
+    """The real data in that engine, opened."""
+    return remotes.opened(tmp_path_factory.mktemp("mirror"), engine)

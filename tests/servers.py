@@ -43,10 +43,10 @@ class Process:
 
 @contextmanager
 def serve(
-    store: Path, *arguments: str, log: Path | None = None, stderr: Any = None, **settings: str
+    store: Path | str, *arguments: str, log: Path | None = None, stderr: Any = None, **settings: str
 ) -> Iterator[Process]:
     """Starts `kg serve --store`; settings are environment variables. Ends only what it started."""
-    log = log or store.parent / f"serve-{time.monotonic_ns()}.log"
+    log = log or Path(store).parent / f"serve-{time.monotonic_ns()}.log"
     command = [sys.executable, "-m", "kg.cli", "serve", "--port", "0", "--store", str(store), *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(

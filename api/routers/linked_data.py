@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter
-from pyoxigraph import NamedNode, Quad
+from pyoxigraph import Literal, NamedNode, Quad
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -234,13 +234,14 @@ def _links(request: Request, site: Site, current: Page) -> str:
 
 def _as_json(site: Site, current: Page) -> dict[str, object]:
     members = []
+    site.entities.expect(site.entities.root + path for path in current.paths)
     for path in current.paths:
         iri = site.entities.root + path
-        labels = [v for v in site.entities.values(iri, PREF_LABEL) if getattr(v, "language", None)]
+        labels = [v for v in site.entities.values(iri, PREF_LABEL) if isinstance(v, Literal) and v.language]
         members.append(
             {
                 "id": iri,
-                "label": {str(getattr(v, "language", "")): v.value for v in labels},
+                "label": {str(v.language): v.value for v in sorted(labels, key=lambda v: str(v.language))},
                 "types": site.entities.types(iri),
             }
         )
@@ -255,11 +256,13 @@ def _as_json(site: Site, current: Page) -> dict[str, object]:
 
 def _as_quads(site: Site, current: Page) -> list[Quad]:
     quads = []
+    site.entities.expect(site.entities.root + path for path in current.paths)
     for path in current.paths:
         iri = site.entities.root + path
         subject = NamedNode(iri)
         quads += [Quad(subject, NamedNode(iris.RDF_TYPE), NamedNode(t)) for t in site.entities.types(iri)]
-        quads += [Quad(subject, NamedNode(PREF_LABEL), label) for label in site.entities.values(iri, PREF_LABEL)]
+        labels = sorted(site.entities.values(iri, PREF_LABEL), key=str)
+        quads += [Quad(subject, NamedNode(PREF_LABEL), label) for label in labels]
     return quads
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 
-from pyoxigraph import DefaultGraph, Literal, NamedNode, Store
+from pyoxigraph import DefaultGraph, Literal, NamedNode
 
 from kg import identifiers, normalization
+from kg.backend import Backend
 from kg.terms import Term, named_node
 
 
@@ -17,7 +18,7 @@ class Facts:
     `named` tells which records a text names or identifies.
     """
 
-    def __init__(self, store: Store, base: str, is_merged: bool, named: Callable[[str], frozenset[str]]) -> None:
+    def __init__(self, store: Backend, base: str, is_merged: bool, named: Callable[[str], frozenset[str]]) -> None:
         self._store = store
         self._root = base + "id/"
         self._everywhere = DefaultGraph() if is_merged else None

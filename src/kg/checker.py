@@ -21,6 +21,7 @@ from kg import formats, frames, report, worker
 from kg.checking import Knowledge, check
 from kg.errors import KgError, RdfFault
 from kg.intake import Limits
+from kg.remote import RemoteStore
 
 # What a first check imports and compiles, done before anybody waits for it.
 _REHEARSAL = (
@@ -43,14 +44,16 @@ def main(arguments: list[str]) -> int:
         except (KgError, OSError) as error:
             channel.sendall(frames.pack({"error": str(error)}))
             return 1
-        _confine(options)
+        _confine(options, is_remote=isinstance(knowledge.store, RemoteStore))
         channel.sendall(frames.pack({"ready": os.getpid()}))
         return _serve(channel, incoming, knowledge, options["seconds"])
 
 
-def _confine(options: dict[str, Any]) -> None:
+def _confine(options: dict[str, Any], *, is_remote: bool) -> None:
     worker.confine(options["memory_bytes"], options["parent"])
-    worker.close_network()
+    # What the release knows of the document's links must be asked of its engine.
+    if not is_remote:
+        worker.close_network()
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 

@@ -15,9 +15,10 @@ from functools import cached_property
 from pathlib import Path
 
 import rdflib
-from pyoxigraph import Literal, NamedNode, Quad, Store
+from pyoxigraph import Literal, NamedNode, Quad
 
 from kg import builder, intake, iris, positions, queries, report, store, validation
+from kg.backend import Backend
 from kg.context import Context
 from kg.entities import DCTERMS, OWL, RDFS, Entities
 from kg.formats import Rdf
@@ -45,7 +46,7 @@ class Knowledge:
     ontology: list[Quad]
     shapes: rdflib.Graph
     checks: tuple[StoredQuery, ...]
-    store: Store
+    store: Backend
     base: str
     release: str
 
@@ -59,7 +60,7 @@ class Knowledge:
             builder.ontology_quads(project),
             rdflib.Graph().parse(project / "ontology" / "shapes.ttl", format="turtle"),
             tuple(query for name, query in found.items() if name not in _NOT_ASKED),
-            Store.read_only(str(release / "store")),
+            store.open_on_disk(release),
             manifest.base_iri,
             manifest.id[:16],
         )

@@ -24,6 +24,7 @@ _COMMANDS = {
     "dump": "releasing:dump",
     "release": "releasing:release",
     "generate": "releasing:generate",
+    "publish": "releasing:publish",
     "diff": "releasing:diff",
     "link": "linking:link_table",
     "validate": "validating:validate",

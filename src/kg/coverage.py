@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyoxigraph import Store
-
 from kg import queries
+from kg.backend import Backend
 from kg.errors import KgError
 
 
@@ -21,7 +20,7 @@ class Row:
     found: int
 
 
-def measure(store: Store, root: Path) -> list[Row]:
+def measure(store: Backend, root: Path) -> list[Row]:
     """A row for every query in `queries/coverage`; a query finds one row for each thing that it covers."""
     rows = []
     for path in sorted((root / "queries" / "coverage").glob("*.rq")):

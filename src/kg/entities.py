@@ -9,9 +9,11 @@ from functools import cached_property
 from itertools import groupby
 from typing import Literal as OneOf
 
-from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, Store, Triple
+from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, Triple
 
 from kg import iris
+from kg.backend import Backend
+from kg.remote import RemoteStore
 from kg.terms import Term, value
 
 SKOS = "http://www.w3.org/2004/02/skos/core#"
@@ -92,7 +94,7 @@ class Entities:
     graph has triples of its own, which stand without evidence.
     """
 
-    def __init__(self, store: Store, base: str, order: Mapping[str, int], is_merged: bool = True) -> None:
+    def __init__(self, store: Backend, base: str, order: Mapping[str, int], is_merged: bool = True) -> None:
         self.store = store
         self._is_merged = is_merged
         # Where every triple is found at least once, and in a merged release only once.
@@ -236,6 +238,7 @@ class Entities:
     def describe(self, iri: str) -> Description:
         """All that a page tells of a record; `exists` says whether there is any."""
         parts = self._parts.get(iri, [])
+        self.expect([iri, *parts])
         placed: set[str] = {iri}
         node = self._node(iri, set(parts), placed)
         loose = []
@@ -266,6 +269,11 @@ class Entities:
             facts.append(fact)
         return Node(iri, tuple(facts))
 
+    def expect(self, iris: Iterable[str]) -> None:
+        """Says what will be asked about next: a remote store fetches it in one round trip."""
+        if isinstance(self.store, RemoteStore):
+            self.store.expect(map(NamedNode, iris))
+
     def facts(self, iri: str) -> list[Fact]:
         """Every triple of a subject with its evidence, in the order of the properties."""
         return self._facts(self._named(NamedNode(iri), None, None))
@@ -280,6 +288,8 @@ class Entities:
         return self._facts(same for q in quads for same in self._named(q.subject, q.predicate, q.object))
 
     def _facts(self, quads: Iterable[Quad]) -> list[Fact]:
+        quads = list(quads)
+        self.expect(self._primary[g] for q in quads if (g := value(q.graph_name)) in self._primary)
         graphs: dict[tuple[str, str, Term], list[Evidence]] = {}
         for quad in quads:
             if isinstance(quad.object, Term):
@@ -303,6 +313,7 @@ class Entities:
     def document(self, iri: str) -> list[Quad]:
         """The named quads of a record, of its `#` parts, and of the links in; sorted, types first."""
         subjects = [iri, *self._parts.get(iri, [])]
+        self.expect(subjects)
         quads = [q for s in subjects for q in self._named(NamedNode(s), None, None)]
         quads += [q for s in subjects for q in self._named(None, None, NamedNode(s))]
         return sort_quads(quads)

@@ -83,6 +83,34 @@ class QueryFailed(KgError):
     """A query that the engine could not evaluate."""
 
 
+class EngineError(KgError):
+    """A remote engine that did not answer as it should."""
+
+
+class EngineAway(EngineError):
+    """A remote engine that cannot be reached or says so; `retry_after` is in seconds, 0 when it does not say."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class EngineFailed(EngineError):
+    """An answer of a remote engine that cannot be used."""
+
+
+class EngineTimeout(EngineError):
+    """A query that a remote engine did not finish in time."""
+
+
+class ReleaseMoved(EngineError):
+    """The remote engine holds another release than the one asked for, or is going over to it."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class ResultTooLarge(KgError):
     """A result larger than what is sent; `limit` is in bytes."""
 

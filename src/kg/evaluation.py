@@ -19,11 +19,11 @@ from pyoxigraph import (
     QuerySolutions,
     QueryTriples,
     RdfFormat,
-    Store,
     Triple,
 )
 
 from kg import formats, serialization
+from kg.backend import Backend
 from kg.datatypes import XSD
 from kg.diagnosis import diagnose
 from kg.entities import sort_triples
@@ -92,7 +92,7 @@ class _Bounded(io.BytesIO):
 
 
 def evaluate(
-    store: Store, query: Query, want: Wanted, *, base: str, prefixes: Mapping[str, str], most_bytes: int
+    store: Backend, query: Query, want: Wanted, *, base: str, prefixes: Mapping[str, str], most_bytes: int
 ) -> Answer:
     """Evaluates and writes; raises `QueryMalformed`, `QueryFailed`, `ResultTooLarge` or `FormatNotOffered`.
 
@@ -107,7 +107,7 @@ def evaluate(
 
 
 def _evaluate(
-    store: Store, query: Query, want: Wanted, base: str, prefixes: Mapping[str, str], most_bytes: int
+    store: Backend, query: Query, want: Wanted, base: str, prefixes: Mapping[str, str], most_bytes: int
 ) -> Answer:
     default, named = _dataset(query)
     # Our prefixes are known without being declared; a query's own declarations go before them.

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pyoxigraph import Literal, NamedNode, Store, Triple
+from pyoxigraph import Literal, NamedNode, Triple
 
 from kg import iris, queries
+from kg.backend import Backend
 from kg.errors import KgError
 from kg.queries import StoredQuery
 from kg.terms import AnyTerm, Term
@@ -48,7 +49,7 @@ class Rule:
         premises = [tuple(written.split()) for written in query.premises.split(" . ")]
         self._premises = [(s, p, o) for s, p, o in premises]
 
-    def derivations(self, store: Store, triple: Triple) -> Iterator[list[Triple]]:
+    def derivations(self, store: Backend, triple: Triple) -> Iterator[list[Triple]]:
         """The premises of each way in which the rule concludes a triple from a store."""
         wanted: dict[str, AnyTerm] = {}
         for written, term in zip(self._conclusion, triple, strict=True):
@@ -84,7 +85,7 @@ Way = tuple[Rule, list[tuple[Triple, tuple[str, ...]]]]
 class Explanations:
     """Proofs of what a release holds, by the rules that its closure was made with."""
 
-    def __init__(self, store: Store, rules: Sequence[StoredQuery], base: str) -> None:
+    def __init__(self, store: Backend, rules: Sequence[StoredQuery], base: str) -> None:
         self._store = store
         self._rules = [Rule(query) for query in rules]
         self._inferred = iris.rebase(iris.INFERRED, base)

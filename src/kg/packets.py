@@ -13,7 +13,18 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from kg.errors import FormatNotOffered, KgError, QueryFailed, QueryMalformed, ResultTooLarge
+from kg.errors import (
+    EngineAway,
+    EngineFailed,
+    EngineTimeout,
+    FormatNotOffered,
+    KgError,
+    QueryFailed,
+    QueryMalformed,
+    QueryRefused,
+    ReleaseMoved,
+    ResultTooLarge,
+)
 from kg.evaluation import Answer, Query, Wanted
 
 LARGEST = 65_536
@@ -90,7 +101,11 @@ def error(failure: KgError) -> bytes:
 
 
 _ERRORS: dict[str, type[KgError]] = {
-    e.__name__: e for e in (QueryMalformed, QueryFailed, ResultTooLarge, FormatNotOffered)
+    e.__name__: e
+    for e in (
+        *(QueryMalformed, QueryFailed, QueryRefused, ResultTooLarge, FormatNotOffered),
+        *(EngineAway, EngineFailed, EngineTimeout, ReleaseMoved),
+    )
 }
 
 

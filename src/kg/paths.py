@@ -11,9 +11,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal as OneOf
 
-from pyoxigraph import NamedNode, Store
+from pyoxigraph import NamedNode
 
 from kg import iris
+from kg.backend import Backend
 from kg.entities import OWL, RDFS
 from kg.store import Release
 
@@ -271,7 +272,7 @@ class _Terms:
     above: Mapping[str, frozenset[str]]
 
     @classmethod
-    def read(cls, store: Store, graph: NamedNode) -> _Terms:
+    def read(cls, store: Backend, graph: NamedNode) -> _Terms:
         def pairs(predicate: str) -> Iterator[tuple[str, str]]:
             for quad in store.quads_for_pattern(None, NamedNode(predicate), None, graph):
                 if isinstance(quad.subject, NamedNode) and isinstance(quad.object, NamedNode):
@@ -325,7 +326,7 @@ def _closure(start: str, above: Mapping[str, set[str]]) -> set[str]:
     return found - {start}
 
 
-def _statements(store: Store, base: str, is_merged: bool) -> tuple[set[Link], set[Link]]:
+def _statements(store: Backend, base: str, is_merged: bool) -> tuple[set[Link], set[Link]]:
     """The links that some graph states, and those that only the inference does."""
     root, inferred_graph = base + "id/", iris.rebase(iris.INFERRED, base)
     stated: set[Link] = set()

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pyoxigraph import Literal, NamedNode, QuerySolutions, QueryTriples, Store
+from pyoxigraph import Literal, NamedNode, QuerySolutions, QueryTriples
 
 from kg import iris, lexer
+from kg.backend import Backend
 from kg.context import Context
 from kg.datatypes import DATATYPES, XSD
 from kg.errors import BadParameter, KgError, QueryNotFound, nearest
@@ -138,14 +139,14 @@ def fill(text: str, bound: Mapping[str, Bound]) -> str:
     return lexer.TOKEN.sub(lambda m: str(bound[m[0][1:]]) if m["variable"] and m[0][1:] in bound else m[0], text)
 
 
-def select(store: Store, text: str) -> QuerySolutions:
+def select(store: Backend, text: str) -> QuerySolutions:
     """The solutions of a SELECT query of ours."""
     result = store.query(text)
     assert isinstance(result, QuerySolutions)
     return result
 
 
-def construct(store: Store, text: str) -> QueryTriples:
+def construct(store: Backend, text: str) -> QueryTriples:
     """The triples of a CONSTRUCT query of ours, which may hold one more than once."""
     result = store.query(text)
     assert isinstance(result, QueryTriples)

@@ -22,7 +22,9 @@ from typing import IO, Any, cast
 
 from pyoxigraph import Quad, RdfFormat, Store
 
-from kg import canonical, formats, iris, serialization
+from kg import canonical, formats, iris, remote, serialization
+from kg.backend import Backend
+from kg.endpoint import Options
 from kg.errors import BrokenRelease, BuildBusy, KgError, NoRelease
 
 KEPT_RELEASES = 3
@@ -63,11 +65,11 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """An opened release. The store is never written to."""
+    """An opened release. The store is never written to, here or in the remote engine where it may be."""
 
     directory: Path
     manifest: Manifest
-    store: Store
+    store: Backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +245,12 @@ def read_manifest(directory: Path) -> Manifest:
 def open_release(directory: Path, in_memory_up_to: int = 5_000_000) -> Release:
     """Opens a release for reading: in memory up to so many quads (joins are several times faster), else on disk.
 
-    Raises `BrokenRelease` when the files do not hold what the manifest says.
+    One whose folder says so (`kg.mirror`) is in a remote engine. Raises `BrokenRelease` when the files do not hold what
+    the manifest says.
     """
     manifest = read_manifest(directory)
+    if (directory / remote.FILE).is_file():
+        return Release(directory, manifest, open_remote(directory))
     # On disk quads are counted by going through all of them.
     is_whole = manifest.quads <= in_memory_up_to
     try:
@@ -265,14 +270,37 @@ def open_release(directory: Path, in_memory_up_to: int = 5_000_000) -> Release:
     return Release(directory, manifest, store)
 
 
-def open_for_workers(directory: Path, in_memory_up_to: int) -> Store | Path:
-    """The store in memory, or, for a release too large for that, the folder of the one on disk.
+def open_remote(directory: Path, *, is_sealed: bool = False) -> remote.RemoteStore:
+    """The store in the remote engine that a folder names; see `RemoteStore` for `is_sealed`."""
+    manifest = read_manifest(directory)
+    endpoint, dialect = remote.connect(Options.read(directory / remote.FILE))
+    return remote.RemoteStore(endpoint, dialect, manifest.id, manifest.graphs, is_sealed=is_sealed)
 
-    RocksDB keeps threads, which no fork survives: a store on disk is opened after it.
+
+def open_for_workers(directory: Path, in_memory_up_to: int) -> Store | Path:
+    """The store in memory, or, for one on disk or in a remote engine, the folder to open it from after the fork.
+
+    RocksDB keeps threads, which no fork survives, and connections are not shared between processes.
     """
+    if (directory / remote.FILE).is_file():
+        return directory
     if read_manifest(directory).quads <= in_memory_up_to:
-        return open_release(directory, in_memory_up_to).store
+        opened = open_release(directory, in_memory_up_to).store
+        assert isinstance(opened, Store)
+        return opened
     return directory / "store"
+
+
+def open_on_disk(directory: Path) -> Backend:
+    """The store of a release without reading it into memory."""
+    return open_after_fork(directory if (directory / remote.FILE).is_file() else directory / "store", is_sealed=False)
+
+
+def open_after_fork(place: Path, *, is_sealed: bool = True) -> Backend:
+    """What a worker reads, from the folder that `open_for_workers` gave."""
+    if (place / remote.FILE).is_file():
+        return open_remote(place, is_sealed=is_sealed)
+    return Store.read_only(str(place))
 
 
 def make_manifest(figures: canonical.Figures, digest: str, account: Account) -> Manifest:

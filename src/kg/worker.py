@@ -14,9 +14,10 @@ from pathlib import Path
 
 from pyoxigraph import Store
 
-from kg import evaluation, packets
+from kg import evaluation, packets, store
 from kg.errors import KgError
 from kg.federation import Forwarder
+from kg.remote import RemoteStore
 
 _PR_SET_PDEATHSIG = 1
 _NICE = 5
@@ -26,7 +27,7 @@ _MOST_DESCRIPTORS = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker works on: the store, or the folder of one to open after the fork."""
+    """What a worker works on: the store, or the folder from which to open one after the fork."""
 
     store: Store | Path
     base: str
@@ -80,9 +81,10 @@ def run(channel: socket.socket, task: Task, services: Mapping[str, str], parent:
     A request is taken from the channel only when the one before it is answered: until then the server can take it back.
     """
     confine(task.memory_bytes, parent)
-    store = task.store if isinstance(task.store, Store) else Store.read_only(str(task.store))
+    opened = task.store if isinstance(task.store, Store) else store.open_after_fork(task.store)
     forwarder = Forwarder(services) if services else None
-    if forwarder is None:
+    # A remote store is asked over the network; it parses with the network closed, and evaluates nothing here.
+    if forwarder is None and not isinstance(opened, RemoteStore):
         close_network()
     receiver = packets.Receiver()
     while True:
@@ -97,7 +99,7 @@ def run(channel: socket.socket, task: Task, services: Mapping[str, str], parent:
             query = forwarder.redirect(query)
         try:
             answer = evaluation.evaluate(
-                store, query, want, base=task.base, prefixes=task.prefixes, most_bytes=most_bytes
+                opened, query, want, base=task.base, prefixes=task.prefixes, most_bytes=most_bytes
             )
             reply = packets.answer(answer)
         except KgError as failure:

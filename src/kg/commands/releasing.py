@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from kg import builder, changes, formats, generation, iris, pipeline, serialization, store
-from kg.commands.terminal import Releases, check_base, console, current, releases_in
+from kg import builder, changes, endpoint, formats, generation, iris, pipeline, publication, serialization, store
+from kg.commands.terminal import Releases, check_base, console, current, err, releases_in
+from kg.endpoint import Options
 from kg.errors import KgError
+
+# A graph of any size is renamed within this.
+_PUBLISH_SECONDS = 3_600.0
 
 
 def release(
@@ -56,7 +61,8 @@ def dump(
     if rdf is None:
         raise KgError(f"no RDF format '{output}'; one of {', '.join(f.name for f in formats.RDF_FORMATS)}")
     opened = store.open_release(current(releases_in(out)))
-    quads = [q for q in opened.store if (str(q.graph_name) != "DEFAULT") == rdf.has_graphs]
+    every = opened.store.quads_for_pattern(None, None, None, None)
+    quads = [q for q in every if (str(q.graph_name) != "DEFAULT") == rdf.has_graphs]
     body = serialization.to_bytes(quads if rdf.has_graphs else [q.triple for q in quads], rdf)
     if file:
         try:
@@ -65,6 +71,34 @@ def dump(
             raise store.unwritable(file, error) from error
     else:
         sys.stdout.buffer.write(body)
+
+
+def publish(
+    to: Annotated[str, typer.Option(metavar="URL", help="The query endpoint of the engine.")],
+    update_url: Annotated[str, typer.Option(help="Where it takes updates, if not beside that.")] = "",
+    graphs_url: Annotated[str, typer.Option(help="Where its graphs are (Graph Store Protocol), if not there.")] = "",
+    out: Releases = None,
+) -> None:
+    """Load the current release into a remote engine, read it back, and make it what 'kg serve --store URL' serves.
+
+    Goes on where it stopped when it was interrupted: the same command again. User and password are KG_REMOTE_USER and
+    KG_REMOTE_PASSWORD.
+    """
+    options = Options(endpoint.check_url(to), read_seconds=_PUBLISH_SECONDS)
+    target = publication.Target(options, update_url, graphs_url)
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err) as progress:
+        bars: dict[str, Any] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in bars:
+                bars[stage] = progress.add_task(stage)
+            progress.update(bars[stage], completed=done, total=total)
+
+        outcome = publication.publish(current(releases_in(out)), target, report)
+    told = f"release {outcome.release[:16]}, {outcome.graphs:,} graphs"
+    if outcome.is_new:
+        told += f": {outcome.sent:,} triples sent, {outcome.found:,} there already, all read back"
+    console.print(told if outcome.is_new else f"{told}: held already", markup=False)
 
 
 def diff(
