@@ -485,8 +485,9 @@ def test_an_engine_that_is_killed_and_comes_back(name: str, tmp_path: Path, tiny
 
 
 def test_wrong_credentials_are_told(engine: engines.Engine, tiny: Release, monkeypatch: Any) -> None:
-    if not engine.user:
-        pytest.skip("this engine asks for none")
+    if engine.name == "fuseki":  # as these tests set it up, it asks for none
+        assert not engine.user
+        return
     monkeypatch.setenv("KG_REMOTE_USER", engine.user)
     monkeypatch.setenv("KG_REMOTE_PASSWORD", "wrong")
     from kg import publication
