@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,8 +16,13 @@ from pyoxigraph import RdfFormat, parse
 
 from workloads import Form
 
+# Virtuoso's answer to ASK is a table with one column, and a row when it holds.
+_ASK_COLUMN = "__ASK_RETVAL"
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 _NUMERIC = frozenset(_XSD + name for name in ("integer", "decimal", "double", "float", "int", "long", "nonNegativeInteger"))
+
+
+_MONTHS = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?")
 
 
 class Differs(Exception):
@@ -41,8 +47,8 @@ class Answer:
 class Difference:
     """What is known to differ between an engine and the standard or ours, and what becomes of it.
 
-    `peer` and `case` are patterns of names. `left out`: the case is not measured on that peer. `values`: numbers are
-    compared by value, whatever their datatype.
+    `peer` and `case` are patterns of names. `left out`: the case is not measured on that peer. `values`: numbers,
+    booleans and durations of months are compared by value, however they are written, and a table for ASK is taken.
     """
 
     peer: str
@@ -98,6 +104,8 @@ def solutions(body: bytes, *, by_value: bool = False) -> Counter[Any]:
     document = json.loads(body)
     if "boolean" in document:
         return Counter([document["boolean"]])
+    if by_value and document["head"]["vars"] == [_ASK_COLUMN]:
+        return Counter([bool(document["results"]["bindings"])])
     return Counter(
         tuple(sorted((name, _term(term, by_value)) for name, term in row.items()))
         for row in document["results"]["bindings"]
@@ -109,6 +117,10 @@ def _term(term: dict[str, str], by_value: bool) -> tuple[str, ...]:
     datatype, text = term.get("datatype", ""), term["value"]
     if datatype == _XSD + "string":
         datatype = ""
+    if by_value and datatype == _XSD + "duration" and (match := _MONTHS.fullmatch(text)):
+        text = str(12 * int(match[1] or 0) + int(match[2] or 0))
+    if by_value and datatype == _XSD + "boolean":
+        text = {"1": "true", "0": "false"}.get(text, text)
     if by_value and datatype in _NUMERIC:
         try:
             text, datatype = str(Decimal(text).normalize()), "number"

@@ -17,6 +17,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,7 +48,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="PATTERN", help="only cases whose name has this (a regular expression)")
     parser.add_argument("--peers", default=",".join(peers.NAMES), help="which peers, with commas; kg is always one")
     parser.add_argument("--clients", type=int, nargs="+", help="only these numbers of clients")
-    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--rounds", type=int, help="how often everything is measured; 0 only compares the answers")
     parser.add_argument("--seconds", type=int, help="of one measurement")
     parser.add_argument("--set", nargs="+", default=[], metavar="KG_NAME=VALUE", help="settings of our server")
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="the Python that has the peers of PyPI")
@@ -58,6 +59,8 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
+    # Told to end, it ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = parsed()
     results = options.out / "results.json"
     if not options.render:
@@ -79,7 +82,7 @@ def _measure(options: argparse.Namespace, results: Path) -> None:
         cases=options.only,
         peers=("kg", *options.peers.split(",")),
         clients=tuple(options.clients or ()),
-        rounds=options.rounds or (5 if options.full else 3),
+        rounds=(5 if options.full else 3) if options.rounds is None else options.rounds,
         seconds=options.seconds or (2 if options.full else 1),
         deadline=deadline,
         server_core=cores[0] if len(cores) > 1 else None,

@@ -37,7 +37,23 @@ SETTINGS = {
     "KG_MAX_RESULT_BYTES": "256000000",
 }
 # What differs and why; nothing is left out that is not here.
-DIFFERENCES: tuple[Difference, ...] = ()
+DIFFERENCES = (
+    Difference(
+        "fuseki", "*", "values", "TDB2 keeps small decimals as numbers and writes `800000000` as `800000000.0`"
+    ),
+    Difference(
+        "virtuoso",
+        "library-graphs*",
+        "left out",
+        "the merged triples are a named graph there, which `GRAPH ?g` shows as one more (see `docs/scaling.md`)",
+    ),
+    Difference(
+        "virtuoso",
+        "*",
+        "values",
+        "ASK is answered with a table, `true` is written `1`, `P3Y` is written `36`, sums change their datatype",
+    ),
+)
 MERGED = "urn:x-bench:merged"
 ENDPOINTS = ("kg", "oxigraph", "oxigraph-memory", "fuseki", "virtuoso", "rdflib")
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from pyoxigraph import Literal, NamedNode
 
-from kg import builder, queries
+from kg import builder, lexer, queries
 
 FOLDER = Path(__file__).parent / "queries"
 SEED = 20260629
@@ -112,8 +112,8 @@ def cases(samples: Samples, root: Path, *, quick: bool = False) -> list[Case]:
 
 
 def _marked(texts: Iterable[str]) -> tuple[Question, ...]:
-    """Queries of which no two requests have the same text: a comment with a number stands first."""
-    return tuple(Question(f"#{FRESH}\n{text}") for text in texts)
+    """Queries of which no two requests have the same text: a comment with a number ends each."""
+    return tuple(Question(f"{text.rstrip()}\n#{FRESH}") for text in texts)
 
 
 def _cached(samples: Samples, clients: tuple[int, ...]) -> list[Case]:
@@ -211,33 +211,37 @@ def _named(target: str, names: Iterable[str]) -> tuple[Question, ...]:
 
 
 def _library(root: Path, clients: tuple[int, ...], quick: bool) -> list[Case]:
-    """Every query of the library with its defaults."""
-    context = builder.read_context(root)
-    stored = queries.library(root)
+    """Every query of the library with its defaults: those over named graphs and those without as one case each."""
+    context, stored = builder.read_context(root), queries.library(root)
     filled = {name: queries.fill(q.text, queries.bind(q, {}, context)) for name, q in stored.items()}
-    graphs = {name for name, text in filled.items() if _is_graph(text)}
-    rows = _marked(text for name, text in filled.items() if name not in graphs)
-    together = Case("library", f"the {len(rows)} queries of the library in turn", "library", "solutions", rows, clients)
-    if quick:
-        return [together]
-    each = (
+    kinds = {name: _kind(text) for name, text in filled.items()}
+    names = {"library": "without GRAPH", "library-graphs": "with GRAPH"}
+    found = [
         Case(
-            f"library/{name}",
-            stored[name].title["en"],
+            kind,
+            f"queries of the library {title}, in turn",
             "library",
-            "graph" if name in graphs else "solutions",
-            _marked([text]),
+            "solutions",
+            _marked(text for name, text in filled.items() if kinds[name] == (kind, "solutions")),
             clients,
         )
-        for name, text in filled.items()
+        for kind, title in names.items()
+    ]
+    if quick:
+        return found
+    return found + [
+        Case(f"{kind}/{name}", stored[name].title["en"], "library", form, _marked([filled[name]]), clients)
+        for name, (kind, form) in kinds.items()
+    ]
+
+
+def _kind(text: str) -> tuple[str, Form]:
+    """The case that a query of the library belongs to, and what it gives."""
+    words = [m[0].upper() for m in lexer.tokens(text) if m["word"]]
+    return (
+        "library-graphs" if "GRAPH" in words else "library",
+        "graph" if "CONSTRUCT" in words or "DESCRIBE" in words else "solutions",
     )
-    return [together, *each]
-
-
-def _is_graph(text: str) -> bool:
-    """Whether a query gives triples: the first word that is none of the prologue says so."""
-    words = (line.split(maxsplit=1)[0].upper() for line in text.splitlines() if line.strip() and line[0] != "#")
-    return next(word for word in words if word not in ("PREFIX", "BASE")) in ("CONSTRUCT", "DESCRIBE")
 
 
 def prepared(
