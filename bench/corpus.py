@@ -42,8 +42,7 @@ def prepare(name: str, folder: Path) -> Corpus:
     # The real graph changes from commit to commit; a generated one is kept.
     if SCALES[name] and told.is_file():
         fields = json.loads(told.read_text())
-        paths = {key: Path(fields.pop(key)) for key in ("release", "named", "merged")}
-        return Corpus(**fields, **paths)
+        return Corpus(**fields | {key: Path(fields[key]) for key in ("release", "named", "merged")})
     folder.mkdir(parents=True, exist_ok=True)
     begun = time.perf_counter()
     release = _generated(folder, SCALES[name]) if SCALES[name] else pipeline.release_from_ttl(ROOT, folder / "releases")
@@ -70,7 +69,9 @@ def of_release(name: str, release: Path, folder: Path, load_seconds: float) -> C
     named.unlink(missing_ok=True)
     named.symlink_to((release / "dataset.nq").resolve())
     with merged.open("wb") as output:
-        sort = subprocess.Popen(["sort", "-u"], stdin=subprocess.PIPE, stdout=output, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"})
+        sort = subprocess.Popen(
+            ["sort", "-u"], stdin=subprocess.PIPE, stdout=output, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+        )
         assert sort.stdin is not None
         for lines in _triples(named):
             sort.stdin.write(lines)

@@ -1,7 +1,8 @@
-"""Graphs of cost against size as SVG: CPU per request and time to load, a line for each server, both axes logarithmic."""
+"""Graphs of cost against size as SVG: CPU per query and time to load, a line per server, both axes logarithmic."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -108,6 +109,6 @@ def _apart(heights: Sequence[float]) -> list[float]:
     """The heights of names moved so that none covers another."""
     order = sorted(range(len(heights)), key=lambda n: heights[n])
     placed = list(heights)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in itertools.pairwise(order):
         placed[after] = max(placed[after], placed[before] + 14)
     return placed

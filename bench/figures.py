@@ -26,5 +26,4 @@ def rounded(number: float) -> str:
     if number == 0:
         return "0"
     digits = 2 - math.floor(math.log10(abs(number)))
-    text = f"{round(number, digits):,.{max(digits, 0)}f}"
-    return text
+    return f"{round(number, digits):,.{max(digits, 0)}f}"

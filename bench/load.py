@@ -92,7 +92,8 @@ def in_turn(url: str, pid: int, requests: Prepared, seconds: float, first: int, 
     """One request after the other on one connection until the time is over, at least one; raises `Failed`."""
     host, _, port = url.removeprefix("http://").partition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=patience)
-    before, begun, times, size = processes.cpu_seconds(pid), time.perf_counter(), [], 0
+    before, begun, size = processes.cpu_seconds(pid), time.perf_counter(), 0
+    times: list[float] = []
     try:
         while not times or time.perf_counter() - begun < seconds:
             request = requests[len(times) % len(requests)]

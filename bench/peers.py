@@ -17,13 +17,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import answers
 import engines
 import processes
 from corpus import Corpus
 from workloads import MEDIA_TYPES, Case, Question
 
-import answers
-from answers import Difference
 from kg import __version__
 
 # Of a query that is asked for a comparison, not of one that a stranger may ask.
@@ -36,31 +35,13 @@ SETTINGS = {
     "KG_QUERY_MEMORY_MB": "4000",
     "KG_MAX_RESULT_BYTES": "256000000",
 }
-# What differs and why; nothing is left out that is not here.
-DIFFERENCES = (
-    Difference(
-        "fuseki", "*", "values", "TDB2 keeps small decimals as numbers and writes `800000000` as `800000000.0`"
-    ),
-    Difference(
-        "virtuoso",
-        "library-graphs*",
-        "left out",
-        "the merged triples are a named graph there, which `GRAPH ?g` shows as one more (see `docs/scaling.md`)",
-    ),
-    Difference(
-        "virtuoso",
-        "*",
-        "values",
-        "ASK is answered with a table, `true` is written `1`, `P3Y` is written `36`, sums change their datatype",
-    ),
-)
 MERGED = "urn:x-bench:merged"
 ENDPOINTS = ("kg", "oxigraph", "oxigraph-memory", "fuseki", "virtuoso", "rdflib")
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What every peer is started with: the data, a folder of its own, its core, the Python that has the peers of PyPI."""
+    """What every peer is started with: data, a folder of its own, its core, the Python that has the peers of PyPI."""
 
     corpus: Corpus
     folder: Path
@@ -198,9 +179,7 @@ def oxigraph_memory(setup: Setup) -> Iterator[Peer]:
         _post(peer.url, "/store?default", setup.corpus.merged, "application/n-triples")
         took = time.perf_counter() - begun
         settings = "`serve` without a location, loaded by its Graph Store Protocol on its one core"
-        yield replace(
-            peer, name="oxigraph-memory", title="Oxigraph, in memory", settings=settings, load_seconds=took
-        )
+        yield replace(peer, name="oxigraph-memory", title="Oxigraph, in memory", settings=settings, load_seconds=took)
 
 
 def _oxigraph(setup: Setup) -> str:
@@ -217,7 +196,9 @@ def _native(setup: Setup, binary: str, arguments: list[str]) -> Iterator[Peer]:
     command = [binary, *arguments, "--bind", url.removeprefix("http://")]
     with (
         processes.on_core(setup.core),
-        processes.running(command, setup.folder / "output.log", answering(url, f"/query?query={'ASK%20%7B%7D'}")) as pid,
+        processes.running(
+            command, setup.folder / "output.log", answering(url, f"/query?query={'ASK%20%7B%7D'}")
+        ) as pid,
     ):
         yield Peer("", "", version, url, pid, "", endpoint="/query")
 
@@ -282,7 +263,9 @@ def virtuoso(setup: Setup) -> Iterator[Peer]:
             "rdf_loader_run()",
             "checkpoint",
         )
-        failed = engine.isql("SELECT ll_file, ll_error FROM DB.DBA.LOAD_LIST WHERE ll_error IS NOT NULL OR ll_state <> 2")
+        failed = engine.isql(
+            "SELECT ll_file, ll_error FROM DB.DBA.LOAD_LIST WHERE ll_error IS NOT NULL OR ll_state <> 2"
+        )
         if "named.nq" in failed or "merged.nt" in failed:
             raise RuntimeError(f"Virtuoso did not load: {failed}")
         yield Peer(
@@ -291,7 +274,7 @@ def virtuoso(setup: Setup) -> Iterator[Peer]:
             engine.version,
             engine.query_url.removesuffix("/sparql"),
             engine.pid,
-            f"{buffers:,} buffers of 8 kB, 100 threads, loaded with `ld_dir`; `default-graph-uri` names the merged graph",
+            f"{buffers:,} buffers of 8 kB, 100 threads, loaded with `ld_dir`; `default-graph-uri` names merged triples",
             endpoint="/sparql",
             parameters=f"&default-graph-uri={urllib.parse.quote(MERGED, safe='')}",
             load_seconds=time.perf_counter() - begun,
@@ -308,7 +291,11 @@ def rdflib(setup: Setup) -> Iterator[Peer]:
     if not command.is_file():
         raise engines.Missing(f"no {command}; pip install -r bench/requirements.lock")
     told = subprocess.run(
-        [setup.python, "-c", "import importlib.metadata as m; print(m.version('rdflib-endpoint'), m.version('rdflib'))"],
+        [
+            setup.python,
+            "-c",
+            "import importlib.metadata as m; print(m.version('rdflib-endpoint'), m.version('rdflib'))",
+        ],
         capture_output=True,
         text=True,
         check=True,

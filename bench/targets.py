@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,10 +28,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The ratios that were measured for a target, by case and number of clients."""
+    """The ratios that were measured for a target, by case and number of clients; `costs` are those of CPU."""
 
     target: Target
     ratios: Mapping[tuple[str, int], float]
+    costs: Mapping[tuple[str, int], float]
 
     @property
     def verdict(self) -> str:
@@ -53,7 +55,9 @@ TARGETS = (
     Target("the same", "oxigraph-memory", _POINTS, (8, 64), None),
     Target("the same and 304, mixed heads", "nginx", (*_POINTS, "not-modified"), (8, 64), 1.0),
     *(
-        Target(f"uncached tiny queries, {n} client{'s' if n > 1 else ''}", peer, ("ask", "label", "describe"), (n,), bound)
+        Target(
+            f"uncached tiny queries, {n} client{'s' if n > 1 else ''}", peer, ("ask", "label", "describe"), (n,), bound
+        )
         for n, least in ((1, 1.0), (8, 1.2), (64, 1.5))
         for peer, bound in (("oxigraph", least), ("oxigraph-memory", None))
     ),
@@ -81,7 +85,7 @@ def medians(trial: Mapping[str, Any], key: str) -> dict[tuple[str, int, str], fl
     found: dict[tuple[str, int, str], list[float]] = {}
     for sample in trial["samples"]:
         found.setdefault((sample["case"], sample["clients"], sample["peer"]), []).append(sample[key])
-    return {place: figures.percentile(values, 50) for place, values in found.items()}
+    return {place: statistics.median(values) for place, values in found.items()}
 
 
 def ratios(trial: Mapping[str, Any], peer: str, key: str = "per_second") -> dict[tuple[str, int], float]:
@@ -100,8 +104,10 @@ def outcomes(trials: Sequence[Mapping[str, Any]]) -> list[Outcome]:
     found = []
     for target in TARGETS:
         trial = by_corpus.get(target.corpus)
-        every = ratios(trial, target.peer) if trial else {}
-        found.append(
-            Outcome(target, {p: r for p, r in every.items() if p[0] in target.cases and p[1] in target.clients})
-        )
+        speeds, costs = (_of(target, ratios(trial, target.peer, k) if trial else {}) for k in ("per_second", "cpu"))
+        found.append(Outcome(target, speeds, costs))
     return found
+
+
+def _of(target: Target, every: Mapping[tuple[str, int], float]) -> dict[tuple[str, int], float]:
+    return {p: r for p, r in every.items() if p[0] in target.cases and p[1] in target.clients}

@@ -13,18 +13,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import answers
 import engines
 import load
 import peers
 import processes
 import workloads
-from answers import Difference, Differs, Unanswered, compare, content, fetch, known
+from answers import DIFFERENCES, Difference, Differs, Unanswered, compare, content, fetch, known
 from corpus import ROOT, Corpus
 from load import Prepared
 from peers import Peer, Setup
+from pyoxigraph import Literal
 from workloads import FRESH, Case, Question, Samples
-
-import answers
 
 # An answer that takes longer is asked for one at a time: wrk would end before it had enough of them.
 _SLOW_SECONDS = 0.15
@@ -159,7 +159,7 @@ def sample(ours: Peer, corpus: Corpus) -> Samples:
         found = content(answer, "solutions")
         return sorted(({n: term[1] for n, term in row} for row in found), key=str)
 
-    records = rows("sample-records", root=workloads.Literal(f"{corpus.base}id/"))
+    records = rows("sample-records", root=Literal(f"{corpus.base}id/"))
     by_iri = {row["entity"]: row["label"] for row in records}
     chosen = workloads.spread(list(by_iri), 200)
     wholes = [row["entity"] for row in rows("sample-wholes")]
@@ -197,7 +197,7 @@ class Check:
         for peer in self.running:
             if not any(self.plan.wants(case, peer, n) for n in (1, *case.clients)):
                 continue
-            found = known(peers.DIFFERENCES, peer.name, case.name)
+            found = known(DIFFERENCES, peer.name, case.name)
             if found:
                 self.used[found] = found
             if (found and found.treatment == "left out") or not peer.target(asked[0]):

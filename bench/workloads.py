@@ -187,10 +187,21 @@ def _pages(samples: Samples, clients: tuple[int, ...]) -> list[Case]:
         return urlencode({"queries": json.dumps(questions, ensure_ascii=False)})
 
     return [
-        Case("html", "record as HTML", "pages", "page", _targets(f"/page/{p}?lang=ja&v={FRESH}" for p in paths), clients),
-        Case("turtle", "record as Turtle", "pages", "record", _targets(f"/data/{p}.ttl?v={FRESH}" for p in paths), clients),
+        Case(
+            "html", "record as HTML", "pages", "page", _targets(f"/page/{p}?lang=ja&v={FRESH}" for p in paths), clients
+        ),
+        Case(
+            "turtle",
+            "record as Turtle",
+            "pages",
+            "record",
+            _targets(f"/data/{p}.ttl?v={FRESH}" for p in paths),
+            clients,
+        ),
         Case("search", "search by name", "services", "json", _named("/search?format=json&q=", names), clients),
-        Case("suggest", "suggestions", "services", "json", _named("/suggest?lang=ja&q=", [n[:4] for n in names]), clients),
+        Case(
+            "suggest", "suggestions", "services", "json", _named("/suggest?lang=ja&q=", [n[:4] for n in names]), clients
+        ),
         Case(
             "reconcile",
             "reconciliation of 10 names",
@@ -247,7 +258,7 @@ def _kind(text: str) -> tuple[str, Form]:
 def prepared(
     case: Case, targets: Mapping[Question, str], host: str, tags: Mapping[Question, str], media_type: str
 ) -> list[str | tuple[str, str]]:
-    """Requests as they are sent, questions and heads mixed anew; a pair has the place of a number between its halves."""
+    """Requests as they are sent, questions and heads mixed anew; a number goes between the halves of a pair."""
     chance = random.Random(SEED)
     asked = [q for q in case.questions if q in targets]
     known = heads(media_type)
