@@ -34,20 +34,11 @@ def tiny_quads() -> list[Quad]:
 
 def make_release(folder: Path, quads: list[Quad], base: str = iris.BASE) -> store.Release:
     """Publishes quads as a release and opens it."""
-    ordered, digest = store.canonical(quads)
-    manifest = store.make_manifest(
-        ordered,
-        digest,
-        base=base,
-        issued="2026-07-01T00:00:00+00:00",
-        software="tests",
-        version="1.0.0",
-        records=len({q.subject for q in quads}),
-        sources={},
-    )
+    records = len({q.subject for q in quads})
+    account = store.Account(base, "2026-07-01T00:00:00+00:00", "tests", records)
     prefixes = builder.read_context(ROOT).prefixes
     with store.build_lock(folder):
-        return store.open_release(store.publish(folder, store.stage(folder, ordered, manifest, prefixes)))
+        return store.open_release(store.publish(folder, store.stage(folder, quads, account, prefixes)))
 
 
 class Server:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from projects import environment, kg_command, make_project, run_kg
 
-from kg import iris, pipeline, store
+from kg import canonical, iris, pipeline, store
 from kg.errors import BrokenRelease, KgError
 
 CHANGE = "data/programme/example.yaml"
@@ -126,7 +126,7 @@ def test_manifest_says_what_is_there(built: Path) -> None:
     assert counted == release.manifest.graphs
     assert sum(counted.values()) == release.manifest.quads
     quads = [q for q in release.store if getattr(q.graph_name, "value", "")]
-    assert store.canonical(quads)[1] == release.manifest.id
+    assert canonical.ordered(quads)[1] == release.manifest.id
 
 
 def test_the_store_on_disk_answers_like_the_one_in_memory(built: Path) -> None:

@@ -20,6 +20,7 @@ from kg import (
     changes,
     coverage,
     formats,
+    generation,
     guard,
     iris,
     link,
@@ -150,14 +151,31 @@ def check(
 def release(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="RDF files of any syntax, .gz included.")],
     base_iri: Annotated[str, typer.Option(help="The base of the IRIs that get pages; must end in '/'.")] = iris.BASE,
+    merged: Annotated[
+        bool, typer.Option("--merged", help="Merge the named graphs into the default graph, as a build does.")
+    ] = False,
     out: Releases = None,
 ) -> None:
     """Make a release of any RDF files as they are, unchecked: to preview a dataset, to run a conformance suite."""
     _check_base(base_iri)
     context = builder.read_context(iris.project_root())
-    directory = pipeline.release_from_files(files, _releases(out), base_iri, context.prefixes)
+    directory = pipeline.release_from_files(files, _releases(out), base_iri, context.prefixes, is_merged=merged)
     manifest = store.read_manifest(directory)
     _out.print(f"{manifest.quads:,} quads in {len(manifest.graphs):,} named graphs: {directory}", markup=False)
+
+
+@app.command()
+def generate(
+    scale: Annotated[int, typer.Option(min=1, help="About how many triples, stated and inferred, each counted once.")],
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    output: Annotated[
+        generation.Format, typer.Option("--format", "-f", help="The dataset as built, or a project to be built.")
+    ] = "nq",
+    seed: Annotated[int, typer.Option(min=0, help="Another number gives other data of the same shape.")] = 1,
+) -> None:
+    """Write data of any size in the shape of the real graph, for benchmarks: its records and copies of them."""
+    path, triples = generation.generate(iris.project_root(), scale, out, output, seed)
+    _out.print(f"{triples:,} triples: {path}", markup=False, highlight=False)
 
 
 @app.command()

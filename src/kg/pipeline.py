@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import itertools
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +16,26 @@ from typing import IO, cast
 
 from pyoxigraph import NamedNode, Quad, RdfFormat, parse
 
-from kg import __version__, builder, formats, history, iris, partners, reasoning, search, store, turtle, validation
+from kg import (
+    __version__,
+    builder,
+    canonical,
+    formats,
+    history,
+    iris,
+    partners,
+    reasoning,
+    search,
+    store,
+    turtle,
+    validation,
+)
 from kg.context import Context
 from kg.errors import KgError, Problem, Rejected
 from kg.retrieval import Limits
-from kg.store import Manifest
+from kg.store import Account
 from kg.terms import value
 
-_VERSION_INFO = "http://www.w3.org/2002/07/owl#versionInfo"
 _SHA256 = iris.ONTOLOGY + "#sha256"
 
 Report = Callable[[str], None]
@@ -130,12 +143,12 @@ def build(
         with _stage("partners", summary, report):
             everything += _joined(everything, root, base, summary)
         with _stage("write", summary, report):
-            quads, digest = store.canonical(builder.rebase(everything, base))
+            quads, _ = canonical.ordered(builder.rebase(everything, base))
             if base == iris.BASE and (root / "pyproject.toml").is_file():
                 summary.changed_files = write_ttl(root, quads, curated.context)
-            records, sources = len(curated.records), _sources(asserted)
-            manifest = _manifest(quads, digest, base, records, sources, issued=issued)
-            staged = _staged(releases, quads, manifest, _prefixes(curated.context, base))
+            account = _account(base, issued, records=len(curated.records), sources=_sources(asserted))
+            staged = _staged(releases, quads, account, _prefixes(curated.context, base))
+            manifest = store.read_manifest(staged)
         with _stage("publish", summary, report):
             summary.release = store.publish(releases, staged)
     summary.records, summary.asserted = manifest.records, manifest.asserted
@@ -166,10 +179,6 @@ def _timestamp(issued: datetime.datetime | None) -> str:
     if issued is None and (epoch := os.environ.get("SOURCE_DATE_EPOCH")):
         issued = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
     return (issued or datetime.datetime.now(datetime.UTC)).isoformat(timespec="seconds")
-
-
-def _ontology_version(ontology: list[Quad]) -> str:
-    return builder.literal_values(ontology, _VERSION_INFO).get(iris.ONTOLOGY, "")
 
 
 def _sources(asserted: list[Quad]) -> dict[str, dict[str, str]]:
@@ -221,51 +230,40 @@ def read_ttl(root: Path) -> list[Quad]:
 
 def release_from_ttl(root: Path, releases: Path) -> Path:
     """A release of the built files as they are, without checks and without Java: for `kg serve` when there is none."""
-    quads, digest = store.canonical(read_ttl(root))
+    quads = read_ttl(root)
     with store.build_lock(releases):
-        manifest = _manifest(quads, digest, iris.BASE, len(builder.data_files(root)), _sources(quads))
-        return store.publish(releases, _staged(releases, quads, manifest, builder.read_context(root).prefixes))
+        account = _account(iris.BASE, records=len(builder.data_files(root)), sources=_sources(quads))
+        return store.publish(releases, _staged(releases, quads, account, builder.read_context(root).prefixes))
 
 
-def _manifest(
-    quads: list[Quad],
-    digest: str,
+def _account(
     base: str,
-    records: int,
-    sources: dict[str, dict[str, str]],
-    *,
     issued: datetime.datetime | None = None,
+    *,
+    records: int | None = None,
+    sources: dict[str, dict[str, str]] | None = None,
     is_merged: bool = True,
-) -> store.Manifest:
-    return store.make_manifest(
-        quads,
-        digest,
-        base=base,
-        issued=_timestamp(issued),
-        software=f"aikg {__version__}",
-        version=_ontology_version(quads),
-        records=records,
-        sources=sources,
-        is_merged=is_merged,
-    )
+) -> Account:
+    return Account(base, _timestamp(issued), f"aikg {__version__}", records, sources or {}, is_merged)
 
 
-def release_from_files(files: list[Path], releases: Path, base: str, prefixes: Mapping[str, str]) -> Path:
-    """A release of any RDF files, `.gz` included: named graphs kept, the default graph as in the files."""
-    read: list[Quad] = []
-    for path in files:
-        read += _read_rdf(path)
-    quads, digest = store.canonical(read)
+def release_from_files(
+    files: list[Path], releases: Path, base: str, prefixes: Mapping[str, str], *, is_merged: bool = False
+) -> Path:
+    """A release of any RDF files, `.gz` included, however large: named graphs kept, the default graph as in the files.
+
+    If `is_merged`, the default graph has the triples of all graphs, as in a release that was built.
+    """
+    quads = itertools.chain.from_iterable(map(_read_rdf, files))
     with store.build_lock(releases):
-        manifest = _manifest(quads, digest, base, len({q.subject for q in quads}), {}, is_merged=False)
-        return store.publish(releases, _staged(releases, quads, manifest, prefixes))
+        return store.publish(releases, _staged(releases, quads, _account(base, is_merged=is_merged), prefixes))
 
 
-def _staged(releases: Path, quads: list[Quad], manifest: Manifest, prefixes: Mapping[str, str]) -> Path:
+def _staged(releases: Path, quads: Iterable[Quad], account: Account, prefixes: Mapping[str, str]) -> Path:
     """A release that nobody reads yet: store, dumps, search index, what changed."""
-    staged = store.stage(releases, quads, manifest, prefixes)
+    staged = store.stage(releases, quads, account, prefixes)
     try:
-        search.write(staged, search.entries(quads, manifest.base_iri))
+        search.write(staged, search.entries(canonical.read(staged / "dataset.nq"), account.base_iri))
         history.write(staged, _before(releases), history.Bounds())
     except OSError as error:
         raise store.unwritable(staged, error) from error
@@ -282,7 +280,7 @@ def _before(releases: Path) -> Path | None:
     return directory
 
 
-def _read_rdf(path: Path) -> list[Quad]:
+def _read_rdf(path: Path) -> Iterator[Quad]:
     name = path.name.removesuffix(".gz")
     syntax = RdfFormat.from_extension(Path(name).suffix.removeprefix("."))
     if syntax is None:
@@ -291,7 +289,7 @@ def _read_rdf(path: Path) -> list[Quad]:
     try:
         with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as document:
             base = path.resolve().as_uri()
-            return list(parse(cast(IO[bytes], document), format=syntax, base_iri=base, rename_blank_nodes=True))
+            yield from parse(cast(IO[bytes], document), format=syntax, base_iri=base, rename_blank_nodes=True)
     except SyntaxError as error:
         place = f"{path}:{error.lineno}:{error.offset}" if error.lineno else str(path)
         raise KgError(f"{place}: {error.msg}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, cast
 
 from pyoxigraph import Quad, RdfFormat, Triple, serialize
@@ -69,7 +69,10 @@ def _prefix(declaration: bytes) -> bytes:
 
 
 def write(
-    statements: list[Triple] | list[Quad], output: IO[bytes], syntax: Rdf, prefixes: Mapping[str, str] | None = None
+    statements: Iterable[Triple] | Iterable[Quad],
+    output: IO[bytes],
+    syntax: Rdf,
+    prefixes: Mapping[str, str] | None = None,
 ) -> None:
     """Writes statements in the order given; prefixes where the syntax has them."""
     if not syntax.has_prefixes:

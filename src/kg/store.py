@@ -20,23 +20,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
-from pyoxigraph import (
-    CanonicalizationAlgorithm,
-    Dataset,
-    DefaultGraph,
-    Quad,
-    RdfFormat,
-    Store,
-    Triple,
-    parse,
-    serialize,
-)
+from pyoxigraph import Quad, RdfFormat, Store
 
-from kg import formats, iris, serialization
+from kg import canonical, formats, iris, serialization
 from kg.errors import BrokenRelease, BuildBusy, KgError, NoRelease
-from kg.terms import value
 
 KEPT_RELEASES = 3
+# Beyond it, dumps are written only as N-Quads and N-Triples.
+_MOST_IN_EVERY_SYNTAX = 2_000_000
 _STAGED = ".staged-"
 
 
@@ -66,7 +57,7 @@ class Manifest:
     @property
     def size(self) -> int:
         """How many quads the store holds."""
-        return self.quads + self.triples if self.is_merged else self.quads
+        return sum(self.graphs.values()) + self.triples if self.is_merged else self.quads
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +69,18 @@ class Release:
     store: Store
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a release says of itself that its quads do not tell; subjects count as records where no number is given."""
+
+    base_iri: str
+    issued: str
+    software: str
+    records: int | None = None
+    sources: dict[str, dict[str, str]] = field(default_factory=dict)
+    is_merged: bool = True
+
+
 def default_releases(root: Path) -> Path:
     """Where releases are kept: `KG_RELEASES`, else `.releases` in a writable checkout, else the user's data folder."""
     if configured := os.environ.get("KG_RELEASES"):
@@ -87,17 +90,6 @@ def default_releases(root: Path) -> Path:
         return root / ".releases"
     data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data_home) / "aikg" / "releases"
-
-
-def canonical(quads: Iterable[Quad]) -> tuple[list[Quad], str]:
-    """The quads with canonical blank node labels in the order of their N-Quads, and the hash of that document."""
-    dataset = Dataset(quads)
-    dataset.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
-    lines = sorted((str(quad), quad) for quad in dataset)
-    digest = hashlib.sha256()
-    for line, _ in lines:
-        digest.update(f"{line} .\n".encode())
-    return [quad for _, quad in lines], digest.hexdigest()
 
 
 @contextlib.contextmanager
@@ -129,45 +121,59 @@ def unwritable(place: Path, error: OSError) -> KgError:
     return KgError(f"cannot write {place}: {error.strerror}; name another place with --out or KG_RELEASES")
 
 
-def stage(releases: Path, quads: list[Quad], manifest: Manifest, prefixes: Mapping[str, str]) -> Path:
-    """Writes a release beside the others under a name that nobody reads; returns its folder."""
+def stage(releases: Path, quads: Iterable[Quad], account: Account, prefixes: Mapping[str, str]) -> Path:
+    """Writes a release beside the others under a name that nobody reads; returns its folder.
+
+    The quads are gone through once, however many they are; everything else is made from the sorted file.
+    """
     for left_over in releases.glob(_STAGED + "*"):
         shutil.rmtree(left_over, ignore_errors=True)
-    directory = releases / f"{_STAGED}{manifest.id[:16]}"
+    directory = releases / f"{_STAGED}{os.getpid()}"
     try:
         (directory / "dumps").mkdir(parents=True)
-        (directory / "dataset.nq").write_bytes(serialize(quads, format=RdfFormat.N_QUADS) or b"")
+        document = directory / "dataset.nq"
+        digest, figures = canonical.write(quads, document), canonical.Figures()
         store = Store(str(directory / "store"))
-        store.bulk_extend(served(quads, manifest))
+        store.bulk_extend(served(canonical.counted(canonical.read(document), figures), account.is_merged))
         store.flush()
         store.optimize()
         del store
-        dumps = dict(_dumps(directory / "dumps", quads, prefixes))
+        manifest = make_manifest(figures, digest, account)
+        dumps = dict(_dumps(directory / "dumps", document, figures, prefixes))
         _write_json(directory / "manifest.json", asdict(replace(manifest, dumps=dumps)))
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(directory, ignore_errors=True)
-        raise unwritable(directory, error) from error
+        if isinstance(error, OSError):
+            raise unwritable(directory, error) from error
+        raise
     return directory
 
 
-def _dumps(folder: Path, quads: list[Quad], prefixes: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Writes the dataset in each syntax, as named graphs where it has them, else merged; the same bytes each time."""
-    merged_triples = list(dict.fromkeys(quad.triple for quad in quads))
+def _dumps(
+    folder: Path, document: Path, figures: canonical.Figures, prefixes: Mapping[str, str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Writes the dataset in each syntax, as named graphs where it has them, else merged; the same bytes each time.
+
+    A large one is written in the syntaxes of one line each, which can be cut and read by any bulk loader.
+    """
     for syntax in formats.RDF_FORMATS:
         path = folder / f"dataset.{syntax.name}.gz"
-        statements: list[Quad] | list[Triple] = quads if syntax.has_graphs else merged_triples
-        if syntax.syntax == RdfFormat.RDF_XML and formats.not_in_rdf_xml({q.predicate.value for q in quads}):
+        if figures.quads > _MOST_IN_EVERY_SYNTAX and syntax.has_prefixes:
             continue
+        if syntax.syntax == RdfFormat.RDF_XML and formats.not_in_rdf_xml(figures.predicates):
+            continue
+        quads = canonical.read(document)
         with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
+            statements = quads if syntax.has_graphs else canonical.triples(quads)
             serialization.write(statements, cast(IO[bytes], packed), syntax, prefixes)
         with path.open("rb") as written:
             digest = hashlib.file_digest(written, "sha256").hexdigest()
         yield path.name, {"bytes": path.stat().st_size, "sha256": digest}
 
 
-def served(quads: Iterable[Quad], manifest: Manifest) -> list[Quad]:
-    """What the store of a release holds: the dataset as it is, or with its named graphs merged into the default one."""
-    return merged(quads) if manifest.is_merged else list(quads)
+def served(quads: Iterable[Quad], is_merged: bool) -> Iterable[Quad]:
+    """What the store of a release holds: the sorted dataset as it is, or merged into the default graph as well."""
+    return canonical.merged(quads) if is_merged else quads
 
 
 def merged(quads: Iterable[Quad]) -> list[Quad]:
@@ -244,7 +250,7 @@ def open_release(directory: Path, in_memory_up_to: int = 5_000_000) -> Release:
             if not _is_intact(directory):
                 raise BrokenRelease(f"{directory}/dataset.nq is not what its manifest says")
             store = Store()
-            store.bulk_extend(served(parse(path=str(directory / "dataset.nq"), format=RdfFormat.N_QUADS), manifest))
+            store.bulk_extend(served(canonical.read(directory / "dataset.nq"), manifest.is_merged))
         else:
             store = Store.read_only(str(directory / "store"))
     except (OSError, SyntaxError) as error:
@@ -264,42 +270,26 @@ def open_for_workers(directory: Path, in_memory_up_to: int) -> Store | Path:
     return directory / "store"
 
 
-def make_manifest(
-    quads: list[Quad],
-    digest: str,
-    *,
-    base: str,
-    issued: str,
-    software: str,
-    version: str,
-    records: int,
-    sources: dict[str, dict[str, str]],
-    is_merged: bool = True,
-) -> Manifest:
-    """The manifest of canonical quads; counts are taken from the quads themselves."""
-    graphs: dict[str, int] = {}
-    for quad in quads:
-        name = value(quad.graph_name)
-        if name:
-            graphs[name] = graphs.get(name, 0) + 1
-    default = quads if is_merged else [q for q in quads if q.graph_name == DefaultGraph()]
+def make_manifest(figures: canonical.Figures, digest: str, account: Account) -> Manifest:
+    """The manifest of a canonical document; counts are those of its quads."""
+    base, graphs = account.base_iri, {name: n for name, n in figures.graphs.items() if name}
     unevidenced = {iris.rebase(g, base) for g in iris.UNEVIDENCED}
     # What partners say is theirs, not asserted by us.
     unevidenced |= {g for g in graphs if g.startswith(iris.rebase(iris.PARTNER, base))}
     return Manifest(
         id=digest,
         base_iri=base,
-        ontology_version=version,
-        issued=issued,
-        software=software,
-        records=records,
-        asserted=len(quads) - sum(n for g, n in graphs.items() if g in unevidenced),
+        ontology_version=figures.ontology_version,
+        issued=account.issued,
+        software=account.software,
+        records=figures.subjects if account.records is None else account.records,
+        asserted=figures.quads - sum(n for g, n in graphs.items() if g in unevidenced),
         inferred=graphs.get(iris.rebase(iris.INFERRED, base), 0),
-        triples=len({(q.subject, q.predicate, q.object) for q in default}),
-        quads=len(quads),
+        triples=figures.triples if account.is_merged else figures.graphs[""],
+        quads=figures.quads,
         graphs=dict(sorted(graphs.items())),
-        sources=sources,
-        is_merged=is_merged,
+        sources=account.sources,
+        is_merged=account.is_merged,
     )
 
 
