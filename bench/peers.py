@@ -23,6 +23,7 @@ import processes
 from corpus import Corpus
 from workloads import MEDIA_TYPES, Case, Question
 
+from api.settings import Settings
 from kg import __version__
 
 # Of a query that is asked for a comparison, not of one that a stranger may ask.
@@ -35,8 +36,9 @@ SETTINGS = {
     "KG_QUERY_MEMORY_MB": "4000",
     "KG_MAX_RESULT_BYTES": "256000000",
 }
+# What the engine's store takes in memory for a quad, about, and what is left for whoever runs beside it.
+_QUAD_BYTES, _MARGIN = 300, 6_000_000_000
 MERGED = "urn:x-bench:merged"
-ENDPOINTS = ("kg", "oxigraph", "oxigraph-memory", "fuseki", "virtuoso", "rdflib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +113,38 @@ def kg(setup: Setup) -> Iterator[Peer]:
     command = [sys.executable, "-m", "kg.cli", "serve", "--port", url.rpartition(":")[2]]
     command += ["--store", str(setup.corpus.release)]
     settings = {**SETTINGS, **setup.environment}
-    kept = {name: "" for name in os.environ if name.startswith("KG_")}
-    command = ["env", *(f"-u{name}" for name in kept), *(f"{k}={v}" for k, v in settings.items()), *command]
+    inherited = (f"-u{name}" for name in os.environ if name.startswith("KG_"))
+    command = ["env", *inherited, *(f"{k}={v}" for k, v in settings.items()), *command]
+    ready = answering(url, f"/sparql{_ASK}")
     with (
         processes.on_core(setup.core),
-        processes.running(command, setup.folder / "kg.log", answering(url, f"/sparql{_ASK}")) as pid,
+        processes.running(command, setup.folder / "kg.log", ready, seconds=PATIENCE * 5) as pid,
     ):
+        told = "one worker; " + ", ".join(f"`{k}={v}`" for k, v in settings.items())
+        size = processes.size(setup.corpus.release / "store")
+        seconds = setup.corpus.load_seconds
         yield Peer(
-            "kg",
-            "kg",
-            __version__,
-            url,
-            pid,
-            "one worker; " + ", ".join(f"`{k}={v}`" for k, v in settings.items()),
-            endpoint="/sparql",
-            own=("/",),
-            load_seconds=setup.corpus.load_seconds,
-            store_bytes=processes.size(setup.corpus.release / "store"),
+            "kg", "kg", __version__, url, pid, told, "/sparql", own=("/",), load_seconds=seconds, store_bytes=size
         )
+
+
+@contextlib.contextmanager
+def kg_memory(setup: Setup) -> Iterator[Peer]:
+    """Our server with a release in memory that it would leave on disk by itself."""
+    quads = setup.corpus.quads
+    if quads <= Settings.model_fields["memory_quads"].default:
+        raise engines.Missing
+    _need_memory(2 * _QUAD_BYTES * (quads + setup.corpus.triples))
+    settings = {**setup.environment, "KG_MEMORY_QUADS": str(quads)}
+    with kg(replace(setup, environment=settings)) as peer:
+        yield replace(peer, name="kg-memory", title="kg, in memory")
+
+
+def _need_memory(size: int) -> None:
+    """Raises `Missing` when so many bytes would leave too little for the servers that run beside."""
+    free = processes.free_bytes()
+    if size + _MARGIN > free:
+        raise engines.Missing(f"it would take about {size / 1e9:.0f} GB, and {free / 1e9:.0f} GB are free")
 
 
 @contextlib.contextmanager
@@ -173,6 +189,7 @@ def oxigraph(setup: Setup) -> Iterator[Peer]:
 @contextlib.contextmanager
 def oxigraph_memory(setup: Setup) -> Iterator[Peer]:
     """The native server with its store in memory, which it loses when it ends."""
+    _need_memory(_QUAD_BYTES * (setup.corpus.quads + setup.corpus.triples))
     with _native(setup, _oxigraph(setup), ["serve"]) as peer:
         begun = time.perf_counter()
         _post(peer.url, "/store", setup.corpus.named, "application/n-quads")
@@ -378,6 +395,7 @@ def _stored(folder: Path, ours: Peer, cases: list[Case]) -> dict[Question, str]:
 _ENDINGS = {"solutions": "srj", "graph": "ttl", "record": "ttl", "page": "html"}
 STARTS: dict[str, Callable[[Setup], AbstractContextManager[Peer]]] = {
     "kg": kg,
+    "kg-memory": kg_memory,
     "baseline": baseline,
     "oxigraph": oxigraph,
     "oxigraph-memory": oxigraph_memory,

@@ -100,6 +100,12 @@ def memory_mb(pid: int) -> float:
     return total * 1024 / 1e6
 
 
+def free_bytes() -> int:
+    """Memory that a new process could have."""
+    match = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return int(match[1]) * 1024 if match else 0
+
+
 def size(path: Path) -> int:
     """Bytes that a file or folder takes on disk."""
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and not p.is_symlink()]
