@@ -291,7 +291,7 @@ def virtuoso(setup: Setup) -> Iterator[Peer]:
             engine.version,
             engine.query_url.removesuffix("/sparql"),
             engine.pid,
-            f"{buffers:,} buffers of 8 kB, 100 threads, loaded with `ld_dir`; `default-graph-uri` names merged triples",
+            f"{buffers:,} buffers of 8 kB, 100 threads, `ld_dir` on its core, merged triples by `default-graph-uri`",
             endpoint="/sparql",
             parameters=f"&default-graph-uri={urllib.parse.quote(MERGED, safe='')}",
             load_seconds=time.perf_counter() - begun,

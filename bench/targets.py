@@ -103,14 +103,13 @@ def ratios(
 
 
 def outcomes(trials: Sequence[Mapping[str, Any]]) -> list[Outcome]:
-    """Every target with its ratios, as far as they were measured."""
+    """The targets for the corpora of a run with their ratios, as far as they were measured."""
     by_corpus = {trial["corpus"]: trial for trial in trials}
     found = []
     for target in TARGETS:
-        trial = by_corpus.get(target.corpus)
-        speeds, costs = (
-            _of(target, ratios(trial, target.peer, k, target.ours) if trial else {}) for k in ("per_second", "cpu")
-        )
+        if (trial := by_corpus.get(target.corpus)) is None:
+            continue
+        speeds, costs = (_of(target, ratios(trial, target.peer, key, target.ours)) for key in ("per_second", "cpu"))
         found.append(Outcome(target, speeds, costs))
     return found
 
