@@ -201,6 +201,10 @@ def _remarks(trial: Mapping[str, Any]) -> str:
     lines += [
         f"- {peer} did not answer in time: " + ", ".join(f"`{u['case']}`" for u in group) for peer, group in waiting
     ]
+    lines += [
+        f"- **Failed**: {f['peer']}, `{f['case']}`, {f['clients']} clients, round {f['round'] + 1}: {f['reason']}"
+        for f in trial["failed"]
+    ]
     if any(s["busy"] > 0.95 for s in trial["samples"]):
         lines.append("- *: the load generator used all of its core, so the server could do more; its CPU tells.")
     if any(s["in_turn"] for s in trial["samples"]):

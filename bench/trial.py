@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import shutil
 import sys
@@ -28,6 +29,8 @@ from workloads import FRESH, Case, Question, Samples
 
 # An answer that takes longer is asked for one at a time: wrk would end before it had enough of them.
 _SLOW_SECONDS = 0.15
+# A measurement gives each client so many answers, unless that takes so many times what is planned for one.
+_ANSWERS, _LONGEST = 4, 5
 _CHECKED = 5
 _NUMBERS_OF_A_RUN = 5_000_000
 # It goes on with a query that nobody waits for any more, so that one slow one spoils all after it.
@@ -72,6 +75,7 @@ class Trial:
     differences: list[dict[str, str]] = field(default_factory=list)
     cases: list[dict[str, Any]] = field(default_factory=list)
     unanswered: list[dict[str, str]] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
     cold: dict[str, list[float]] = field(default_factory=dict)
     rounds: int = 0
@@ -315,29 +319,40 @@ class Rounds:
         """Who begins changes from round to round."""
         for case in self.cases:
             taking = [p for p in self.running if self.checked.takes_part(case, p)]
-            slow = {p.name for p in taking if self.checked.took[case.name, p.name] > _SLOW_SECONDS}
-            for clients in sorted({*case.clients, *((1,) if slow else ())}):
-                for peer in taking[number % len(taking) :] + taking[: number % len(taking)] if taking else ():
-                    if (clients == 1 or peer.name not in slow) and self.plan.wants(case, peer, clients):
+            begin = number % max(len(taking), 1)
+            # Whoever is too slow for many clients is measured with one, and all others with it.
+            is_slow = any(
+                self._seconds(case, p, n) > _LONGEST * self.plan.seconds for p in taking for n in case.clients
+            )
+            for clients in sorted({*case.clients, *((1,) if is_slow else ())}):
+                for peer in taking[begin:] + taking[:begin]:
+                    fits = clients == 1 or self._seconds(case, peer, clients) <= _LONGEST * self.plan.seconds
+                    if fits and self.plan.wants(case, peer, clients):
                         yield case, clients, peer
+
+    def _seconds(self, case: Case, peer: Peer, clients: int) -> int:
+        """How long to measure, so that every client gets several answers, by how long one took."""
+        needed = _ANSWERS * clients * self.checked.took[case.name, peer.name]
+        return max(self.plan.seconds, math.ceil(needed))
 
     def _turn(self, number: int, case: Case, clients: int, peer: Peer) -> None:
         requests, path = self._requests(case, peer)
-        is_slow = self.checked.took[case.name, peer.name] > _SLOW_SECONDS
+        in_turn = clients == 1 and self.checked.took[case.name, peer.name] > _SLOW_SECONDS
         hits = _hits(peer) if case.fresh else 0.0
+        told = {"case": case.name, "peer": peer.name, "clients": clients, "round": number}
         try:
-            if is_slow:
+            if in_turn:
                 found = load.in_turn(peer.url, peer.pid, requests, self.plan.seconds, self._first)
             else:
-                core, seconds = self.plan.load_core, self.plan.seconds
+                core, seconds = self.plan.load_core, self._seconds(case, peer, clients)
                 found = load.mixed(peer.url, peer.pid, path, clients, seconds, self._first, core)
+            if case.fresh and _hits(peer) > hits:
+                raise load.Failed("what was to be new came from the cache")
         except load.Failed as error:
-            raise load.Failed(f"{case.name}, {clients} clients, {peer.name}: {error}") from error
-        if case.fresh and _hits(peer) > hits:
-            raise load.Failed(f"{case.name}: {peer.name} answered from its cache what was to be new")
+            self.trial.failed.append(told | {"reason": str(error)[:500]})
+            return
         self._first += _NUMBERS_OF_A_RUN
-        told = {"case": case.name, "peer": peer.name, "clients": clients, "round": number, "in_turn": is_slow}
-        self.trial.samples.append(told | asdict(found))
+        self.trial.samples.append(told | {"in_turn": in_turn} | asdict(found))
 
     def _requests(self, case: Case, peer: Peer) -> tuple[Prepared, Path]:
         """The requests of a case to a peer; what is to be cached is asked for once before it is measured."""

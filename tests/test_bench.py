@@ -191,6 +191,7 @@ def test_a_run_measures_and_is_told(setup: Setup, tmp_path: Path, monkeypatch: p
     plan = Plan(cases="^(ask|turtle-cached|not-modified|reconcile)$", peers=("kg",), clients=(8,), rounds=1)
     found = trial.run(setup.corpus, tmp_path, Path(sys.executable), plan, lambda _: None)
     assert {s["case"] for s in found.samples} == {"ask", "turtle-cached", "not-modified", "reconcile"}
+    assert found.failed == []
     assert all(s["requests"] > 10 and s["cpu"] > 0 and 0 < s["p50"] <= s["p99"] for s in found.samples)
     results = {
         "run": comparison.revision(0.0),
@@ -207,22 +208,22 @@ def test_a_run_measures_and_is_told(setup: Setup, tmp_path: Path, monkeypatch: p
 @pytest.mark.usefixtures("wrk")
 def test_what_was_to_be_new_and_comes_from_the_cache_is_refused(ours: Peer, tmp_path: Path) -> None:
     case = Case("old", "", "tiny", "solutions", (Question("ASK {}"),), (1,))
-    with pytest.raises(load.Failed, match="from its cache"):
-        _one_round(case, ours, tmp_path)
+    _assert_fails(case, ours, tmp_path, "from the cache")
 
 
 @pytest.mark.usefixtures("wrk")
 def test_errors_are_no_measurement(ours: Peer, tmp_path: Path) -> None:
     case = Case("none", "", "pages", "page", (Question("", "/id/law/none"),), (1,))
-    with pytest.raises(load.Failed, match="status"):
-        _one_round(case, ours, tmp_path)
+    _assert_fails(case, ours, tmp_path, "status")
 
 
-def _one_round(case: Case, peer: Peer, folder: Path) -> None:
+def _assert_fails(case: Case, peer: Peer, folder: Path, reason: str) -> None:
     check = Check([peer], Plan())
     check.took[case.name, peer.name] = 0.0
     found = Trial("tiny", 0, 0, "")
     Rounds([peer], [case], check, Plan(rounds=1), folder, found, lambda _: None).run()
+    assert found.samples == []
+    assert [(f["case"], reason in f["reason"]) for f in found.failed] == [(case.name, True)]
 
 
 def test_one_after_the_other(ours: Peer, cases: list[Case]) -> None:
@@ -278,6 +279,7 @@ def _sized(triples: int, factor: float) -> dict[str, Any]:
         "left_out": {"nginx": "it is not here"},
         "differences": [],
         "unanswered": [],
+        "failed": [{"case": "join", "peer": "kg", "clients": 8, "round": 1, "reason": "no answer"}],
         "cold": {},
     }
 
@@ -298,6 +300,7 @@ def test_tables_and_graphs() -> None:
     }
     told = report.render(results)
     assert "2,500 (4.00×)" in told
+    assert "- **Failed**: kg, `join`, 8 clients, round 2: no answer" in told
     assert "- nginx was left out: it is not here" in told
     drawn = curves.draw(results)
     assert set(drawn) == {"cost-joins", "cost-load"}
