@@ -14,18 +14,24 @@ from kg import iris, records
 from kg.context import Context
 from kg.documents import Position
 from kg.errors import Problem, Rejected, nearest
+from kg.parses import Parses
 from kg.records import Record
 from kg.terms import value
 
 
 @dataclass(slots=True)
 class Curated:
-    """All records of a source tree that could be read, and every problem found so far."""
+    """All records of a source tree that could be read, and every problem found so far.
+
+    `quads` has those of the records, by path, whose files were parsed before.
+    """
 
     root: Path
     context: Context
     records: list[Record] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    parses: Parses | None = None
+    quads: dict[str, list[Quad]] = field(default_factory=dict)
 
     def position(self, subject: str, predicate: str = "") -> Position | None:
         """Where a subject, or a property of it, stands in the files."""
@@ -46,13 +52,18 @@ def read_context(root: Path) -> Context:
     return Context.read(root / "ontology" / "context.jsonld")
 
 
-def read_all(root: Path, files: Iterable[Path] | None = None) -> Curated:
+def read_all(root: Path, files: Iterable[Path] | None = None, parses: Parses | None = None) -> Curated:
     """Every record below `root/data`, with the problems of each file and those between files.
 
-    `files` narrows what is reported, not what is read: a reference can only be judged beside all records.
+    `files` narrows what is reported, not what is read: a reference can only be judged beside all records. What
+    `parses` has of a file is not read again.
     """
-    curated = Curated(root, read_context(root))
+    curated = Curated(root, read_context(root), parses=parses)
     for path in data_files(root):
+        if parses and (kept := parses.find(path, path.relative_to(root).as_posix())):
+            curated.records.append(kept.record)
+            curated.quads[kept.record.path] = kept.quads
+            continue
         record, problems = records.read(path, root, curated.context)
         curated.problems += problems
         if path.suffix != ".yaml":
@@ -138,13 +149,18 @@ def asserted_quads(curated: Curated) -> list[Quad]:
     declared = {iri for record in curated.records for iri in record.declared}
     graphs: set[str] = set()
     for record in curated.records:
+        graphs.update(record.block_positions)
+        if (kept := curated.quads.get(record.path)) is not None:
+            quads += kept
+            continue
         parsed = _parse(record, curated.context)
         if len(parsed) != record.leaves:
             where = record.block_positions and next(iter(record.block_positions.values())).file
             message = f"{record.leaves} values were written and {len(parsed)} triples came out"
             lost.append(Problem(where or record.path, 0, 0, "lost-value", message))
+        elif curated.parses:
+            curated.parses.keep(f"data/{record.path}.yaml", record, parsed)
         quads += parsed
-        graphs.update(record.blocks)
     if lost:
         raise Rejected(lost)
     about = NamedNode(iris.ABOUT)

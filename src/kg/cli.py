@@ -114,7 +114,8 @@ def _print_summary(summary: pipeline.Summary) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim")
     table.add_column()
-    table.add_row("records", f"{summary.records:,}")
+    unchanged = summary.records - summary.parsed
+    table.add_row("records", f"{summary.records:,}" + (f", {unchanged:,} unchanged" if unchanged else ""))
     table.add_row("triples asserted", f"{summary.asserted:,}")
     table.add_row("triples inferred", f"{summary.inferred:,}")
     table.add_row("quads in all", f"{summary.quads:,}")

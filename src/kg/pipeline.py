@@ -23,6 +23,7 @@ from kg import (
     formats,
     history,
     iris,
+    parses,
     partners,
     reasoning,
     search,
@@ -47,6 +48,7 @@ class Summary:
     """What a build did: counts, and seconds for each stage."""
 
     records: int = 0
+    parsed: int = 0
     asserted: int = 0
     inferred: int = 0
     quads: int = 0
@@ -74,10 +76,12 @@ def check(root: Path, files: list[Path] | None = None) -> list[Problem]:
 
     Partners' datasets are checked as far as they are at hand; nothing is fetched.
     """
-    curated = builder.read_all(root)
+    with parses.opened(root, builder.read_context(root)) as kept:
+        curated = builder.read_all(root, parses=kept)
+        asserted = [] if curated.problems else builder.asserted_quads(curated)
     problems = list(curated.problems)
     if not problems:
-        quads = [*builder.asserted_quads(curated), *builder.ontology_quads(root)]
+        quads = [*asserted, *builder.ontology_quads(root)]
         problems = [
             *_check(quads, root, curated),
             *partners.load(root, quads, Limits(), offline=True).problems,
@@ -122,13 +126,15 @@ def build(
     """
     summary = Summary()
     with store.build_lock(releases):
-        with _stage("read", summary, report):
-            curated = builder.read_all(root)
-            if curated.problems:
-                raise Rejected(curated.problems)
-        with _stage("map", summary, report):
-            asserted = builder.asserted_quads(curated)
-            ontology = builder.ontology_quads(root)
+        with parses.opened(root, builder.read_context(root)) as kept:
+            with _stage("read", summary, report):
+                curated = builder.read_all(root, parses=kept)
+                if curated.problems:
+                    raise Rejected(curated.problems)
+            with _stage("map", summary, report):
+                asserted = builder.asserted_quads(curated)
+                ontology = builder.ontology_quads(root)
+            summary.parsed = kept.missed
         with _stage("check", summary, report):
             _refuse(_check([*asserted, *ontology], root, curated), summary)
         with _stage("infer", summary, report):
