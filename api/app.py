@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -14,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import openapi, view
+from api.accounts import Accounts
+from api.caching import Cache, Representations
 from api.errors import Problem, of_error
 from api.metrics import Metrics
 from api.middleware import Envelope, HeadAsGet, MountPath
-from api.representation import Cache, Representations
 from api.routers import (
     assets,
     catalogue,
@@ -41,6 +43,7 @@ from api.routers import (
 )
 from api.serving import Serving
 from api.settings import Settings
+from api.shortcut import Shortcut
 from api.validation import Checkers
 from kg.errors import KgError
 from kg.store import Release
@@ -56,13 +59,15 @@ ROUTERS = (
 def create_app(settings: Settings, release: Release, releases: Path | None = None) -> FastAPI:
     """The server of a release; with a folder of releases it goes over to each new one that becomes current there."""
     metrics, checkers = Metrics(), Checkers(settings)
-    serving = Serving(settings, release, releases, metrics.count)
+    serving, accounts = Serving(settings, release, releases, metrics.count), Accounts(metrics, settings)
+    cache = Cache(settings.cache_mb * 1_000_000)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await serving.start()
         try:
-            yield
+            # The connections find it in the state of the server.
+            yield {"shortcut": Shortcut(settings, serving, cache, accounts)}
         finally:
             await checkers.close()
             await serving.close()
@@ -76,7 +81,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.state.serving, app.state.metrics, app.state.checkers = serving, metrics, checkers
+    app.state.serving, app.state.accounts, app.state.checkers = serving, accounts, checkers
     for module in ROUTERS:
         app.include_router(module.router)
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]
@@ -84,10 +89,10 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     # The last added is the outermost.
-    app.add_middleware(Representations, cache=Cache(settings.cache_mb * 1_000_000), metrics=metrics)
+    app.add_middleware(Representations, cache=cache, metrics=metrics)
     app.add_middleware(HeadAsGet)
     app.add_middleware(MountPath, root=settings.root_path)
-    app.add_middleware(Envelope, serving=serving, metrics=metrics)
+    app.add_middleware(Envelope, serving=serving, accounts=accounts)
     return app
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from starlette.requests import Request
 
@@ -41,6 +41,8 @@ async def form(request: Request) -> dict[str, str]:
 
 def fields(raw: bytes) -> list[tuple[str, str]]:
     """The names and values of a form or query string."""
+    if raw.startswith(b"query=") and b"&" not in raw:  # what most ask is a query and nothing else
+        return [("query", utf8(unquote_to_bytes(raw[6:].replace(b"+", b" "))))]
     try:
         return parse_qsl(utf8(raw), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as error:

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from pyoxigraph import QueryResultsFormat, QuerySolutions, parse_query_results
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from api.errors import Problem, not_acceptable
 from api.site import Site
 from kg import evaluation, formats, guard, iris
-from kg.errors import FormatNotOffered, QueryMalformed
+from kg.errors import FormatNotOffered, KgError, QueryMalformed
 from kg.evaluation import Query
 from kg.terms import AnyTerm
 
@@ -102,6 +103,9 @@ def seconds_asked(site: Site, asked: str | None) -> float:
 async def run(request: Request, site: Site, query: Query, want: Wanted, timeout: str | None = None) -> Answer:
     """Evaluates a query in a worker process; raises `Problem` or another `KgError`."""
     settings = site.settings
+    if error := request.scope["state"].get("error"):
+        # It was tried below the application.
+        raise _told(error, query.text)
     limits = guard.Limits(settings.max_query_length, settings.max_query_depth, settings.max_query_operators)
     if len(query.text) > _LONG:
         # Long texts would hold up everybody else.
@@ -127,13 +131,20 @@ async def run(request: Request, site: Site, query: Query, want: Wanted, timeout:
     )
     try:
         result = await unless_gone(request, work)
-    except QueryMalformed as error:
-        raise _placed(error, query.text) from None
-    except FormatNotOffered as error:
-        raise not_acceptable(_RDF_NAMES if error.kind == "graph" else _RESULT_NAMES) from None
+    except (QueryMalformed, FormatNotOffered) as error:
+        raise _told(error, query.text) from None
     if want.html:
         return _for_page(result, reading.is_volatile)
     return Answer(result.body, result.content_type, is_volatile=reading.is_volatile)
+
+
+def _told(error: KgError, text: str) -> KgError:
+    """The error as the caller is told it."""
+    if isinstance(error, QueryMalformed):
+        return _placed(error, text)
+    if isinstance(error, FormatNotOffered):
+        return not_acceptable(_RDF_NAMES if error.kind == "graph" else _RESULT_NAMES)
+    return error
 
 
 def _for_page(result: evaluation.Answer, is_volatile: bool) -> Answer:
@@ -164,6 +175,7 @@ def _placed(error: QueryMalformed, text: str) -> Problem:
     return Problem(400, "malformed-query", str(error), members)
 
 
+@lru_cache(maxsize=10_000)
 def client_of(host: str) -> str:
     """Who asks, by address: of IPv6 the network alone, since one caller has all of it (RFC 6177)."""
     try:

@@ -27,11 +27,16 @@ def negotiated(request: Request) -> str:
 
 def key(headers: Headers) -> str:
     """The language that the header fields ask for: all that an answer may depend on of them."""
-    chosen = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+    return preferred(headers.get("accept-language", ""), headers.get("cookie", ""))
+
+
+def preferred(tongues: str, cookie: str) -> str:
+    """The language that an Accept-Language and a Cookie header ask for."""
+    chosen = cookie_parser(cookie).get(COOKIE) if cookie else None
     if chosen in LANGUAGES:
         return str(chosen)
     best = _Range(0.0, LANGUAGES[0])
-    for part in headers.get("accept-language", "").split(","):
+    for part in tongues.split(","):
         tag, _, parameter = part.strip().partition(";")
         _, _, written = parameter.partition("=")
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import logging
 import re
 import time
@@ -13,15 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.accounts import Accounts, route_of
 from api.errors import Problem
-from api.metrics import Metrics
 from api.responses import problem_response
 from api.serving import Serving
 from api.view import respond
 
 _LOG = logging.getLogger("api")
-_ACCESS = logging.getLogger("api.access")
-_ALWAYS = {
+ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
     # What is no page runs nothing and is framed by nobody; pages have their own policy.
@@ -37,16 +36,8 @@ _PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}", re.ASCII)
-_KNOWN_ROUTES = frozenset(
-    {
-        *("sparql", "id", "page", "data", "linkset", "graph", "ontology", "context.jsonld", "shapes.ttl", "queries"),
-        *("dataset", ".well-known", "dumps", "about", "conformance", "static", "sitemap.xml", "robots.txt"),
-        *("healthz", "readyz", "metrics", "openapi.json", "search", "suggest", "explore", "charts", "why", "explain"),
-        *("feed.atom", "feed", "validate"),
-        *("reconcile", "ja", "en", "resolve", "link"),
-    }
-)
-
+# A number of the process, then one of the request in it.
+_OWN, _numbers = uuid.uuid4().hex[:8], itertools.count(1)
 
 # Where requests have bodies.
 _POSTED_TO = (
@@ -55,16 +46,21 @@ _POSTED_TO = (
 )
 
 
+def known_or_new_id(asked: str) -> str:
+    """The id of a request: the one that the client gave, or a new one."""
+    return asked if asked and _REQUEST_ID.fullmatch(asked) else f"{_OWN}{next(_numbers):08x}"
+
+
 class Envelope:
     """Gives each request its site and id, answers preflights and failures, adds the headers of every answer.
 
     Writes one line of JSON per request, without the query, unless the settings ask for it.
     """
 
-    def __init__(self, app: ASGIApp, serving: Serving, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, serving: Serving, accounts: Accounts) -> None:
         self.app = app
         self.serving = serving
-        self.metrics = metrics
+        self.accounts = accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,10 +68,9 @@ class Envelope:
             return
         started = time.perf_counter()
         site = self.serving.site
-        asked_id = Headers(scope=scope).get("x-request-id", "")
-        request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else uuid.uuid4().hex[:16]
+        request_id = known_or_new_id(Headers(scope=scope).get("x-request-id", ""))
         scope["state"] = {**scope.get("state", {}), "site": site, "request_id": request_id}
-        fields = {**_ALWAYS, "X-Release": site.version, "X-Request-ID": request_id}
+        fields = {**ALWAYS, "X-Release": site.version, "X-Request-ID": request_id}
         status, sent = 0, 0
 
         async def send_on(message: Message) -> None:
@@ -105,26 +100,12 @@ class Envelope:
             self._account(scope, status, sent, time.perf_counter() - started)
 
     def _account(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
-        path = scope["path"].removeprefix(scope.get("root_path", "")).lstrip("/")
-        route = path.partition("/")[0]
-        route = route if route in _KNOWN_ROUTES else "other" if route else "front"
-        method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST", "OPTIONS") else "other"
-        self.metrics.requests.labels(route, method, str(status)).inc()
-        self.metrics.seconds.labels(route).observe(seconds)
-        self.metrics.sent.inc(sent)
-        if _ACCESS.isEnabledFor(logging.INFO):
-            line = {
-                "request_id": scope["state"]["request_id"],
-                "client": (scope.get("client") or ("",))[0],
-                "method": scope["method"],
-                "path": scope["path"],
-                "status": status,
-                "bytes": sent,
-                "seconds": round(seconds, 6),
-            }
-            if self.serving.settings.log_queries and scope["query_string"]:
-                line["query"] = scope["query_string"].decode("latin-1")
-            _ACCESS.info(json.dumps(line, ensure_ascii=False))
+        route = route_of(scope["path"].removeprefix(scope.get("root_path", "")))
+        self.accounts.request(route, scope["method"], status, sent, seconds)
+        if self.accounts.are_logged:
+            client = (scope.get("client") or ("",))[0]
+            request_id, path, query = scope["state"]["request_id"], scope["path"], scope["query_string"]
+            self.accounts.log(request_id, client, scope["method"], path, query, status, sent, seconds)
 
 
 def _failure(scope: Scope, request_id: str) -> Response:

@@ -152,8 +152,3 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
         # A client that does not read would keep even this.
         self.loop.call_later(self.settings.write_seconds, self.transport.abort)
-
-
-def protocol_class(bounds: Settings) -> type[BoundedProtocol]:
-    """The protocol with the bounds of these settings."""
-    return type("Protocol", (BoundedProtocol,), {"settings": bounds})

@@ -1,57 +1,61 @@
-"""Representations: kept in memory with their compressed bodies, each with a strong validator; conditions evaluated.
-
-A release never changes, so an answer depends only on the target and on what negotiation sees of the request.
-"""
+"""Representations: an answer as it is kept and sent, with a strong validator, compressed bodies and conditions."""
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import gzip
 import hashlib
 import re
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import TypeVar
+from functools import lru_cache
 
 import brotli
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import language
-from api.metrics import Metrics
 from api.site import Site
-from kg import formats
 
-CODINGS = ("br", "gzip")
 _SMALLEST = 500
-_MANY_BYTES = 100_000
-_Value = TypeVar("_Value")
-_LARGEST_KEPT = 2_000_000
 _LARGEST_COMPRESSED = 8_000_000
 _COMPRESSIBLE = re.compile(
     r"text/|application/(?:[\w.-]+\+)?(?:json|xml|n-triples|n-quads|trig)|image/svg\+xml", re.ASCII
 )
 _BROTLI_QUALITY, _GZIP_LEVEL = 5, 6
-_NOT_IN_304 = ("content-length", "content-type", "content-encoding")
+_NOT_IN_304 = (b"content-length", b"content-type", b"content-encoding")
+_Fields = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A representation in one coding as it goes over the wire: all of the head but what each answer has of its own.
+
+    `head` are its fields and `not_modified` those of a 304; `tag` is the entity tag, '' for a redirect.
+    """
+
+    status: int
+    head: bytes
+    not_modified: bytes
+    body: bytes
+    tag: str
 
 
 @dataclass(slots=True)
 class Representation:
-    """A 200 as it is sent: header fields without length and coding, the body, and its compressed forms."""
+    """A 200 or a redirect as it is sent: fields without length, coding, validators; the body; its compressed forms."""
 
-    headers: list[tuple[bytes, bytes]]
+    status: int
+    headers: _Fields
     body: bytes
     tag: str
+    is_compressible: bool
+    is_kept: bool
     coded: dict[str, bytes] = field(default_factory=dict)
+    wires: dict[str, Wire] = field(default_factory=dict)
 
-    @property
-    def is_compressible(self) -> bool:
-        content_type = Headers(raw=self.headers).get("content-type", "")
-        size = len(self.body)
-        return _SMALLEST <= size <= _LARGEST_COMPRESSED and _COMPRESSIBLE.match(content_type) is not None
+    def coding(self, preferred: str) -> str:
+        """The content coding to send to a client that prefers one."""
+        return preferred if self.is_compressible else "identity"
 
     def body_in(self, coding: str) -> bytes:
         """The body in a content coding, compressed once; `identity` is the body itself."""
@@ -61,9 +65,76 @@ class Representation:
             self.coded[coding] = _compress(self.body, coding)
         return self.coded[coding]
 
+    def tag_in(self, coding: str) -> str:
+        """The entity tag of the body in a coding: the release, a hash of the content, the coding; '' for none."""
+        if self.status != 200 or not self.is_kept:
+            return ""
+        return f'"{self.tag}{"" if coding == "identity" else "." + coding}"'
+
+    def fields(self, coding: str, site: Site, *, has_validators: bool = True) -> _Fields:
+        """The header fields of a 200 in a coding."""
+        fields = MutableHeaders(raw=list(self.headers))
+        if self.is_compressible:
+            fields.add_vary_header("Accept-Encoding")
+        if coding != "identity":
+            fields["content-encoding"] = coding
+        if has_validators and (tag := self.tag_in(coding)):
+            fields.setdefault("last-modified", format_datetime(site.issued, usegmt=True))
+            fields["etag"] = tag
+        fields["content-length"] = str(len(self.body_in(coding)))
+        return fields.raw
+
+    def wire(self, coding: str, site: Site, common: tuple[tuple[str, str], ...]) -> Wire:
+        """What is sent in a coding, made once; `common` are the fields that every answer of the release has."""
+        if (made := self.wires.get(coding)) is None:
+            body, tag = self.body_in(coding), self.tag_in(coding)
+            kind = self.status, self.is_compressible, self.is_kept
+            head, unmodified = _lines(tuple(self.headers), kind, coding, site, common)
+            validator = b"etag: %s\r\n" % tag.encode() if tag else b""
+            head = b"%s%scontent-length: %d\r\n" % (head, validator, len(body))
+            made = self.wires[coding] = Wire(self.status, head, unmodified + validator, body, tag)
+        return made
+
     @property
     def size(self) -> int:
-        return len(self.body) + sum(map(len, self.coded.values())) + 500
+        """About how many bytes it takes in memory."""
+        heads = sum(len(w.head) + len(w.not_modified) for w in self.wires.values())
+        return len(self.body) + sum(map(len, self.coded.values())) + heads + 1_000
+
+
+def of_answer(status: int, headers: _Fields, body: bytes, site: Site) -> Representation:
+    """The representation that an answer of the application is; `headers` are its fields, by lower-case names."""
+    kept = [(n, v) for n, v in headers if n not in (b"content-length", b"etag")]
+    fields = Headers(raw=kept)
+    content_type = fields.get("content-type", "")
+    digest = hashlib.blake2b(body, digest_size=8)
+    digest.update(content_type.encode())
+    is_compressible = _SMALLEST <= len(body) <= _LARGEST_COMPRESSED and _COMPRESSIBLE.match(content_type) is not None
+    is_kept = "no-store" not in fields.get("cache-control", "")
+    return Representation(status, kept, body, f"{site.version[:8]}.{digest.hexdigest()}", is_compressible, is_kept)
+
+
+def not_modified(fields: _Fields) -> _Fields:
+    """The header fields of a 304, of those of a 200 (RFC 9110, 15.4.5)."""
+    return [(n, v) for n, v in fields if n not in _NOT_IN_304]
+
+
+@lru_cache(maxsize=2_000)
+def _lines(
+    headers: tuple[tuple[bytes, bytes], ...],
+    kind: tuple[int, bool, bool],
+    coding: str,
+    site: Site,
+    common: tuple[tuple[str, str], ...],
+) -> tuple[bytes, bytes]:
+    """The header lines of an answer and of a 304 without what each answer has of its own; most answers share theirs."""
+    status, is_compressible, is_kept = kind
+    plain = Representation(status, list(headers), b"", "", is_compressible, is_kept, {coding: b""})
+    fields = MutableHeaders(raw=plain.fields(coding, site))
+    for name, value in common:
+        fields.setdefault(name, value)
+    shared = [(n, v) for n, v in fields.raw if n not in (b"etag", b"content-length")]
+    return tuple(b"".join(b"%s: %s\r\n" % pair for pair in f) for f in (shared, not_modified(shared)))  # type: ignore[return-value]
 
 
 def _compress(body: bytes, coding: str) -> bytes:
@@ -71,161 +142,6 @@ def _compress(body: bytes, coding: str) -> bytes:
         compressed: bytes = brotli.compress(body, quality=_BROTLI_QUALITY)
         return compressed
     return gzip.compress(body, _GZIP_LEVEL, mtime=0)
-
-
-class Cache:
-    """Representations by key, the least recently used given up first; bounded in bytes."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes = most_bytes
-        self.bytes = 0
-        self._kept: OrderedDict[object, tuple[Representation, int]] = OrderedDict()
-
-    def get(self, key: object) -> Representation | None:
-        if key not in self._kept:
-            return None
-        self._kept.move_to_end(key)
-        return self._kept[key][0]
-
-    def put(self, key: object, representation: Representation) -> None:
-        size = representation.size
-        if key in self._kept:
-            self.bytes -= self._kept.pop(key)[1]
-        if size > min(_LARGEST_KEPT, self.most_bytes):
-            return
-        self._kept[key] = (representation, size)
-        self.bytes += size
-        while self.bytes > self.most_bytes:
-            _, (_, given_up) = self._kept.popitem(last=False)
-            self.bytes -= given_up
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-
-class Representations:
-    """Answers GET from the cache, or keeps what the application answers; then conditions and content coding."""
-
-    def __init__(self, app: ASGIApp, cache: Cache, metrics: Metrics) -> None:
-        self.app = app
-        self.cache = cache
-        self.metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in ("GET", "POST"):
-            await self.app(scope, receive, send)
-            return
-        request, site = Headers(scope=scope), scope["state"]["site"]
-        is_get = scope["method"] == "GET"
-        key = _key(scope, request, site) if is_get else None
-        kept = found = self.cache.get(key) if key is not None else None
-        if found is None:
-            collected = _Collector(send)
-            await self.app(scope, receive, collected)
-            if not collected.is_whole:
-                return
-            found = await _apart(len(collected.body), _representation, collected, site)
-        coding = _coding(request, found)
-        is_new = coding != "identity" and coding not in found.coded
-        if is_new:
-            await _apart(len(found.body), found.body_in, coding)
-        if key is not None:
-            self.metrics.cached.labels("hit" if kept else "miss").inc()
-            # Put again when a coding is new: it counts for the size.
-            if (is_new or not kept) and "no-store" not in Headers(raw=found.headers).get("cache-control", ""):
-                self.cache.put(key, found)
-        await _send(send, request, found, coding, site, is_get)
-
-
-async def _apart(size: int, work: Callable[..., _Value], *arguments: object) -> _Value:
-    """Does work on so many bytes in a thread when there are many, so that nobody else waits for it."""
-    return work(*arguments) if size < _MANY_BYTES else await asyncio.to_thread(work, *arguments)
-
-
-class _Collector:
-    """Holds back a 200 until it is whole; lets everything else pass, and a 200 that is a file in parts."""
-
-    def __init__(self, send: Send) -> None:
-        self.send = send
-        self.start: Message | None = None
-        self.body = bytearray()
-        self.is_whole = False
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = Headers(raw=message["headers"])
-            if message["status"] == 200 and "set-cookie" not in headers and "accept-ranges" not in headers:
-                self.start = message
-                return
-        if self.start is None:
-            await self.send(message)
-            return
-        self.body += message.get("body", b"")
-        self.is_whole = not message.get("more_body", False)
-
-
-def _key(scope: Scope, request: Headers, site: Site) -> object:
-    """All that the answer may depend on. The host stands in examples and in the Service Description."""
-    return (
-        site.version,
-        scope.get("root_path", ""),
-        scope.get("raw_path") or scope["path"].encode(),
-        scope["query_string"],
-        formats.accept_key(request.get("accept")),
-        language.key(request),
-        scope["scheme"],
-        request.get("host", "")[:200],
-    )
-
-
-def _representation(collected: _Collector, site: Site) -> Representation:
-    assert collected.start is not None
-    body = bytes(collected.body)
-    headers = [(n, v) for n, v in collected.start["headers"] if n.lower() not in (b"content-length", b"etag")]
-    fields = MutableHeaders(raw=headers)
-    digest = hashlib.blake2b(body, digest_size=8)
-    digest.update(fields.get("content-type", "").encode())
-    return Representation(headers, body, f"{site.version[:8]}.{digest.hexdigest()}")
-
-
-def _coding(request: Headers, representation: Representation) -> str:
-    """The content coding to send: the best that the client takes (RFC 9110, 12.5.3)."""
-    accepted = request.get("accept-encoding")
-    if accepted is None or not representation.is_compressible:
-        return "identity"
-    weights: dict[str, float] = {}
-    for part in accepted.lower().split(","):
-        name, *parameters = (p.strip() for p in part.split(";"))
-        weights.setdefault(name, formats.weight(parameters))
-    best = max(CODINGS, key=lambda c: weights.get(c, weights.get("*", 0.0)))
-    quality = weights.get(best, weights.get("*", 0.0))
-    return best if quality > 0 and quality >= weights.get("identity", 0.0) else "identity"
-
-
-async def _send(
-    send: Send, request: Headers, representation: Representation, coding: str, site: Site, is_get: bool
-) -> None:
-    body = representation.body_in(coding)
-    message: Message = {"type": "http.response.start", "status": 200, "headers": list(representation.headers)}
-    headers = MutableHeaders(scope=message)
-    if representation.is_compressible:
-        headers.add_vary_header("Accept-Encoding")
-    if coding != "identity":
-        headers["content-encoding"] = coding
-    headers["content-length"] = str(len(body))
-    if is_get and "no-store" not in headers.get("cache-control", ""):
-        tag = f'"{representation.tag}{"" if coding == "identity" else "." + coding}"'
-        headers["etag"] = tag
-        headers.setdefault("last-modified", format_datetime(site.issued, usegmt=True))
-        status = condition(request, tag, site)
-        if status != 200:
-            message["status"], body = status, b""
-            for name in _NOT_IN_304:
-                del headers[name]
-            if status == 412:
-                headers["content-length"] = "0"
-    await send(message)
-    await send({"type": "http.response.body", "body": body})
 
 
 def condition(request: Mapping[str, str], tag: str, site: Site) -> int:

@@ -82,8 +82,26 @@ def compacted(site: Site, statements: list[Triple] | list[Quad]) -> dict[str, An
         # The serialiser writes rdf:type as a property like any other; JSON-LD has a keyword for it.
         if types := node.pop(iris.RDF_TYPE, None):
             node["@type"] = [t["@id"] for t in types]
-    document: dict[str, Any] = jsonld.compact(nodes, site.context.document, {"graph": True})
+    document: dict[str, Any] = jsonld.compact(nodes, site.context.of(_iris_of(nodes)), {"graph": True})
+    document["@context"] = site.context.document["@context"]
     return document
+
+
+def _iris_of(nodes: list[dict[str, Any]]) -> set[str]:
+    """Every IRI of an expanded document: subjects, properties, classes, objects, datatypes."""
+    found: set[str] = set()
+    for node in nodes:
+        for key, values in node.items():
+            if key == "@id":
+                found.add(values)
+            elif key == "@type":
+                found.update(values)
+            elif key == "@graph":
+                found |= _iris_of(values)
+            else:
+                found.add(key)
+                found.update(v.get("@id") or v.get("@type") or "" for v in values)
+    return found
 
 
 def answer(body: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> Response:

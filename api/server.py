@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
-from api.protocol import protocol_class
+from api.connection import protocol_class
 from api.settings import Settings
 from kg import store
 from kg.errors import KgError

@@ -39,7 +39,7 @@ _MORE_PREFIXES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Site:
     """One release as it is served; `prefixes` are those of the context and those of descriptions."""
 
@@ -62,7 +62,7 @@ class Site:
     def base(self) -> str:
         return self.release.manifest.base_iri
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The short name of the release."""
         return self.release.manifest.id[:16]

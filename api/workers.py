@@ -3,60 +3,44 @@
 A query starts in the fast lane. What is not answered within its slice goes on as a slow one, at the lowest priority,
 if one of the slow places is free; else it is stopped when others wait, and begins anew when a slow place is free. The
 slice shrinks as more wait, so that whoever comes has a first turn soon, whatever else runs.
+
+As many workers are kept busy as there are processors. A query that comes then is sent to one that is at work, to lie in
+its channel until it is read: small queries one after the other cost less than a process each. When the first of them
+turns out not to be small, those behind it are taken back and given to others.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import signal
-import socket
-import subprocess
-import sys
+import os
 import time
-from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from api.errors import Problem
-from api.places import Places
+from api import jobs
+from api.jobs import Job
+from api.processes import Processes, Worker
 from api.settings import Settings
-from kg import frames
-from kg.errors import BrokenRelease, KgError, QueryTooComplex
+from kg import packets
+from kg.errors import KgError
 from kg.evaluation import Answer, Query, Wanted
-from kg.worker import OUT_OF_MEMORY
 
-_LOG = logging.getLogger("api.workers")
 _SHORTEST_SLICE = 0.008
 _TICK = 0.002
 _CROWD = 8
-_PATIENCE = 1.0
 _SLOW_AFTER = 0.25
+_BEHIND_ONE = 16
 _REUSED_UP_TO_BYTES = 4_000_000
 _QUERIES_OF_ONE_WORKER = 10_000
-_END_SECONDS = 5.0
 _GRACE_SECONDS = 2.0
 
 
-@dataclass(eq=False, slots=True)
-class _Worker:
-    """A process that waits for a query or works on one."""
-
-    pid: int
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    ended: asyncio.Future[tuple[int, int]]
-    queries: int = 0
-    is_fit: bool = True
-
-
 class Pool:
-    """The workers of one release; `run` is all that a request needs.
+    """The workers of one release; `run` is all that a request needs, or `submit` where a task would cost too much.
 
-    `account` counts what became of workers and queries: forked = idle + working + the sum of ends.
+    `account` counts what became of workers and queries: forked = alive + the sum of ends.
     """
 
     def __init__(
@@ -68,61 +52,36 @@ class Pool:
         count: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings
-        self.account: Counter[str] = Counter()
-        self._count_outside = count
-        self._options = {
+        options = {
             "directory": str(directory),
             "memory_quads": settings.memory_quads,
             "memory_bytes": settings.query_memory_mb * 1_000_000,
             "base": base,
             "prefixes": dict(prefixes),
         }
-        self._places = Places(settings.query_workers, _CROWD)
-        self._slow = Places(max(1, settings.query_workers * 2 // 3))
+        self._processes = Processes(options, self, count)
+        self._parallel = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._slow_places = max(1, settings.query_workers * 2 // 3)
+        self._waiting: deque[Job] = deque()
+        self._stopped: deque[Job] = deque()
+        self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
         self._clients: Counter[str] = Counter()
-        self._idle: list[_Worker] = []
-        self._processes: dict[int, asyncio.Future[tuple[int, int]]] = {}
-        self._forks: dict[int, asyncio.Future[int]] = {}
-        self._next_fork = 0
-        self._control: socket.socket | None = None
-        self._zygote: subprocess.Popen[bytes] | None = None
-        self._ready: asyncio.Future[None] | None = None
-        self._starting = asyncio.Lock()
+        self._is_due = False
+        self._ticking: asyncio.TimerHandle | None = None
+        self._restarting: asyncio.Task[None] | None = None
         self._is_closing = False
 
     # ---- life ----
 
     async def start(self) -> None:
         """Starts the zygote and waits until it holds the store; raises `KgError` when it cannot."""
-        loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "kg.zygote", str(theirs.fileno())]
-        with theirs:
-            self._zygote = await asyncio.to_thread(
-                subprocess.Popen,
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-        ours.setblocking(False)
-        ours.send(json.dumps(self._options).encode())
-        self._control = ours
-        self._ready = loop.create_future()
-        loop.add_reader(ours.fileno(), self._read_control)
-        await self._ready
+        await self._processes.start()
 
     async def close(self) -> None:
         """Ends the zygote, and with it every worker."""
         self._is_closing = True
-        zygote = self._zygote
-        self._lose_zygote()
-        if zygote is not None:
-            try:
-                await asyncio.to_thread(zygote.wait, _END_SECONDS)
-            except subprocess.TimeoutExpired:
-                zygote.kill()
-                await asyncio.to_thread(zygote.wait)
+        await self._processes.close()
 
     async def drain(self) -> None:
         """Waits until no query runs, at most as long as one may run, then closes."""
@@ -135,20 +94,20 @@ class Pool:
 
     @property
     def is_ready(self) -> bool:
-        return self._control is not None and self._ready is not None and self._ready.done()
+        return self._processes.is_ready
+
+    @property
+    def account(self) -> Counter[str]:
+        return self._processes.account
 
     @property
     def alive(self) -> int:
         """Workers that live, idle ones included."""
-        return len(self._processes)
+        return len(self._processes.alive)
 
     @property
     def waiting(self) -> int:
-        return len(self._places.waiting) + len(self._slow.waiting)
-
-    def _count(self, event: str) -> None:
-        self.account[event] += 1
-        self._count_outside(event)
+        return len(self._waiting) + len(self._stopped)
 
     # ---- queries ----
 
@@ -159,294 +118,306 @@ class Pool:
 
         Cancelling the call kills the worker that works on it.
         """
-        if self._clients[client] >= self.settings.client_queries:
-            self._count("refused: client")
-            raise _too_many(self.settings.client_queries)
-        if self._places.free <= 0 and self.waiting >= self.settings.query_queue:
-            self._count("refused: queue")
-            raise _busy("too many queries are waiting")
-        self._clients[client] += 1
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(_: Job) -> None:
+            if not over.done():
+                over.set_result(None)
+
+        job = Job(packets.request(query, want, self.settings.max_result_bytes), client, seconds, done, services)
+        self.submit(job)
         try:
-            job = _Job(frames.request(query, want, self.settings.max_result_bytes), services)
-            return await self._run(job, asyncio.get_running_loop().time() + seconds, seconds)
+            await over
         finally:
-            self._clients[client] -= 1
-            if not self._clients[client]:
-                del self._clients[client]
+            self.cancel(job)
+        return job.answer()
 
-    async def _run(self, job: _Job, deadline: float, seconds: float) -> Answer:
-        answer = await self._attempt(job, deadline, seconds, self._fast_lane)
-        if answer is None:
-            self._count("requeued")
-            await self._take(self._slow, deadline)
-            try:
-                answer = await self._attempt(job, deadline, seconds, self._slow_lane)
-            finally:
-                self._slow.give()
-        assert answer is not None
-        return answer
+    def has_room(self, client: str) -> bool:
+        """Whether a query of a client would be taken in."""
+        is_free = self.waiting < self.settings.query_queue or self._has_place()
+        return is_free and self._clients[client] < self.settings.client_queries
 
-    async def _attempt(
-        self,
-        job: _Job,
-        deadline: float,
-        seconds: float,
-        lane: Callable[[_Worker, asyncio.Task[Answer], float], Coroutine[Any, Any, bool]],
-    ) -> Answer | None:
-        """One run on one worker; None when the lane stopped it for others to have their turn."""
-        await self._take(self._places, deadline)
+    def submit(self, job: Job) -> None:
+        """Takes a query in, whose `done` is called later; raises `Problem` 429 or 503 when it is not taken."""
+        if not self.has_room(job.client):
+            is_many = self._clients[job.client] >= self.settings.client_queries
+            self._processes.count("refused: client" if is_many else "refused: queue")
+            raise jobs.too_many(self.settings.client_queries) if is_many else jobs.busy("too many queries are waiting")
+        self._clients[job.client] += 1
+        self._waiting.append(job)
+        self._give_out()
+
+    def cancel(self, job: Job) -> None:
+        """Ends a query that nobody waits for any more; nothing if it is over."""
+        if job.is_over:
+            return
+        worker = job.worker
+        if worker is None:
+            for queue in (self._waiting, self._stopped):
+                if job in queue:
+                    queue.remove(job)
+        elif worker.jobs[0] is not job:
+            self._take_back(worker)
+            if job in self._waiting:
+                self._waiting.remove(job)
+            # Else the worker has begun with it after all: it is stopped as one whose time is over.
+            job.deadline = 0.0
+        else:
+            self._stop(worker)
+        self._finish(job, None)
+
+    def _finish(self, job: Job, error: KgError | None) -> None:
+        if job.is_over:
+            return
+        job.is_over, job.error = True, error
+        self._clients[job.client] -= 1
+        if not self._clients[job.client]:
+            del self._clients[job.client]
+        job.done(job)
+
+    # ---- who works on what ----
+
+    def _wake(self) -> None:
+        """Sees to it that what waits is given out, once for all that comes in the same turn of the loop."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._give_out)
+
+    def _give_out(self) -> None:
+        self._is_due = False
+        if not self._processes.is_ready:
+            self._restart()
+            return
+        while queue := self._next():
+            end = -1 if queue is self._waiting and self._is_crowded else 0
+            if not self._place(queue[end]):
+                break
+            del queue[end]
+        if self._ticking is None and (self._busy or self.waiting):
+            self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _next(self) -> deque[Job] | None:
+        """The queue that has its turn: that of stopped queries when a slow place is free.
+
+        Of those that wait the first is next, and in a crowd the last: those before it have waited long already, may
+        have left, and would make everyone wait as long (adaptive last-in-first-out).
+        """
+        if self._stopped and self._has_slow_place():
+            return self._stopped
+        return self._waiting or None
+
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self._waiting) > _CROWD
+
+    def _has_place(self) -> bool:
+        return len(self._busy) + self._processes.forking < self.settings.query_workers
+
+    def _has_slow_place(self) -> bool:
+        return sum(worker.is_slow for worker in self._busy) < self._slow_places
+
+    def _place(self, job: Job) -> bool:
+        """Gives a query to a worker, or sees to it that there will be one; False when all places are taken."""
+        if job.is_small and not job.services and not job.is_slow and (worker := self._lively()):
+            self._give(worker, job)
+            return True
+        if not self._has_place():
+            return False
+        while self._idle and not job.services:
+            worker = self._idle.pop()
+            if worker.pid in self._processes.alive:
+                self._give(worker, job)
+                return True
+        self._processes.fork(job, dict.fromkeys(job.services, str(self.settings.service_seconds)))
+        return True
+
+    def _lively(self) -> Worker | None:
+        """A worker that goes through small queries, to take one more, when every processor has its worker."""
+        now = time.monotonic()
+        lively = [
+            w
+            for w in self._busy
+            if now - w.since < _TICK and len(w.jobs) < _BEHIND_ONE and not (w.is_slow or w.is_alone or w.backlog)
+        ]
+        if not lively or (len(lively) < self._parallel and self._has_place()):
+            return None
+        return min(lively, key=lambda w: len(w.jobs))
+
+    def _give(self, worker: Worker, job: Job) -> None:
+        job.worker = worker
+        worker.jobs.append(job)
+        if len(worker.jobs) == 1:
+            self._busy.add(worker)
+            self._begin(worker)
+        worker.is_alone = not job.is_small
+        worker.post(job.message)
+
+    def _begin(self, worker: Worker) -> None:
+        """The first of a worker's queries has its turn."""
+        worker.since, worker.spent_before = time.monotonic(), -1.0
+        if worker.jobs[0].is_slow:
+            self._slow_down(worker)
+
+    def _hear(self, worker: Worker) -> None:
+        """Reads what a worker has answered; what it goes on with has its turn."""
         try:
-            worker = await self._worker(job.services)
-            reply = asyncio.ensure_future(self._ask(worker, job))
-            try:
-                is_done = await lane(worker, reply, deadline)
-                if is_done:
-                    return await reply
-                if asyncio.get_running_loop().time() < deadline:
-                    return None
-                self._count("deadline")
-                raise _too_slow(seconds)
-            finally:
-                self._keep_or_kill(worker, reply)
-        finally:
-            self._places.give()
+            reply = worker.receiver.receive(worker.channel)
+        except (OSError, EOFError):
+            return
+        if reply is None:
+            return
+        job: Job = worker.jobs.popleft()
+        worker.answered += 1
+        if len(reply) > _REUSED_UP_TO_BYTES or worker.answered >= _QUERIES_OF_ONE_WORKER:
+            worker.is_fit = False
+        if worker.jobs and worker.is_fit:
+            self._begin(worker)
+        else:
+            self._release(worker)
+        job.reply = reply
+        self._finish(job, None)
+        if self._waiting or self._stopped:
+            self._give_out()
 
-    async def _fast_lane(self, worker: _Worker, reply: asyncio.Task[Answer], deadline: float) -> bool:
-        spent = _Spent(worker.pid)
-        # The slice is looked at again and again: others may have come since.
-        while (left := self._slice() - spent.seconds()) > 0 and self._left(deadline) > 0:
-            if await _done(reply, min(max(left, _TICK), _SHORTEST_SLICE, self._left(deadline))):
-                return True
-        if self._slow.try_take():
-            try:
-                return await self._slow_lane(worker, reply, deadline)
-            finally:
-                self._slow.give()
-        while self._left(deadline) > 0:
-            if self._places.waiting:
-                return False
-            if await _done(reply, min(_SHORTEST_SLICE, self._left(deadline))):
-                return True
-        return False
+    def _release(self, worker: Worker) -> None:
+        """Keeps a worker that has answered for the next query; ends one that is not fit."""
+        is_wanted = worker.is_fit and not self._is_closing and len(self._idle) < self.settings.query_workers
+        if is_wanted and worker.pid in self._processes.alive:
+            self._busy.discard(worker)
+            self._idle.append(worker)
+        else:
+            self._stop(worker)
 
-    async def _slow_lane(self, worker: _Worker, reply: asyncio.Task[Answer], deadline: float) -> bool:
-        self._tell({"renice": worker.pid})
-        worker.is_fit = False
-        return await _done(reply, self._left(deadline))
+    def _stop(self, worker: Worker) -> Job | None:
+        """Kills a worker; returns what it worked on, and puts what lay behind that back into the queue."""
+        self._forget(worker)
+        self._processes.kill(worker)
+        first: Job | None = worker.jobs.popleft() if worker.jobs else None
+        self._requeue(worker, len(worker.jobs))
+        return first
+
+    def _forget(self, worker: Worker) -> None:
+        self._busy.discard(worker)
+        worker.leave_loop()
+
+    def _requeue(self, worker: Worker, number: int) -> None:
+        """Puts the last so many of a worker's queries back to where the next is taken from."""
+        for _ in range(number):
+            job: Job = worker.jobs.pop()
+            job.worker = None
+            if not job.is_over:
+                (self._waiting.append if self._is_crowded else self._waiting.appendleft)(job)
+        if number:
+            self._wake()
+
+    def _take_back(self, worker: Worker) -> None:
+        """Gives others what lies unread in a worker's channel; the first stays, read or not."""
+        unread = worker.withdraw()
+        if unread and unread == len(worker.jobs):
+            worker.post(worker.jobs[0].message)
+            unread -= 1
+        self._requeue(worker, unread)
+
+    # ---- time ----
+
+    def _tick(self) -> None:
+        """Looks after those at work: whose time is over, who is slow, who lies behind one that is."""
+        self._ticking = None
+        now = time.monotonic()
+        for worker in list(self._busy):
+            job: Job = worker.jobs[0]
+            age = now - worker.since
+            if now >= job.deadline:
+                self._processes.count("deadline")
+                self._stop(worker)
+                self._finish(job, jobs.too_slow(job.seconds))
+                continue
+            if age >= _TICK and len(worker.jobs) > 1:
+                self._take_back(worker)
+            if age >= _TICK and not worker.is_slow and worker.spent(age) >= self._slice():
+                self._end_of_slice(worker)
+        for queue in (self._waiting, self._stopped):
+            for job in [j for j in queue if now >= j.deadline]:
+                queue.remove(job)
+                self._processes.count("refused: waited")
+                self._finish(job, jobs.busy("the query waited for its turn until its time was over"))
+        self._give_out()
+
+    def _end_of_slice(self, worker: Worker) -> None:
+        if self._has_slow_place():
+            self._slow_down(worker)
+        elif self._waiting and not worker.jobs[0].services:
+            job = self._stop(worker)
+            assert job is not None
+            self._processes.count("requeued")
+            job.is_slow, job.worker = True, None
+            self._stopped.append(job)
+
+    def _slow_down(self, worker: Worker) -> None:
+        worker.is_slow, worker.is_fit = True, False
+        self._processes.renice(worker)
 
     def _slice(self) -> float:
         """How long a query may go on before it counts as slow: the less, the more wait for a place."""
-        return max(_SHORTEST_SLICE, _SLOW_AFTER / (1 + len(self._places.waiting)))
+        return max(_SHORTEST_SLICE, _SLOW_AFTER / (1 + len(self._waiting)))
 
-    def _left(self, deadline: float) -> float:
-        return max(0.0, deadline - asyncio.get_running_loop().time())
+    # ---- what becomes of processes ----
 
-    async def _take(self, places: Places, deadline: float) -> None:
-        try:
-            async with asyncio.timeout_at(deadline):
-                await places.take()
-        except TimeoutError:
-            self._count("refused: waited")
-            raise _busy("the query waited for its turn until its time was over") from None
-
-    async def _ask(self, worker: _Worker, job: _Job) -> Answer:
-        """The worker's answer; raises `Problem` when the worker dies over it."""
-        worker.queries += 1
-        try:
-            worker.writer.write(job.message)
-            await worker.writer.drain()
-            head_size, body_size = frames.LENGTHS.unpack(await worker.reader.readexactly(frames.LENGTHS.size))
-            head = await worker.reader.readexactly(head_size)
-            body = await worker.reader.readexactly(body_size)
-        except (asyncio.IncompleteReadError, ConnectionError, OSError):
-            worker.is_fit = False
-            raise _died(*await asyncio.wait_for(asyncio.shield(worker.ended), _END_SECONDS)) from None
-        worker.is_fit = worker.is_fit and body_size <= _REUSED_UP_TO_BYTES and worker.queries < _QUERIES_OF_ONE_WORKER
-        return frames.read_answer(head, body)
-
-    # ---- workers ----
-
-    async def _worker(self, services: tuple[str, ...]) -> _Worker:
-        while self._idle and not services:
-            worker = self._idle.pop()
-            if not worker.ended.done():
-                return worker
-        return await self._fork(services)
-
-    async def _fork(self, services: tuple[str, ...]) -> _Worker:
-        if self._control is None:
-            await self._restart()
-        self._next_fork += 1
-        number, pid = self._next_fork, asyncio.get_running_loop().create_future()
-        message: dict[str, Any] = {"fork": number}
-        if services:
-            message["services"] = dict.fromkeys(services, str(self.settings.service_seconds))
-        ours, theirs = socket.socketpair()
-        self._forks[number] = pid
-        try:
-            with theirs:
-                self._tell(message, theirs)
-            child = await pid
-        except BaseException:
-            pid.cancel()
-            ours.close()
-            raise
-        ours.setblocking(False)
-        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
+    def on_worker(self, worker: Worker, ticket: Any) -> None:
+        """A worker is there for the query that it was forked for, or for any when that is over."""
+        job: Job = ticket
+        if self._is_closing or (job.is_over and job.services):
+            self._processes.kill(worker)
+            return
+        asyncio.get_running_loop().add_reader(worker.channel.fileno(), self._hear, worker)
         # A worker that may ask other endpoints serves one query.
-        return _Worker(child, reader, writer, self._processes[child], is_fit=not services)
-
-    def _keep_or_kill(self, worker: _Worker, reply: asyncio.Task[Answer]) -> None:
-        """Keeps a worker that has answered for the next query; kills one that still works or is not fit."""
-        if not reply.done():
-            reply.cancel()
-            worker.is_fit = False
-        elif not reply.cancelled():
-            reply.exception()
-        wanted = worker.is_fit and not self._is_closing and len(self._idle) < self.settings.query_workers
-        if wanted and not worker.ended.done():
+        worker.is_fit = not job.services
+        if job.is_over:
             self._idle.append(worker)
         else:
-            self._tell({"kill": worker.pid})
-            worker.writer.close()
+            self._give(worker, job)
+        self._wake()
 
-    # ---- the zygote ----
-
-    async def _restart(self) -> None:
-        async with self._starting:
-            if self._control is None:
-                if self._is_closing:
-                    raise _busy("the server is closing")
-                _LOG.warning("starting a new zygote")
-                self._count("zygotes restarted")
-                if self._zygote is not None:
-                    await asyncio.to_thread(self._zygote.wait)
-                await self.start()
-
-    def _tell(self, message: dict[str, Any], descriptor: socket.socket | None = None) -> None:
-        if self._control is None:
-            return
-        data = json.dumps(message).encode()
-        try:
-            # The socket holds some hundred messages, and the zygote does nothing long between two of them.
-            if descriptor is None:
-                self._control.send(data)
-            else:
-                socket.send_fds(self._control, [data], [descriptor.fileno()])
-        except OSError as error:
-            _LOG.error("the zygote does not listen: %s", error)
-            self._lose_zygote()
-
-    def _read_control(self) -> None:
-        while self._control is not None:
-            try:
-                data = self._control.recv(65_536)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._lose_zygote()
-                return
-            self._hear(json.loads(data))
-
-    def _hear(self, message: dict[str, Any]) -> None:
-        assert self._ready is not None
-        if "ready" in message:
-            self._ready.set_result(None)
-        elif "error" in message:
-            self._ready.set_exception(BrokenRelease(message["error"]))
-        elif "fork" in message:
-            self._count("forked")
-            self._processes[message["pid"]] = asyncio.get_running_loop().create_future()
-            waiting = self._forks.pop(message["fork"])
-            if waiting.done():
-                self._tell({"kill": message["pid"]})
-            else:
-                waiting.set_result(message["pid"])
-        elif "exit" in message:
-            self._bury(message["exit"], message["signal"], message["code"])
-
-    def _bury(self, pid: int, number: int, code: int) -> None:
-        self._count(f"ended: {signal.Signals(number).name if number else f'code {code}'}")
-        self._processes.pop(pid).set_result((number, code))
+    def on_exit(self, pid: int, number: int, code: int) -> None:
+        """A worker has ended; the query that it worked on ends with it, those behind it go to others."""
         for worker in [w for w in self._idle if w.pid == pid]:
             self._idle.remove(worker)
-            worker.writer.close()
+            self._forget(worker)
+            worker.close()
+        for worker in [w for w in self._busy if w.pid == pid]:
+            self._hear(worker)
+            if worker not in self._busy:
+                continue
+            self._forget(worker)
+            worker.close()
+            job: Job = worker.jobs.popleft()
+            self._requeue(worker, len(worker.jobs))
+            self._finish(job, jobs.died(number, code))
 
-    def _lose_zygote(self) -> None:
-        """Forgets a zygote that has ended, and with it every worker: they die with it."""
-        if self._control is None:
-            return
-        asyncio.get_running_loop().remove_reader(self._control.fileno())
-        self._control.close()
-        self._control = None
-        if self._ready is not None and not self._ready.done():
-            self._ready.set_exception(BrokenRelease("the query workers could not be started"))
-        for waiting in self._forks.values():
-            if not waiting.done():
-                waiting.set_exception(_busy("the query workers are being started anew"))
-        self._forks.clear()
-        for pid in list(self._processes):
-            self._bury(pid, signal.SIGKILL, -signal.SIGKILL)
-        for worker in self._idle:
-            worker.writer.close()
-        self._idle.clear()
+    def on_zygote_lost(self, tickets: list[Any]) -> None:
+        """All workers have ended; another zygote is started when a query needs one."""
+        for job in tickets:
+            self._finish(job, jobs.busy("the query workers are being started anew"))
+        if self.waiting:
+            self._wake()
 
+    def _restart(self) -> None:
+        if self._is_closing:
+            self._refuse_all(jobs.busy("the server is closing"))
+        elif self.waiting and self._restarting is None:
+            self._restarting = asyncio.ensure_future(self._start_anew())
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    message: bytes
-    services: tuple[str, ...]
-
-
-class _Spent:
-    """What a worker has spent on a query: time of the processor, so that one that is kept waiting by others is not held
-    to be slow; of other time only what is beyond a second, as when it waits for another endpoint.
-    """
-
-    def __init__(self, pid: int) -> None:
-        self._source = Path(f"/proc/{pid}/schedstat")
-        self._begun = time.monotonic()
-        self._before = self._processor()
-
-    def seconds(self) -> float:
-        passed = time.monotonic() - self._begun
-        processor = self._processor() - self._before if self._before >= 0 else passed
-        return max(processor, passed - _PATIENCE)
-
-    def _processor(self) -> float:
+    async def _start_anew(self) -> None:
+        self._processes.count("zygotes restarted")
         try:
-            return int(self._source.read_text().partition(" ")[0]) / 1e9
-        except (OSError, ValueError):
-            return -1.0
+            await self.start()
+        except KgError as error:
+            self._refuse_all(error)
+        finally:
+            self._restarting = None
+        self._wake()
 
-
-async def _done(reply: asyncio.Task[Answer], seconds: float) -> bool:
-    """Whether the reply is there within so many seconds; it goes on either way."""
-    done, _ = await asyncio.wait({reply}, timeout=seconds)
-    return bool(done)
-
-
-def _busy(why: str) -> Problem:
-    return Problem(503, "busy", f"{why}; try again in a moment", {}, {"Retry-After": "5"})
-
-
-def _too_many(most: int) -> Problem:
-    detail = f"at most {most} queries of one client run at a time; wait for one to end"
-    return Problem(429, "too-many-queries", detail, {"limit": most}, {"Retry-After": "1"})
-
-
-def _too_slow(seconds: float) -> Problem:
-    detail = f"the query was stopped after {seconds:g} seconds; ask for less, or make its patterns more selective"
-    return Problem(504, "query-timeout", detail, {"limit": seconds})
-
-
-def _died(number: int, code: int) -> KgError:
-    """What the end of a worker says about its query."""
-    if number in (signal.SIGSEGV, signal.SIGBUS):
-        return QueryTooComplex("the query nests too deeply for the engine")
-    if number == signal.SIGABRT or code == OUT_OF_MEMORY:
-        detail = "the query needed more memory than one query may take; ask for less at a time"
-        return Problem(503, "out-of-memory", detail, {}, {"Retry-After": "60"})
-    return _busy("the process that worked on the query was ended from outside")
+    def _refuse_all(self, error: KgError) -> None:
+        for queue in (self._waiting, self._stopped):
+            while queue:
+                self._finish(queue.popleft(), error)

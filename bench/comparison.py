@@ -57,7 +57,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--python", type=Path, default=Path(sys.executable), help="the Python that has the peers of PyPI"
     )
-    parser.add_argument("--out", type=Path, default=_OUT)
+    parser.add_argument("--out", type=lambda given: Path(given).resolve(), default=_OUT)
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     parser.add_argument("--render", action="store_true", help="measure nothing; write the tables of the last run anew")
     return parser.parse_args(arguments)

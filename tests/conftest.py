@@ -18,7 +18,7 @@ from dataset import Data
 from pyoxigraph import Quad, parse
 
 from api.app import create_app
-from api.protocol import protocol_class
+from api.connection import protocol_class
 from api.settings import Settings
 from kg import builder, iris, store
 

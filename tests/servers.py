@@ -77,7 +77,7 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
         except httpx.TransportError:
             return False
 
-    until(is_there, 30)
+    until(is_there, 120)
     return found[0]
 
 

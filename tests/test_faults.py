@@ -248,8 +248,10 @@ def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
     with serve(release.directory, log=tmp_path / "log", KG_WRITE_SECONDS="1") as server, connect(server) as deaf:
         query = quote("SELECT * { ?s ?p ?o }")
         deaf.sendall(f"GET /sparql?format=csv&query={query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        # The answer has begun; what it takes until then depends on the machine.
+        begun = deaf.recv(1_000)
         time.sleep(3)
-        answer = everything(deaf)
+        answer = begun + everything(deaf)
         promised = int(re.search(rb"content-length: (\d+)", answer)[1])  # type: ignore[index]
         # What was sent is told to be incomplete by its length.
         assert len(answer) < 20_000_000 < promised
@@ -441,11 +443,14 @@ def test_several_processes_share_the_load_and_the_numbers(tiny: Release, tmp_pat
             with server.client(local_address=f"127.0.4.{number + 1}") as client:
                 tags.add(client.get("/data/law/ai-act.ttl").headers["etag"])
         assert len(tags) == 1
-        text = httpx.get(f"{server.url}/metrics").text
-        count = next(
-            line for line in text.splitlines() if line.startswith('kg_requests_total{method="GET",route="data"')
-        )
-        assert float(count.rpartition(" ")[2]) == 40
+
+        def counted() -> float:
+            text = httpx.get(f"{server.url}/metrics").text
+            lines = [x for x in text.splitlines() if x.startswith('kg_requests_total{method="GET",route="data"')]
+            return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+        # Each process adds what it answered from memory once a second.
+        until(lambda: counted() == 40)
         (first, *_) = [
             pid for pid in descendants(server.pid) if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
         ]

@@ -262,7 +262,9 @@ def test_a_full_queue_says_so(tiny: Release, queries_project: Path) -> None:
     settings = Settings(project=queries_project, query_workers=1, query_queue=0, client_queries=100)
     with Server(create_app(settings, tiny)) as running, ThreadPoolExecutor(8) as others:
         url = running.url + "/sparql"
-        slow = [others.submit(httpx.get, url, params={"query": SLOW, "timeout": "1"}, timeout=60) for _ in range(8)]
+        # The same text would be evaluated once for all.
+        texts = [f"{SLOW} # {n}" for n in range(8)]
+        slow = [others.submit(httpx.get, url, params={"query": q, "timeout": "1"}, timeout=60) for q in texts]
         answers = [f.result() for f in slow]
     assert {a.status_code for a in answers} == {503, 504}
     refused = next(a for a in answers if a.status_code == 503)

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyoxigraph import parse
-from starlette.datastructures import Headers
 
-from api.representation import Cache, Representation, _coding
+from api.caching import Cache
+from api.heads import preferred_coding
+from api.representation import Representation
 from kg import formats
 from kg.store import Release
 
@@ -96,12 +97,11 @@ def test_each_coding_has_its_own_tag_and_the_same_content(http: httpx.Client, pa
     ],
 )
 def test_the_coding_is_the_best_that_is_taken(accepted: str, coding: str) -> None:
-    body = Representation([(b"content-type", b"text/turtle")], b"x" * 1_000, "t")
-    assert _coding(Headers({"accept-encoding": accepted}), body) == coding
+    assert preferred_coding(accepted) == coding
 
 
 def test_bodies_are_compressed_once_and_deterministically() -> None:
-    made = [Representation([(b"content-type", b"text/turtle")], b"abc" * 1_000, "t") for _ in range(2)]
+    made = [Representation(200, [(b"content-type", b"text/turtle")], b"abc" * 1_000, "t", True, True) for _ in range(2)]
     assert made[0].body_in("gzip") is made[0].body_in("gzip")
     assert made[0].body_in("gzip") == made[1].body_in("gzip")
     assert gzip.decompress(made[0].body_in("gzip")) == brotli.decompress(made[0].body_in("br")) == made[0].body
@@ -148,15 +148,15 @@ def test_the_cache_never_mixes_variants(http: httpx.Client) -> None:
 def test_the_cache_is_bounded_and_gives_up_what_was_used_least() -> None:
     cache = Cache(10_000)
     for number in range(100):
-        cache.put(number, Representation([], b"x" * 1_500, "t"))
+        cache.put(number, Representation(200, [], b"x" * 1_500, "t", True, True))
         cache.get(0)
     assert cache.bytes <= 10_000
-    assert len(cache) == 5
+    assert len(cache) == 4
     assert cache.get(0) is not None
     assert cache.get(1) is None
-    cache.put("large", Representation([], b"x" * 20_000, "t"))
+    cache.put("large", Representation(200, [], b"x" * 20_000, "t", True, True))
     assert cache.get("large") is None
-    cache.put(0, Representation([], b"", "t"))
+    cache.put(0, Representation(200, [], b"", "t", True, True))
     assert cache.bytes <= 10_000
 
 

@@ -149,6 +149,41 @@ def test_a_query_that_was_stopped_for_others_is_answered_in_the_end(tiny: Releas
     run(work)
 
 
+def test_small_queries_behind_a_large_one_are_taken_back_and_none_is_lost(tiny: Release) -> None:
+    """Some hundred at once, products among them: small ones come with their own answers, in time."""
+
+    async def work() -> None:
+        async with started(tiny, client_queries=500, query_queue=500) as pool:
+            small = [f"SELECT ?n {{ VALUES ?n {{ {n} }} }}" for n in range(200)]
+            texts = [q for n, q in enumerate(small) for q in ([PRODUCT.format(n), q] if n % 40 == 0 else [q])]
+            found = await asyncio.gather(
+                *(ask(pool, q, seconds=1.5 if "COUNT" in q else 20, want=Wanted("csv")) for q in texts),
+                return_exceptions=True,
+            )
+            for text, answer in zip(texts, found, strict=True):
+                if "COUNT" in text:
+                    assert isinstance(answer, Problem)
+                else:
+                    assert isinstance(answer, Answer), answer
+                    assert answer.body.split()[1] == text.split()[6].encode()
+
+    run(work)
+
+
+def test_a_text_of_many_packets_arrives_whole(tiny: Release) -> None:
+    async def work() -> None:
+        async with started(tiny) as pool:
+            long = "x" * 900_000
+            answers = await asyncio.gather(
+                *(ask(pool, f'SELECT (STRLEN("{n}{long}") AS ?n) {{}}', want=Wanted("csv")) for n in range(6))
+            )
+            assert {a.body for a in answers} == {b"n\r\n900001\r\n"}
+            body = (await ask(pool, f'SELECT ("{long}" AS ?x) {{}}', want=Wanted("csv"))).body
+            assert body == f"x\r\n{long}\r\n".encode()
+
+    run(work)
+
+
 def test_whoever_leaves_leaves_no_process_behind(tiny: Release) -> None:
     async def work() -> None:
         async with started(tiny) as pool:
@@ -167,6 +202,8 @@ def test_whoever_leaves_leaves_no_process_behind(tiny: Release) -> None:
 def test_nothing_is_left_when_all_is_over(tiny: Release) -> None:
     async def work() -> None:
         me = os.getpid()
+        # Else the loop's own pool of threads may grow by one whenever it likes.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         await ask_once(tiny)
         before = descriptors(me), threads(me), len(descendants(me))
         async with started(tiny) as pool:
@@ -194,7 +231,7 @@ def test_a_worker_that_is_killed_is_replaced(tiny: Release, number: int) -> None
             assert b"true" in (await ask(pool, "ASK {}")).body
             busy = asyncio.ensure_future(ask(pool, PRODUCT.format("")))
             await asyncio.sleep(0.2)
-            for pid in list(pool._processes):
+            for pid in list(pool._processes.alive):
                 os.kill(pid, number)
             with pytest.raises(KgError):
                 await busy
@@ -208,9 +245,9 @@ def test_a_zygote_that_is_killed_takes_its_workers_along_and_is_replaced(tiny: R
         async with started(tiny) as pool:
             busy = asyncio.ensure_future(ask(pool, PRODUCT.format("")))
             await asyncio.sleep(0.2)
-            workers = list(pool._processes)
-            assert pool._zygote is not None
-            pool._zygote.kill()
+            workers = list(pool._processes.alive)
+            assert pool._processes._zygote is not None
+            pool._processes._zygote.kill()
             with pytest.raises(Problem):
                 await busy
             await asyncio.to_thread(until, lambda: not any(map(is_alive, workers)))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import cast
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from api import metrics
+from api.accounts import Accounts
 from api.errors import Problem
-from api.metrics import Metrics
 from api.responses import json_answer
 from api.serving import Serving
 
@@ -38,12 +39,14 @@ async def readyz(request: Request) -> Response:
 
 
 @router.get("/metrics", summary="Numbers for Prometheus")
-def numbers(request: Request) -> Response:
-    serving, known = cast(Serving, request.app.state.serving), cast(Metrics, request.app.state.metrics)
+async def numbers(request: Request) -> Response:
+    serving, accounts = cast(Serving, request.app.state.serving), cast(Accounts, request.app.state.accounts)
+    known = accounts.metrics
+    accounts.flush()
     known.alive.set(serving.site.pool.alive)
     known.waiting.set(serving.site.pool.waiting)
     known.triples.set(serving.site.manifest.triples)
-    return Response(known.exposition(), 200, {**_NO_STORE, "Content-Type": metrics.CONTENT_TYPE})
+    return Response(await run_in_threadpool(known.exposition), 200, {**_NO_STORE, "Content-Type": metrics.CONTENT_TYPE})
 
 
 @router.get("/openapi.json", summary="This API, described")

@@ -212,10 +212,14 @@ def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    """The socket at its place. It listens only when the server can answer: a balancer asks another one until then."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=1024)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        return listener
     except OSError as error:
+        listener.close()
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise KgError(f"cannot listen on {host}:{port}: {reason}; choose with --host and --port") from error
 

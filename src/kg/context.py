@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +83,25 @@ class Context:
             if iri.startswith(namespace) and len(iri) > len(namespace):
                 return f"{prefix}:{iri[len(namespace) :]}"
         return iri
+
+    def of(self, used: Collection[str]) -> dict[str, Any]:
+        """The part of the document that matters to a document with these IRIs in it: it is compacted alike, and faster.
+
+        A processor compares each IRI with each term (JSON-LD 1.1 API, 6.3): with our terms, most of its time.
+        """
+        entries: dict[str, Any] = self.document["@context"]
+        kept = {key for key, iri in self._iris if iri in used or iri[0] == "@"}
+        namespaces = {p for p, ns in self.prefixes.items() if any(iri.startswith(ns) for iri in used)}
+        for key in kept:
+            definition = entries[key]
+            curies = definition.values() if isinstance(definition, dict) else (definition,)
+            namespaces |= {c.partition(":")[0] for c in curies if isinstance(c, str)} & self.prefixes.keys()
+        return {"@context": {k: v for k, v in entries.items() if k[0] == "@" or k in kept or k in namespaces}}
+
+    @cached_property
+    def _iris(self) -> list[tuple[str, str]]:
+        """Each term and class of records with its IRI, or keyword."""
+        return [*((key, term.iri) for key, term in self.terms.items()), *self.classes.items()]
 
     @cached_property
     def _by_length(self) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,9 @@ from kg.terms import AnyTerm
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+# Whatever may be a prefix in a query, and the schemes of IRIs as well.
+_PREFIX = re.compile(r"(?<![\w.\-])([A-Za-z][\w.\-]*):")
 
 # The engine's signature; only IRIs are ever given.
 _Default = NamedNode | BlankNode | DefaultGraph
@@ -107,7 +111,7 @@ def _evaluate(
 ) -> Answer:
     default, named = _dataset(query)
     # Our prefixes are known without being declared; a query's own declarations go before them.
-    known = {prefix: namespace for prefix, namespace in prefixes.items() if f"{prefix}:" in query.text}
+    known = {prefix: prefixes[prefix] for prefix in set(_PREFIX.findall(query.text)) if prefix in prefixes}
     result = store.query(_redirected(query), base_iri=base, prefixes=known, default_graph=default, named_graphs=named)
     if isinstance(result, QueryTriples):
         syntax = formats.rdf_format(want.graph)

@@ -88,6 +88,9 @@ RESULT_FORMATS = (
     # One JSON object per row, numbers as numbers and every column in each: what DuckDB and pandas turn into Parquet.
     Results("jsonl", "application/x-ndjson", "JSON Lines", QueryResultsFormat.JSON, "", style="lines"),
 )
+# Of a name that two have, the first counts.
+_RDF_BY_NAME = {name: f for f in reversed(RDF_FORMATS) for name in (f.name, f.media_type, *f.aliases)}
+_RESULTS_BY_NAME = {name: f for f in reversed(RESULT_FORMATS) for name in (f.name, f.media_type, *f.aliases)}
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 NUMERIC = frozenset(_XSD + name for name in ("integer", "decimal", "double", "float", "nonNegativeInteger"))
 HTML = "text/html"
@@ -97,14 +100,12 @@ PROBLEM_JSON = "application/problem+json"
 
 def rdf_format(name: str) -> Rdf | None:
     """The RDF format of that name, extension or media type."""
-    name = name.lower()
-    return next((f for f in RDF_FORMATS if name in (f.name, f.media_type, *f.aliases)), None)
+    return _RDF_BY_NAME.get(name.lower())
 
 
 def result_format(name: str) -> Results | None:
     """The results format of that name, extension or media type."""
-    name = name.lower()
-    return next((f for f in RESULT_FORMATS if name in (f.name, f.media_type, *f.aliases)), None)
+    return _RESULTS_BY_NAME.get(name.lower())
 
 
 # The end of an IRI that RDF/XML can write as an element name (RDF 1.1 XML Syntax, 6.1.4; Namespaces in XML, NCName).

@@ -50,6 +50,8 @@ def read(text: str, limits: Limits | None = None, allowed: Collection[str] = ())
     limits = limits or Limits()
     if len(text) > limits.length:
         raise QueryTooLong(f"the query has {len(text):,} characters; at most {limits.length:,} are read", limits.length)
+    if _is_plain(text, limits):
+        return Reading()
     depth = operators = 0
     form, after, is_volatile = "", "", False
     services: list[Service] = []
@@ -77,6 +79,24 @@ def read(text: str, limits: Limits | None = None, allowed: Collection[str] = ())
     if services:
         _see_through(text, plain, len(services))
     return Reading(tuple(services), is_volatile or bool(services))
+
+
+# What makes a closer reading necessary, wherever it stands, be it within a string or a name.
+_NOTABLE = ("\\", "SERVICE", *sorted(_UPDATES | _VOLATILE))
+
+
+def _is_plain(text: str, limits: Limits) -> bool:
+    """Whether a text is within all limits, whatever its characters mean, and has none of the words looked for.
+
+    No operator or group pattern is shorter than a character; the reading word by word would find the same, slower.
+    """
+    if len(text) > limits.operators or text.count("{") + text.count("(") + text.count("[") > limits.depth:
+        return False
+    shouted = text.upper()
+    for word in _NOTABLE:  # noqa: SIM110 a generator would take as long again
+        if word in shouted:
+            return False
+    return True
 
 
 def _service(match: re.Match[str], allowed: Collection[str]) -> Service:

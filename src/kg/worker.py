@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pyoxigraph import Store
 
-from kg import evaluation, frames
+from kg import evaluation, packets
 from kg.errors import KgError
 from kg.federation import Forwarder
 
@@ -75,26 +75,32 @@ def _is_open(descriptor: int) -> bool:
 
 
 def run(channel: socket.socket, task: Task, services: Mapping[str, str], parent: int) -> None:
-    """Answers requests until the channel is closed; with `services` it may ask those endpoints, else nobody."""
+    """Answers requests until the channel is closed; with `services` it may ask those endpoints, else nobody.
+
+    A request is taken from the channel only when the one before it is answered: until then the server can take it back.
+    """
     confine(task.memory_bytes, parent)
     store = task.store if isinstance(task.store, Store) else Store.read_only(str(task.store))
     forwarder = Forwarder(services) if services else None
     if forwarder is None:
         close_network()
-    with channel.makefile("rb") as requests:
-        while True:
-            lengths = requests.read(frames.LENGTHS.size)
-            if len(lengths) < frames.LENGTHS.size:
-                return
-            size, _ = frames.LENGTHS.unpack(lengths)
-            query, want, most_bytes = frames.read_request(requests.read(size))
-            if forwarder:
-                query = forwarder.redirect(query)
-            try:
-                answer = evaluation.evaluate(
-                    store, query, want, base=task.base, prefixes=task.prefixes, most_bytes=most_bytes
-                )
-                message = frames.answer(answer)
-            except KgError as failure:
-                message = frames.error(failure)
-            channel.sendall(message)
+    receiver = packets.Receiver()
+    while True:
+        try:
+            message = receiver.receive(channel)
+        except EOFError:
+            return
+        if message is None:
+            continue
+        query, want, most_bytes = packets.read_request(message)
+        if forwarder:
+            query = forwarder.redirect(query)
+        try:
+            answer = evaluation.evaluate(
+                store, query, want, base=task.base, prefixes=task.prefixes, most_bytes=most_bytes
+            )
+            reply = packets.answer(answer)
+        except KgError as failure:
+            reply = packets.error(failure)
+        for packet in packets.split(reply):
+            channel.send(packet)

@@ -1,0 +1,253 @@
+"""The processes below the server: a zygote that holds the store, and the workers that it forks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from kg import packets
+from kg.errors import BrokenRelease
+
+_LOG = logging.getLogger("api.processes")
+_END_SECONDS = 5.0
+_PATIENCE = 1.0
+
+
+@dataclass(eq=False, slots=True)
+class Worker:
+    """A process that waits for queries or works on the first of `jobs`; those behind it lie unread in its channel.
+
+    `channel` is our end and `unread` the worker's, through which we take back what it has not read. `since` is when the
+    first job began; `backlog` what the channel had no room for.
+    """
+
+    pid: int
+    channel: socket.socket
+    unread: socket.socket
+    jobs: deque[Any] = field(default_factory=deque)
+    backlog: deque[bytes] = field(default_factory=deque)
+    receiver: packets.Receiver = field(default_factory=packets.Receiver)
+    since: float = 0.0
+    spent_before: float = 0.0
+    answered: int = 0
+    is_slow: bool = False
+    is_fit: bool = True
+    is_alone: bool = False
+
+    def post(self, message: bytes) -> None:
+        """Sends a message behind those in the channel, as far as there is room; the rest when there is."""
+        self.backlog.extend(packets.split(message))
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self.backlog:
+                self.channel.send(self.backlog[0])
+                self.backlog.popleft()
+        except BlockingIOError:
+            asyncio.get_running_loop().add_writer(self.channel.fileno(), self._go_on)
+        except OSError:
+            """It has ended, and will be buried."""
+
+    def _go_on(self) -> None:
+        asyncio.get_running_loop().remove_writer(self.channel.fileno())
+        self._flush()
+
+    def withdraw(self) -> int:
+        """Takes back the messages that it has not read, and returns how many: each is read by one of us, never both."""
+        if self.is_alone:
+            return 0
+        number = len(self.backlog)
+        self.backlog.clear()
+        receiver = packets.Receiver()
+        try:
+            while receiver.receive(self.unread, wait=False) is not None:
+                number += 1
+        except (BlockingIOError, EOFError):
+            return number
+        return number
+
+    def spent(self, age: float) -> float:
+        """Seconds spent on the first query since it was first asked, a tick or two after `since`, `age` seconds ago.
+
+        Time of the processor, so that one that is kept waiting by others is not held to be slow; of other time only
+        what is beyond a second, as when it waits for another endpoint.
+        """
+        try:
+            source = Path(f"/proc/{self.pid}/schedstat").read_text(encoding="ascii")
+            processor = int(source.partition(" ")[0]) / 1e9
+        except (OSError, ValueError):
+            return age
+        if self.spent_before < 0:
+            self.spent_before = processor
+        return max(processor - self.spent_before, age - _PATIENCE)
+
+    def leave_loop(self) -> None:
+        """Nothing is heard from it or sent to it any more."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self.channel.fileno())
+        loop.remove_writer(self.channel.fileno())
+
+    def close(self) -> None:
+        self.channel.close()
+        self.unread.close()
+
+
+class Owner(Protocol):
+    """Who is told what becomes of processes."""
+
+    def on_worker(self, worker: Worker, ticket: Any) -> None: ...
+    def on_exit(self, pid: int, number: int, code: int) -> None: ...
+    def on_zygote_lost(self, tickets: list[Any]) -> None: ...
+
+
+class Processes:
+    """One zygote and its workers. `alive` has the numbers of those that have not ended."""
+
+    def __init__(self, options: Mapping[str, Any], owner: Owner, count: Callable[[str], None]) -> None:
+        self.account: Counter[str] = Counter()
+        self.alive: set[int] = set()
+        self._options = options
+        self._owner = owner
+        self._count_outside = count
+        self._forks: dict[int, tuple[socket.socket, socket.socket, Any]] = {}
+        self._next_fork = 0
+        self._control: socket.socket | None = None
+        self._zygote: subprocess.Popen[bytes] | None = None
+        self._ready: asyncio.Future[None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self._control is not None and self._ready is not None and self._ready.done()
+
+    @property
+    def forking(self) -> int:
+        """Workers that are asked for and not there yet."""
+        return len(self._forks)
+
+    def count(self, event: str) -> None:
+        self.account[event] += 1
+        self._count_outside(event)
+
+    async def start(self) -> None:
+        """Starts the zygote and waits until it holds the store; raises `KgError` when it cannot."""
+        if self._zygote is not None:
+            await asyncio.to_thread(self._zygote.wait)
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-m", "kg.zygote", str(theirs.fileno())]
+        with theirs:
+            self._zygote = await asyncio.to_thread(
+                subprocess.Popen,
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        ours.setblocking(False)
+        ours.send(json.dumps(self._options).encode())
+        self._control = ours
+        self._ready = loop.create_future()
+        loop.add_reader(ours.fileno(), self._read_control)
+        await self._ready
+
+    async def close(self) -> None:
+        """Ends the zygote, and with it every worker."""
+        zygote = self._zygote
+        self._lose_zygote()
+        if zygote is not None:
+            try:
+                await asyncio.to_thread(zygote.wait, _END_SECONDS)
+            except subprocess.TimeoutExpired:
+                zygote.kill()
+                await asyncio.to_thread(zygote.wait)
+
+    def fork(self, ticket: Any, services: Mapping[str, str]) -> None:
+        """Asks for a worker, which the owner gets with the ticket; `services` it may ask, each for so many seconds."""
+        self._next_fork += 1
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        self._forks[self._next_fork] = (ours, theirs, ticket)
+        self._tell({"fork": self._next_fork, "services": dict(services)}, theirs)
+
+    def kill(self, worker: Worker) -> None:
+        """Ends a worker, whose channel is closed at once."""
+        worker.close()
+        self._tell({"kill": worker.pid})
+
+    def renice(self, worker: Worker) -> None:
+        """Puts a worker at the lowest priority."""
+        self._tell({"renice": worker.pid})
+
+    def _tell(self, message: dict[str, Any], descriptor: socket.socket | None = None) -> None:
+        if self._control is None:
+            return
+        data = json.dumps(message).encode()
+        try:
+            # The socket holds some hundred messages, and the zygote does nothing long between two of them.
+            if descriptor is None:
+                self._control.send(data)
+            else:
+                socket.send_fds(self._control, [data], [descriptor.fileno()])
+        except OSError as error:
+            _LOG.error("the zygote does not listen: %s", error)
+            self._lose_zygote()
+
+    def _read_control(self) -> None:
+        while self._control is not None:
+            try:
+                data = self._control.recv(65_536)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._lose_zygote()
+                return
+            self._hear(json.loads(data))
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        assert self._ready is not None
+        if "ready" in message:
+            self._ready.set_result(None)
+        elif "error" in message:
+            self._ready.set_exception(BrokenRelease(message["error"]))
+        elif "fork" in message:
+            self.count("forked")
+            self.alive.add(message["pid"])
+            ours, theirs, ticket = self._forks.pop(message["fork"])
+            self._owner.on_worker(Worker(message["pid"], ours, theirs), ticket)
+        elif "exit" in message:
+            self._bury(message["exit"], message["signal"], message["code"])
+
+    def _bury(self, pid: int, number: int, code: int) -> None:
+        self.count(f"ended: {signal.Signals(number).name if number else f'code {code}'}")
+        self.alive.discard(pid)
+        self._owner.on_exit(pid, number, code)
+
+    def _lose_zygote(self) -> None:
+        """Forgets a zygote that has ended, and with it every worker: they die with it."""
+        if self._control is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._control.fileno())
+        self._control.close()
+        self._control = None
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(BrokenRelease("the query workers could not be started"))
+        lost, self._forks = self._forks, {}
+        for ours, theirs, _ in lost.values():
+            ours.close()
+            theirs.close()
+        for pid in list(self.alive):
+            self._bury(pid, signal.SIGKILL, -signal.SIGKILL)
+        self._owner.on_zygote_lost([ticket for _, _, ticket in lost.values()])

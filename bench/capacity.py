@@ -1,0 +1,283 @@
+"""What a server costs, and what follows for a size and a load: the tables of docs/scaling.md.
+
+    .venv/bin/python bench/capacity.py measure RELEASE BIGGER    prints the inputs, measured on this machine
+    .venv/bin/python bench/capacity.py write                     works out the other tables from the inputs there
+
+RELEASE is the real graph, BIGGER one of about a million quads, both folders made by `kg build` or `kg release`. Costs
+are processor time by the kernel's account, so that a busy machine changes them little. Needs wrk and nginx; loopback
+only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from balancer import balance
+from servers import Process, descendants, resident_mb, serve
+
+from kg import store
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "scaling.md"
+_TICK = 100  # of the times in /proc, by the kernel's interface
+_LABEL = "http://www.w3.org/2004/02/skos/core#prefLabel"
+_SMALL = "ASK { <https://w3id.org/aikg/id/law/ai-act> ?p ?o }"
+_JOIN = f"SELECT ?a ?b {{ ?x <https://w3id.org/aikg/ontology#cites> ?y . ?x <{_LABEL}> ?a . ?y <{_LABEL}> ?b }}"
+_PAGE = "/page/law/ai-act?lang=en"
+# The free part of a core: a machine that is busy all the time answers late.
+BUSY = 0.6
+SIZES = (10**5, 10**6, 10**7, 10**9)
+LOADS = (10**2, 10**4, 10**6)
+HIT_SHARES = (0.0, 0.9, 0.99)
+
+
+class Row(NamedTuple):
+    """An input: what it is, in which unit."""
+
+    name: str
+    unit: str
+    what: str
+
+
+INPUTS = (
+    Row("cached", "µs", "processor time of a stored answer (a page in Brotli, 16 connections)"),
+    Row("cached_of_two", "µs", "of the same with `--workers 2`"),
+    Row("small", "µs", "of a small query that nothing has stored, server and worker together"),
+    Row("join", "µs", "of a query that joins, 164 rows of the real graph, not stored"),
+    Row("proxied", "µs", "of nginx, for each request that it passes on"),
+    Row("edge", "µs", "of nginx, for each request that it answers from its cache"),
+    Row("server", "MB", "resident, HTTP process, of the real graph"),
+    Row("zygote", "MB", "resident, zygote, of the real graph"),
+    Row("server_million", "MB", "more of the HTTP process for each million quads in memory"),
+    Row("zygote_million", "MB", "more of the zygote for each million quads in memory"),
+    Row("ready_million", "s", "more of processor time until the first answer for each million quads in memory"),
+    Row("disk_million", "MB", "of a release's folder for each million quads, dumps included"),
+    Row("make_million", "s", "of processor time that `kg release` takes for each million quads"),
+    Row("make_memory_million", "MB", "that `kg release` has at its peak for each million quads"),
+)
+
+
+# ---- measuring ----
+
+
+@contextmanager
+def _processor_time(pid: int, spent: list[float]) -> Iterator[None]:
+    """Appends the seconds of processor time that a process and all below it took meanwhile."""
+    before = _seconds(pid)
+    yield
+    spent.append(_seconds(pid) - before)
+
+
+def _seconds(pid: int) -> float:
+    total = 0
+    for process in (pid, *descendants(pid)):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        total += sum(map(int, fields[11:15]))  # of itself and of its children that have ended
+    return total / _TICK
+
+
+def _wrk(url: str, seconds: int, connections: int = 16, query: str = "") -> int:
+    """Answers that wrk got; with a query, another text of it each time. Raises when one was an error."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "fresh.lua"
+        path = f"/sparql?query={quote(query)}%20%23"
+        script.write_text(f'local n = 0\nrequest = function() n = n + 1; return wrk.format("GET", "{path}" .. n) end\n')
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-H", "Accept-Encoding: br"]
+        command += ["-s", str(script)] if query else []
+        output = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in output, output
+    assert "Socket errors" not in output, output
+    found = re.search(r"(\d+) requests in", output)
+    assert found, output
+    return int(found[1])
+
+
+def _cost(pid: int, load: Callable[[int], int], seconds: int) -> float:
+    """Microseconds of processor time for each answer, after a second that does not count."""
+    load(1)
+    spent: list[float] = []
+    with _processor_time(pid, spent):
+        answers = load(seconds)
+    return spent[0] / answers * 1e6
+
+
+def _first_answer(server: Process) -> None:
+    """Waits for a page: the first makes what all pages need, and many who ask for it at once wait for each other."""
+    with server.client() as client:
+        for _ in range(4):
+            client.get(_PAGE, headers={"accept-encoding": "br"}).raise_for_status()
+
+
+def measure(real: Path, bigger: Path, folder: Path, seconds: int = 5) -> dict[str, float]:
+    """Every input by its name; the folder is for logs and for what is made."""
+    measured: dict[str, float] = {}
+    settings = {"KG_CLIENT_QUERIES": "64", "KG_LOG_REQUESTS": "false"}
+    with serve(real, log=folder / "real.log", **settings) as server:
+        memory = _memory(server)
+        measured |= {"server": memory[0], "zygote": memory[1]}
+        _first_answer(server)
+        measured["cached"] = _cost(server.pid, lambda s: _wrk(server.url + _PAGE, s), seconds)
+        for name, query in (("small", _SMALL), ("join", _JOIN)):
+            measured[name] = _cost(server.pid, lambda s, q=query: _wrk(server.url, s, 8, q), seconds)  # type: ignore[misc]
+        place = urlsplit(server.url).netloc
+        for name, cache in (("proxied", False), ("edge", True)):
+            with balance(folder / name, [place, place], cache=cache) as nginx:
+                measured[name] = _cost(nginx.process.pid, lambda s, u=nginx.url: _wrk(u + _PAGE, s), seconds)  # type: ignore[misc]
+    with serve(real, "--workers", "2", log=folder / "two.log", **settings) as server:
+        _first_answer(server)
+        measured["cached_of_two"] = _cost(server.pid, lambda s: _wrk(server.url + _PAGE, s), seconds)
+    return measured | _of_size(real, bigger, folder, measured) | _of_making(bigger, folder)
+
+
+def _of_size(real: Path, bigger: Path, folder: Path, measured: dict[str, float]) -> dict[str, float]:
+    millions = (_quads(bigger) - _quads(real)) / 1e6
+    with serve(real, log=folder / "again.log") as server:
+        ready = _seconds(server.pid)
+    with serve(bigger, log=folder / "bigger.log") as server:
+        ready = _seconds(server.pid) - ready
+        memory = _memory(server)
+    size = sum(path.stat().st_size for path in _folder(bigger).rglob("*") if path.is_file())
+    return {
+        "ready_million": ready / millions,
+        "server_million": (memory[0] - measured["server"]) / millions,
+        "zygote_million": (memory[1] - measured["zygote"]) / millions,
+        "disk_million": size / _quads(bigger),
+    }
+
+
+def _of_making(bigger: Path, folder: Path) -> dict[str, float]:
+    quads = str(_folder(bigger) / "dataset.nq")
+    making = subprocess.Popen([sys.executable, "-m", "kg.cli", "release", quads, "--out", str(folder / "made")])
+    _, status, used = os.wait4(making.pid, 0)
+    making.returncode = os.waitstatus_to_exitcode(status)
+    assert making.returncode == 0, f"no release of {quads}"
+    millions = _quads(bigger) / 1e6
+    seconds, megabytes = used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
+    return {"make_million": seconds / millions, "make_memory_million": megabytes / millions}
+
+
+def _memory(server: Process) -> tuple[float, float]:
+    """MB of the HTTP process and of its zygote, which is the first process below it."""
+    return resident_mb(server.pid), resident_mb(descendants(server.pid)[0])
+
+
+def _folder(releases: Path) -> Path:
+    return releases if (releases / "manifest.json").is_file() else store.current_directory(releases)
+
+
+def _quads(releases: Path) -> int:
+    return store.read_manifest(_folder(releases)).quads
+
+
+# ---- working out ----
+
+
+def inputs_of(document: str) -> dict[str, float]:
+    """The inputs as they stand in the document."""
+    rows = re.findall(r"^\| `(\w+)` \| ([\d.,]+) \| ", _part(document, "inputs"), re.MULTILINE)
+    return {name: float(value.replace(",", "")) for name, value in rows}
+
+
+def input_table(measured: dict[str, float]) -> str:
+    rows = [f"| `{row.name}` | {_short(measured[row.name])} | {row.unit} | {row.what} |" for row in INPUTS]
+    return "\n".join(["| input | value | unit | what |", "|---|---|---|---|", *rows])
+
+
+def size_table(given: dict[str, float], query_memory_gb: float = 6.0) -> str:
+    """Memory, disk and seconds by the number of quads; `query_memory_gb` is what the queries may take together."""
+    head = "| quads | HTTP process | zygote | most at an exchange, with queries | start | folder | to make it |"
+    rows = []
+    for quads in SIZES:
+        millions = quads / 1e6
+        server = (given["server"] + millions * given["server_million"]) / 1000
+        zygote = (given["zygote"] + millions * given["zygote_million"]) / 1000
+        most = 2 * (server + zygote) + query_memory_gb
+        ready, disk = millions * given["ready_million"], millions * given["disk_million"] / 1000
+        cells = [f"10^{len(str(quads)) - 1}", *(f"{_short(n)} GB" for n in (server, zygote, most))]
+        made = (
+            f"{_short(millions * given['make_million'])} s, {_short(millions * given['make_memory_million'] / 1000)} GB"
+        )
+        rows.append("| " + " | ".join([*cells, f"+{_short(ready)} s", f"{_short(disk)} GB", made]) + " |")
+    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
+
+
+def load_table(given: dict[str, float]) -> str:
+    """Cores by requests a second and by the share of them that is stored already; half of the rest are joins."""
+    other = (given["small"] + given["join"]) / 2
+    head = (
+        "| requests/s | "
+        + " | ".join(f"{share:.0%} stored" for share in HIT_SHARES)
+        + " | nginx, passing on | nginx, from its cache |"
+    )
+    rows = []
+    for load in LOADS:
+        costs = [share * given["cached"] + (1 - share) * other for share in HIT_SHARES]
+        cells = [f"{_short(load * cost / 1e6 / BUSY)} cores" for cost in costs]
+        cells += [f"{_short(load * given[name] / 1e6 / BUSY)} cores" for name in ("proxied", "edge")]
+        rows.append(f"| 10^{len(str(load)) - 1} | " + " | ".join(cells) + " |")
+    return "\n".join([head, "|---|" + "---|" * (len(HIT_SHARES) + 2), *rows])
+
+
+def rate_table(given: dict[str, float]) -> str:
+    """Answers a second of one core, wholly busy."""
+    rows = [
+        f"| {row.what.removeprefix('processor time of ').removeprefix('of ')} | {_short(1e6 / given[row.name])} |"
+        for row in INPUTS
+        if row.unit == "µs"
+    ]
+    return "\n".join(["| | answers/s of one core |", "|---|---|", *rows])
+
+
+def written(document: str) -> str:
+    """The document with the tables that its inputs give."""
+    given = inputs_of(document)
+    for name, table in (("rates", rate_table), ("sizes", size_table), ("loads", load_table)):
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        before, _, rest = document.partition(begin)
+        document = f"{before}{begin}\n{table(given)}\n{end}{rest.partition(end)[2]}"
+    return document
+
+
+def _part(document: str, name: str) -> str:
+    """What stands between `<!-- name -->` and `<!-- /name -->`."""
+    found = re.search(f"<!-- {name} -->(.*?)<!-- /{name} -->", document, re.DOTALL)
+    assert found, f"no part '{name}' in the document"
+    return found[1]
+
+
+def _short(number: float) -> str:
+    """Two digits that count, for they are no better; nothing below a hundredth."""
+    if number >= 100:
+        digits = len(str(round(number))) - 2
+        return f"{round(number, -digits):,.0f}"
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}" if number >= 1 else f"{number:.2f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    measuring = commands.add_parser("measure")
+    measuring.add_argument("real", type=Path)
+    measuring.add_argument("bigger", type=Path)
+    measuring.add_argument("--seconds", type=int, default=5)
+    commands.add_parser("write")
+    options = parser.parse_args()
+    if options.command == "write":
+        DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        print(input_table(measure(options.real, options.bigger, Path(folder), options.seconds)))
+
+
+if __name__ == "__main__":
+    main()

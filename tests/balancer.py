@@ -1,0 +1,240 @@
+"""The nginx of `docs/nginx` before servers of a test, and clients that ask it without a pause and check each answer."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from projects import ROOT
+from servers import until
+
+CONFIGURATION = ROOT / "docs" / "nginx"
+_MAIN = """
+{user}
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 1024; }}
+http {{
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/conf.d/*.conf;
+}}
+"""
+_LINE = re.compile(r'^\S+ (\S+) "(\S+) (\S+) [^"]*" (\d+) .* upstream=(.*) status=(.*) cache=(.*)$', re.MULTILINE)
+
+
+class Line(NamedTuple):
+    """A request in nginx's log; `servers` and `statuses` have one entry for each attempt."""
+
+    client: str
+    method: str
+    target: str
+    status: int
+    servers: list[str]
+    statuses: list[str]
+    cache: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """A running nginx: its address, its process, and its log."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def now(self) -> int:
+        """A place in the log: what is written from here on."""
+        return self.log.stat().st_size
+
+    def lines(self, since: int = 0) -> list[Line]:
+        """The requests that are in the log, from a place on."""
+        with self.log.open("rb") as log:
+            log.seek(since)
+            found = _LINE.findall(log.read().decode())
+        return [
+            Line(client, method, target, int(status), servers.split(", "), statuses.split(", "), cache)
+            for client, method, target, status, servers, statuses, cache in found
+        ]
+
+    def client(self, local_address: str = "127.0.0.1", **options: Any) -> httpx.Client:
+        transport = httpx.HTTPTransport(local_address=local_address, verify=False)
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False, transport=transport, **options)
+
+
+@contextmanager
+def balance(folder: Path, servers: Sequence[str], *, cache: bool = False) -> Iterator[Nginx]:
+    """Runs nginx by the files of `docs/nginx` before servers (`host:port`); skips where there is no nginx."""
+    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        message = "no nginx on this machine; apt-get install nginx-light"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    port = free_port()
+    _configure(folder, port, servers, cache=cache)
+    command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        until(lambda: _has_started(process, port, folder / "error.log"))
+        yield Nginx(f"http://127.0.0.1:{port}", process, folder / "kg.log")
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _configure(folder: Path, port: int, servers: Sequence[str], *, cache: bool) -> None:
+    """Writes the files of the documents with the places of this test in them."""
+    (folder / "conf.d").mkdir(parents=True)
+    user = f"user {pwd.getpwuid(0).pw_name} root;" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user=user), encoding="utf-8")
+    places = {
+        "listen 443 ssl;": f"listen 127.0.0.1:{port};",
+        "    ssl_certificate     /etc/ssl/kg/fullchain.pem;\n": "",
+        "    ssl_certificate_key /etc/ssl/kg/privkey.pem;\n": "",
+        "/var/log/nginx/kg.log": f"{folder}/kg.log",
+        "127.0.0.1:8001": servers[0],
+        "127.0.0.1:8002": servers[1],
+    }
+    _fill("kg.conf", folder, places)
+    if cache:
+        _fill("cache.conf", folder, {"/var/cache/nginx/kg": f"{folder}/cache"})
+
+
+def _fill(name: str, folder: Path, places: Mapping[str, str]) -> None:
+    text = (CONFIGURATION / name).read_text(encoding="utf-8")
+    for documented, here in places.items():
+        assert text.count(documented) == 1, (name, documented)
+        text = text.replace(documented, here)
+    (folder / "conf.d" / name).write_text(text, encoding="utf-8")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens on a port of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _has_started(process: subprocess.Popen[bytes], port: int, log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
+    return is_open(port)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request of a load: `variant` tells it from others of the same target."""
+
+    method: str
+    target: str
+    variant: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
+    content: bytes | None = field(default=None, compare=False)
+
+
+class Heard(NamedTuple):
+    """An answer to one client; `held` is the earlier one whose entity tag it was asked about."""
+
+    client: str
+    ask: Ask
+    answer: httpx.Response
+    held: httpx.Response | None = None
+
+
+class Load:
+    """Clients with addresses of their own, each asking one thing after the other until the block ends.
+
+    An answer that breaks off is asked for again by the client, as its protocol lets it; how many did is counted. What
+    is not as `is_right` wants it, and every failed connection to nginx itself, stands under `wrong`. With
+    `revalidates` each client asks about the entity tag that it holds.
+    """
+
+    def __init__(
+        self,
+        nginx: Nginx,
+        asks: Sequence[Ask],
+        is_right: Callable[[Heard], bool],
+        *,
+        clients: int = 24,
+        revalidates: bool = False,
+    ) -> None:
+        self.nginx = nginx
+        self.asks = asks
+        self.is_right = is_right
+        self.revalidates = revalidates
+        self.heard: list[Heard] = []
+        self.wrong: list[str] = []
+        self.broken_off = 0
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(f"127.0.9.{n + 1}", n)) for n in range(clients)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(90)
+
+    def goes_on(self, answers: int = 400) -> None:
+        """Waits for so many more answers."""
+        wanted = len(self.heard) + answers
+        until(lambda: len(self.heard) >= wanted or bool(self.wrong), 60)
+
+    def statuses(self) -> Counter[int]:
+        return Counter(heard.answer.status_code for heard in self.heard)
+
+    def _run(self, address: str, first: int) -> None:
+        held: dict[Ask, httpx.Response] = {}
+        with self.nginx.client(address) as client:
+            number = first
+            while not self._stop.is_set():
+                ask = self.asks[number % len(self.asks)]
+                self._ask(client, address, ask, held)
+                number += 1
+
+    def _ask(self, client: httpx.Client, address: str, ask: Ask, held: dict[Ask, httpx.Response]) -> None:
+        known = held.get(ask)
+        headers = {**ask.headers, **({"if-none-match": known.headers["etag"]} if known is not None else {})}
+        for _ in range(2):
+            try:
+                answer = client.request(ask.method, ask.target, headers=headers, content=ask.content)
+            except (httpx.RemoteProtocolError, httpx.ReadError):
+                self.broken_off += 1
+                continue
+            except httpx.HTTPError as error:
+                self.wrong.append(f"{ask}: {type(error).__name__} {error}")
+                return
+            heard = Heard(address, ask, answer, known)
+            self.heard.append(heard)
+            if not self.is_right(heard):
+                self.wrong.append(f"{ask}: {answer.status_code} {dict(answer.headers)} {answer.text[:200]}")
+            if self.revalidates and answer.status_code == 200:
+                held[ask] = answer
+            return
+        self.wrong.append(f"{ask}: broken off twice")

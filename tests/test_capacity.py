@@ -1,0 +1,49 @@
+"""The tables of docs/scaling.md follow from its inputs, and the inputs can be measured."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import capacity
+import pytest
+from conftest import make_release, tiny_quads
+from pyoxigraph import Literal, NamedNode, Quad
+
+from kg import iris
+from kg.store import Release
+
+
+def test_the_tables_of_the_document_follow_from_its_inputs() -> None:
+    document = capacity.DOCUMENT.read_text(encoding="utf-8")
+    assert capacity.written(document) == document, "run bench/capacity.py write"
+    assert list(capacity.inputs_of(document)) == [row.name for row in capacity.INPUTS]
+
+
+def test_the_tables_are_worked_out_as_the_document_says() -> None:
+    given = {row.name: 0.0 for row in capacity.INPUTS}
+    given |= {"server": 100, "zygote": 50, "server_million": 600, "zygote_million": 500, "cached": 100, "small": 300}
+    given |= {"join": 900, "proxied": 30, "edge": 15, "disk_million": 400, "ready_million": 7, "make_million": 30}
+    given |= {"make_memory_million": 3000}
+    ten_millions = capacity.size_table(given).splitlines()[4]
+    assert ten_millions == "| 10^7 | 6.1 GB | 5.0 GB | 28 GB | +70 s | 4.0 GB | 300 s, 30 GB |"
+    ten_thousand = capacity.load_table(given).splitlines()[3]
+    assert ten_thousand == "| 10^4 | 10 cores | 2.5 cores | 1.8 cores | 0.50 cores | 0.25 cores |"
+
+
+@pytest.mark.slow
+def test_every_input_is_measured(tiny: Release, tmp_path: Path) -> None:
+    for program in ("wrk", "nginx"):
+        if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+            assert os.environ.get("CI") != "true", f"continuous integration has {program}"
+            pytest.skip(f"no {program} on this machine")
+    note = NamedNode("http://www.w3.org/2004/02/skos/core#note")
+    graph = NamedNode(iris.GRAPH + "extra")
+    more = [Quad(NamedNode(f"urn:extra:{n}"), note, Literal(str(n)), graph) for n in range(20_000)]
+    bigger = make_release(tmp_path / "bigger", [*tiny_quads(), *more])
+    measured = capacity.measure(tiny.directory, bigger.directory, tmp_path, seconds=1)
+    assert measured.keys() == {row.name for row in capacity.INPUTS}
+    assert all(measured[row.name] > 0 for row in capacity.INPUTS if row.unit == "µs")
+    assert measured["server"] > 20
+    assert measured["server_million"] > 0
