@@ -65,7 +65,7 @@ DIFFERENCES = (
         "virtuoso",
         "library-graphs*",
         "left out",
-        "the merged triples are a named graph there, which `GRAPH ?g` shows as one more (see `docs/scaling.md`)",
+        "the merged triples are a named graph there, which `GRAPH ?g` shows as one more",
     ),
     Difference(
         "virtuoso",

@@ -49,7 +49,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only", default="", metavar="PATTERN", help="only cases whose name has this (a regular expression)"
     )
-    parser.add_argument("--peers", default=",".join(peers.NAMES), help="which peers, with commas; kg is always one")
+    parser.add_argument("--peers", type=_names, default=peers.NAMES, help="which peers, with commas; kg is always one")
     parser.add_argument("--clients", type=int, nargs="+", help="only these numbers of clients")
     parser.add_argument("--rounds", type=int, help="how often everything is measured; 0 only compares the answers")
     parser.add_argument("--seconds", type=int, help="of one measurement")
@@ -61,6 +61,13 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     parser.add_argument("--render", action="store_true", help="measure nothing; write the tables of the last run anew")
     return parser.parse_args(arguments)
+
+
+def _names(given: str) -> tuple[str, ...]:
+    unknown = set(given.split(",")) - set(peers.NAMES)
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(peers.NAMES)}")
+    return tuple(given.split(","))
 
 
 def main() -> None:
@@ -88,7 +95,7 @@ def _measure(options: argparse.Namespace, results: Path) -> None:
     plan = Plan(
         quick=not options.full,
         cases=options.only,
-        peers=("kg", *options.peers.split(",")),
+        peers=("kg", *options.peers),
         clients=tuple(options.clients or ()),
         rounds=(5 if options.full else 3) if options.rounds is None else options.rounds,
         seconds=options.seconds or (2 if options.full else 1),

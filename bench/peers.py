@@ -74,7 +74,7 @@ class Peer:
         """What is asked of this peer for a question; '' when it has no answer."""
         if question in self.files:
             return self.files[question]
-        if question.target.startswith(self.own or ("\0",)):
+        if question.target.startswith(self.own):
             return question.target
         if question.query and self.endpoint:
             return f"{self.endpoint}?query={urllib.parse.quote(question.query, safe='~')}{self.parameters}"
@@ -82,7 +82,7 @@ class Peer:
 
     def media_type(self, case: Case) -> str:
         """What is asked of this peer in a case: of an endpoint, the triples of a page."""
-        speaks = self.files or any(q.target.startswith(self.own or ("\0",)) for q in case.questions)
+        speaks = self.files or any(q.target.startswith(self.own) for q in case.questions)
         return MEDIA_TYPES[case.form] if speaks or case.form != "page" else MEDIA_TYPES["graph"]
 
 

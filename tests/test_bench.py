@@ -185,6 +185,13 @@ def test_an_error_is_no_answer_and_a_part_of_a_record_is_one() -> None:
 # ---- what is measured ----
 
 
+def test_a_misspelt_peer_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert comparison.parsed(["--peers", "oxigraph,nginx"]).peers == ("oxigraph", "nginx")
+    with pytest.raises(SystemExit):
+        comparison.parsed(["--peers", "oxigraf"])
+    assert "no peer oxigraf; there are kg," in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("wrk")
 def test_a_run_measures_and_is_told(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "STARTS", {"kg": peers.kg})
