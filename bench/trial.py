@@ -304,16 +304,23 @@ class Rounds:
         self._first = 1
 
     def run(self) -> None:
-        """As many rounds as planned, or as there is time for; at least one."""
+        """As many rounds as planned, or as there is time for; one that time runs out in is kept as far as it came."""
         for number in range(self.plan.rounds):
             begun = time.monotonic()
             for case, clients, peer in self._turns(number):
+                if self._is_late(0):
+                    self.trial.left_out["the rest"] = f"time was over in round {number + 1}"
+                    return
                 self._turn(number, case, clients, peer)
             self.trial.rounds = number + 1
             took = time.monotonic() - begun
             self.tell(f"{self.trial.corpus}: round {number + 1} of {self.plan.rounds} took {took:.0f} s")
-            if self.plan.deadline is not None and time.monotonic() + took > self.plan.deadline:
+            if self._is_late(took):
                 break
+
+    def _is_late(self, seconds: float) -> bool:
+        """Whether the time would be over after so many seconds more."""
+        return self.plan.deadline is not None and time.monotonic() + seconds > self.plan.deadline
 
     def _turns(self, number: int) -> Iterator[tuple[Case, int, Peer]]:
         """Who begins changes from round to round."""

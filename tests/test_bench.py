@@ -224,6 +224,15 @@ def test_errors_are_no_measurement(ours: Peer, tmp_path: Path) -> None:
     _assert_fails(case, ours, tmp_path, "status")
 
 
+def test_a_run_ends_when_its_time_is_over(ours: Peer, cases: list[Case], tmp_path: Path) -> None:
+    check, found = Check([ours], Plan()), Trial("tiny", 0, 0, "")
+    check.took["ask", "kg"] = 0.0
+    asked = [case for case in cases if case.name == "ask"]
+    Rounds([ours], asked, check, Plan(deadline=0.0), tmp_path, found, lambda _: None).run()
+    assert (found.rounds, found.samples) == (0, [])
+    assert found.left_out == {"the rest": "time was over in round 1"}
+
+
 def _assert_fails(case: Case, peer: Peer, folder: Path, reason: str) -> None:
     check = Check([peer], Plan())
     check.took[case.name, peer.name] = 0.0
