@@ -24,6 +24,7 @@ _RESULT_NAMES = {f.name: f.media_type for f in formats.RESULT_FORMATS}
 _RDF_NAMES = {f.name: f.media_type for f in formats.RDF_FORMATS}
 _Value = TypeVar("_Value")
 _LONG = 5_000
+_LONGEST_HOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +176,13 @@ def _placed(error: QueryMalformed, text: str) -> Problem:
     return Problem(400, "malformed-query", str(error), members)
 
 
-@lru_cache(maxsize=10_000)
 def client_of(host: str) -> str:
     """Who asks, by address: of IPv6 the network alone, since one caller has all of it (RFC 6177)."""
+    return _client_of(host[:_LONGEST_HOST])
+
+
+@lru_cache(maxsize=10_000)
+def _client_of(host: str) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

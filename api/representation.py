@@ -48,10 +48,14 @@ class Representation:
     headers: _Fields
     body: bytes
     tag: str
-    is_compressible: bool
+    is_text: bool
     is_kept: bool
     coded: dict[str, bytes] = field(default_factory=dict)
     wires: dict[str, Wire] = field(default_factory=dict)
+
+    @property
+    def is_compressible(self) -> bool:
+        return self.is_text and _SMALLEST <= len(self.body) <= _LARGEST_COMPRESSED
 
     def coding(self, preferred: str) -> str:
         """The content coding to send to a client that prefers one."""
@@ -74,7 +78,8 @@ class Representation:
     def fields(self, coding: str, site: Site, *, has_validators: bool = True) -> _Fields:
         """The header fields of a 200 in a coding."""
         fields = MutableHeaders(raw=list(self.headers))
-        if self.is_compressible:
+        # By the type alone, so that all variants of an address vary on the same fields (RFC 9111, 4.1).
+        if self.is_text:
             fields.add_vary_header("Accept-Encoding")
         if coding != "identity":
             fields["content-encoding"] = coding
@@ -88,7 +93,7 @@ class Representation:
         """What is sent in a coding, made once; `common` are the fields that every answer of the release has."""
         if (made := self.wires.get(coding)) is None:
             body, tag = self.body_in(coding), self.tag_in(coding)
-            kind = self.status, self.is_compressible, self.is_kept
+            kind = self.status, self.is_text, self.is_kept
             head, unmodified = _lines(tuple(self.headers), kind, coding, site, common)
             validator = b"etag: %s\r\n" % tag.encode() if tag else b""
             head = b"%s%scontent-length: %d\r\n" % (head, validator, len(body))
@@ -109,9 +114,9 @@ def of_answer(status: int, headers: _Fields, body: bytes, site: Site) -> Represe
     content_type = fields.get("content-type", "")
     digest = hashlib.blake2b(body, digest_size=8)
     digest.update(content_type.encode())
-    is_compressible = _SMALLEST <= len(body) <= _LARGEST_COMPRESSED and _COMPRESSIBLE.match(content_type) is not None
+    is_text = _COMPRESSIBLE.match(content_type) is not None
     is_kept = "no-store" not in fields.get("cache-control", "")
-    return Representation(status, kept, body, f"{site.version[:8]}.{digest.hexdigest()}", is_compressible, is_kept)
+    return Representation(status, kept, body, f"{site.version[:8]}.{digest.hexdigest()}", is_text, is_kept)
 
 
 def not_modified(fields: _Fields) -> _Fields:
@@ -128,8 +133,8 @@ def _lines(
     common: tuple[tuple[str, str], ...],
 ) -> tuple[bytes, bytes]:
     """The header lines of an answer and of a 304 without what each answer has of its own; most answers share theirs."""
-    status, is_compressible, is_kept = kind
-    plain = Representation(status, list(headers), b"", "", is_compressible, is_kept, {coding: b""})
+    status, is_text, is_kept = kind
+    plain = Representation(status, list(headers), b"", "", is_text, is_kept, {coding: b""})
     fields = MutableHeaders(raw=plain.fields(coding, site))
     for name, value in common:
         fields.setdefault(name, value)
@@ -145,7 +150,10 @@ def _compress(body: bytes, coding: str) -> bytes:
 
 
 def condition(request: Mapping[str, str], tag: str, site: Site) -> int:
-    """200, 304 or 412, by the order of precedence of RFC 9110, 13.2.2."""
+    """200, 304 or 412, by the order of precedence of RFC 9110, 13.2.2.
+
+    A date must be the very one: after a return to an older release a later date is that of other content.
+    """
     modified = site.issued.replace(microsecond=0)
     if (wanted := request.get("if-match")) is not None:
         if wanted.strip() != "*" and tag not in _tags(wanted, weak=False):
@@ -155,7 +163,7 @@ def condition(request: Mapping[str, str], tag: str, site: Site) -> int:
     if (known := request.get("if-none-match")) is not None:
         return 304 if known.strip() == "*" or tag in _tags(known, weak=True) else 200
     since = _date(request.get("if-modified-since"))
-    return 304 if since and modified <= since else 200
+    return 304 if since == modified else 200
 
 
 _TAG = re.compile(r'(W/)?("[^"\x00-\x20\x7f]*")')

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # A dataset of its own is for the application.
 _QUERY_PARAMETERS = frozenset({"query", "format", "timeout"})
-_LONGEST_QUERY = 5_000
+_LONGEST_QUERY, _LONGEST_ACCEPT = 5_000, 1_000
 
 
 @dataclass(eq=False, slots=True)
@@ -152,7 +152,7 @@ class Shortcut:
 
         Raises `KgError` when something is wrong with the query.
         """
-        if b"#" in target or not target.isascii():
+        if b"#" in target or not target.isascii() or len(head.accept or "") > _LONGEST_ACCEPT:
             return None
         parameters = fields(target.partition(b"?")[2])
         values = dict(parameters)

@@ -116,7 +116,7 @@ def _configure(folder: Path, port: int, servers: Sequence[str], *, cache: bool) 
     }
     _fill("kg.conf", folder, places)
     if cache:
-        _fill("cache.conf", folder, {"/var/cache/nginx/kg": f"{folder}/cache"})
+        _fill("cache.conf", folder, {"/var/cache/nginx-kg": f"{folder}/cache"})
 
 
 def _fill(name: str, folder: Path, places: Mapping[str, str]) -> None:

@@ -192,7 +192,7 @@ def test_a_killed_server_costs_no_answer(replicas: tuple[Replica, Replica], ngin
     assert load.wrong == []
     # Nobody can take back what was on its way to the client: at most one answer of each.
     assert load.broken_off <= len({heard.client for heard in load.heard})
-    retried = [line for line in nginx.lines() if len(line.servers) == 2]
+    retried = [line for line in nginx.lines() if len(line.servers) > 1]
     assert {line.method for line in retried} >= {"GET", "POST"}
     assert {(line.servers[-1], line.status < 400) for line in retried} == {(two.place, True)}
 

@@ -90,6 +90,8 @@ def show(request: Request, path: str) -> Response:
         formats=formats.RDF_FORMATS,
     )
     response.headers["Link"] = signposting.landing_page(site, iri, str(request.base_url))
+    # It is a page whatever is asked for: caches in front need one copy of it, not one for each browser.
+    del response.headers["Vary"]
     return response
 
 

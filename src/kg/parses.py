@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -27,7 +27,10 @@ from kg.context import Context
 from kg.documents import Position
 from kg.records import Record, Reference
 
-_TABLE = "CREATE TABLE IF NOT EXISTS parse (key BLOB PRIMARY KEY, digest BLOB, body BLOB) WITHOUT ROWID"
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS parse (key BLOB PRIMARY KEY, digest BLOB, body BLOB) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS conformed (key BLOB PRIMARY KEY) WITHOUT ROWID",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,15 @@ class Parse:
 
 @dataclass(slots=True)
 class Parses:
-    """The parses kept for one project; `found` and `missed` count the files asked for."""
+    """What is kept for one project; counts the files `found` and `missed`, and the documents to be `validated`."""
 
     connection: sqlite3.Connection | None
     fingerprint: bytes
     found: int = 0
     missed: int = 0
+    validated: int = 0
     _used: set[bytes] = field(default_factory=set)
+    _conformed: set[bytes] = field(default_factory=set)
     _fresh: dict[str, bytes] = field(default_factory=dict)
 
     def find(self, path: Path, file: str) -> Parse | None:
@@ -86,13 +91,36 @@ class Parses:
             self.connection.execute("INSERT OR REPLACE INTO parse VALUES (?, ?, ?)", row)
             self._used.add(key)
 
+    def has_conformed(self, key: bytes) -> bool:
+        """Whether a document conformed to the shapes when what bears on it had this hash."""
+        found = False
+        if self.connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                found = self.connection.execute("SELECT 1 FROM conformed WHERE key = ?", (key,)).fetchone() is not None
+        if found:
+            self._conformed.add(key)
+        else:
+            self.validated += 1
+        return found
+
+    def conformed(self, keys: Iterable[bytes]) -> None:
+        """Keeps that documents conform."""
+        fresh = set(keys)
+        if self.connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                rows = [(key,) for key in fresh]
+                self.connection.executemany("INSERT OR REPLACE INTO conformed VALUES (?)", rows)
+                self._conformed |= fresh
+
     def drop_others(self) -> None:
         """Drops what was not used, when that is more than what was."""
         if self.connection is None:
             return
-        keys = {key for (key,) in self.connection.execute("SELECT key FROM parse")}
-        if len(keys - self._used) > len(self._used):
-            self.connection.executemany("DELETE FROM parse WHERE key = ?", [(key,) for key in keys - self._used])
+        for table, used in (("parse", self._used), ("conformed", self._conformed)):
+            keys = {key for (key,) in self.connection.execute(f"SELECT key FROM {table}")}  # noqa: S608 ours
+            if len(keys - used) > len(used):
+                old = [(key,) for key in keys - used]
+                self.connection.executemany(f"DELETE FROM {table} WHERE key = ?", old)  # noqa: S608 ours
 
 
 @contextmanager
@@ -122,9 +150,11 @@ def _connection(place: Path) -> sqlite3.Connection | None:
     for _ in range(2):
         try:
             place.parent.mkdir(exist_ok=True)
-            connection = sqlite3.connect(place, timeout=10)
+            # Another build that writes is not waited for: this one then keeps nothing.
+            connection = sqlite3.connect(place, timeout=0)
             try:
-                connection.execute(_TABLE)
+                for table in _TABLES:
+                    connection.execute(table)
             except sqlite3.Error:
                 connection.close()
                 raise

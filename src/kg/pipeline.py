@@ -49,6 +49,7 @@ class Summary:
 
     records: int = 0
     parsed: int = 0
+    validated: int = 0
     asserted: int = 0
     inferred: int = 0
     quads: int = 0
@@ -78,14 +79,13 @@ def check(root: Path, files: list[Path] | None = None) -> list[Problem]:
     """
     with parses.opened(root, builder.read_context(root)) as kept:
         curated = builder.read_all(root, parses=kept)
-        asserted = [] if curated.problems else builder.asserted_quads(curated)
-    problems = list(curated.problems)
-    if not problems:
-        quads = [*asserted, *builder.ontology_quads(root)]
-        problems = [
-            *_check(quads, root, curated),
-            *partners.load(root, quads, Limits(), offline=True).problems,
-        ]
+        problems = list(curated.problems)
+        if not problems:
+            quads = [*builder.asserted_quads(curated), *builder.ontology_quads(root)]
+            problems = [
+                *_check(quads, root, curated),
+                *partners.load(root, quads, Limits(), offline=True).problems,
+            ]
     if files:
         wanted = {_relative(path, root) for path in files}
         unknown = wanted - {_relative(path, root) for path in _input_files(root)}
@@ -125,16 +125,14 @@ def build(
     Raises `Rejected` with every violation found, and leaves the last release as it was.
     """
     summary = Summary()
-    with store.build_lock(releases):
-        with parses.opened(root, builder.read_context(root)) as kept:
-            with _stage("read", summary, report):
-                curated = builder.read_all(root, parses=kept)
-                if curated.problems:
-                    raise Rejected(curated.problems)
-            with _stage("map", summary, report):
-                asserted = builder.asserted_quads(curated)
-                ontology = builder.ontology_quads(root)
-            summary.parsed = kept.missed
+    with store.build_lock(releases), parses.opened(root, builder.read_context(root)) as kept:
+        with _stage("read", summary, report):
+            curated = builder.read_all(root, parses=kept)
+            if curated.problems:
+                raise Rejected(curated.problems)
+        with _stage("map", summary, report):
+            asserted = builder.asserted_quads(curated)
+            ontology = builder.ontology_quads(root)
         with _stage("check", summary, report):
             _refuse(_check([*asserted, *ontology], root, curated), summary)
         with _stage("infer", summary, report):
@@ -157,6 +155,7 @@ def build(
             manifest = store.read_manifest(staged)
         with _stage("publish", summary, report):
             summary.release = store.publish(releases, staged)
+    summary.parsed, summary.validated = kept.missed, kept.validated
     summary.records, summary.asserted = manifest.records, manifest.asserted
     summary.inferred, summary.quads = manifest.inferred, manifest.quads
     summary.peak_memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

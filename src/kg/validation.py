@@ -12,7 +12,7 @@ from pathlib import Path
 import rdflib
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, Store, parse
 
-from kg import queries
+from kg import iris, queries, slices
 from kg.builder import Curated
 from kg.context import Context
 from kg.errors import Problem
@@ -133,18 +133,38 @@ def _path(report: rdflib.Graph, path: rdflib.term.Node | None) -> Iterator[str]:
                 yield from _path(report, one)
 
 
-def shacl(quads: Iterable[Quad], shapes: Path, curated: Curated) -> list[Problem]:
-    """The violations of the shapes, placed where the focus node stands in the files."""
-    problems: list[Problem] = []
-    for found in violations(quads, rdflib.Graph().parse(shapes, format="turtle")):
-        focus = found.focus.strip("<>")
-        predicate = found.path[0] if len(found.path) == 1 and found.path[0][0] != "^" else ""
-        shown = f" (is: {_bare(found.value)})" if found.value and found.value != found.focus else ""
-        name = curated.context.compact(focus)
-        what = f" {curated.context.compact(predicate)}" if predicate else ""
-        problem = _placed(curated, focus, predicate, "shape", f"{name}{what}: {_message(found.messages)}{shown}")
-        problems.append(problem if found.severity == str(SH.Violation) else replace(problem, is_warning=True))
-    return problems
+def shacl(quads: list[Quad], shapes: Path, curated: Curated) -> list[Problem]:
+    """The violations of the shapes, placed where the focus node stands in the files.
+
+    A document that conformed before, and on which nothing bears that has changed, is not validated again.
+    """
+    return [_problem(found, curated) for found in _violations(quads, rdflib.Graph().parse(shapes), shapes, curated)]
+
+
+def _violations(quads: list[Quad], graph: rdflib.Graph, shapes: Path, curated: Curated) -> list[Violation]:
+    looked_at = slices.scope(graph)
+    if curated.parses is None or looked_at is None:
+        return violations(quads, graph)
+    documents, fingerprint = slices.documents(quads, looked_at), slices.fingerprint(shapes)
+    keys = {document: documents.key(document, fingerprint) for document in documents.statements}
+    due = {document for document, key in keys.items() if not curated.parses.has_conformed(key)}
+    ontology = [quad for quad in quads if quad.graph_name == NamedNode(iris.ONTOLOGY_GRAPH)]
+    found = violations(slices.quads_of(documents, due, ontology), graph) if due else []
+    # Neighbours are there for their classes alone.
+    found = [v for v in found if v.focus[:1] != "<" or iris.document_of(v.focus.strip("<>")) in due]
+    faulty = {iris.document_of(v.focus.strip("<>")) for v in found}
+    curated.parses.conformed(keys[document] for document in due - faulty)
+    return found
+
+
+def _problem(found: Violation, curated: Curated) -> Problem:
+    focus = found.focus.strip("<>")
+    predicate = found.path[0] if len(found.path) == 1 and found.path[0][0] != "^" else ""
+    shown = f" (is: {_bare(found.value)})" if found.value and found.value != found.focus else ""
+    name = curated.context.compact(focus)
+    what = f" {curated.context.compact(predicate)}" if predicate else ""
+    problem = _placed(curated, focus, predicate, "shape", f"{name}{what}: {_message(found.messages)}{shown}")
+    return problem if found.severity == str(SH.Violation) else replace(problem, is_warning=True)
 
 
 def _bare(term: str) -> str:
