@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import re
 import shutil
@@ -191,6 +192,8 @@ class Check:
         self.used: dict[Difference, Difference] = {}
         self.unanswered: list[dict[str, str]] = []
         self.took: dict[tuple[str, str], float] = {}
+        # Below those of the measurements.
+        self._numbers = itertools.count(-1, -1)
 
     def takes_part(self, case: Case, peer: Peer) -> bool:
         """Whether a peer is measured in a case: it has an answer, and it came in time."""
@@ -250,9 +253,10 @@ class Check:
         return took
 
     def _ask(self, case: Case, question: Question, peer: Peer) -> tuple[answers.Answer, float]:
-        target = peer.target(question).replace(FRESH, "0")
         times = []
         for _ in range(2):
+            # New each time, or the second would come from the cache.
+            target = peer.target(question).replace(FRESH, str(next(self._numbers)))
             begun = time.perf_counter()
             answer = fetch(peer.url, target, peer.media_type(case), question.body, patience=peers.PATIENCE + 10)
             times.append(time.perf_counter() - begun)
