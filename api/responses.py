@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyld import jsonld
 from pyoxigraph import Quad, RdfFormat, Triple, serialize
 from starlette.requests import Request
 from starlette.responses import Response
@@ -77,6 +76,9 @@ def write_triples(site: Site, statements: list[Triple] | list[Quad], syntax: Rdf
 
 def compacted(site: Site, statements: list[Triple] | list[Quad]) -> dict[str, Any]:
     """Statements as JSON-LD, compacted with our context."""
+    # Imported by the first that needs it: it is a tenth of what a start of the server imports.
+    from pyld import jsonld
+
     nodes: list[dict[str, Any]] = json.loads(serialize(statements, format=RdfFormat.JSON_LD) or b"[]")
     for node in nodes:
         # The serialiser writes rdf:type as a property like any other; JSON-LD has a keyword for it.

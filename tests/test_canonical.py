@@ -8,9 +8,12 @@ from pathlib import Path
 
 import dataset
 import pytest
-from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, parse
+from projects import ROOT, run_kg
+from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, parse, serialize
 
-from kg import canonical, store
+from kg import canonical, pipeline, store
+from kg.errors import BrokenRelease, KgError
+from kg.terms import value
 
 BLANK = [
     Quad(BlankNode(f"b{n}"), NamedNode("urn:next"), BlankNode(f"b{(n + 1) % 12}"), BlankNode(f"g{n % 3}"))
@@ -74,3 +77,56 @@ def test_the_store_and_its_file_agree(tmp_path: Path) -> None:
     written = list(parse(path=str(release.directory / "dataset.nq"), format=RdfFormat.N_QUADS))
     assert set(release.store) == set(store.merged(written))
     assert release.manifest.records == len({q.subject for q in written})
+
+
+def test_a_large_dataset_is_dumped_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_MOST_IN_EVERY_SYNTAX", len(ODD) - 1)
+    account = store.Account("http://example.org/", "2026-07-01T00:00:00+00:00", "tests")
+    with store.build_lock(tmp_path):
+        large = store.read_manifest(store.stage(tmp_path, ODD, account, {}))
+        small = store.read_manifest(store.stage(tmp_path, ODD[1:], account, {}))
+    assert set(large.dumps) == {"dataset.nq.gz", "dataset.nt.gz"}
+    assert set(large.dumps) < set(small.dumps)
+
+
+def test_files_are_merged_on_request(tmp_path: Path) -> None:
+    file = tmp_path / "data.nq"
+    file.write_bytes(serialize(ODD, format=RdfFormat.N_QUADS) or b"")
+    sizes = {}
+    for option in ("--merged", "--base-iri=http://example.org/"):
+        folder = tmp_path / option.strip("-:/.=").replace("/", "")
+        result = run_kg(ROOT, "release", str(file), option, "--out", str(folder))
+        assert result.returncode == 0, result.stderr
+        release = store.open_release(store.current_directory(folder))
+        sizes[option] = len(release.store), release.manifest.triples
+    each, default = len({q.triple for q in ODD}), len([q for q in ODD if not value(q.graph_name)])
+    assert sizes["--merged"] == (len(ODD) - default + each, each)
+    assert sizes["--base-iri=http://example.org/"] == (len(ODD), default)
+
+
+def test_a_file_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    file = tmp_path / "broken.nq"
+    file.write_text("<urn:s> <urn:p> <urn:o> .\n<urn:s> <urn:p> ")
+    with pytest.raises(KgError, match=r"broken\.nq:2"):
+        pipeline.release_from_files([file], tmp_path / "releases", "http://example.org/", {})
+    assert [p.name for p in (tmp_path / "releases").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 40])
+def test_the_ends_of_a_document(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canonical, "_BLOCK", 50)
+    document = tmp_path / "dataset.nq"
+    canonical.write([*ODD, *BLANK][:size], document)
+    ordered = list(canonical.read(document))
+    assert set(canonical.ends(document)) == {*ordered[:1], *ordered[-1:]}
+
+
+def test_a_store_of_another_document_is_refused(tmp_path: Path) -> None:
+    account = store.Account("http://example.org/", "2026-07-01T00:00:00+00:00", "tests")
+    with store.build_lock(tmp_path):
+        directory = store.publish(tmp_path, store.stage(tmp_path, ODD, account, {}))
+    document = directory / "dataset.nq"
+    document.write_bytes(document.read_bytes() + b"<urn:x> <urn:p> <urn:o> .\n")
+    for limit in (0, 1_000):
+        with pytest.raises(BrokenRelease):
+            store.open_release(directory, in_memory_up_to=limit)

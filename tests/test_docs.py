@@ -20,7 +20,7 @@ from projects import environment, kg_command
 from typer.main import get_command
 
 from api.settings import Settings
-from kg import builder, pipeline, queries, schema
+from kg import builder, pipeline, queries, reasoning, schema
 from kg.cli import app
 from kg.history import Bounds
 from kg.retrieval import Limits
@@ -40,7 +40,8 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    commands = get_command(app).list_commands(None)  # type: ignore[attr-defined]
+    assert len(commands) > 10
     missing = [name for name in commands if f"kg {name}" not in TEXT]
     assert not missing
 
@@ -123,7 +124,7 @@ def test_the_editor_schema_takes_the_real_files_and_refuses_a_misspelt_key() -> 
 def test_every_setting_is_in_the_table_with_its_default() -> None:
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `KG_(\w+)` \| (.+?) \| ", text, re.MULTILINE))
-    prefixed = (("", Settings), ("PARTNER_", Limits), ("HISTORY_", Bounds))
+    prefixed = (("", Settings), ("PARTNER_", Limits), ("HISTORY_", Bounds), ("REASON_", reasoning.Bounds))
     fields = {p + name.upper(): field for p, model in prefixed for name, field in model.model_fields.items()}
     assert list(rows) == list(fields)
     special = {"": "(none)", "None": "(found)", "()": "`[]`", "True": "`true`", "False": "`false`"}

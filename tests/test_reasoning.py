@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from hermit import entailments
+from projects import make_project
 from pyoxigraph import NamedNode, Quad, RdfFormat, Store, parse
 
-from kg import builder, iris, queries, reasoning
+from kg import builder, iris, pipeline, queries, reasoning
 from kg.terms import value
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -188,3 +190,17 @@ def test_closure_agrees_with_the_reasoner(ontology: list[Quad]) -> None:
     assert not extra, f"{len(extra)} materialised triples are not entailed, such as {sorted(extra)[:5]}"
     chained = [t for t in theirs if t[1] == iris.ONTOLOGY + "#involvesOrganization"]
     assert chained, "no chain was exercised"
+
+
+def test_of_a_large_dataset_what_changed_is_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path / "project")
+    whole = pipeline.build(project, tmp_path / "releases")
+    assert whole.warnings == []
+    monkeypatch.setenv("KG_REASON_STATEMENTS", "100")
+    path = project / "data" / "person" / "someone.yaml"
+    path.write_text(path.read_text() + "  note: {en: A note, ja: 注}\n")
+    (warning,) = pipeline.build(project, tmp_path / "releases").warnings
+    assert re.match(r"proved consistent: the ontology and [1-9]\d of [1-9]\d\d statements", warning)
+    (project / ".cache" / "records.sqlite").unlink()
+    (warning,) = pipeline.build(project, tmp_path / "releases").warnings
+    assert warning == "proved consistent: the ontology alone (KG_REASON_STATEMENTS=100)"

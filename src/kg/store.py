@@ -28,6 +28,7 @@ from kg.errors import BrokenRelease, BuildBusy, KgError, NoRelease
 KEPT_RELEASES = 3
 # Beyond it, dumps are written only as N-Quads and N-Triples.
 _MOST_IN_EVERY_SYNTAX = 2_000_000
+_LINES = (RdfFormat.N_QUADS, RdfFormat.N_TRIPLES)
 _STAGED = ".staged-"
 
 
@@ -158,7 +159,7 @@ def _dumps(
     """
     for syntax in formats.RDF_FORMATS:
         path = folder / f"dataset.{syntax.name}.gz"
-        if figures.quads > _MOST_IN_EVERY_SYNTAX and syntax.has_prefixes:
+        if figures.quads > _MOST_IN_EVERY_SYNTAX and syntax.syntax not in _LINES:
             continue
         if syntax.syntax == RdfFormat.RDF_XML and formats.not_in_rdf_xml(figures.predicates):
             continue
@@ -245,8 +246,10 @@ def open_release(directory: Path, in_memory_up_to: int = 5_000_000) -> Release:
     Raises `BrokenRelease` when the files do not hold what the manifest says.
     """
     manifest = read_manifest(directory)
+    # On disk quads are counted by going through all of them.
+    is_whole = manifest.quads <= in_memory_up_to
     try:
-        if manifest.quads <= in_memory_up_to:
+        if is_whole:
             if not _is_intact(directory):
                 raise BrokenRelease(f"{directory}/dataset.nq is not what its manifest says")
             store = Store()
@@ -255,8 +258,10 @@ def open_release(directory: Path, in_memory_up_to: int = 5_000_000) -> Release:
             store = Store.read_only(str(directory / "store"))
     except (OSError, SyntaxError) as error:
         raise BrokenRelease(f"{directory} cannot be opened: {error}") from error
-    if len(store) != manifest.size:
+    if is_whole and len(store) != manifest.size:
         raise BrokenRelease(f"{directory} holds {len(store)} quads; its manifest says {manifest.size}")
+    if not is_whole and not all(quad in store for quad in canonical.ends(directory / "dataset.nq")):
+        raise BrokenRelease(f"{directory} does not hold what its dataset.nq ends with")
     return Release(directory, manifest, store)
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from kg import checking, formats, intake, iris, report, serialization
 from kg.checking import Knowledge
+from kg.commands.terminal import current, err, releases_in
 from kg.errors import KgError, RdfFault
 from kg.intake import Limits
 from kg.report import Report
@@ -20,53 +19,45 @@ from kg.report import Report
 # Whoever runs the command may read as much as the machine holds; the nesting is what the parsers bear.
 _LIMITS = Limits(size=sys.maxsize, quads=sys.maxsize)
 _UNUSABLE = 2
-_err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
-def command(current: Callable[[], Path]) -> Callable[..., None]:
-    """The command; `current` gives the folder of the current release."""
+def validate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="RDF files; - for standard input.")],
+    syntax: Annotated[str, typer.Option(help="The RDF syntax, where the ending of a file does not tell it.")] = "",
+    output: Annotated[str, typer.Option("--format", "-f", help="What is printed: text, or json.")] = "text",
+    language: Annotated[str, typer.Option("--lang", help="The language of messages: en or ja.")] = "en",
+    report_file: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write the SHACL report here, in the syntax of its ending.", show_default=False),
+    ] = None,
+    release: Annotated[
+        Path | None, typer.Option(help="The folder of a release to check against.", show_default="current")
+    ] = None,
+) -> None:
+    """Check RDF files against the shapes, the vocabulary and the records of the release.
 
-    def validate(
-        files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="RDF files; - for standard input.")],
-        syntax: Annotated[str, typer.Option(help="The RDF syntax, where the ending of a file does not tell it.")] = "",
-        output: Annotated[str, typer.Option("--format", "-f", help="What is printed: text, or json.")] = "text",
-        language: Annotated[str, typer.Option("--lang", help="The language of messages: en or ja.")] = "en",
-        report_file: Annotated[
-            Path | None,
-            typer.Option(
-                "--report", help="Write the SHACL report here, in the syntax of its ending.", show_default=False
-            ),
-        ] = None,
-        release: Annotated[
-            Path | None, typer.Option(help="The folder of a release to check against.", show_default="current")
-        ] = None,
-    ) -> None:
-        """Check RDF files against the shapes, the vocabulary and the records of the release.
-
-        Exits with 0 when all conform, 1 on a violation, 2 when a file cannot be read.
-        """
-        try:
-            rdf = _report_format(report_file, output, language)
-            knowledge = Knowledge.open(iris.project_root(), release or current())
-        except KgError as error:
-            _stop(error)
-        found = {str(path): _checked(path, syntax, knowledge) for path in files}
-        told = {name: one for name, one in found.items() if one is not None}
-        _print(told, output, language, knowledge)
-        if report_file is not None and rdf is not None:
-            statements: list[Any] = [q if rdf.has_graphs else q.triple for q in _joined(told)]
-            prefixes = {**knowledge.context.prefixes, **report.PREFIXES}
-            _write(report_file, serialization.to_bytes(statements, rdf, prefixes))
-        if len(told) < len(found):
-            raise typer.Exit(_UNUSABLE)
-        if not all(one.conforms for one in told.values()):
-            raise typer.Exit(1)
-
-    return validate
+    Exits with 0 when all conform, 1 on a violation, 2 when a file cannot be read.
+    """
+    try:
+        rdf = _report_format(report_file, output, language)
+        knowledge = Knowledge.open(iris.project_root(), release or current(releases_in(None)))
+    except KgError as error:
+        _stop(error)
+    found = {str(path): _checked(path, syntax, knowledge) for path in files}
+    told = {name: one for name, one in found.items() if one is not None}
+    _print(told, output, language, knowledge)
+    if report_file is not None and rdf is not None:
+        statements: list[Any] = [q if rdf.has_graphs else q.triple for q in _joined(told)]
+        prefixes = {**knowledge.context.prefixes, **report.PREFIXES}
+        _write(report_file, serialization.to_bytes(statements, rdf, prefixes))
+    if len(told) < len(found):
+        raise typer.Exit(_UNUSABLE)
+    if not all(one.conforms for one in told.values()):
+        raise typer.Exit(1)
 
 
 def _stop(error: KgError) -> NoReturn:
-    _err.print(f"kg: {error}", style="red", markup=False)
+    err.print(f"kg: {error}", style="red", markup=False)
     raise typer.Exit(_UNUSABLE)
 
 
@@ -98,7 +89,7 @@ def _checked(path: Path, syntax: str, knowledge: Knowledge) -> Report | None:
         message = f"cannot be read: {error.strerror}"
     except KgError as error:
         message = f"{error}; name it with --syntax"
-    _err.print(f"{place}: error: {message}", style="red", markup=False)
+    err.print(f"{place}: error: {message}", style="red", markup=False)
     return None
 
 
