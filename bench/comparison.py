@@ -1,0 +1,153 @@
+"""Ours against every peer on the same data: starts them, compares their answers, measures, writes the tables.
+
+    bench/run --quick                            at most ten minutes: the real graph
+    bench/run --full                             the real graph, a million and ten million triples; hours
+    bench/run --data real --only 'join|ask' --peers kg,oxigraph --rounds 1
+
+Nothing is reported when a peer's answer differs from ours. Raw numbers go to `build/bench/results.json`, tables and
+graphs beside it; `--write` also puts them into `docs/performance.md` and `docs/images/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import corpus
+import peers
+import report
+import trial
+from corpus import ROOT
+from trial import Plan
+
+# Cold starts and the report come after the last round.
+_QUICK_SECONDS = 550.0
+_OUT = ROOT / "build" / "bench"
+
+
+def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="bench/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="the real graph in at most ten minutes (the default)")
+    size.add_argument("--full", action="store_true", help="three sizes, every query, more and longer rounds")
+    parser.add_argument("--data", nargs="+", choices=corpus.SCALES, help="which data")
+    parser.add_argument(
+        "--only", default="", metavar="PATTERN", help="only cases whose name has this (a regular expression)"
+    )
+    parser.add_argument("--peers", type=_names, default=peers.NAMES, help="which peers, with commas; kg is always one")
+    parser.add_argument("--clients", type=int, nargs="+", help="only these numbers of clients")
+    parser.add_argument("--rounds", type=int, help="how often everything is measured; 0 only compares the answers")
+    parser.add_argument("--seconds", type=int, help="of one measurement")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KG_NAME=VALUE", help="settings of our server")
+    parser.add_argument(
+        "--python", type=Path, default=Path(sys.executable), help="the Python that has the peers of PyPI"
+    )
+    parser.add_argument("--out", type=lambda given: Path(given).resolve(), default=_OUT)
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
+    parser.add_argument("--render", action="store_true", help="measure nothing; write the tables of the last run anew")
+    return parser.parse_args(arguments)
+
+
+def _names(given: str) -> tuple[str, ...]:
+    unknown = set(given.split(",")) - set(peers.NAMES)
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(peers.NAMES)}")
+    return tuple(given.split(","))
+
+
+def main() -> None:
+    # Told to end, it ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    options = parsed()
+    results = options.out / "results.json"
+    if not options.render:
+        options.out.mkdir(parents=True, exist_ok=True)
+        _measure(options, results)
+    if options.rounds == 0:
+        print("the answers of all peers are the same, but for the differences that are known")
+        return
+    found = json.loads(results.read_text())
+    report.write(found, options.out)
+    if options.write:
+        report.publish(found, ROOT / "docs")
+    trial.say(f"tables: {options.out / 'report.md'}")
+
+
+def _measure(options: argparse.Namespace, results: Path) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    begun = float(os.environ.get("KG_BENCH_BEGUN") or time.time())
+    deadline = None if options.full else time.monotonic() + _QUICK_SECONDS - (time.time() - begun)
+    plan = Plan(
+        quick=not options.full,
+        cases=options.only,
+        peers=("kg", *options.peers),
+        clients=tuple(options.clients or ()),
+        rounds=(5 if options.full else 3) if options.rounds is None else options.rounds,
+        seconds=options.seconds or (2 if options.full else 1),
+        deadline=deadline,
+        server_core=cores[0] if len(cores) > 1 else None,
+        load_core=cores[1] if len(cores) > 1 else None,
+        environment=dict(pair.split("=", 1) for pair in options.set),
+    )
+    found: dict[str, Any] = {"run": revision(begun), "machine": machine(cores), "trials": []}
+    for name in options.data or (["real", "1m", "10m"] if options.full else ["real"]):
+        trial.say(f"{name}: making the data")
+        data = corpus.prepare(name, options.out / "data")
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=options.out))
+        try:
+            found["trials"].append(asdict(trial.run(data, folder, options.python, plan, trial.say)))
+        except trial.Refused as refusal:
+            sys.exit(f"bench: answers differ, so nothing is reported:\n{refusal}")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        found["run"]["seconds"] = round(time.time() - begun)
+        if plan.rounds:
+            results.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def revision(begun: float) -> dict[str, Any]:
+    """What was run, and when, and of which commit."""
+    git = ["git", "-C", str(ROOT)]
+    commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False)
+    changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
+    date = datetime.datetime.fromtimestamp(begun, datetime.UTC).isoformat(timespec="minutes")
+    command = "bench/run " + " ".join(os.environ.get("KG_BENCH_COMMAND", " ".join(sys.argv[1:])).split())
+    return {
+        "command": command.strip(),
+        "date": date,
+        "commit": commit.stdout.strip() + (" with changes" if changed.stdout.strip() else ""),
+    }
+
+
+def machine(cores: list[int]) -> dict[str, Any]:
+    """The machine and the versions of what measures."""
+    model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    total = re.search(r"^MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    told = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout
+    return {
+        "cpu": model[1] if model else platform.processor(),
+        "cores": len(cores),
+        "memory_gb": round(int(total[1]) / 1e6) if total else 0,
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "wrk": (re.search(r"wrk (\S+)", told) or ["", "?"])[1],
+    }
+
+
+if __name__ == "__main__":
+    main()
