@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from kg.errors import BrokenRelease
 _LOG = logging.getLogger("api.processes")
 _END_SECONDS = 5.0
 _PATIENCE = 1.0
+_CAP_SYS_NICE = 23
 
 
 @dataclass(eq=False, slots=True)
@@ -28,7 +30,7 @@ class Worker:
     """A process that waits for queries or works on the first of `jobs`; those behind it lie unread in its channel.
 
     `channel` is our end and `unread` the worker's, through which we take back what it has not read. `since` is when the
-    first job began; `backlog` what the channel had no room for.
+    first job began; `backlog` what the channel had no room for; `clock` a descriptor that tells its processor time.
     """
 
     pid: int
@@ -43,6 +45,7 @@ class Worker:
     is_slow: bool = False
     is_fit: bool = True
     is_alone: bool = False
+    clock: int = -1
 
     def post(self, message: bytes) -> None:
         """Sends a message behind those in the channel, as far as there is room; the rest when there is."""
@@ -84,8 +87,9 @@ class Worker:
         what is beyond a second, as when it waits for another endpoint.
         """
         try:
-            source = Path(f"/proc/{self.pid}/schedstat").read_text(encoding="ascii")
-            processor = int(source.partition(" ")[0]) / 1e9
+            if self.clock < 0:
+                self.clock = os.open(f"/proc/{self.pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+            processor = int(os.pread(self.clock, 64, 0).split(b" ", 1)[0]) / 1e9
         except (OSError, ValueError):
             return age
         if self.spent_before < 0:
@@ -99,8 +103,21 @@ class Worker:
         loop.remove_writer(self.channel.fileno())
 
     def close(self) -> None:
+        """Nothing is left open of it."""
         self.channel.close()
         self.unread.close()
+        if self.clock >= 0:
+            os.close(self.clock)
+            self.clock = -1
+
+
+def may_raise_priority() -> bool:
+    """Whether this process may give a priority back (Linux: CAP_SYS_NICE)."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return bool(int(status.partition("CapEff:")[2].split()[0], 16) >> _CAP_SYS_NICE & 1)
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 class Owner(Protocol):
@@ -185,9 +202,9 @@ class Processes:
         worker.close()
         self._tell({"kill": worker.pid})
 
-    def renice(self, worker: Worker) -> None:
-        """Puts a worker at the lowest priority."""
-        self._tell({"renice": worker.pid})
+    def renice(self, worker: Worker, *, is_slow: bool) -> None:
+        """Puts a worker at the lowest priority, or back at that of the others."""
+        self._tell({"renice": worker.pid, "slow": is_slow})
 
     def _tell(self, message: dict[str, Any], descriptor: socket.socket | None = None) -> None:
         if self._control is None:

@@ -109,14 +109,20 @@ class Representation:
 
 def of_answer(status: int, headers: _Fields, body: bytes, site: Site) -> Representation:
     """The representation that an answer of the application is; `headers` are its fields, by lower-case names."""
+    kept, content_type, is_text, is_kept = _traits(tuple(headers))
+    digest = hashlib.blake2b(body, digest_size=8)
+    digest.update(content_type)
+    return Representation(status, kept, body, f"{site.version[:8]}.{digest.hexdigest()}", is_text, is_kept)
+
+
+@lru_cache(maxsize=2_000)
+def _traits(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[_Fields, bytes, bool, bool]:
+    """Of header fields: those that are kept, the content type, whether that is text, whether the answer may be kept."""
     kept = [(n, v) for n, v in headers if n not in (b"content-length", b"etag")]
     fields = Headers(raw=kept)
     content_type = fields.get("content-type", "")
-    digest = hashlib.blake2b(body, digest_size=8)
-    digest.update(content_type.encode())
-    is_text = _COMPRESSIBLE.match(content_type) is not None
     is_kept = "no-store" not in fields.get("cache-control", "")
-    return Representation(status, kept, body, f"{site.version[:8]}.{digest.hexdigest()}", is_text, is_kept)
+    return kept, content_type.encode(), _COMPRESSIBLE.match(content_type) is not None, is_kept
 
 
 def not_modified(fields: _Fields) -> _Fields:

@@ -21,7 +21,7 @@ from typing import Any
 
 from api import jobs
 from api.jobs import Job
-from api.processes import Processes, Worker
+from api.processes import Processes, Worker, may_raise_priority
 from api.settings import Settings
 from kg import packets
 from kg.errors import KgError
@@ -32,7 +32,7 @@ _TICK = 0.002
 _CROWD = 8
 _SLOW_AFTER = 0.25
 _BEHIND_ONE = 16
-_REUSED_UP_TO_BYTES = 4_000_000
+_REUSED_UP_TO_BYTES, _REUSED_UP_TO_SECONDS = 4_000_000, 5.0
 _QUERIES_OF_ONE_WORKER = 10_000
 _GRACE_SECONDS = 2.0
 
@@ -67,6 +67,7 @@ class Pool:
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
         self._clients: Counter[str] = Counter()
+        self._may_raise = may_raise_priority()
         self._is_due = False
         self._ticking: asyncio.TimerHandle | None = None
         self._restarting: asyncio.Task[None] | None = None
@@ -268,7 +269,9 @@ class Pool:
             return
         job: Job = worker.jobs.popleft()
         worker.answered += 1
-        if len(reply) > _REUSED_UP_TO_BYTES or worker.answered >= _QUERIES_OF_ONE_WORKER:
+        is_worn = worker.answered >= _QUERIES_OF_ONE_WORKER or time.monotonic() - worker.since > _REUSED_UP_TO_SECONDS
+        if is_worn or len(reply) > _REUSED_UP_TO_BYTES:
+            # It may hold on to much memory.
             worker.is_fit = False
         if worker.jobs and worker.is_fit:
             self._begin(worker)
@@ -283,6 +286,9 @@ class Pool:
         """Keeps a worker that has answered for the next query; ends one that is not fit."""
         is_wanted = worker.is_fit and not self._is_closing and len(self._idle) < self.settings.query_workers
         if is_wanted and worker.pid in self._processes.alive:
+            if worker.is_slow:
+                worker.is_slow = False
+                self._processes.renice(worker, is_slow=False)
             self._busy.discard(worker)
             self._idle.append(worker)
         else:
@@ -354,8 +360,10 @@ class Pool:
             self._stopped.append(job)
 
     def _slow_down(self, worker: Worker) -> None:
-        worker.is_slow, worker.is_fit = True, False
-        self._processes.renice(worker)
+        worker.is_slow = True
+        # What a worker has touched of the store is its own copy, and cost it much: it is kept where that can be.
+        worker.is_fit = worker.is_fit and self._may_raise
+        self._processes.renice(worker, is_slow=True)
 
     def _slice(self) -> float:
         """How long a query may go on before it counts as slow: the less, the more wait for a place."""

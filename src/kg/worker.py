@@ -20,7 +20,7 @@ from kg.federation import Forwarder
 from kg.remote import RemoteStore
 
 _PR_SET_PDEATHSIG = 1
-_NICE = 5
+NICE = 5
 OUT_OF_MEMORY = 77
 _MOST_DESCRIPTORS = 4_096
 
@@ -52,7 +52,7 @@ def confine(memory_bytes: int, parent: int) -> None:
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     with contextlib.suppress(OSError):
-        os.nice(_NICE)
+        os.nice(NICE)
 
 
 def close_network() -> None:

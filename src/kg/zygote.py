@@ -1,9 +1,10 @@
 """`python -m kg.zygote`: holds the store of one release and forks query workers on request.
 
 It runs no event loop, no thread and nobody's query. Its control socket (SOCK_SEQPACKET) takes
-`{"fork": n, "services": {...}}` with the worker's end of a socket pair, `{"kill": pid}` and `{"renice": pid}`; it sends
-`{"ready": true}`, `{"fork": n, "pid": p}` and, when a worker has ended, `{"exit": p, "signal": s}`. When the socket is
-closed, all workers are killed and it ends. Only it knows which process numbers are still its own, so only it kills.
+`{"fork": n, "services": {...}}` with the worker's end of a socket pair, `{"kill": pid}` and
+`{"renice": pid, "slow": true}`; it sends `{"ready": true}`, `{"fork": n, "pid": p}` and, when a worker has ended,
+`{"exit": p, "signal": s}`. When the socket is closed, all workers are killed and it ends. Only it knows which process
+numbers are still its own, so only it kills.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ class Zygote:
         elif message.get("kill") in self.children:
             os.kill(message["kill"], signal.SIGKILL)
         elif message.get("renice") in self.children:
-            os.setpriority(os.PRIO_PROCESS, message["renice"], _SLOWEST)
+            nice = _SLOWEST if message["slow"] else worker.NICE
+            with contextlib.suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, message["renice"], nice)
         return True
 
     def _fork(self, message: dict[str, Any], descriptor: int) -> None:
