@@ -204,3 +204,27 @@ def test_of_a_large_dataset_what_changed_is_proved(tmp_path: Path, monkeypatch: 
     (project / ".cache" / "records.sqlite").unlink()
     (warning,) = pipeline.build(project, tmp_path / "releases").warnings
     assert warning == "proved consistent: the ontology alone (KG_REASON_STATEMENTS=100)"
+
+
+def test_what_was_proved_is_not_proved_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path / "project")
+    asked: list[int] = []
+    prove = reasoning.is_consistent
+
+    def counted(quads: list[Quad], bounds: reasoning.Bounds) -> bool:
+        asked.append(len(quads))
+        return prove(quads, bounds)
+
+    monkeypatch.setattr(reasoning, "is_consistent", counted)
+    path = project / "data" / "person" / "someone.yaml"
+    proofs = []
+    for edit in ("", "  note: {en: A note, ja: 注}\n", "  possiblySameAs: law:act\n"):
+        path.write_text(path.read_text() + edit)
+        pipeline.build(project, tmp_path / "releases")
+        proofs.append(len(asked))
+    # A name or a text is nothing to the reasoner, a link is.
+    assert proofs == [1, 1, 2]
+    core = project / "ontology" / "core.ttl"
+    core.write_text(core.read_text() + "\n# a comment\n")
+    pipeline.build(project, tmp_path / "releases")
+    assert len(asked) == 3

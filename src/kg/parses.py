@@ -93,18 +93,22 @@ class Parses:
 
     def has_conformed(self, key: bytes) -> bool:
         """Whether a document conformed to the shapes when what bears on it had this hash."""
+        found = self.has_passed(key)
+        self.validated += not found
+        return found
+
+    def has_passed(self, key: bytes) -> bool:
+        """Whether what has this hash passed a check before."""
         found = False
         if self.connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 found = self.connection.execute("SELECT 1 FROM conformed WHERE key = ?", (key,)).fetchone() is not None
         if found:
             self._conformed.add(key)
-        else:
-            self.validated += 1
         return found
 
     def conformed(self, keys: Iterable[bytes]) -> None:
-        """Keeps that documents conform."""
+        """Keeps that what has these hashes passed its check."""
         fresh = set(keys)
         if self.connection is not None:
             with contextlib.suppress(sqlite3.Error):

@@ -142,7 +142,7 @@ def build(
         with _stage("check again", summary, report):
             _refuse(_check(everything, root, curated), summary)
         with _stage("reason", summary, report):
-            _prove(ontology, asserted, curated.fresh, summary)
+            _prove(ontology, asserted, curated, summary)
         with _stage("partners", summary, report):
             everything += _joined(everything, root, base, summary)
         with _stage("write", summary, report):
@@ -169,18 +169,23 @@ def _refuse(problems: list[Problem], summary: Summary) -> None:
     summary.warnings = sorted(map(str, problems))
 
 
-def _prove(ontology: list[Quad], asserted: list[Quad], fresh: list[Quad], summary: Summary) -> None:
+def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated, summary: Summary) -> None:
     """Stops the build when the dataset is inconsistent; of a large one, the ontology with what was read anew is proved.
 
     A conflict that needs an unchanged record and a changed one is then left to the check queries, which see everything.
     """
     bounds = reasoning.Bounds()
-    proved = next((part for part in (asserted, fresh, []) if len(part) <= bounds.statements), [])
+    proved = next((part for part in (asserted, curated.fresh, []) if len(part) <= bounds.statements), [])
     if len(proved) < len(asserted):
         what = f"the ontology and {len(proved):,} of {len(asserted):,} statements" if proved else "the ontology alone"
         summary.warnings.append(f"proved consistent: {what} (KG_REASON_STATEMENTS={bounds.statements})")
+    key = reasoning.key([*proved, *ontology], curated.root / "ontology")
+    if curated.parses and curated.parses.has_passed(key):
+        return
     if not reasoning.is_consistent([*proved, *ontology], bounds):
         raise KgError("the dataset is inconsistent in OWL 2 DL, and no check query names the conflict")
+    if curated.parses:
+        curated.parses.conformed([key])
 
 
 def _joined(ours: list[Quad], root: Path, base: str, summary: Summary) -> list[Quad]:

