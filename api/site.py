@@ -20,7 +20,7 @@ from api.desk import Desk
 from api.profile import Profile
 from api.settings import Settings
 from api.workers import Pool
-from kg import catalogue, history, iris, matching, paths, queries, search
+from kg import catalogue, history, iris, matching, paths, queries, search, serialization
 from kg.context import Context
 from kg.entities import Entities
 from kg.explanation import Explanations
@@ -136,7 +136,7 @@ class Site:
                     found.add(datatype.value)
             if isinstance(s, Quad) and isinstance(s.graph_name, NamedNode):
                 found.add(s.graph_name.value)
-        return {p: ns for p, ns in self.prefixes.items() if any(iri.startswith(ns) and iri != ns for iri in found)}
+        return serialization.used_prefixes(found, self.prefixes)
 
 
 def make_site(settings: Settings, release: Release, count: Callable[[str], None]) -> Site:

@@ -371,16 +371,17 @@ def sort_quads(quads: Iterable[Quad]) -> list[Quad]:
 def sort_triples(statements: Iterable[Quad | Triple]) -> list[Triple]:
     """The triples of statements, each once, by subject with `rdf:type` first."""
     triples = dict.fromkeys(Triple(s.subject, s.predicate, s.object) for s in statements)
-    return sorted(triples, key=_triple_order)
+    return sorted(triples, key=triple_order)
 
 
-def _triple_order(statement: Quad | Triple) -> tuple[str, str, str]:
+def triple_order(statement: Quad | Triple) -> tuple[str, str, str]:
+    """What triples are sorted by: the subject, then the property with `rdf:type` first, then the object."""
     predicate = "" if statement.predicate.value == iris.RDF_TYPE else statement.predicate.value
     return str(statement.subject), predicate, str(statement.object)
 
 
 def _quad_order(quad: Quad) -> tuple[str, str, str, str]:
-    return str(quad.graph_name), *_triple_order(quad)
+    return str(quad.graph_name), *triple_order(quad)
 
 
 def _evidence_order(evidence: Evidence) -> tuple[int, int, str]:

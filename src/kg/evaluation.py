@@ -26,7 +26,7 @@ from kg import formats, serialization
 from kg.backend import Backend
 from kg.datatypes import XSD
 from kg.diagnosis import diagnose
-from kg.entities import sort_triples
+from kg.entities import triple_order
 from kg.errors import FormatNotOffered, QueryFailed, ResultTooLarge
 from kg.formats import Rdf, Results
 from kg.terms import AnyTerm
@@ -152,19 +152,20 @@ def _dataset(query: Query) -> tuple[list[_Default] | None, list[_Named] | None]:
 
 def _graph(result: QueryTriples, syntax: Rdf, prefixes: Mapping[str, str], most: int) -> Answer:
     """Each triple once, sorted; the size of their N-Triples bounds that of any syntax from below."""
-    triples: dict[Triple, None] = {}
+    triples: dict[Triple, tuple[str, str, str]] = {}
     size = 0
     for triple in result:
         if triple not in triples:
-            triples[triple] = None
-            size += len(str(triple))
+            order = triples[triple] = triple_order(triple)
+            size += sum(map(len, order))
             if size > most:
                 raise ResultTooLarge(most)
     is_xml = syntax.syntax == RdfFormat.RDF_XML
     if is_xml and (property_ := formats.not_in_rdf_xml(t.predicate.value for t in triples)):
         raise QueryFailed(f"RDF/XML cannot write the property <{property_}>; ask for another format")
     output = _Bounded(most * 2)
-    serialization.write(sort_triples(triples), output, syntax, used_prefixes(triples, prefixes))
+    used = serialization.used_prefixes(_iris(triples), prefixes) if syntax.has_prefixes else {}
+    serialization.write(sorted(triples, key=triples.__getitem__), output, syntax, used)
     _check_xml(is_xml, output.getvalue())
     return Answer("graph", syntax.content_type, output.getvalue(), len(triples))
 
@@ -174,8 +175,8 @@ def _check_xml(is_xml: bool, document: bytes) -> None:
         raise QueryFailed("the result has a character that XML cannot hold; ask for another format")
 
 
-def used_prefixes(triples: Iterable[Triple], prefixes: Mapping[str, str]) -> dict[str, str]:
-    """The prefixes that abbreviate some IRI of these triples."""
+def _iris(triples: Iterable[Triple]) -> set[str]:
+    """The IRIs that a prefix could abbreviate."""
     found: set[str] = set()
     for triple in triples:
         for term in (triple.subject, triple.predicate, triple.object):
@@ -183,7 +184,7 @@ def used_prefixes(triples: Iterable[Triple], prefixes: Mapping[str, str]) -> dic
                 found.add(term.value)
             elif isinstance(term, Literal):
                 found.add(term.datatype.value)
-    return {p: ns for p, ns in prefixes.items() if any(iri.startswith(ns) and iri != ns for iri in found)}
+    return found
 
 
 def _table(result: QuerySolutions, wanted: Results, most: int | None, output: _Bounded) -> int:

@@ -68,6 +68,13 @@ def _prefix(declaration: bytes) -> bytes:
     return re.split(rb"[:=]", declaration.removeprefix(b" xmlns:").removeprefix(b"@prefix "))[0]
 
 
+def used_prefixes(iris: Iterable[str], prefixes: Mapping[str, str]) -> dict[str, str]:
+    """The prefixes that abbreviate some of these IRIs."""
+    # What an IRI has before its last part decides for all with the same: a namespace ends where a part does.
+    spaces = {iri[: max(iri.rfind("/", 0, -1), iri.rfind("#", 0, -1)) + 1] for iri in iris}
+    return {p: ns for p, ns in prefixes.items() if any(space.startswith(ns) for space in spaces)}
+
+
 def write(
     statements: Iterable[Triple] | Iterable[Quad],
     output: IO[bytes],
