@@ -162,7 +162,7 @@ async def _send(
     send: Send, request: Headers, representation: Representation, coding: str, site: Site, *, has_validators: bool
 ) -> None:
     body, status = representation.body_in(coding), representation.status
-    fields = representation.fields(coding, site, has_validators=has_validators)
+    fields = representation.fields(coding, site.issued, has_validators=has_validators)
     if has_validators and (tag := representation.tag_in(coding)):
         status = condition(request, tag, site)
         if status != 200:

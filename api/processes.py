@@ -66,19 +66,23 @@ class Worker:
         asyncio.get_running_loop().remove_writer(self.channel.fileno())
         self._flush()
 
-    def withdraw(self) -> int:
-        """Takes back the messages that it has not read, and returns how many: each is read by one of us, never both."""
+    def withdraw(self) -> list[bytes]:
+        """Takes back the messages that it has not read, and returns them: each is read by one of us, never by both.
+
+        It may read while we do, so that any of those in the channel may be left to it, not the first ones alone.
+        """
         if self.is_alone:
-            return 0
-        number = len(self.backlog)
+            return []
+        unsent = [packet[1:] for packet in self.backlog]
         self.backlog.clear()
+        taken: list[bytes] = []
         receiver = packets.Receiver()
         try:
-            while receiver.receive(self.unread, wait=False) is not None:
-                number += 1
+            while (message := receiver.receive(self.unread, wait=False)) is not None:
+                taken.append(message)
         except (BlockingIOError, EOFError):
-            return number
-        return number
+            """All are back."""
+        return taken + unsent
 
     def spent(self, age: float) -> float:
         """Seconds spent on the first query since it was first asked, a tick or two after `since`, `age` seconds ago.

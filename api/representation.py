@@ -75,7 +75,7 @@ class Representation:
             return ""
         return f'"{self.tag}{"" if coding == "identity" else "." + coding}"'
 
-    def fields(self, coding: str, site: Site, *, has_validators: bool = True) -> _Fields:
+    def fields(self, coding: str, issued: datetime.datetime, *, has_validators: bool = True) -> _Fields:
         """The header fields of a 200 in a coding."""
         fields = MutableHeaders(raw=list(self.headers))
         # By the type alone, so that all variants of an address vary on the same fields (RFC 9111, 4.1).
@@ -84,7 +84,7 @@ class Representation:
         if coding != "identity":
             fields["content-encoding"] = coding
         if has_validators and (tag := self.tag_in(coding)):
-            fields.setdefault("last-modified", format_datetime(site.issued, usegmt=True))
+            fields.setdefault("last-modified", format_datetime(issued, usegmt=True))
             fields["etag"] = tag
         fields["content-length"] = str(len(self.body_in(coding)))
         return fields.raw
@@ -94,7 +94,7 @@ class Representation:
         if (made := self.wires.get(coding)) is None:
             body, tag = self.body_in(coding), self.tag_in(coding)
             kind = self.status, self.is_text, self.is_kept
-            head, unmodified = _lines(tuple(self.headers), kind, coding, site, common)
+            head, unmodified = _lines(tuple(self.headers), kind, coding, site.issued, common)
             validator = b"etag: %s\r\n" % tag.encode() if tag else b""
             head = b"%s%scontent-length: %d\r\n" % (head, validator, len(body))
             made = self.wires[coding] = Wire(self.status, head, unmodified + validator, body, tag)
@@ -135,13 +135,13 @@ def _lines(
     headers: tuple[tuple[bytes, bytes], ...],
     kind: tuple[int, bool, bool],
     coding: str,
-    site: Site,
+    issued: datetime.datetime,
     common: tuple[tuple[str, str], ...],
 ) -> tuple[bytes, bytes]:
     """The header lines of an answer and of a 304 without what each answer has of its own; most answers share theirs."""
     status, is_text, is_kept = kind
     plain = Representation(status, list(headers), b"", "", is_text, is_kept, {coding: b""})
-    fields = MutableHeaders(raw=plain.fields(coding, site))
+    fields = MutableHeaders(raw=plain.fields(coding, issued))
     for name, value in common:
         fields.setdefault(name, value)
     shared = [(n, v) for n, v in fields.raw if n not in (b"etag", b"content-length")]

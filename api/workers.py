@@ -292,6 +292,8 @@ class Pool:
             self._busy.discard(worker)
             self._idle.append(worker)
         else:
+            # What lies behind is for others; it has not begun, or not for long.
+            self._requeue(worker.jobs)
             self._stop(worker)
 
     def _stop(self, worker: Worker) -> Job | None:
@@ -299,30 +301,42 @@ class Pool:
         self._forget(worker)
         self._processes.kill(worker)
         first: Job | None = worker.jobs.popleft() if worker.jobs else None
-        self._requeue(worker, len(worker.jobs))
+        self._requeue(worker.jobs)
         return first
 
     def _forget(self, worker: Worker) -> None:
         self._busy.discard(worker)
         worker.leave_loop()
 
-    def _requeue(self, worker: Worker, number: int) -> None:
-        """Puts the last so many of a worker's queries back to where the next is taken from."""
-        for _ in range(number):
-            job: Job = worker.jobs.pop()
+    def _requeue(self, back: deque[Job]) -> None:
+        """Puts queries back to where the next is taken from, the first of them to be the next."""
+        while back:
+            job = back.pop()
             job.worker = None
             if not job.is_over:
                 (self._waiting.append if self._is_crowded else self._waiting.appendleft)(job)
-        if number:
             self._wake()
 
     def _take_back(self, worker: Worker) -> None:
-        """Gives others what lies unread in a worker's channel; the first stays, read or not."""
-        unread = worker.withdraw()
-        if unread and unread == len(worker.jobs):
-            worker.post(worker.jobs[0].message)
-            unread -= 1
-        self._requeue(worker, unread)
+        """Gives others what lies unread in a worker's channel; what it has read, or else the first, stays with it."""
+        taken = worker.withdraw()
+        back: deque[Job] = deque()
+        kept: deque[Job] = deque()
+        for job in worker.jobs:
+            # Of two with the same message either may be the one: they have the same answer.
+            if job.message in taken:
+                taken.remove(job.message)
+                back.append(job)
+            else:
+                kept.append(job)
+        if back and not kept:
+            kept.append(back.popleft())
+            worker.post(kept[0].message)
+        is_next = kept[0] is not worker.jobs[0]
+        worker.jobs = kept
+        if is_next:
+            self._begin(worker)
+        self._requeue(back)
 
     # ---- time ----
 
@@ -331,6 +345,8 @@ class Pool:
         self._ticking = None
         now = time.monotonic()
         for worker in list(self._busy):
+            if not worker.jobs:  # what was done for one before it has ended it
+                continue
             job: Job = worker.jobs[0]
             age = now - worker.since
             if now >= job.deadline:
@@ -399,7 +415,7 @@ class Pool:
             self._forget(worker)
             worker.close()
             job: Job = worker.jobs.popleft()
-            self._requeue(worker, len(worker.jobs))
+            self._requeue(worker.jobs)
             self._finish(job, jobs.died(number, code))
 
     def on_zygote_lost(self, tickets: list[Any]) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -18,10 +19,12 @@ from servers import descendants, descriptors, is_alive, serve, threads, until
 
 from api.errors import Problem
 from api.evaluation import client_of
+from api.jobs import Job
 from api.places import Places
+from api.processes import Worker
 from api.settings import Settings
 from api.workers import Pool
-from kg import formats
+from kg import formats, packets
 from kg.errors import KgError, QueryFailed, QueryMalformed, QueryTooComplex, ResultTooLarge
 from kg.evaluation import Answer, Query, Wanted
 from kg.store import Release
@@ -166,6 +169,57 @@ def test_small_queries_behind_a_large_one_are_taken_back_and_none_is_lost(tiny: 
                 else:
                     assert isinstance(answer, Answer), answer
                     assert answer.body.split()[1] == text.split()[6].encode()
+
+    run(work)
+
+
+def test_a_worker_that_reads_while_its_queries_are_taken_back_keeps_what_it_read(
+    tiny: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may take the first and the third of three while the worker reads the second."""
+
+    async def work() -> None:
+        async with started(tiny) as pool:
+            busy = asyncio.ensure_future(ask(pool, PRODUCT.format(""), seconds=1))
+            await asyncio.sleep(0.1)
+            (worker,) = pool._busy
+            names = [f"ASK {{ <urn:{n}> ?p ?o }}" for n in range(3)]
+            three = [
+                Job(packets.request(Query(text), JSON, 1_000), f"c{n}", 5.0, lambda _: None)
+                for n, text in enumerate(names)
+            ]
+            first = worker.jobs.popleft()
+            worker.jobs.extend(three)
+            monkeypatch.setattr(Worker, "withdraw", lambda _: [three[0].message, three[2].message])
+            pool._take_back(worker)
+            assert list(worker.jobs) == [three[1]]
+            assert list(pool._waiting) == [three[0], three[2]]
+            monkeypatch.undo()
+            pool._waiting.clear()
+            worker.jobs = deque([first])
+            with pytest.raises(Problem):
+                await busy
+
+    run(work)
+
+
+def test_no_answer_is_that_of_another_query_while_workers_are_kept_waiting(tiny: Release) -> None:
+    """Many small queries in bursts while products keep the processors busy, so that channels are taken back often."""
+
+    async def work() -> None:
+        async with started(tiny, client_queries=2_000, query_queue=2_000) as pool:
+            hogs = [
+                asyncio.ensure_future(ask(pool, PRODUCT.format(n), client=f"h{n}", seconds=6))
+                for n in range(pool.settings.query_workers * 2)
+            ]
+            for burst in range(20):
+                numbers = range(burst * 50, burst * 50 + 50)
+                texts = [
+                    f"SELECT ({n} AS ?n) {{}}" if n % 2 else f"SELECT ?n {{ VALUES ?n {{ {n} }} }}" for n in numbers
+                ]
+                found = await asyncio.gather(*(ask(pool, q, seconds=30, want=Wanted("csv")) for q in texts))
+                assert [int(a.body.split()[1]) for a in found] == list(numbers)
+            await asyncio.gather(*hogs, return_exceptions=True)
 
     run(work)
 

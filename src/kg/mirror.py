@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def _refresh(releases: Path, options: Options, endpoint: Endpoint, dialect: Dial
         return False
     link = releases / "current"
     if not link.is_symlink() or link.readlink() != Path(directory.name):
-        new = releases / f".current-{os.getpid()}"
+        new = releases / f".current-{os.getpid()}-{threading.get_ident()}"
         new.unlink(missing_ok=True)
         new.symlink_to(directory.name)
         new.replace(link)

@@ -1,0 +1,93 @@
+"""Where the time of a query goes: the engine alone, our evaluation around it, reading it, and moving it.
+
+`.venv/bin/python bench/anatomy.py [RELEASE]` prints a table of processor time in µs, best of five runs, in one process.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pyoxigraph import QuerySolutions, QueryTriples
+
+from kg import builder, evaluation, formats, guard, iris, packets, store
+from kg.evaluation import Query, Wanted
+from kg.store import Release
+
+_NAMES = ("ask", "label", "describe", "optional", "path", "totals", "classes", "join")
+_RUNS = 5
+_SECONDS = 0.3
+
+
+def microseconds(work: Callable[[], object]) -> float:
+    """Processor time of one call, of the best of some runs."""
+    work()
+    best = float("inf")
+    for _ in range(_RUNS):
+        count, begun, until = 0, time.process_time(), time.perf_counter() + _SECONDS / _RUNS
+        while time.perf_counter() < until:
+            work()
+            count += 1
+        best = min(best, (time.process_time() - begun) / count)
+    return best * 1e6
+
+
+def parts(opened: Release, text: str, prefixes: dict[str, str]) -> list[float]:
+    """Of one query: the engine with its own writing, the same in `evaluate`, the guard, the messages, the socket."""
+    backend, base = opened.store, opened.manifest.base_iri
+    query, want = Query(text), Wanted("json", "nt")
+    json = formats.RESULT_FORMATS[0].syntax
+
+    def engine() -> object:
+        found = backend.query(text)
+        if isinstance(found, QueryTriples):
+            return list(found)
+        return found.serialize(format=json) if isinstance(found, QuerySolutions) else bool(found)
+
+    def whole() -> evaluation.Answer:
+        return evaluation.evaluate(backend, query, want, base=base, prefixes=prefixes, most_bytes=10**8)
+
+    request, reply = packets.request(query, want, 10**8), packets.answer(whole())
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    receiver = packets.Receiver()
+
+    def moved() -> None:
+        for packet in packets.split(request):
+            ours.send(packet)
+        while receiver.receive(theirs) is None:
+            pass
+        for packet in packets.split(reply[: packets.LARGEST - 1]):
+            theirs.send(packet)
+        while receiver.receive(ours) is None:
+            pass
+
+    def messages() -> None:
+        packets.request(query, want, 10**8)
+        packets.read_request(request)
+        packets.read_answer(reply)
+
+    with ours, theirs:
+        return [
+            microseconds(work) for work in (engine, whole, lambda: guard.read(text, guard.Limits()), messages, moved)
+        ]
+
+
+def main() -> None:
+    root = iris.project_root()
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else store.current_directory(store.default_releases(root))
+    opened = store.open_release(place)
+    prefixes = builder.read_context(root).prefixes
+    print("| query | engine alone | `evaluate` | guard | messages | socket, there and back |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for name in _NAMES:
+        text = (Path(__file__).parent / "queries" / f"{name}.rq").read_text(encoding="utf-8")
+        if "?entity" in text and name != "classes":
+            text = text.replace("?entity", f"<{opened.manifest.base_iri}id/organization/mext>")
+        print(f"| {name} | " + " | ".join(f"{cost:,.3g}" for cost in parts(opened, text, dict(prefixes))) + " |")
+
+
+if __name__ == "__main__":
+    main()
