@@ -110,8 +110,8 @@ class Connection(BoundedProtocol):
         if self._held:
             self._go_on()
 
-    def fall_through(self, data: bytes, error: KgError | None) -> None:
-        """Lets the application answer after all; with an error, that is what it says."""
+    def fall_through(self, data: bytes, error: KgError) -> None:
+        """Lets the application tell an error."""
         self._flight = None
         own = self.app_state
         self.app_state = {**own, "error": error}

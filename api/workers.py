@@ -315,6 +315,7 @@ class Pool:
             job.worker = None
             if not job.is_over:
                 (self._waiting.append if self._is_crowded else self._waiting.appendleft)(job)
+        if self.waiting:
             self._wake()
 
     def _take_back(self, worker: Worker) -> None:

@@ -20,18 +20,18 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import processes
 
 FUSEKI_VERSION = "5.6.0"
 FUSEKI_JAR = f"jena-fuseki-server-{FUSEKI_VERSION}.jar"
 FUSEKI_SHA256 = "d28c1eaf703122ee628895a460c20fa4aa60a892f435d403ea8c036f241da1f8"
 FUSEKI_URL = f"https://repo1.maven.org/maven2/org/apache/jena/jena-fuseki-server/{FUSEKI_VERSION}/{FUSEKI_JAR}"
 _LEAST_JAVA = 17
-_START_SECONDS = 120.0
-_STOP_SECONDS = 30.0
 # Virtuoso's administrator has this password in a database that is new.
 _DBA = "dba"
 
@@ -167,7 +167,8 @@ def fuseki(
         "/ds",
     ]
     root = f"http://127.0.0.1:{port}"
-    with _running(command, folder, {"FUSEKI_BASE": str(folder)}, lambda: _answers(f"{root}/$/ping")) as pid:
+    log, own = folder / "output.log", {"FUSEKI_BASE": str(folder)}
+    with processes.running(command, log, lambda: _answers(f"{root}/$/ping"), environment=own, folder=folder) as pid:
         urls = (f"{root}/ds/query", f"{root}/ds/update", f"{root}/ds/data")
         yield Engine("fuseki", FUSEKI_VERSION, *urls, pid, folder)
 
@@ -198,7 +199,7 @@ def virtuoso(
     command = [*wrapper, "virtuoso-t", "+foreground", "+configfile", str(folder / "virtuoso.ini")]
     root = f"http://127.0.0.1:{port}"
     probe = f"{root}/sparql?query={urllib.parse.quote('ASK {}')}"
-    with _running(command, folder, {}, lambda: _answers(probe)) as pid:
+    with processes.running(command, folder / "output.log", lambda: _answers(probe), folder=folder) as pid:
         urls = (f"{root}/sparql", f"{root}/sparql-auth", f"{root}/sparql-graph-crud-auth")
         version = subprocess.run(["virtuoso-t", "-?"], capture_output=True, text=True, check=False)
         match = re.search(r"Version ([\d.]+)", version.stdout + version.stderr)
@@ -264,40 +265,6 @@ def _ini(
         f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
         for section, keys in sections.items()
     )
-
-
-@contextlib.contextmanager
-def _running(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], is_ready: Callable[[], bool]
-) -> Iterator[int]:
-    """A process in a session of its own, ready; at the end it is told to stop, and killed if it does not."""
-    log = folder / "output.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + _START_SECONDS
-        while not is_ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{command[0]} did not start: {log.read_text(errors='replace')[-2000:]}")
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.05)
-        yield process.pid
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def _answers(url: str) -> bool:

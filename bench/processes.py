@@ -22,12 +22,14 @@ def running(
     is_ready: Callable[[], bool],
     *,
     environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
     seconds: float = 120.0,
 ) -> Iterator[int]:
-    """A process that is ready; raises `RuntimeError` with the end of its log when it is not in time."""
+    """A process in a session of its own, ready; raises `RuntimeError` with the end of its log when not in time."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
+            cwd=folder,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
