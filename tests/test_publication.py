@@ -248,6 +248,29 @@ def test_no_answer_is_mixed(empty: engines.Engine, tmp_path: Path) -> None:
     assert {frozenset(s) for s in seen} == {frozenset({"stamp one"}), frozenset({"stamp two"})}
 
 
+def test_servers_start_together_while_it_goes_over(empty: engines.Engine, tmp_path: Path) -> None:
+    """In one folder, at once, with the release not named for a while, as between two of them."""
+    made = stamped(tmp_path / "a", "one")
+    remotes.publish(made.directory, empty)
+    said = f"GRAPH <{remote_store.POINTER}> {{ <{remote_store.CURRENT}> <{remote_store.ID}>"
+    found: list[str] = []
+    starting = [
+        threading.Thread(target=lambda: found.append(remotes.opened(tmp_path / "m", empty).manifest.id))
+        for _ in range(8)
+    ]
+    with remotes.credentials(empty):
+        endpoint, dialect = remote_store.connect(Options(empty.query_url))
+        endpoint.update(empty.update_url, dialect.update_parameter, f"DELETE WHERE {{ {said} ?id }} }}")
+        for thread in starting:
+            thread.start()
+        time.sleep(1.5)
+        assert not found
+        endpoint.update(empty.update_url, dialect.update_parameter, f'INSERT DATA {{ {said} "{made.manifest.id}" }} }}')
+    for thread in starting:
+        thread.join(20)
+    assert found == [made.manifest.id] * 8
+
+
 def test_a_server_goes_over(empty: engines.Engine, tmp_path: Path) -> None:
     first, second = stamped(tmp_path / "a", "one"), stamped(tmp_path / "b", "two")
     remotes.publish(first.directory, empty)

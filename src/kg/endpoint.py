@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping
@@ -45,7 +46,10 @@ class Options:
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        """Writes them whole or not at all: another process may read them meanwhile."""
+        staged = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}")
+        staged.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        staged.replace(path)
 
 
 @dataclass(frozen=True, slots=True)

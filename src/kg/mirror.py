@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,12 +19,29 @@ from kg.dialects import Dialect
 from kg.endpoint import Endpoint, Options
 from kg.errors import EngineFailed, NoRelease
 
+# Seconds that a start waits: for an engine without any release, for one that goes over, and between two looks.
+_MOMENT, _PATIENCE, _PAUSE = 1.0, 60.0, 0.2
+
 
 def start(releases: Path, options: Options) -> Path:
-    """Begins such folders in an empty one; returns that of the release that the engine holds. Raises `NoRelease`."""
+    """Begins such folders in an empty one; returns that of the release that the engine holds. Raises `NoRelease`.
+
+    An engine that is going over to another release is waited for.
+    """
     options.write(releases / remote.FILE)
-    if not refresh(releases):
-        raise NoRelease(f"{options.query_url} holds no release; load one with 'kg publish --to {options.query_url}'")
+    endpoint, dialect = remote.connect(options)
+    begun, patience = time.monotonic(), _MOMENT
+    try:
+        while not _refresh(releases, options, endpoint, dialect):
+            # What is left of a release while the next comes; between the two there is nothing for a moment.
+            if remote.pointed(endpoint, dialect, remote.MANIFEST):
+                patience = _PATIENCE
+            if time.monotonic() - begun > patience:
+                url = options.query_url
+                raise NoRelease(f"{url} holds no release; load one with 'kg publish --to {url}'")
+            time.sleep(_PAUSE)
+    finally:
+        endpoint.close()
     return store.current_directory(releases)
 
 
