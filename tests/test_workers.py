@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -12,9 +14,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pyoxigraph import Literal, NamedNode, Quad, Store
 from servers import descendants, descriptors, is_alive, serve, threads, until
 
 from api.errors import Problem
@@ -329,6 +333,30 @@ def test_a_store_on_disk_is_opened_after_the_fork(tiny: Release) -> None:
             assert (await ask(disk, count)).body == (await ask(memory, count)).body
             with pytest.raises(QueryFailed):
                 await ask(disk, "SELECT * { SERVICE <http://127.0.0.1:1/> { ?s ?p ?o } }")
+
+    run(work)
+
+
+def test_a_store_of_many_files_is_read_as_they_are_needed(tiny: Release, tmp_path: Path) -> None:
+    """The engine opens only the first files of a store at once."""
+    folder = shutil.copytree(tiny.directory, tmp_path / "release")
+    store = Store(str(folder / "store"))
+    for number in range(4):
+        store.add(
+            Quad(NamedNode(f"urn:x:{number}"), NamedNode("urn:x:p"), Literal("many"), NamedNode(f"urn:x:g{number}"))
+        )
+        store.flush()
+    del store
+    assert len(list((folder / "store").glob("*.sst"))) > 20
+
+    async def work() -> None:
+        pool = Pool(folder, tiny.manifest.base_iri, {}, Settings(memory_quads=0))
+        await pool.start()
+        try:
+            found = await ask(pool, 'SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s <urn:x:p> "many" } }')
+            assert json.loads(found.body)["results"]["bindings"][0]["n"]["value"] == "4"
+        finally:
+            await pool.close()
 
     run(work)
 

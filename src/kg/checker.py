@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kg import formats, frames, report, worker
+from kg import formats, frames, report, sandbox, worker
 from kg.checking import Knowledge, check
 from kg.errors import KgError, RdfFault
 from kg.intake import Limits
@@ -50,10 +50,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _confine(options: dict[str, Any], *, is_remote: bool) -> None:
-    worker.confine(options["memory_bytes"], options["parent"])
+    sandbox.confine(options["memory_bytes"], options["parent"])
     # What the release knows of the document's links must be asked of its engine.
     if not is_remote:
-        worker.close_network()
+        sandbox.close_network(has_files=True)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kg import store, worker
+from kg import sandbox, store, worker
 from kg.errors import KgError
 
 _LARGEST_MESSAGE = 65_536
@@ -70,7 +70,7 @@ class Zygote:
         elif message.get("kill") in self.children:
             os.kill(message["kill"], signal.SIGKILL)
         elif message.get("renice") in self.children:
-            nice = _SLOWEST if message["slow"] else worker.NICE
+            nice = _SLOWEST if message["slow"] else sandbox.NICE
             with contextlib.suppress(PermissionError):
                 os.setpriority(os.PRIO_PROCESS, message["renice"], nice)
         return True
