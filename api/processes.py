@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -16,7 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from kg import packets
+from pyoxigraph import Store
+
+from kg import packets, zygote
 from kg.errors import BrokenRelease
 
 _LOG = logging.getLogger("api.processes")
@@ -124,6 +127,44 @@ def may_raise_priority() -> bool:
         return False
 
 
+def _is_alone() -> bool:
+    """Whether this process has one thread, so that a fork of it is whole (Linux; elsewhere it is not known)."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False
+
+
+class _Forked:
+    """A child that was forked without a program of its own, with what is needed of `subprocess.Popen`."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._descriptor = os.pidfd_open(pid)
+
+    def kill(self) -> None:
+        signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits for its end, which is told once; raises `subprocess.TimeoutExpired`."""
+        if self._descriptor < 0:
+            return
+        end = select.poll()
+        end.register(self._descriptor, select.POLLIN)
+        if not end.poll(None if timeout is None else timeout * 1000):
+            raise subprocess.TimeoutExpired("zygote", timeout or 0)
+        os.close(self._descriptor)
+        self._descriptor = -1
+        os.waitpid(self.pid, 0)
+
+
+def _spawned(control: socket.socket) -> subprocess.Popen[bytes]:
+    """A zygote that reads the store by itself."""
+    command = [sys.executable, "-m", "kg.zygote", str(control.fileno())]
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(command, pass_fds=[control.fileno()], stdin=nothing, stdout=nothing)
+
+
 class Owner(Protocol):
     """Who is told what becomes of processes."""
 
@@ -144,7 +185,8 @@ class Processes:
         self._forks: dict[int, tuple[socket.socket, socket.socket, Any]] = {}
         self._next_fork = 0
         self._control: socket.socket | None = None
-        self._zygote: subprocess.Popen[bytes] | None = None
+        self._prepared: socket.socket | None = None
+        self._zygote: subprocess.Popen[bytes] | _Forked | None = None
         self._ready: asyncio.Future[None] | None = None
 
     @property
@@ -160,23 +202,33 @@ class Processes:
         self.account[event] += 1
         self._count_outside(event)
 
+    def prepare(self, held: Store) -> None:
+        """Forks the zygote off this process, so that they share a store in memory, which is read but once.
+
+        Before there is a loop or another thread: neither survives a fork. Where there is one already, it is left to
+        `start`, which lets the zygote read the store by itself.
+        """
+        if not _is_alone():
+            return
+        self._prepared, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            pid = os.fork()
+            if pid == 0:
+                zygote.begin(theirs.fileno(), self._options, held)
+        self._zygote = _Forked(pid)
+
     async def start(self) -> None:
         """Starts the zygote and waits until it holds the store; raises `KgError` when it cannot."""
-        if self._zygote is not None:
+        if self._zygote is not None and self._prepared is None:
             await asyncio.to_thread(self._zygote.wait)
         loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "kg.zygote", str(theirs.fileno())]
-        with theirs:
-            self._zygote = await asyncio.to_thread(
-                subprocess.Popen,
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
+        ours, self._prepared = self._prepared, None
+        if ours is None:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self._zygote = await asyncio.to_thread(_spawned, theirs)
+            ours.send(json.dumps(self._options).encode())
         ours.setblocking(False)
-        ours.send(json.dumps(self._options).encode())
         self._control = ours
         self._ready = loop.create_future()
         loop.add_reader(ours.fileno(), self._read_control)
@@ -184,14 +236,14 @@ class Processes:
 
     async def close(self) -> None:
         """Ends the zygote, and with it every worker."""
-        zygote = self._zygote
+        child = self._zygote
         self._lose_zygote()
-        if zygote is not None:
+        if child is not None:
             try:
-                await asyncio.to_thread(zygote.wait, _END_SECONDS)
+                await asyncio.to_thread(child.wait, _END_SECONDS)
             except subprocess.TimeoutExpired:
-                zygote.kill()
-                await asyncio.to_thread(zygote.wait)
+                child.kill()
+                await asyncio.to_thread(child.wait)
 
     def fork(self, ticket: Any, services: Mapping[str, str]) -> None:
         """Asks for a worker, which the owner gets with the ticket; `services` it may ask, each for so many seconds."""

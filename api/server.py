@@ -44,8 +44,12 @@ def run(settings: Settings, release: Release, releases: Path | None, listener: s
     settings = _with_descriptors(settings)
     # What the processes need of the command line goes to them as the settings do: by the environment.
     os.environ[_SERVED] = json.dumps([str(release.directory), str(releases) if releases else ""])
+    app = None
+    if workers == 1:
+        app = create_app(settings, release, releases)
+        app.state.serving.prepare()
     config = uvicorn.Config(
-        create_app(settings, release, releases) if workers == 1 else "api.server:application",
+        app or "api.server:application",
         factory=workers > 1,
         http=protocol_class(settings) if workers == 1 else "api.server:ServedProtocol",
         ws="none",

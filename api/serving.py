@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyoxigraph import Store
+
 from api.settings import Settings
 from api.site import Site, make_site
 from kg import mirror, store
@@ -45,6 +47,12 @@ class Serving:
         self._count = count
         self._seen = self._published()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def prepare(self) -> None:
+        """Shares a store in memory with the workers: to be called before there is a loop."""
+        held = self.site.release.store
+        if isinstance(held, Store) and self.site.manifest.quads <= self.settings.memory_quads:
+            self.site.pool.prepare(held)
 
     async def start(self) -> None:
         await self.site.pool.start()

@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pyoxigraph import Store
+
 from api import jobs
 from api.jobs import Job
 from api.processes import Processes, Worker, may_raise_priority
@@ -74,6 +76,10 @@ class Pool:
         self._is_closing = False
 
     # ---- life ----
+
+    def prepare(self, held: Store) -> None:
+        """Lets the workers share the store in the memory of this process; see `Processes.prepare`."""
+        self._processes.prepare(held)
 
     async def start(self) -> None:
         """Starts the zygote and waits until it holds the store; raises `KgError` when it cannot."""

@@ -326,6 +326,26 @@ def test_workers_end_with_the_server_however_it_ends(tiny: Release, tmp_path: An
         until(lambda: not any(map(is_alive, below)))
 
 
+def test_a_zygote_shares_the_memory_of_its_server_and_the_next_reads_for_itself(tiny: Release, tmp_path: Any) -> None:
+    def spawned(server: Any) -> list[int]:
+        below = descendants(server.pid)
+        return [pid for pid in below if b"kg.zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    with serve(tiny.directory, log=tmp_path / "log") as server, server.client() as client:
+
+        def answers() -> bool:
+            # Never the same text, or the answer would be one that was kept.
+            return client.get("/sparql", params={"query": f"ASK {{}} #{time.monotonic_ns()}"}).status_code == 200
+
+        assert answers()
+        first = descendants(server.pid)
+        assert first
+        assert not spawned(server)
+        os.kill(first[0], signal.SIGKILL)
+        until(lambda: answers() and bool(spawned(server)))
+        assert not set(first) & set(descendants(server.pid))
+
+
 def test_a_store_on_disk_is_opened_after_the_fork(tiny: Release) -> None:
     async def work() -> None:
         count = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"

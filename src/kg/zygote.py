@@ -1,4 +1,4 @@
-"""`python -m kg.zygote`: holds the store of one release and forks query workers on request.
+"""`python -m kg.zygote`, or a fork of a server: holds the store of one release and forks query workers on request.
 
 It runs no event loop, no thread and nobody's query. Its control socket (SOCK_SEQPACKET) takes
 `{"fork": n, "services": {...}}` with the worker's end of a socket pair, `{"kill": pid}` and
@@ -17,8 +17,11 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from pyoxigraph import Store
 
 from kg import sandbox, store, worker
 from kg.errors import KgError
@@ -124,20 +127,41 @@ def main(arguments: list[str]) -> int:
     """`CONTROL_FD`: the first message of the control socket has the folder of the release and the limits."""
     control = socket.socket(fileno=int(arguments[0]))
     options: dict[str, Any] = json.loads(control.recv(_LARGEST_MESSAGE) or b"null") or sys.exit(1)
-    # Ctrl-C reaches the whole terminal; the server decides when its workers end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    directory = Path(options["directory"])
     try:
-        held = store.open_for_workers(directory, options["memory_quads"])
+        held = store.open_for_workers(Path(options["directory"]), options["memory_quads"])
     except KgError as error:
         control.sendall(json.dumps({"error": str(error)}).encode())
         return 1
+    run(control, options, held)
+    return 0
+
+
+def begin(descriptor: int, options: Mapping[str, Any], held: Store) -> NoReturn:
+    """The life of a process that was forked from a server with the store in memory: nothing else of it is kept open."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        control = socket.socket(fileno=os.dup2(descriptor, 3, inheritable=False))
+        os.closerange(4, _DESCRIPTORS)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
+        run(control, options, held)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def run(control: socket.socket, options: Mapping[str, Any], held: Store | Path) -> None:
+    """Forks workers over a store until the control socket is closed."""
+    # Ctrl-C reaches the whole terminal; the server decides when its workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     task = worker.Task(held, options["base"], options["prefixes"], options["memory_bytes"])
     # Reference counts and collections of what is shared would copy its pages into each worker.
     gc.collect()
     gc.freeze()
     Zygote(control, task).serve()
-    return 0
 
 
 if __name__ == "__main__":
