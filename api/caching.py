@@ -20,41 +20,65 @@ from api.site import Site
 
 MANY_BYTES = 100_000
 _LARGEST_KEPT = 2_000_000
+# How much of the memory is for what was asked for again, at most.
+_SHARE_AGAIN = 0.8
 # Answers, and redirects: to documents, and to a language.
 _KEPT = (200, 302, 303, 308)
 _Value = TypeVar("_Value")
 
 
 class Cache:
-    """Representations by key, the least recently used given up first; bounded in bytes."""
+    """Representations by key, bounded in bytes; what was asked for once is given up before what was asked for again.
+
+    Each of the two is an LRU (segmented LRU; Karedla, Love and Wherry 1994), so that whoever asks for everything once
+    does not take from others what they read.
+    """
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         self.bytes = 0
-        self._kept: OrderedDict[object, tuple[Representation, int]] = OrderedDict()
+        self._once: OrderedDict[object, tuple[Representation, int]] = OrderedDict()
+        self._again: OrderedDict[object, tuple[Representation, int]] = OrderedDict()
+        self._bytes_again = 0
 
     def get(self, key: object) -> Representation | None:
-        found = self._kept.get(key)
+        found = self._again.get(key)
+        if found is not None:
+            self._again.move_to_end(key)
+            return found[0]
+        found = self._once.pop(key, None)
         if found is None:
             return None
-        self._kept.move_to_end(key)
+        self._again[key] = found
+        self._bytes_again += found[1]
+        while self._bytes_again > self.most_bytes * _SHARE_AGAIN:
+            oldest, given_back = self._again.popitem(last=False)
+            self._bytes_again -= given_back[1]
+            self._once[oldest] = given_back
         return found[0]
 
     def put(self, key: object, representation: Representation) -> None:
         """Keeps a representation; put again when it has grown, it counts anew."""
         size = representation.size
-        if key in self._kept:
-            self.bytes -= self._kept.pop(key)[1]
+        kept = self._again if key in self._again else self._once
+        self._drop(kept, key)
         if size > min(_LARGEST_KEPT, self.most_bytes) or not representation.is_kept:
             return
-        self._kept[key] = (representation, size)
+        kept[key] = (representation, size)
         self.bytes += size
+        self._bytes_again += size if kept is self._again else 0
         while self.bytes > self.most_bytes:
-            _, (_, given_up) = self._kept.popitem(last=False)
-            self.bytes -= given_up
+            oldest = self._once or self._again
+            self._drop(oldest, next(iter(oldest)))
+
+    def _drop(self, kept: OrderedDict[object, tuple[Representation, int]], key: object) -> None:
+        if key in kept:
+            size = kept.pop(key)[1]
+            self.bytes -= size
+            self._bytes_again -= size if kept is self._again else 0
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._once) + len(self._again)
 
 
 def cache_key(site: Site, target: bytes, seen: Variant) -> object:

@@ -162,6 +162,27 @@ def test_the_cache_is_bounded_and_gives_up_what_was_used_least() -> None:
     assert cache.bytes <= 10_000
 
 
+def test_what_is_asked_for_once_does_not_push_out_what_is_asked_for_again() -> None:
+    cache = Cache(100_000)
+
+    def page() -> Representation:
+        return Representation(200, [], b"x" * 1_500, "t", True, True)
+
+    for number in range(10):
+        cache.put(("read", number), page())
+        assert cache.get(("read", number))
+    for number in range(1_000):
+        cache.put(("crawled", number), page())
+    assert all(cache.get(("read", number)) for number in range(10))
+    assert cache.get(("crawled", 999))
+    # Nor can what was read fill the memory for good.
+    for number in range(1_000):
+        cache.put(("later", number), page())
+        assert cache.get(("later", number))
+    assert cache.get(("read", 0)) is None
+    assert cache.bytes <= 100_000
+
+
 # ---- negotiation ----
 
 _RANGE = st.sampled_from(
