@@ -1,7 +1,7 @@
 """Ours against every peer on the same data: starts them, compares their answers, measures, writes the tables.
 
     bench/run --quick                            at most ten minutes: the real graph
-    bench/run --full                             the real graph, a million and ten million triples; hours
+    bench/run --full                             the real graph, a million and ten million triples; some two hours
     bench/run --data real --only 'join|ask' --peers kg,oxigraph --rounds 1
 
 Nothing is reported when a peer's answer differs from ours. Raw numbers go to `build/bench/results.json`, tables and
@@ -44,7 +44,11 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="the real graph in at most ten minutes (the default)")
-    size.add_argument("--full", action="store_true", help="three sizes, every query, more and longer rounds")
+    size.add_argument(
+        "--full",
+        action="store_true",
+        help="three sizes, every query, more clients; some two hours",
+    )
     parser.add_argument("--data", nargs="+", choices=corpus.SCALES, help="which data")
     parser.add_argument(
         "--only", default="", metavar="PATTERN", help="only cases whose name has this (a regular expression)"
@@ -52,6 +56,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--peers", type=_names, default=peers.NAMES, help="which peers, with commas; kg is always one")
     parser.add_argument("--clients", type=int, nargs="+", help="only these numbers of clients")
     parser.add_argument("--rounds", type=int, help="how often everything is measured; 0 only compares the answers")
+    parser.add_argument("--minutes", type=float, default=12, help="of rounds with each corpus of --full; 12 by itself")
     parser.add_argument("--seconds", type=int, help="of one measurement")
     parser.add_argument("--set", nargs="+", default=[], metavar="KG_NAME=VALUE", help="settings of our server")
     parser.add_argument(
@@ -97,9 +102,10 @@ def _measure(options: argparse.Namespace, results: Path) -> None:
         cases=options.only,
         peers=("kg", *options.peers),
         clients=tuple(options.clients or ()),
-        rounds=(5 if options.full else 3) if options.rounds is None else options.rounds,
-        seconds=options.seconds or (2 if options.full else 1),
+        rounds=3 if options.rounds is None else options.rounds,
+        seconds=options.seconds or 1,
         deadline=deadline,
+        budget=options.minutes * 60 if options.full else None,
         server_core=cores[0] if len(cores) > 1 else None,
         load_core=cores[1] if len(cores) > 1 else None,
         environment=dict(pair.split("=", 1) for pair in options.set),
