@@ -203,7 +203,7 @@ class Exploration:
         """The properties in the picture and those that are hidden: short form, name, how many links."""
         site = self.view.site
         counts = Counter(site.context.compact(link.property) for link in self.picture.links)
-        hidden = {n: 0 for n in self.state.without if ":" in n and site.context.expand(n) in site.links.properties}
+        hidden = {n: 0 for n in self.state.without if ":" in n and site.links.knows(site.context.expand(n))}
         return [(n, self.view.plain(site.context.expand(n)), count) for n, count in ({**hidden, **counts}).items()]
 
     @property

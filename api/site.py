@@ -96,7 +96,7 @@ class Site:
     @cached_property
     def links(self) -> paths.Links:
         """Which records the release links, for those who explore it."""
-        return paths.Links(self.release)
+        return paths.Links(self.entities)
 
     @cached_property
     def explanations(self) -> Explanations:

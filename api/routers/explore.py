@@ -58,7 +58,7 @@ def neighbours(request: Request) -> Response:
     if direction not in ("", "in", "out"):
         raise Problem(400, "bad-parameter", f"direction: expected 'in' or 'out', not '{direction[:40]}'")
     predicate = site.context.expand(name)
-    if name and predicate not in site.links.properties:
+    if name and not site.links.knows(predicate):
         raise Problem(400, "bad-parameter", f"property: no link is by '{name[:100]}'")
     at, choice = _number(request, "at", 0, 0, 1_000_000), Choice(_flag(request, "inferred"))
     view = view_of(request, language.language_of(request))

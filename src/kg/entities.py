@@ -157,6 +157,10 @@ class Entities:
         """The paths below that of a record: its articles, units, elements."""
         return [p for p in self._classes.get(path.partition("/")[0], []) if p.startswith(path + "/")]
 
+    def parts(self, iri: str) -> list[str]:
+        """The `#` parts of a record."""
+        return self._parts.get(iri, [])
+
     def nearest(self, path: str, most: int = 5) -> list[str]:
         """The known paths that look most like one that is not known."""
         if not iris.SLUG.fullmatch(path):
@@ -240,7 +244,7 @@ class Entities:
 
     def describe(self, iri: str) -> Description:
         """All that a page tells of a record; `exists` says whether there is any."""
-        parts = self._parts.get(iri, [])
+        parts = self.parts(iri)
         self.expect([iri, *parts])
         placed: set[str] = {iri}
         node = self._node(iri, set(parts), placed)
@@ -315,7 +319,7 @@ class Entities:
 
     def document(self, iri: str) -> list[Quad]:
         """The named quads of a record, of its `#` parts, and of the links in; sorted, types first."""
-        subjects = [iri, *self._parts.get(iri, [])]
+        subjects = [iri, *self.parts(iri)]
         self.expect(subjects)
         quads = [q for s in subjects for q in self._named(NamedNode(s), None, None)]
         quads += [q for s in subjects for q in self._named(None, None, NamedNode(s))]

@@ -6,17 +6,17 @@ import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Literal as OneOf
 
-from pyoxigraph import NamedNode
+from pyoxigraph import NamedNode, Quad
 
 from kg import iris
 from kg.backend import Backend
-from kg.entities import OWL, RDFS
-from kg.store import Release
+from kg.entities import OWL, RDFS, Entities
+from kg.terms import value
 
 Direction = OneOf["out", "in"]
 
@@ -31,6 +31,8 @@ _STEP = 1_000
 _HUB = 2
 _TOLD = 2 * _STEP
 _THROUGH_CATEGORY = 4 * MOST_STEPS * _STEP
+# Records whose links are remembered, records of a class that are candidates, statements of a property looked at.
+_REMEMBERED, _CANDIDATES, _LOOKED_AT = 20_000, 500, 1_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -112,44 +114,48 @@ def kind_of(path: str) -> str:
 
 
 class Links:
-    """The links of one release, those of `#` parts told as links of their owners; reading only, from any thread."""
+    """The links of one release, those of `#` parts told as links of their owners; reading only, from any thread.
 
-    def __init__(self, release: Release) -> None:
-        base = release.manifest.base_iri
-        self._terms = _Terms.read(release.store, NamedNode(iris.rebase(iris.ONTOLOGY_GRAPH, base)))
-        stated, inferred = _statements(release.store, base, release.manifest.is_merged)
-        links = sorted(self._without_echoes(stated, inferred))
-        self._at: dict[str, list[Link]] = defaultdict(list)
-        for link in links:
-            self._at[link.source].append(link)
-            self._at[link.target].append(link)
-        self.properties = frozenset(link.property for link in links)
-        self._count = len(links)
-        self._degrees = {path: len({link.other(path) for link in found}) for path, found in self._at.items()}
-        self._neighbours = lru_cache(maxsize=8)(self._find_neighbours)
+    They are read from the store record by record, when one is looked at.
+    """
 
-    def __len__(self) -> int:
-        return self._count
+    def __init__(self, entities: Entities) -> None:
+        self._entities = entities
+        self._store, self._root = entities.store, entities.root
+        self._inferred = iris.rebase(iris.INFERRED, entities.base)
+        self._terms = _Terms.read(entities.store, entities.ontology)
+        self._all = lru_cache(maxsize=_REMEMBERED)(self._read)
+        self._near = lru_cache(maxsize=_REMEMBERED)(self._find_neighbours)
 
     def inverse(self, predicate: str) -> str | None:
         """The property that says the same the other way round."""
         return self._terms.inverses.get(predicate)
 
+    def knows(self, predicate: str) -> bool:
+        """Whether a property links records."""
+        quads = self._store.quads_for_pattern(None, NamedNode(predicate), None, self._entities.everywhere)
+        return any(value(q.object).startswith(self._root) for q in islice(quads, _LOOKED_AT))
+
     def degree(self, path: str) -> int:
         """How many records one is linked with."""
-        return self._degrees.get(path, 0)
+        return len({link.other(path) for link in self._all(path)})
 
     def best_linked(self, kinds: Iterable[str]) -> list[str]:
-        """The record of each class that is linked with most others, itself not below another one."""
-        heads: dict[str, str] = {}
-        for path, degree in sorted(self._degrees.items(), key=lambda pair: (-pair[1], pair[0])):
-            if degree and path.count("/") == 1:
-                heads.setdefault(kind_of(path), path)
-        return [heads[kind] for kind in kinds if kind in heads]
+        """The record of each class that is linked with most others, itself not below another one.
+
+        Of a large class the first records are looked at.
+        """
+        found = []
+        for kind in kinds:
+            heads = (path for path in self._entities.members(kind) if path.count("/") == 1)
+            best = min(((-self.degree(path), path) for path in islice(heads, _CANDIDATES)), default=(0, ""))
+            if best[0]:
+                found.append(best[1])
+        return found
 
     def at(self, path: str, choice: Choice = ALL) -> list[Link]:
         """The links of a record, sorted; those with passages, sources and years only when it is one of them itself."""
-        found = (link for link in self._at.get(path, ()) if choice.takes(link))
+        found = (link for link in self._all(path) if choice.takes(link))
         if kind_of(path) in QUIET:
             return list(found)
         return [link for link in found if kind_of(link.other(path)) not in QUIET]
@@ -194,20 +200,17 @@ class Links:
         Each further one is the cheapest when what those before it pass through has become dearer: chains that differ in
         one member of a list tell the reader nothing new.
         """
-        near = self._neighbours(choice)
         found: list[tuple[str, ...]] = []
         dearer: Counter[str] = Counter()
         for _ in range(2 * most if start != end else 0):
-            if len(found) == most or (nodes := self._cheapest(near, start, end, dearer)) is None:
+            if len(found) == most or (nodes := self._cheapest(start, end, dearer, choice)) is None:
                 break
             dearer.update(nodes[1:-1])
             if nodes not in found:
                 found.append(nodes)
-        return [Chain(nodes, tuple(near[a][b] for a, b in pairwise(nodes))) for nodes in found]
+        return [Chain(nodes, tuple(self._near(a, choice)[b] for a, b in pairwise(nodes))) for nodes in found]
 
-    def _cheapest(
-        self, near: Mapping[str, Mapping[str, Link]], start: str, end: str, dearer: Mapping[str, int]
-    ) -> tuple[str, ...] | None:
+    def _cheapest(self, start: str, end: str, dearer: Mapping[str, int], choice: Choice) -> tuple[str, ...] | None:
         """The cheapest chain, the first by name among equals (Dijkstra 1959)."""
         through_quiet = not QUIET.isdisjoint({kind_of(start), kind_of(end)})
         waiting: list[tuple[int, tuple[str, ...]]] = [(0, (start,))]
@@ -221,7 +224,7 @@ class Links:
             if steps >= fewest.get(here, MOST_STEPS):
                 continue
             fewest[here] = steps
-            for other in near.get(here, ()):
+            for other in self._near(here, choice):
                 if other == end:
                     heapq.heappush(waiting, (cost + _STEP, (*nodes, other)))
                 elif other not in nodes and (through_quiet or kind_of(other) not in QUIET):
@@ -233,17 +236,46 @@ class Links:
         category = _THROUGH_CATEGORY if kind_of(through) in CATEGORIES else 0
         return category + _STEP + round(_STEP * math.log2(max(self.degree(through), 1)) / _HUB) + times * _TOLD
 
-    def _find_neighbours(self, choice: Choice) -> dict[str, dict[str, Link]]:
-        """The neighbours of each record with the link to tell for each, a stated one before an inferred one."""
-        near: dict[str, dict[str, Link]] = {}
-        for path, links in self._at.items():
-            mine = near.setdefault(path, {})
-            for link in sorted(links, key=lambda found: found.is_inferred):
-                if choice.takes(link):
-                    mine.setdefault(link.other(path), link)
+    def _find_neighbours(self, path: str, choice: Choice) -> dict[str, Link]:
+        """The neighbours of a record with the link to tell for each, a stated one before an inferred one."""
+        near: dict[str, Link] = {}
+        for link in sorted(self._all(path), key=lambda found: found.is_inferred):
+            if choice.takes(link):
+                near.setdefault(link.other(path), link)
         return near
 
     # ---- reading ----
+
+    def _read(self, path: str) -> tuple[Link, ...]:
+        """All links of a record, sorted. Those that say the same have the same two ends, so that none is missed."""
+        names = [self._root + path, *self._entities.parts(self._root + path)]
+        self._entities.expect(names)
+        stated: set[Link] = set()
+        inferred: set[Link] = set()
+        for node in map(NamedNode, names):
+            for quad in (*self._quads(node, None), *self._quads(None, node)):
+                if link := self._link(quad):
+                    (inferred if link.is_inferred else stated).add(link)
+        inferred = {link for link in inferred if replace(link, is_inferred=False) not in stated}
+        return tuple(sorted(self._without_echoes(stated, inferred)))
+
+    def _quads(self, subject: NamedNode | None, target: NamedNode | None) -> Iterator[Quad]:
+        return self._store.quads_for_pattern(subject, None, target, None)
+
+    def _link(self, quad: Quad) -> Link | None:
+        """The link that a quad is, if it is one: from one record to another, and not from the merged copy."""
+        subject, target, graph = quad.subject, quad.object, quad.graph_name
+        if not isinstance(target, NamedNode) or not isinstance(subject, NamedNode):
+            return None
+        if self._entities.is_merged and not isinstance(graph, NamedNode):
+            return None
+        if not subject.value.startswith(self._root) or not target.value.startswith(self._root):
+            return None
+        source, other = (iris.document_of(t.value).removeprefix(self._root) for t in (subject, target))
+        predicate = quad.predicate.value
+        if source == other or predicate == iris.RDF_TYPE:
+            return None
+        return Link(source, predicate, other, isinstance(graph, NamedNode) and graph.value == self._inferred)
 
     def _without_echoes(self, stated: set[Link], inferred: set[Link]) -> Iterator[Link]:
         """Each link once: not told back by an inverse or symmetric property, nor by a broader one, as an inference."""
@@ -324,25 +356,3 @@ def _closure(start: str, above: Mapping[str, set[str]]) -> set[str]:
         waiting += (more := above.get(waiting.pop(), set()) - found)
         found |= more
     return found - {start}
-
-
-def _statements(store: Backend, base: str, is_merged: bool) -> tuple[set[Link], set[Link]]:
-    """The links that some graph states, and those that only the inference does."""
-    root, inferred_graph = base + "id/", iris.rebase(iris.INFERRED, base)
-    stated: set[Link] = set()
-    inferred: set[Link] = set()
-    for quad in store.quads_for_pattern(None, None, None, None):
-        subject, target, graph = quad.subject, quad.object, quad.graph_name
-        if not isinstance(target, NamedNode) or not isinstance(subject, NamedNode):
-            continue
-        if is_merged and not isinstance(graph, NamedNode):
-            continue
-        if not subject.value.startswith(root) or not target.value.startswith(root):
-            continue
-        ends = [iris.document_of(t.value).removeprefix(root) for t in (subject, target)]
-        predicate = quad.predicate.value
-        if ends[0] == ends[1] or predicate == iris.RDF_TYPE:
-            continue
-        is_inferred = isinstance(graph, NamedNode) and graph.value == inferred_graph
-        (inferred if is_inferred else stated).add(Link(ends[0], predicate, ends[1], is_inferred))
-    return stated, {link for link in inferred if Link(link.source, link.property, link.target) not in stated}
