@@ -63,7 +63,7 @@ async def _finding(site: Site, query: Query, client: str) -> Finding | None:
 
 
 def _nearest(site: Site, term: Term) -> list[str]:
-    if term.place in ("predicate", "class"):
+    if term.place in ("predicate", "class") and site.is_surveyed:
         return site.vocabulary.nearest(term.iri, is_class=term.place == "class", most=_MOST_NEAR)
     if term.iri.startswith(site.entities.root):
         path = term.iri.removeprefix(site.entities.root)

@@ -70,6 +70,7 @@ TITLES: Mapping[int, str] = {
     431: "Header fields too large",
     499: "Client closed request",
     500: "Internal error",
+    501: "Not offered",
     502: "Bad gateway",
     503: "Not available",
     504: "Timeout",

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         600.0, ge=0, description="How long a process is kept ready for the next document; 0 keeps none."
     )
     cache_mb: int = Field(64, ge=0, description="Answers kept in memory, ready to be sent.")
+    survey_quads: int = Field(
+        3_000_000,
+        ge=0,
+        description="Releases up to so many quads are read whole for what needs that.",
+    )
     max_connections: int = Field(5_000, ge=1, description="Open connections; one more gets a 503 and is closed.")
     max_head_bytes: int = Field(65_536, ge=1_024, description="The largest request line and header fields.")
     head_seconds: float = Field(10.0, gt=0, description="How long a client may take to send its request.")

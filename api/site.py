@@ -17,6 +17,7 @@ from starlette.requests import Request
 from api import strings
 from api.completion import Vocabulary
 from api.desk import Desk
+from api.errors import Problem
 from api.profile import Profile
 from api.settings import Settings
 from api.workers import Pool
@@ -78,9 +79,22 @@ class Site:
         """The names of the release."""
         return search.open_index(self.release)
 
+    @property
+    def is_surveyed(self) -> bool:
+        """Whether the release is small enough to be read whole by this process."""
+        return self.manifest.quads <= self.settings.survey_quads
+
+    def survey(self) -> None:
+        """Raises `Problem` (501) where the release is too large to be read whole."""
+        if not self.is_surveyed:
+            size, most = self.manifest.quads, self.settings.survey_quads
+            detail = f"not offered for a release of {size:,} quads; KG_SURVEY_QUADS, now {most:,}, says up to how many"
+            raise Problem(501, "release-too-large", detail)
+
     @cached_property
     def matcher(self) -> matching.Matcher:
         """Which record a name or identifier means, for those who link tables of their own."""
+        self.survey()
         return matching.Matcher(self.release, self.search)
 
     @cached_property
@@ -91,6 +105,7 @@ class Site:
     @cached_property
     def profile(self) -> Profile:
         """Which properties the records of each kind have, and of which classes they are."""
+        self.survey()
         return Profile(self.entities)
 
     @cached_property
@@ -111,14 +126,16 @@ class Site:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The classes and properties that the release uses."""
+        self.survey()
         return Vocabulary(self.release.store, self.entities.root, self.context)
 
     @cached_property
     def catalogue(self) -> list[Quad]:
-        """What the release is, counted from its store (DCAT 3, VoID)."""
+        """What the release is, counted from its store where that is small enough (DCAT 3, VoID)."""
         return catalogue.describe(
             self.release,
             self.prefixes,
+            is_counted=self.is_surveyed,
             licence=LICENCE,
             titles={tongue: strings.text(tongue, "site") for tongue in strings.LANGUAGES},
             descriptions={tongue: strings.text(tongue, "lead") for tongue in strings.LANGUAGES},

@@ -106,7 +106,8 @@ class Reference:
 
 
 def describe(site: Site) -> Reference:
-    """The ontology of a release and its use, read from the store once."""
+    """The ontology of a release and its use, read from the store once; raises `Problem` where that is too large."""
+    site.survey()
     ontology = Ontology(site)
     uses = Uses(site, ontology)
     own = {kind: [i for i in found if i.startswith(_OWN)] for kind, found in ontology.terms.items()}

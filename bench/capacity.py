@@ -23,8 +23,9 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+import processes
 from balancer import balance
-from servers import Process, descendants, resident_mb, serve
+from servers import Process, descendants, serve
 
 from kg import store
 
@@ -56,14 +57,12 @@ INPUTS = (
     Row("join", "µs", "of a query that joins, 164 rows of the real graph, not stored"),
     Row("proxied", "µs", "of nginx, for each request that it passes on"),
     Row("edge", "µs", "of nginx, for each request that it answers from its cache"),
-    Row("server", "MB", "resident, HTTP process, of the real graph"),
-    Row("zygote", "MB", "resident, zygote, of the real graph"),
-    Row("server_million", "MB", "more of the HTTP process for each million quads in memory"),
-    Row("zygote_million", "MB", "more of the zygote for each million quads in memory"),
+    Row("memory", "MB", "of all processes together, shared pages once, with the real graph, before the first answer"),
+    Row("memory_million", "MB", "more for each million quads in memory, shared by all processes"),
     Row("ready_million", "s", "more of processor time until the first answer for each million quads in memory"),
     Row("disk_million", "MB", "of a release's folder for each million quads, dumps included"),
     Row("make_million", "s", "of processor time that `kg release` takes for each million quads"),
-    Row("make_memory_million", "MB", "that `kg release` has at its peak for each million quads"),
+    Row("make_memory", "MB", "that `kg release` has at its peak, with a million quads"),
 )
 
 
@@ -123,8 +122,7 @@ def measure(real: Path, bigger: Path, folder: Path, seconds: int = 5) -> dict[st
     measured: dict[str, float] = {}
     settings = {"KG_CLIENT_QUERIES": "64", "KG_LOG_REQUESTS": "false"}
     with serve(real, log=folder / "real.log", **settings) as server:
-        memory = _memory(server)
-        measured |= {"server": memory[0], "zygote": memory[1]}
+        measured["memory"] = processes.memory_mb(server.pid)
         _first_answer(server)
         measured["cached"] = _cost(server.pid, lambda s: _wrk(server.url + _PAGE, s), seconds)
         for name, query in (("small", _SMALL), ("join", _JOIN)):
@@ -145,30 +143,25 @@ def _of_size(real: Path, bigger: Path, folder: Path, measured: dict[str, float])
         ready = _seconds(server.pid)
     with serve(bigger, log=folder / "bigger.log") as server:
         ready = _seconds(server.pid) - ready
-        memory = _memory(server)
+        memory = processes.memory_mb(server.pid)
     size = sum(path.stat().st_size for path in _folder(bigger).rglob("*") if path.is_file())
     return {
         "ready_million": ready / millions,
-        "server_million": (memory[0] - measured["server"]) / millions,
-        "zygote_million": (memory[1] - measured["zygote"]) / millions,
+        "memory_million": (memory - measured["memory"]) / millions,
         "disk_million": size / _quads(bigger),
     }
 
 
 def _of_making(bigger: Path, folder: Path) -> dict[str, float]:
     quads = str(_folder(bigger) / "dataset.nq")
-    making = subprocess.Popen([sys.executable, "-m", "kg.cli", "release", quads, "--out", str(folder / "made")])
+    command = [sys.executable, "-m", "kg.cli", "release", quads, "--merged", "--out", str(folder / "made")]
+    making = subprocess.Popen(command)
     _, status, used = os.wait4(making.pid, 0)
     making.returncode = os.waitstatus_to_exitcode(status)
     assert making.returncode == 0, f"no release of {quads}"
     millions = _quads(bigger) / 1e6
     seconds, megabytes = used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
-    return {"make_million": seconds / millions, "make_memory_million": megabytes / millions}
-
-
-def _memory(server: Process) -> tuple[float, float]:
-    """MB of the HTTP process and of its zygote, which is the first process below it."""
-    return resident_mb(server.pid), resident_mb(descendants(server.pid)[0])
+    return {"make_million": seconds / millions, "make_memory": megabytes}
 
 
 def _folder(releases: Path) -> Path:
@@ -195,20 +188,19 @@ def input_table(measured: dict[str, float]) -> str:
 
 def size_table(given: dict[str, float], query_memory_gb: float = 6.0) -> str:
     """Memory, disk and seconds by the number of quads; `query_memory_gb` is what the queries may take together."""
-    head = "| quads | HTTP process | zygote | most at an exchange, with queries | start | folder | to make it |"
+    head = "| quads | all processes | most, at an exchange with queries | start | folder | to make it |"
     rows = []
     for quads in SIZES:
         millions = quads / 1e6
-        server = (given["server"] + millions * given["server_million"]) / 1000
-        zygote = (given["zygote"] + millions * given["zygote_million"]) / 1000
-        most = 2 * (server + zygote) + query_memory_gb
-        ready, disk = millions * given["ready_million"], millions * given["disk_million"] / 1000
-        cells = [f"10^{len(str(quads)) - 1}", *(f"{_short(n)} GB" for n in (server, zygote, most))]
-        made = (
-            f"{_short(millions * given['make_million'])} s, {_short(millions * given['make_memory_million'] / 1000)} GB"
-        )
-        rows.append("| " + " | ".join([*cells, f"+{_short(ready)} s", f"{_short(disk)} GB", made]) + " |")
-    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
+        data = millions * given["memory_million"] / 1000
+        least = given["memory"] / 1000 + data
+        # The next release is read by the server and by its new zygote, while the one before is still served.
+        most = least + 2 * data + query_memory_gb
+        cells = [f"10^{len(str(quads)) - 1}", *(f"{_short(n)} GB" for n in (least, most))]
+        cells += [f"+{_short(millions * given['ready_million'])} s"]
+        cells += [f"{_short(millions * given['disk_million'] / 1000)} GB"]
+        rows.append("| " + " | ".join([*cells, f"{_short(millions * given['make_million'])} s"]) + " |")
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
 
 
 def load_table(given: dict[str, float]) -> str:

@@ -108,13 +108,17 @@ def describe(
     release: Release,
     prefixes: Mapping[str, str],
     *,
+    is_counted: bool = True,
     licence: str,
     titles: Mapping[str, str],
     descriptions: Mapping[str, str],
     publisher: Mapping[str, str],
 ) -> list[Quad]:
-    """The dataset `{base}dataset` with its parts as fragments, sorted; texts are by language."""
-    return _Description(release, prefixes, licence, titles, descriptions, publisher).quads()
+    """The dataset `{base}dataset` with its parts as fragments, sorted; texts are by language.
+
+    Its statistics and its graphs, one by one, are told only when it `is_counted`, for which all of it is read.
+    """
+    return _Description(release, prefixes, licence, titles, descriptions, publisher).quads(is_counted=is_counted)
 
 
 def fragment(kind: str, iri: str) -> str:
@@ -132,20 +136,15 @@ class _Description:
     descriptions: Mapping[str, str]
     publisher: Mapping[str, str]
 
-    def quads(self) -> list[Quad]:
-        store = self.release.store
-        figures = statistics(store.quads_for_pattern(None, None, None, DefaultGraph()), self.own)
-        statements = [
-            *self._record(),
-            *self._dumps(),
-            *self._services(),
-            *self._figures(figures),
-            *self._partitions(figures),
-            *self._linksets(figures),
-            *self._partners(),
-            *self._graphs(),
-            *self._prefixes(),
-        ]
+    def quads(self, *, is_counted: bool) -> list[Quad]:
+        statements = [*self._record(), *self._dumps(), *self._services(), *self._partners(), *self._prefixes()]
+        if is_counted:
+            everything = self.release.store.quads_for_pattern(None, None, None, DefaultGraph())
+            figures = statistics(everything, self.own)
+            statements += [*self._figures(figures), *self._partitions(figures), *self._linksets(figures)]
+            statements += self._graphs()
+        else:
+            statements.append((self.dataset, VOID + "triples", _number(self.release.manifest.triples)))
         return sort_quads(Quad(NamedNode(s), NamedNode(p), o) for s, p, o in statements)
 
     @property
