@@ -4,7 +4,8 @@
     bench/run --full                             the real graph, a million and ten million triples; some two hours
     bench/run --data real --only 'join|ask' --peers kg,oxigraph --rounds 1
 
-Nothing is reported when a peer's answer differs from ours. Raw numbers go to `build/bench/results.json`, tables and
+Nothing is reported when a peer's answer differs from ours. Raw numbers go to `build/bench/results.json`, where a run
+takes the place of those of the same data, so that large ones can be run by themselves; tables and
 graphs beside it; `--write` also puts them into `docs/performance.md` and `docs/images/`.
 """
 
@@ -110,20 +111,31 @@ def _measure(options: argparse.Namespace, results: Path) -> None:
         load_core=cores[1] if len(cores) > 1 else None,
         environment=dict(pair.split("=", 1) for pair in options.set),
     )
-    found: dict[str, Any] = {"run": revision(begun), "machine": machine(cores), "trials": []}
+    trials = {before["corpus"]: before for before in _before(results)}
     for name in options.data or (["real", "1m", "10m"] if options.full else ["real"]):
         trial.say(f"{name}: making the data")
         data = corpus.prepare(name, options.out / "data")
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=options.out))
         try:
-            found["trials"].append(asdict(trial.run(data, folder, options.python, plan, trial.say)))
+            found = trial.run(data, folder, options.python, plan, trial.say)
         except trial.Refused as refusal:
             sys.exit(f"bench: answers differ, so nothing is reported:\n{refusal}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        found["run"]["seconds"] = round(time.time() - begun)
         if plan.rounds:
-            results.write_text(json.dumps(found, indent=1) + "\n")
+            run = revision(begun) | {"seconds": round(time.time() - begun)}
+            trials[name] = asdict(found) | {"run": run, "machine": machine(cores)}
+            ordered = [trials[scale] for scale in corpus.SCALES if scale in trials]
+            results.write_text(json.dumps({"trials": ordered}, indent=1) + "\n")
+        begun = time.time()
+
+
+def _before(results: Path) -> list[dict[str, Any]]:
+    """The trials of earlier runs."""
+    try:
+        return [t for t in json.loads(results.read_text())["trials"] if "run" in t]
+    except (OSError, ValueError, KeyError):
+        return []
 
 
 def revision(begun: float) -> dict[str, Any]:

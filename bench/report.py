@@ -56,17 +56,29 @@ def between(page: str, text: str) -> str:
 
 def render(results: Mapping[str, Any]) -> str:
     """All of it."""
-    run, machine, trials = results["run"], results["machine"], results["trials"]
+    trials = results["trials"]
     parts = [
-        f"`{run['command']}`, {run['date']}, commit {run['commit']}, {run.get('seconds', 0):,} s. "
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, Linux {machine['kernel']}, "
-        f"Python {machine['python']}, wrk {machine['wrk']}; the server on one core, the load on the other.",
+        "\n".join(dict.fromkeys(map(_machine, trials))),
+        "\n".join(map(_run, trials)),
         "### Targets",
         _targets(trials),
     ]
     for trial in trials:
         parts += _trial(trial)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _machine(trial: Mapping[str, Any]) -> str:
+    machine = trial["machine"]
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, Linux {machine['kernel']}, "
+        f"Python {machine['python']}, wrk {machine['wrk']}; the server on one core, the load on the other."
+    )
+
+
+def _run(trial: Mapping[str, Any]) -> str:
+    run = trial["run"]
+    return f"- {trial['corpus']}: `{run['command']}`, {run['date']}, commit {run['commit']}, {run['seconds']:,} s"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -119,7 +131,7 @@ def _trial(trial: Mapping[str, Any]) -> list[str]:
     titles = {p["name"]: p["title"] for p in trial["peers"]}
     parts = [
         f"### {trial['corpus']}: {trial['triples']:,} triples, {trial['quads']:,} quads in named graphs, "
-        f"{trial['rounds']} round{'s' if trial['rounds'] != 1 else ''}",
+        f"{trial['rounds']} whole round{'s' if trial['rounds'] != 1 else ''}",
         _peers(trial),
     ]
     known = {case["name"]: case for case in trial["cases"]}

@@ -315,33 +315,44 @@ class Rounds:
         self._end: float | None = None
 
     def run(self) -> None:
-        """As many rounds as planned, or as there is time for; one that time runs out in is kept as far as it came."""
+        """As many rounds as planned, or as there is time for; one that time runs out in is kept as far as it came.
+
+        After them, one look at each query of the library by itself.
+        """
         ends = [] if self.plan.deadline is None else [self.plan.deadline]
         ends += [] if self.plan.budget is None else [time.monotonic() + self.plan.budget]
         self._end = min(ends, default=None)
+        single = [case for case in self.cases if "/" in case.name]
+        together = [case for case in self.cases if case not in single]
         for number in range(self.plan.rounds):
             begun = time.monotonic()
-            for case, clients, peer in self._turns(number):
-                if self._is_late(0):
-                    self.trial.left_out["the rest"] = f"time was over in round {number + 1}"
-                    return
-                self._turn(number, case, clients, peer)
+            if not self._round(number, together):
+                self.trial.left_out["the rest"] = f"time was over in round {number + 1}"
+                break
             self.trial.rounds = number + 1
             took = time.monotonic() - begun
             self.tell(f"{self.trial.corpus}: round {number + 1} of {self.plan.rounds} took {took:.0f} s")
             if self._is_late(took):
                 break
+        if single and self.plan.rounds:
+            self._end = self.plan.deadline
+            self._round(self.plan.rounds, single)
+
+    def _round(self, number: int, cases: Sequence[Case]) -> bool:
+        """Measures these cases once; False when time runs out before the end."""
+        for case, clients, peer in self._turns(number, cases):
+            if self._is_late(0):
+                return False
+            self._turn(number, case, clients, peer)
+        return True
 
     def _is_late(self, seconds: float) -> bool:
         """Whether the time would be over after so many seconds more."""
         return self._end is not None and time.monotonic() + seconds > self._end
 
-    def _turns(self, number: int) -> Iterator[tuple[Case, int, Peer]]:
+    def _turns(self, number: int, cases: Sequence[Case]) -> Iterator[tuple[Case, int, Peer]]:
         """Who begins changes from round to round."""
-        for case in self.cases:
-            if number and "/" in case.name:
-                # Each query of the library by itself: one look.
-                continue
+        for case in cases:
             taking = [p for p in self.running if self.checked.takes_part(case, p)]
             begin = number % max(len(taking), 1)
             # Whoever is too slow for many clients is measured with one, and all others with it.

@@ -200,11 +200,8 @@ def test_a_run_measures_and_is_told(setup: Setup, tmp_path: Path, monkeypatch: p
     assert {s["case"] for s in found.samples} == {"ask", "turtle-cached", "not-modified", "reconcile"}
     assert found.failed == []
     assert all(s["requests"] > 10 and s["cpu"] > 0 and 0 < s["p50"] <= s["p99"] for s in found.samples)
-    results = {
-        "run": comparison.revision(0.0),
-        "machine": comparison.machine([0, 1]),
-        "trials": [json.loads(json.dumps(trial.asdict(found)))],
-    }
+    told_of = {"run": comparison.revision(0.0) | {"seconds": 1}, "machine": comparison.machine([0, 1])}
+    results = {"trials": [json.loads(json.dumps(trial.asdict(found))) | told_of]}
     report.write(results, tmp_path)
     told = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "| record as Turtle, 304 | 8 |" in told
@@ -297,6 +294,8 @@ def _sized(triples: int, factor: float) -> dict[str, Any]:
         "unanswered": [],
         "failed": [{"case": "join", "peer": "kg", "clients": 8, "round": 1, "reason": "no answer"}],
         "cold": {},
+        "run": {"command": "bench/run --quick", "date": "today", "commit": "abc", "seconds": 1},
+        "machine": comparison.machine([0, 1]),
     }
 
 
@@ -309,12 +308,9 @@ def test_targets_are_met_or_not() -> None:
 
 
 def test_tables_and_graphs() -> None:
-    results = {
-        "run": {"command": "bench/run", "date": "", "commit": "", "seconds": 1},
-        "machine": comparison.machine([0, 1]),
-        "trials": [_sized(1_000, 4.0), _sized(1_000_000, 5.0)],
-    }
+    results = {"trials": [_sized(1_000, 4.0), _sized(1_000_000, 5.0)]}
     told = report.render(results)
+    assert "- real: `bench/run --quick`, today, commit abc, 1 s" in told
     assert "2,500 (4.00×)" in told
     assert "- **Failed**: kg, `join`, 8 clients, round 2: no answer" in told
     assert "- nginx was left out: it is not here" in told
