@@ -134,7 +134,8 @@ def kg_memory(setup: Setup) -> Iterator[Peer]:
     quads = setup.corpus.quads
     if quads <= Settings.model_fields["memory_quads"].default:
         raise engines.Missing
-    _need_memory(_QUAD_BYTES * (quads + setup.corpus.triples))
+    # Once in the server, and once more as a worker's copies of what it has met.
+    _need_memory(2 * _QUAD_BYTES * (quads + setup.corpus.triples))
     settings = {**setup.environment, "KG_MEMORY_QUADS": str(quads)}
     with kg(replace(setup, environment=settings)) as peer:
         yield replace(peer, name="kg-memory", title="kg, in memory")
