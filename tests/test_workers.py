@@ -381,6 +381,16 @@ def test_a_store_of_many_files_is_read_as_they_are_needed(tiny: Release, tmp_pat
     run(work)
 
 
+def test_opening_a_store_on_disk_is_not_what_memory_is_limited_for(tiny: Release) -> None:
+    """The engine starts threads to open it, which reserve more addresses than some queries may have."""
+
+    async def work() -> None:
+        async with started(tiny, memory_quads=0, query_memory_mb=64) as pool:
+            assert b"true" in (await ask(pool, "ASK { ?s ?p ?o }")).body
+
+    run(work)
+
+
 def test_places_are_given_in_order_and_in_a_crowd_to_the_newest() -> None:
     async def work() -> None:
         places, served = Places(1, crowd=2), list[int]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from pyoxigraph import Store
 
 from kg import evaluation, packets, sandbox, store
+from kg.backend import Backend
 from kg.errors import KgError
 from kg.federation import Forwarder
 from kg.remote import RemoteStore
@@ -32,18 +34,22 @@ def run(channel: socket.socket, task: Task, services: Mapping[str, str], parent:
 
     A request is taken from the channel only when the one before it is answered: until then the server can take it back.
     """
-    sandbox.confine(task.memory_bytes, parent)
+    # Opened before there is a limit: the engine starts threads for it, each of which reserves addresses.
     opened = task.store if isinstance(task.store, Store) else store.open_after_fork(task.store)
+    sandbox.confine(task.memory_bytes, parent)
     forwarder = Forwarder(services) if services else None
     # A remote store is asked over the network; it parses with the network closed, and evaluates nothing here.
     if forwarder is None and not isinstance(opened, RemoteStore):
         sandbox.close_network(has_files=isinstance(task.store, Path))
+    # The server has closed its end: nobody waits for anything more.
+    with contextlib.suppress(EOFError, ConnectionError):
+        _answer_all(channel, task, opened, forwarder)
+
+
+def _answer_all(channel: socket.socket, task: Task, opened: Backend, forwarder: Forwarder | None) -> None:
     receiver = packets.Receiver()
     while True:
-        try:
-            message = receiver.receive(channel)
-        except EOFError:
-            return
+        message = receiver.receive(channel)
         if message is None:
             continue
         query, want, most_bytes = packets.read_request(message)
