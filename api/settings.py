@@ -15,7 +15,7 @@ class Settings(BaseSettings):
 
     project: Path | None = Field(None, description="The folder with ontology/ and queries/; found by itself if unset.")
     root_path: str = Field("", description="The path under which a proxy mounts the server, such as /aikg.")
-    memory_quads: int = Field(5_000_000, ge=0, description="Releases up to so many quads are held in memory.")
+    memory_quads: int = Field(2_000_000, ge=0, description="Releases up to so many quads are held in memory.")
     max_body_bytes: int = Field(1_000_000, ge=1, description="The largest request body that is read.")
     max_query_length: int = Field(200_000, ge=1, description="The longest query, in characters.")
     max_query_depth: int = Field(200, ge=1, le=300, description="The deepest nesting of brackets in a query.")

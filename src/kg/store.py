@@ -242,7 +242,7 @@ def read_manifest(directory: Path) -> Manifest:
         raise BrokenRelease(f"{directory} has no readable manifest.json: {error}") from error
 
 
-def open_release(directory: Path, in_memory_up_to: int = 5_000_000) -> Release:
+def open_release(directory: Path, in_memory_up_to: int = 2_000_000) -> Release:
     """Opens a release for reading: in memory up to so many quads (joins are several times faster), else on disk.
 
     One whose folder says so (`kg.mirror`) is in a remote engine. Raises `BrokenRelease` when the files do not hold what
