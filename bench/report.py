@@ -211,7 +211,8 @@ def _remarks(trial: Mapping[str, Any]) -> str:
     lines += [f"- {d['peer']}, cases `{d['case']}`, {d['treatment']}: {d['reason']}." for d in trial["differences"]]
     waiting = itertools.groupby(sorted(trial["unanswered"], key=lambda u: u["peer"]), key=lambda u: u["peer"])
     lines += [
-        f"- {peer} did not answer in time: " + ", ".join(f"`{u['case']}`" for u in group) for peer, group in waiting
+        f"- {peer} did not answer: " + ", ".join(f"`{u['case']}` ({u['reason']})" for u in group)
+        for peer, group in waiting
     ]
     lines += [
         f"- **Failed**: {f['peer']}, `{f['case']}`, {f['clients']} clients, round {f['round'] + 1}: {f['reason']}"

@@ -267,6 +267,8 @@ class Check:
             times.append(time.perf_counter() - begun)
             if times[-1] > _SLOW_SECONDS * 20 or not case.fresh:
                 break
+        if answer.status == 501:
+            raise Unanswered("not offered for data of this size")
         if answer.status in (408, 503, 504):
             raise Unanswered(f"{answer.status} after {times[-1]:.0f} s")
         return answer, min(times)
