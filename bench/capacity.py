@@ -37,6 +37,8 @@ _JOIN = f"SELECT ?a ?b {{ ?x <https://w3id.org/aikg/ontology#cites> ?y . ?x <{_L
 _PAGE = "/page/law/ai-act?lang=en"
 # The free part of a core: a machine that is busy all the time answers late.
 BUSY = 0.6
+# Query workers, unless set otherwise.
+WORKERS = 6
 SIZES = (10**5, 10**6, 10**7, 10**9)
 LOADS = (10**2, 10**4, 10**6)
 HIT_SHARES = (0.0, 0.9, 0.99)
@@ -194,8 +196,9 @@ def size_table(given: dict[str, float], query_memory_gb: float = 6.0) -> str:
         millions = quads / 1e6
         data = millions * given["memory_million"] / 1000
         least = given["memory"] / 1000 + data
-        # The next release is read by the server and by its new zygote, while the one before is still served.
-        most = least + 2 * data + query_memory_gb
+        # The next release is read by the server and by its new zygote, while the one before is still served, and each
+        # worker may have met all of it.
+        most = least + (2 + WORKERS) * data + query_memory_gb
         cells = [f"10^{len(str(quads)) - 1}", *(f"{_short(n)} GB" for n in (least, most))]
         cells += [f"+{_short(millions * given['ready_million'])} s"]
         cells += [f"{_short(millions * given['disk_million'] / 1000)} GB"]

@@ -26,7 +26,7 @@ def test_the_tables_are_worked_out_as_the_document_says() -> None:
     given |= {"memory": 100, "memory_million": 600, "cached": 100, "small": 300}
     given |= {"join": 900, "proxied": 30, "edge": 15, "disk_million": 400, "ready_million": 7, "make_million": 30}
     ten_millions = capacity.size_table(given).splitlines()[4]
-    assert ten_millions == "| 10^7 | 6.1 GB | 24 GB | +70 s | 4.0 GB | 300 s |"
+    assert ten_millions == "| 10^7 | 6.1 GB | 60 GB | +70 s | 4.0 GB | 300 s |"
     ten_thousand = capacity.load_table(given).splitlines()[3]
     assert ten_thousand == "| 10^4 | 10 cores | 2.5 cores | 1.8 cores | 0.50 cores | 0.25 cores |"
 
