@@ -36,8 +36,9 @@ SETTINGS = {
     "KG_QUERY_MEMORY_MB": "4000",
     "KG_MAX_RESULT_BYTES": "256000000",
 }
-# What the engine's store takes in memory for a quad, about, and what is left for whoever runs beside it.
-_QUAD_BYTES, _MARGIN = 300, 6_000_000_000
+# What the engine's store takes in memory for a quad, about; what those on disk of all servers take together, which are
+# read from memory too, or the comparison would be of the disk; and what is left for whoever runs beside.
+_QUAD_BYTES, _DISK_BYTES, _MARGIN = 300, 800, 6_000_000_000
 MERGED = "urn:x-bench:merged"
 
 
@@ -135,17 +136,19 @@ def kg_memory(setup: Setup) -> Iterator[Peer]:
     if quads <= Settings.model_fields["memory_quads"].default:
         raise engines.Missing
     # Once in the server, and once more as a worker's copies of what it has met.
-    _need_memory(2 * _QUAD_BYTES * (quads + setup.corpus.triples))
+    _need_memory(setup.corpus, copies=2)
     settings = {**setup.environment, "KG_MEMORY_QUADS": str(quads)}
     with kg(replace(setup, environment=settings)) as peer:
         yield replace(peer, name="kg-memory", title="kg, in memory")
 
 
-def _need_memory(size: int) -> None:
-    """Raises `Missing` when so many bytes would leave too little for the servers that run beside."""
-    free = processes.free_bytes()
-    if size + _MARGIN > free:
-        raise engines.Missing(f"it would take about {size / 1e9:.0f} GB, and {free / 1e9:.0f} GB are free")
+def _need_memory(corpus: Corpus, copies: int = 1) -> None:
+    """Raises `Missing` when a store in memory would leave too little for the servers that run beside."""
+    quads, free = corpus.quads + corpus.triples, processes.free_bytes()
+    size, others = copies * _QUAD_BYTES * quads, _DISK_BYTES * quads + _MARGIN
+    if size + others > free:
+        told = f"it would take about {size / 1e9:.0f} GB beside {others / 1e9:.0f} GB of the others"
+        raise engines.Missing(f"{told}, and {free / 1e9:.0f} GB are free")
 
 
 @contextlib.contextmanager
@@ -190,7 +193,7 @@ def oxigraph(setup: Setup) -> Iterator[Peer]:
 @contextlib.contextmanager
 def oxigraph_memory(setup: Setup) -> Iterator[Peer]:
     """The native server with its store in memory, which it loses when it ends."""
-    _need_memory(_QUAD_BYTES * (setup.corpus.quads + setup.corpus.triples))
+    _need_memory(setup.corpus)
     with _native(setup, _oxigraph(setup), ["serve"]) as peer:
         begun = time.perf_counter()
         _post(peer.url, "/store", setup.corpus.named, "application/n-quads")
