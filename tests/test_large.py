@@ -70,3 +70,11 @@ def test_a_query_without_an_answer_has_its_note(http: httpx.Client) -> None:
     answer = http.get("/sparql", params={"query": query, "lang": "en"}, headers={"accept": "text/html"})
     assert answer.status_code == 200
     assert "prefLabels" in answer.text
+
+
+@pytest.mark.parametrize("name", ["0", "\x7f", "urn:x:none", "skos:prefLabel"])
+def test_links_by_what_is_no_link_are_refused(http: httpx.Client, name: str) -> None:
+    record = http.get("/?format=json").json()["example"]
+    answer = http.get("/explore/links", params={"node": record, "property": name})
+    assert answer.status_code == 400
+    assert "no link is by" in answer.json()["detail"]

@@ -132,8 +132,12 @@ class Links:
         return self._terms.inverses.get(predicate)
 
     def knows(self, predicate: str) -> bool:
-        """Whether a property links records."""
-        quads = self._store.quads_for_pattern(None, NamedNode(predicate), None, self._entities.everywhere)
+        """Whether a property links records; no text that is not an IRI does."""
+        try:
+            named = NamedNode(predicate)
+        except ValueError:
+            return False
+        quads = self._store.quads_for_pattern(None, named, None, self._entities.everywhere)
         return any(value(q.object).startswith(self._root) for q in islice(quads, _LOOKED_AT))
 
     def degree(self, path: str) -> int:
