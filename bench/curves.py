@@ -11,8 +11,16 @@ from xml.sax.saxutils import escape
 import targets
 from figures import rounded
 
-_WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 720, 320, 70, 30, 170, 50
-_COLOURS = ("#06c", "#c33", "#e80", "#383", "#939", "#077", "#888", "#333")
+_WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 740, 320, 90, 30, 170, 50
+# A server has the same colour in every graph.
+_COLOURS = {
+    "kg": "#06c",
+    "kg, in memory": "#077",
+    "Oxigraph, on disk": "#c33",
+    "Oxigraph, in memory": "#b60",
+    "Fuseki, TDB2": "#383",
+    "Virtuoso": "#939",
+}
 _GROUPS = {"tiny": "tiny queries", "joins": "joins and paths", "aggregates": "aggregates", "text": "text filters"}
 TITLES = {
     **{f"cost-{group}": f"CPU per query in µs against triples: {title}" for group, title in _GROUPS.items()},
@@ -90,7 +98,8 @@ def chart(title: str, lines: Sequence[Line]) -> str:
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(f'<text x="{middle:.0f}" y="{_HEIGHT - 10}" text-anchor="middle">triples</text>')
     heights = _apart([up(line[-1][1]) for _, line in lines])
-    for (name, line), colour, height in zip(lines, _COLOURS, heights, strict=False):
+    for (name, line), height in zip(lines, heights, strict=True):
+        colour = _COLOURS.get(name, "#555")
         points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in line)
         parts.append(
             f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{points}"/>'
