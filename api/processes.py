@@ -237,6 +237,10 @@ class Processes:
     async def close(self) -> None:
         """Ends the zygote, and with it every worker."""
         child = self._zygote
+        if self._prepared is not None:
+            # Prepared and never started: it ends with its socket.
+            self._prepared.close()
+            self._prepared = None
         self._lose_zygote()
         if child is not None:
             try:

@@ -27,6 +27,7 @@ import processes
 from balancer import balance
 from servers import Process, descendants, serve
 
+from api.settings import Settings
 from kg import store
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "scaling.md"
@@ -37,8 +38,7 @@ _JOIN = f"SELECT ?a ?b {{ ?x <https://w3id.org/aikg/ontology#cites> ?y . ?x <{_L
 _PAGE = "/page/law/ai-act?lang=en"
 # The free part of a core: a machine that is busy all the time answers late.
 BUSY = 0.6
-# Query workers, unless set otherwise.
-WORKERS = 6
+WORKERS: int = Settings.model_fields["query_workers"].default
 SIZES = (10**5, 10**6, 10**7, 10**9)
 LOADS = (10**2, 10**4, 10**6)
 HIT_SHARES = (0.0, 0.9, 0.99)
