@@ -118,6 +118,8 @@ _VALIDATION = [
     _format(["json", "text", *_RDF_NAMES, "html"]),
     _parameter("fail", "Whether a document that does not conform is answered with 422.", {"type": "boolean"}),
 ]
+# What reads a release whole, and answers 501 where that is too large (`Site.survey`).
+_SURVEYED = frozenset({"reconcile", "resolve", "link", "suggest", "ontology"})
 # What each route takes and answers: media types of a 200, parameters, other statuses beside 406.
 _ROUTES: dict[str, tuple[list[str], list[dict[str, Any]], tuple[int, ...]]] = {
     "/": ([*_JSON, *_PAGE], [], (302, 303)),
@@ -285,6 +287,8 @@ def _describe(operation: dict[str, Any], path: str, method: str) -> None:
         asked = [p for p in parameters if p not in _DATASET and path not in _POSTED]
     if method == "post" and path in _POSTED:
         others = _DESK if is_desk else (400, 413, 415)
+    if not _SURVEYED.isdisjoint(path.split("/")):
+        others = (*others, 501)
     first = [_QUERY] if path == "/sparql" and method == "get" else []
     operation["parameters"] = [*own, *first, *asked]
     operation["responses"] = _responses(media_types, others)

@@ -36,6 +36,8 @@ def test_programs_are_told(http: httpx.Client, tiny: Release, target: str) -> No
     assert told["type"] == "urn:aikg:problem:release-too-large"
     assert f"{tiny.manifest.quads:,} quads" in told["detail"]
     assert "KG_SURVEY_QUADS" in told["detail"]
+    described = http.get("/openapi.json").json()["paths"][target.partition("?")[0]]["get"]
+    assert "501" in described["responses"]
 
 
 @pytest.mark.parametrize("language", strings.LANGUAGES)
