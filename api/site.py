@@ -88,7 +88,10 @@ class Site:
         """Raises `Problem` (501) where the release is too large to be read whole."""
         if not self.is_surveyed:
             size, most = self.manifest.quads, self.settings.survey_quads
-            detail = f"not offered for a release of {size:,} quads; KG_SURVEY_QUADS, now {most:,}, says up to how many"
+            detail = (
+                f"this reads the whole release, which is done up to {most:,} quads, and this one has {size:,} quads; "
+                "SPARQL, records and search are there (KG_SURVEY_QUADS of whoever runs the server sets the bound)"
+            )
             raise Problem(501, "release-too-large", detail)
 
     @cached_property
