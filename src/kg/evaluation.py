@@ -163,11 +163,10 @@ def _graph(result: QueryTriples, syntax: Rdf, prefixes: Mapping[str, str], most:
     is_xml = syntax.syntax == RdfFormat.RDF_XML
     if is_xml and (property_ := formats.not_in_rdf_xml(t.predicate.value for t in triples)):
         raise QueryFailed(f"RDF/XML cannot write the property <{property_}>; ask for another format")
-    output = _Bounded(most * 2)
     used = serialization.used_prefixes(_iris(triples), prefixes) if syntax.has_prefixes else {}
-    serialization.write(sorted(triples, key=triples.__getitem__), output, syntax, used)
-    _check_xml(is_xml, output.getvalue())
-    return Answer("graph", syntax.content_type, output.getvalue(), len(triples))
+    body = serialization.to_bytes(sorted(triples, key=triples.__getitem__), syntax, used)
+    _check_xml(is_xml, body)
+    return Answer("graph", syntax.content_type, body, len(triples))
 
 
 def _check_xml(is_xml: bool, document: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import IO, cast
 
 from pyoxigraph import Quad, RdfFormat, Triple, serialize
@@ -12,7 +13,8 @@ from pyoxigraph import Quad, RdfFormat, Triple, serialize
 from kg.formats import Rdf
 
 _XML_ROOT = re.compile(rb'\A(.*?<rdf:RDF)((?: xmlns:[\w.-]+="[^"]*")*)', re.DOTALL)
-_DECLARATION = re.compile(rb' xmlns:[\w.-]+="[^"]*"')
+_ATTRIBUTE = re.compile(rb' xmlns:[\w.-]+="[^"]*"')
+_DECLARATIONS = re.compile(rb"(?:@prefix [^\n]*\n)*")
 
 
 class _Sorted(io.RawIOBase):
@@ -44,35 +46,56 @@ class _Sorted(io.RawIOBase):
         if self.head is None:
             return
         head = bytes(self.head)
-        if self.is_xml:
-            root = head.find(b"<rdf:RDF")
-            if not is_whole and (root < 0 or head.find(b">", root) < 0):
-                return
-            head = _XML_ROOT.sub(_in_order, head)
-        else:
-            lines = head.splitlines(keepends=True)
-            count = next((n for n, line in enumerate(lines) if not line.startswith(b"@prefix ")), None)
-            if count is None and not is_whole:
-                return
-            head = b"".join([*sorted(lines[:count], key=_prefix), *lines[len(lines) if count is None else count :]])
-        self.output.write(head)
+        if not is_whole and not _has_all_declarations(head, is_xml=self.is_xml):
+            return
+        self.output.write(_ordered(head, is_xml=self.is_xml))
         self.head = None
 
 
-def _in_order(root: re.Match[bytes]) -> bytes:
-    declarations: list[bytes] = _DECLARATION.findall(root[2])
-    return b"".join([root[1], *sorted(declarations, key=_prefix)])
+def _has_all_declarations(head: bytes, *, is_xml: bool) -> bool:
+    if is_xml:
+        root = head.find(b"<rdf:RDF")
+        return root >= 0 and head.find(b">", root) >= 0
+    end = _end_of_declarations(head)
+    return not b"@prefix ".startswith(head[end : end + 8])
 
 
-def _prefix(declaration: bytes) -> bytes:
-    return re.split(rb"[:=]", declaration.removeprefix(b" xmlns:").removeprefix(b"@prefix "))[0]
+def _ordered(document: bytes, *, is_xml: bool) -> bytes:
+    """A document, or the beginning of one with all its declarations, with these in order."""
+    if is_xml:
+        return _XML_ROOT.sub(_root_in_order, document, count=1)
+    end = _end_of_declarations(document)
+    return b"".join([*sorted(document[:end].splitlines(keepends=True), key=_declared), document[end:]])
+
+
+def _end_of_declarations(document: bytes) -> int:
+    found = _DECLARATIONS.match(document)
+    return found.end() if found else 0
+
+
+def _root_in_order(root: re.Match[bytes]) -> bytes:
+    return b"".join([root[1], *sorted(_ATTRIBUTE.findall(root[2]), key=_declared)])
+
+
+def _declared(declaration: bytes) -> bytes:
+    """What a declaration has before the namespace; of all in a document it differs in the prefix alone."""
+    return declaration.partition(b": <")[0].partition(b'="')[0]
 
 
 def used_prefixes(iris: Iterable[str], prefixes: Mapping[str, str]) -> dict[str, str]:
-    """The prefixes that abbreviate some of these IRIs."""
-    # What an IRI has before its last part decides for all with the same: a namespace ends where a part does.
-    spaces = {iri[: max(iri.rfind("/", 0, -1), iri.rfind("#", 0, -1)) + 1] for iri in iris}
-    return {p: ns for p, ns in prefixes.items() if any(space.startswith(ns) for space in spaces)}
+    """The prefixes that abbreviate some of these IRIs: a namespace ends where a part of an IRI does."""
+    beginnings: set[str] = set()
+    for beginning in {_without_last_part(iri) for iri in iris}:
+        # Where a beginning is known, the shorter ones are too.
+        while beginning and beginning not in beginnings:
+            beginnings.add(beginning)
+            beginning = _without_last_part(beginning)
+    return {prefix: namespace for prefix, namespace in prefixes.items() if namespace in beginnings}
+
+
+@lru_cache(maxsize=5_000)
+def _without_last_part(iri: str) -> str:
+    return iri[: max(iri.rfind("/", 0, -1), iri.rfind("#", 0, -1)) + 1]
 
 
 def write(
@@ -93,5 +116,8 @@ def write(
 def to_bytes(statements: list[Triple] | list[Quad], syntax: Rdf, prefixes: Mapping[str, str] | None = None) -> bytes:
     """The same in memory."""
     output = io.BytesIO()
-    write(statements, output, syntax, prefixes)
-    return output.getvalue()
+    if not syntax.has_prefixes:
+        serialize(statements, output, format=syntax.syntax)
+        return output.getvalue()
+    serialize(statements, output, format=syntax.syntax, prefixes=dict(prefixes or {}))
+    return _ordered(output.getvalue(), is_xml=syntax.syntax == RdfFormat.RDF_XML)
