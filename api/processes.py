@@ -33,7 +33,8 @@ class Worker:
     """A process that waits for queries or works on the first of `jobs`; those behind it lie unread in its channel.
 
     `channel` is our end and `unread` the worker's, through which we take back what it has not read. `since` is when the
-    first job began; `backlog` what the channel had no room for; `clock` a descriptor that tells its processor time.
+    first job began; `is_stuck` that it has turned out to take long; `backlog` what the channel had no room for; `clock`
+    a descriptor that tells how long it ran and how long it waited for a processor.
     """
 
     pid: int
@@ -43,8 +44,9 @@ class Worker:
     backlog: deque[bytes] = field(default_factory=deque)
     receiver: packets.Receiver = field(default_factory=packets.Receiver)
     since: float = 0.0
-    spent_before: float = 0.0
+    before: tuple[float, float, float] | None = None
     answered: int = 0
+    is_stuck: bool = False
     is_slow: bool = False
     is_fit: bool = True
     is_alone: bool = False
@@ -87,21 +89,26 @@ class Worker:
             """All are back."""
         return taken + unsent
 
-    def spent(self, age: float) -> float:
-        """Seconds spent on the first query since it was first asked, a tick or two after `since`, `age` seconds ago.
+    def begin(self, now: float) -> None:
+        """The first of its queries has its turn."""
+        self.since, self.before, self.is_stuck = now, None, False
 
-        Time of the processor, so that one that is kept waiting by others is not held to be slow; of other time only
-        what is beyond a second, as when it waits for another endpoint.
+    def look(self, now: float) -> tuple[float, float]:
+        """Seconds spent on the first query since it was first looked at: of the processor, and those it could work in.
+
+        The former are counted so that one that is kept waiting by others is not held to be slow; of other time only
+        what is beyond a second, as when it waits for another endpoint. The latter are all but that waiting.
         """
         try:
             if self.clock < 0:
                 self.clock = os.open(f"/proc/{self.pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-            processor = int(os.pread(self.clock, 64, 0).split(b" ", 1)[0]) / 1e9
+            ran, waited, _ = (int(number) / 1e9 for number in os.pread(self.clock, 64, 0).split())
         except (OSError, ValueError):
-            return age
-        if self.spent_before < 0:
-            self.spent_before = processor
-        return max(processor - self.spent_before, age - _PATIENCE)
+            return now - self.since, now - self.since
+        if self.before is None:
+            self.before = (now, ran, waited)
+        age = now - self.before[0]
+        return max(ran - self.before[1], now - self.since - _PATIENCE), age - (waited - self.before[2])
 
     def leave_loop(self) -> None:
         """Nothing is heard from it or sent to it any more."""

@@ -6,7 +6,8 @@ slice shrinks as more wait, so that whoever comes has a first turn soon, whateve
 
 As many workers are kept busy as there are processors. A query that comes then is sent to one that is at work, to lie in
 its channel until it is read: small queries one after the other cost less than a process each. When the first of them
-turns out not to be small, those behind it are taken back and given to others.
+turns out not to be small, those behind it are taken back and given to others; the time that a worker was kept from its
+processor, by this process too, says nothing about its query.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _SHORTEST_SLICE = 0.008
 _TICK = 0.002
 _CROWD = 8
 _SLOW_AFTER = 0.25
-_BEHIND_ONE = 16
+_BEHIND_ONE = 64
 _REUSED_UP_TO_BYTES, _REUSED_UP_TO_SECONDS = 4_000_000, 5.0
 _QUERIES_OF_ONE_WORKER = 10_000
 _GRACE_SECONDS = 2.0
@@ -225,9 +226,14 @@ class Pool:
 
     def _place(self, job: Job) -> bool:
         """Gives a query to a worker, or sees to it that there will be one; False when all places are taken."""
-        if job.is_small and not job.services and not job.is_slow and (worker := self._lively()):
-            self._give(worker, job)
-            return True
+        if job.is_small and not job.services and not job.is_slow:
+            lively = [w for w in self._busy if not (w.is_stuck or w.is_slow or w.is_alone)]
+            if len(lively) >= self._parallel or (lively and not self._has_place()):
+                worker = min(lively, key=lambda w: len(w.jobs))
+                has_room = len(worker.jobs) < _BEHIND_ONE and not worker.backlog
+                if has_room:
+                    self._give(worker, job)
+                return has_room
         if not self._has_place():
             return False
         while self._idle and not job.services:
@@ -237,18 +243,6 @@ class Pool:
                 return True
         self._processes.fork(job, dict.fromkeys(job.services, str(self.settings.service_seconds)))
         return True
-
-    def _lively(self) -> Worker | None:
-        """A worker that goes through small queries, to take one more, when every processor has its worker."""
-        now = time.monotonic()
-        lively = [
-            w
-            for w in self._busy
-            if now - w.since < _TICK and len(w.jobs) < _BEHIND_ONE and not (w.is_slow or w.is_alone or w.backlog)
-        ]
-        if not lively or (len(lively) < self._parallel and self._has_place()):
-            return None
-        return min(lively, key=lambda w: len(w.jobs))
 
     def _give(self, worker: Worker, job: Job) -> None:
         job.worker = worker
@@ -261,7 +255,7 @@ class Pool:
 
     def _begin(self, worker: Worker) -> None:
         """The first of a worker's queries has its turn."""
-        worker.since, worker.spent_before = time.monotonic(), -1.0
+        worker.begin(time.monotonic())
         if worker.jobs[0].is_slow:
             self._slow_down(worker)
 
@@ -355,15 +349,18 @@ class Pool:
             if not worker.jobs:  # what was done for one before it has ended it
                 continue
             job: Job = worker.jobs[0]
-            age = now - worker.since
             if now >= job.deadline:
                 self._processes.count("deadline")
                 self._stop(worker)
                 self._finish(job, jobs.too_slow(job.seconds))
                 continue
-            if age >= _TICK and len(worker.jobs) > 1:
+            if now - worker.since < _TICK:
+                continue
+            spent, worked = worker.look(now)
+            worker.is_stuck = worked >= _TICK
+            if worker.is_stuck and len(worker.jobs) > 1:
                 self._take_back(worker)
-            if age >= _TICK and not worker.is_slow and worker.spent(age) >= self._slice():
+            if not worker.is_slow and spent >= self._slice():
                 self._end_of_slice(worker)
         for queue in (self._waiting, self._stopped):
             for job in [j for j in queue if now >= j.deadline]:
