@@ -50,7 +50,7 @@ from kg.errors import KgError
 from kg.store import Release
 
 _LOG = logging.getLogger("api")
-# Objects that may be made between two collections of the youngest; a request makes some dozens that last as long as it.
+# Containers made, above those given up, before the youngest are gone through; most end with their request.
 _ALLOCATIONS = 20_000
 ROUTERS = (
     *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, explain),
@@ -68,7 +68,9 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await serving.start()
-        _spare_collections()
+        # What there is now lives long: going through it again and again held up every request for 0.1 s.
+        gc.freeze()
+        gc.set_threshold(_ALLOCATIONS, 10, 10)
         try:
             # The connections find it in the state of the server.
             yield {"shortcut": Shortcut(settings, serving, cache, accounts)}
@@ -99,12 +101,6 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     app.add_middleware(MountPath, root=settings.root_path)
     app.add_middleware(Envelope, serving=serving, accounts=accounts)
     return app
-
-
-def _spare_collections() -> None:
-    """Lets the collector leave alone what lives as long as the process: its rounds held up every request for 0.1 s."""
-    gc.freeze()
-    gc.set_threshold(_ALLOCATIONS, 10, 10)
 
 
 async def _on_kg_error(request: Request, error: Exception) -> Response:

@@ -28,7 +28,7 @@ _LONGEST_HOST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Formats:
     """The formats that the caller would take: one for solutions, one for graphs, '' for none; `html` for a page."""
 
     results: str = ""
@@ -46,7 +46,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Outcome:
     """What came of a query: bytes in a format, or for a page a table, a truth value or a graph in Turtle.
 
     `is_volatile` when the same query may be answered otherwise the next time.
@@ -65,20 +65,20 @@ class Answer:
         return {"Vary": "Accept", **({"Cache-Control": "no-store"} if self.is_volatile else {})}
 
 
-def wanted(accept: str | None, asked: str | None, *, html: bool = True) -> Wanted:
+def wanted(accept: str | None, asked: str | None, *, html: bool = True) -> Formats:
     """The formats by `format=`, else by Accept."""
     if asked:
         if asked == "html" and html:
-            return Wanted(html=True)
+            return Formats(html=True)
         # Some clients say it in several ways at once, so that one of them is understood.
         names = [name.strip() for name in asked.split(",")]
         results = next((f for n in names if (f := formats.result_format(n))), None)
         graph = next((g for n in names if (g := formats.rdf_format(n))), None)
-        return Wanted(results.name if results else "", graph.name if graph else "")
+        return Formats(results.name if results else "", graph.name if graph else "")
     page: Sequence[tuple[str, ...]] = [HTML_OFFER] if html else []
     best = formats.negotiate(accept, [*((f.media_type, *f.aliases) for f in formats.RESULT_FORMATS), *page])
     best_graph = formats.negotiate(accept, [*((f.media_type, *f.aliases) for f in formats.RDF_FORMATS), *page])
-    return Wanted(
+    return Formats(
         formats.RESULT_FORMATS[best].name if best is not None and best < len(formats.RESULT_FORMATS) else "",
         formats.RDF_FORMATS[best_graph].name
         if best_graph is not None and best_graph < len(formats.RDF_FORMATS)
@@ -101,7 +101,7 @@ def seconds_asked(site: Site, asked: str | None) -> float:
     return min(seconds, most)
 
 
-async def run(request: Request, site: Site, query: Query, want: Wanted, timeout: str | None = None) -> Answer:
+async def run(request: Request, site: Site, query: Query, want: Formats, timeout: str | None = None) -> Outcome:
     """Evaluates a query in a worker process; raises `Problem` or another `KgError`."""
     settings = site.settings
     if error := request.scope["state"].get("error"):
@@ -136,7 +136,7 @@ async def run(request: Request, site: Site, query: Query, want: Wanted, timeout:
         raise _told(error, query.text) from None
     if want.html:
         return _for_page(result, reading.is_volatile)
-    return Answer(result.body, result.content_type, is_volatile=reading.is_volatile)
+    return Outcome(result.body, result.content_type, is_volatile=reading.is_volatile)
 
 
 def _told(error: KgError, text: str) -> KgError:
@@ -148,14 +148,14 @@ def _told(error: KgError, text: str) -> KgError:
     return error
 
 
-def _for_page(result: evaluation.Answer, is_volatile: bool) -> Answer:
+def _for_page(result: evaluation.Answer, is_volatile: bool) -> Outcome:
     if result.kind == "graph":
-        return Answer(turtle=result.body.decode(), is_volatile=is_volatile)
+        return Outcome(turtle=result.body.decode(), is_volatile=is_volatile)
     parsed = parse_query_results(result.body, format=QueryResultsFormat.JSON)
     if not isinstance(parsed, QuerySolutions):
-        return Answer(truth=bool(parsed), is_volatile=is_volatile)
+        return Outcome(truth=bool(parsed), is_volatile=is_volatile)
     columns = tuple(v.value for v in parsed.variables)
-    return Answer(table=Table(columns, [list(s) for s in parsed], result.total), is_volatile=is_volatile)
+    return Outcome(table=Table(columns, [list(s) for s in parsed], result.total), is_volatile=is_volatile)
 
 
 def _check_graphs(names: Sequence[str]) -> None:

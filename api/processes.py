@@ -11,118 +11,20 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from pyoxigraph import Store
 
-from kg import packets, zygote
+from api.jobs import Job, Worker
+from kg import zygote
 from kg.errors import BrokenRelease
 
 _LOG = logging.getLogger("api.processes")
 _END_SECONDS = 5.0
-_PATIENCE = 1.0
 _CAP_SYS_NICE = 23
-
-
-@dataclass(eq=False, slots=True)
-class Worker:
-    """A process that waits for queries or works on the first of `jobs`; those behind it lie unread in its channel.
-
-    `channel` is our end and `unread` the worker's, through which we take back what it has not read. `since` is when the
-    first job began; `is_stuck` that it has turned out to take long; `backlog` what the channel had no room for; `clock`
-    a descriptor that tells how long it ran and how long it waited for a processor.
-    """
-
-    pid: int
-    channel: socket.socket
-    unread: socket.socket
-    jobs: deque[Any] = field(default_factory=deque)
-    backlog: deque[bytes] = field(default_factory=deque)
-    receiver: packets.Receiver = field(default_factory=packets.Receiver)
-    since: float = 0.0
-    before: tuple[float, float, float] | None = None
-    answered: int = 0
-    is_stuck: bool = False
-    is_slow: bool = False
-    is_fit: bool = True
-    is_alone: bool = False
-    clock: int = -1
-
-    def post(self, message: bytes) -> None:
-        """Sends a message behind those in the channel, as far as there is room; the rest when there is."""
-        self.backlog.extend(packets.split(message))
-        self._flush()
-
-    def _flush(self) -> None:
-        try:
-            while self.backlog:
-                self.channel.send(self.backlog[0])
-                self.backlog.popleft()
-        except BlockingIOError:
-            asyncio.get_running_loop().add_writer(self.channel.fileno(), self._go_on)
-        except OSError:
-            """It has ended, and will be buried."""
-
-    def _go_on(self) -> None:
-        asyncio.get_running_loop().remove_writer(self.channel.fileno())
-        self._flush()
-
-    def withdraw(self) -> list[bytes]:
-        """Takes back the messages that it has not read, and returns them: each is read by one of us, never by both.
-
-        It may read while we do, so that any of those in the channel may be left to it, not the first ones alone.
-        """
-        if self.is_alone:
-            return []
-        unsent = [packet[1:] for packet in self.backlog]
-        self.backlog.clear()
-        taken: list[bytes] = []
-        receiver = packets.Receiver()
-        try:
-            while (message := receiver.receive(self.unread, wait=False)) is not None:
-                taken.append(message)
-        except (BlockingIOError, EOFError):
-            """All are back."""
-        return taken + unsent
-
-    def begin(self, now: float) -> None:
-        """The first of its queries has its turn."""
-        self.since, self.before, self.is_stuck = now, None, False
-
-    def look(self, now: float) -> tuple[float, float]:
-        """Seconds spent on the first query since it was first looked at: of the processor, and those it could work in.
-
-        The former are counted so that one that is kept waiting by others is not held to be slow; of other time only
-        what is beyond a second, as when it waits for another endpoint. The latter are all but that waiting.
-        """
-        try:
-            if self.clock < 0:
-                self.clock = os.open(f"/proc/{self.pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-            ran, waited, _ = (int(number) / 1e9 for number in os.pread(self.clock, 64, 0).split())
-        except (OSError, ValueError):
-            return now - self.since, now - self.since
-        if self.before is None:
-            self.before = (now, ran, waited)
-        age = now - self.before[0]
-        return max(ran - self.before[1], now - self.since - _PATIENCE), age - (waited - self.before[2])
-
-    def leave_loop(self) -> None:
-        """Nothing is heard from it or sent to it any more."""
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self.channel.fileno())
-        loop.remove_writer(self.channel.fileno())
-
-    def close(self) -> None:
-        """Nothing is left open of it."""
-        self.channel.close()
-        self.unread.close()
-        if self.clock >= 0:
-            os.close(self.clock)
-            self.clock = -1
 
 
 def may_raise_priority() -> bool:
@@ -134,8 +36,8 @@ def may_raise_priority() -> bool:
         return False
 
 
-def _is_alone() -> bool:
-    """Whether this process has one thread, so that a fork of it is whole (Linux; elsewhere it is not known)."""
+def _has_one_thread() -> bool:
+    """Whether a fork of this process is whole (Linux; elsewhere it is not known)."""
     try:
         return len(list(Path("/proc/self/task").iterdir())) == 1
     except OSError:
@@ -175,9 +77,14 @@ def _spawned(control: socket.socket) -> subprocess.Popen[bytes]:
 class Owner(Protocol):
     """Who is told what becomes of processes."""
 
-    def on_worker(self, worker: Worker, ticket: Any) -> None: ...
-    def on_exit(self, pid: int, number: int, code: int) -> None: ...
-    def on_zygote_lost(self, tickets: list[Any]) -> None: ...
+    def on_worker(self, worker: Worker, job: Job) -> None:
+        """A worker is there, for the query that it was asked for or for any when that is over."""
+
+    def on_exit(self, pid: int, number: int, code: int) -> None:
+        """A worker has ended: by the signal of that number, else with that exit code."""
+
+    def on_zygote_lost(self, jobs_lost: list[Job]) -> None:
+        """All workers have ended, and these queries will get none."""
 
 
 class Processes:
@@ -189,7 +96,7 @@ class Processes:
         self._options = options
         self._owner = owner
         self._count_outside = count
-        self._forks: dict[int, tuple[socket.socket, socket.socket, Any]] = {}
+        self._forks: dict[int, tuple[socket.socket, socket.socket, Job]] = {}
         self._next_fork = 0
         self._control: socket.socket | None = None
         self._prepared: socket.socket | None = None
@@ -215,7 +122,7 @@ class Processes:
         Before there is a loop or another thread: neither survives a fork. Where there is one already, it is left to
         `start`, which lets the zygote read the store by itself.
         """
-        if not _is_alone():
+        if not _has_one_thread():
             return
         self._prepared, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -256,12 +163,12 @@ class Processes:
                 child.kill()
                 await asyncio.to_thread(child.wait)
 
-    def fork(self, ticket: Any, services: Mapping[str, str]) -> None:
-        """Asks for a worker, which the owner gets with the ticket; `services` it may ask, each for so many seconds."""
+    def fork(self, job: Job, services: Mapping[str, str]) -> None:
+        """Asks for a worker, which the owner gets with the query; `services` it may ask, each for so many seconds."""
         self._next_fork += 1
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        self._forks[self._next_fork] = (ours, theirs, ticket)
+        self._forks[self._next_fork] = (ours, theirs, job)
         self._tell({"fork": self._next_fork, "services": dict(services)}, theirs)
 
     def kill(self, worker: Worker) -> None:
@@ -309,8 +216,8 @@ class Processes:
         elif "fork" in message:
             self.count("forked")
             self.alive.add(message["pid"])
-            ours, theirs, ticket = self._forks.pop(message["fork"])
-            self._owner.on_worker(Worker(message["pid"], ours, theirs), ticket)
+            ours, theirs, job = self._forks.pop(message["fork"])
+            self._owner.on_worker(Worker(message["pid"], ours, theirs), job)
         elif "exit" in message:
             self._bury(message["exit"], message["signal"], message["code"])
 
@@ -334,4 +241,4 @@ class Processes:
             theirs.close()
         for pid in list(self.alive):
             self._bury(pid, signal.SIGKILL, -signal.SIGKILL)
-        self._owner.on_zygote_lost([ticket for _, _, ticket in lost.values()])
+        self._owner.on_zygote_lost([job for _, _, job in lost.values()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 from collections.abc import Callable, Coroutine
@@ -138,3 +139,8 @@ async def _retire(site: Site) -> None:
         await site.pool.drain()
     finally:
         await site.pool.close()
+    # Parts of a site refer to each other: its store would stay until the collector next goes through everything.
+    del site
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -8,6 +8,7 @@ unusual about a request falls through to the application: here is nothing that c
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,11 +16,10 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from api import evaluation
 from api.accounts import Accounts, route_of
 from api.bodies import fields
 from api.caching import MANY_BYTES, Cache, cache_key
-from api.evaluation import client_of
+from api.evaluation import Formats, Outcome, client_of, seconds_asked, wanted
 from api.heads import Head, Heads
 from api.jobs import Job
 from api.middleware import ALWAYS, known_or_new_id
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 # A dataset of its own is for the application.
 _QUERY_PARAMETERS = frozenset({"query", "format", "timeout"})
 _LONGEST_QUERY, _LONGEST_ACCEPT = 5_000, 1_000
+# A condition that is met by equality; lists, weak tags and `*` are for the application.
+_ONE_TAG = re.compile(r'"[^"]*"')
 
 
 @dataclass(eq=False, slots=True)
@@ -45,6 +47,7 @@ class Flight:
     """A query under way, and the connections that wait for its answer: one, or all that asked for the same."""
 
     key: object
+    target: bytes
     site: Site
     started: float
     is_volatile: bool
@@ -81,23 +84,29 @@ class Shortcut:
         key = cache_key(site, target, head.variant)
         kept = self._cache.get(key)
         if kept is not None:
-            return self._send_kept(connection, target, head, site, kept)
-        if target.startswith(b"/sparql?", len(self._root)):
-            return self._ask(connection, data, head, site, key, target)
-        return False
+            return self._send_kept(connection, head, site, key, target, kept)
+        if not target.startswith(b"/sparql?", len(self._root)):
+            return False
+        if head.condition is not None and not _ONE_TAG.fullmatch(head.condition):
+            return False
+        return self._ask(connection, data, head, site, key, target)
 
     # ---- what is kept ----
 
-    def _send_kept(self, connection: Connection, target: bytes, head: Head, site: Site, kept: Representation) -> bool:
+    def _send_kept(
+        self, connection: Connection, head: Head, site: Site, key: object, target: bytes, kept: Representation
+    ) -> bool:
         coding = kept.coding(head.coding)
         if coding != "identity" and coding not in kept.coded and len(kept.body) >= MANY_BYTES:
+            # The application compresses it in a thread.
             return False
         is_new = coding not in kept.wires
         wire = kept.wire(coding, site, _common(site.version)) if is_new else kept.wires[coding]
         if head.condition is not None and wire.tag not in ("", head.condition):
+            # It may be one of several, or a weak one.
             return False
         if is_new:
-            self._cache.put(cache_key(site, target, head.variant), kept)
+            self._cache.put(key, kept)
         status, sent = self._send(connection, head, wire)
         path = target.partition(b"?")[0][len(self._root) :].decode("latin-1")
         self._accounts.hit(route_of(path), status, sent)
@@ -138,8 +147,8 @@ class Shortcut:
         if read is None or not site.pool.has_room(client):
             return False
         message, seconds, is_volatile = read
-        flight = Flight(key, site, time.perf_counter(), is_volatile)
-        flight.job = Job(message, client, seconds, lambda _: self._on_answer(flight, target))
+        flight = Flight(key, target, site, time.perf_counter(), is_volatile)
+        flight.job = Job(message, client, seconds, lambda: self._on_answer(flight))
         flight.waiting.append((connection, data, head))
         if not is_volatile:
             self._flights[key] = flight
@@ -160,13 +169,14 @@ class Shortcut:
         is_plain = len(parameters) == len(values) and values.keys() <= _QUERY_PARAMETERS
         if query is None or not is_plain or len(query) > _LONGEST_QUERY:
             return None
-        want = _wanted(head.accept, values.get("format"))
-        reading = guard.read(query, self._limits)
-        if want.html:
+        formats = _formats(head.accept, values.get("format"))
+        if formats.html:
             return None
-        sent = Wanted(want.results, want.graph)
-        seconds = evaluation.seconds_asked(site, values.get("timeout"))
-        return packets.request(Query(query), sent, self._settings.max_result_bytes), seconds, reading.is_volatile
+        # Endpoints that may be asked are for the application: here every SERVICE is an error.
+        reading = guard.read(query, self._limits)
+        want = Wanted(formats.results, formats.graph)
+        seconds = seconds_asked(site, values.get("timeout"))
+        return packets.request(Query(query), want, self._settings.max_result_bytes), seconds, reading.is_volatile
 
     def leave(self, connection: Connection, flight: Flight) -> None:
         """A connection that waited is lost; a query that nobody waits for is ended."""
@@ -175,7 +185,7 @@ class Shortcut:
             self._flights.pop(flight.key, None)
             flight.site.pool.cancel(flight.job)
 
-    def _on_answer(self, flight: Flight, target: bytes) -> None:
+    def _on_answer(self, flight: Flight) -> None:
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
         if not flight.waiting:
@@ -187,20 +197,20 @@ class Shortcut:
                 connection.fall_through(data, error)
             return
         if len(found.body) < MANY_BYTES:
-            self._deliver(flight, _representation(flight, found), target)
+            self._deliver(flight, _representation(flight, found))
         else:
-            task = asyncio.ensure_future(self._deliver_apart(flight, found, target))
+            task = asyncio.ensure_future(self._deliver_apart(flight, found))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _deliver_apart(self, flight: Flight, found: Answer, target: bytes) -> None:
+    async def _deliver_apart(self, flight: Flight, found: Answer) -> None:
         """Hashes and compresses a large answer in a thread, so that nobody else waits for it."""
         made = await asyncio.to_thread(_representation, flight, found)
         for coding in {made.coding(head.coding) for _, _, head in flight.waiting}:
             await asyncio.to_thread(made.body_in, coding)
-        self._deliver(flight, made, target)
+        self._deliver(flight, made)
 
-    def _deliver(self, flight: Flight, made: Representation, target: bytes) -> None:
+    def _deliver(self, flight: Flight, made: Representation) -> None:
         seconds = time.perf_counter() - flight.started
         waiting, flight.waiting = flight.waiting, []
         for connection, _, head in waiting:
@@ -208,7 +218,7 @@ class Shortcut:
             status, sent = self._send(connection, head, wire)
             self._accounts.request("sparql", "GET", status, sent, seconds)
             if self._accounts.are_logged:
-                self._log(connection, head, target, status, sent, seconds)
+                self._log(connection, head, flight.target, status, sent, seconds)
         self._cache.put(flight.key, made)
 
 
@@ -223,12 +233,12 @@ def _representation(flight: Flight, found: Answer) -> Representation:
 
 
 @lru_cache(maxsize=1_000)
-def _wanted(accept: str | None, asked: str | None) -> evaluation.Wanted:
-    return evaluation.wanted(accept, asked)
+def _formats(accept: str | None, asked: str | None) -> Formats:
+    return wanted(accept, asked)
 
 
 @lru_cache(maxsize=100)
 def _headers(content_type: str, is_volatile: bool) -> tuple[tuple[bytes, bytes], ...]:
     """The header fields that the application gives to the answer of a query."""
-    plain = evaluation.Answer(content_type=content_type, is_volatile=is_volatile)
+    plain = Outcome(content_type=content_type, is_volatile=is_volatile)
     return tuple(answer(b"", content_type, plain.headers).raw_headers)

@@ -18,9 +18,9 @@ from api import strings
 from api.completion import Vocabulary
 from api.desk import Desk
 from api.errors import Problem
+from api.pool import Pool
 from api.profile import Profile
 from api.settings import Settings
-from api.workers import Pool
 from kg import catalogue, history, iris, matching, paths, queries, search, serialization
 from kg.context import Context
 from kg.entities import Entities
@@ -182,7 +182,10 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         prefixes=prefixes,
         queries=queries.library(project, base=release.manifest.base_iri),
         cards=_cards(project, release.manifest.base_iri),
-        pool=Pool(release.directory, release.manifest.base_iri, prefixes, settings, count),
+        pool=Pool(
+            *(release.directory, release.manifest.base_iri, prefixes, settings, count),
+            is_remote=isinstance(release.store, RemoteStore),
+        ),
         templates=templates,
     )
     if isinstance(release.store, RemoteStore):

@@ -59,6 +59,17 @@ def fields_of(response: httpx.Response) -> dict[str, str]:
     return {n: v for n, v in response.headers.items() if n not in OWN}
 
 
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [("{}", 304), ("W/{}", 304), ('"other", {}', 304), ("*", 304), ('"other"', 200), ('W/"other"', 200)],
+)
+def test_a_condition_holds_for_an_answer_that_is_not_kept_yet(running: Process, condition: str, status: int) -> None:
+    with running.client() as client:
+        tag = client.get(ASK).headers["etag"]
+        fresh = ASK + quote(f" # {condition}")
+        assert client.get(fresh, headers={"if-none-match": condition.format(tag)}).status_code == status
+
+
 @pytest.mark.parametrize("coding", ["identity", "gzip", "br"])
 @pytest.mark.parametrize("path", TARGETS)
 def test_an_answer_from_memory_is_that_of_the_application(running: Process, path: str, coding: str) -> None:

@@ -23,11 +23,11 @@ from servers import descendants, descriptors, is_alive, serve, threads, until
 
 from api.errors import Problem
 from api.evaluation import client_of
-from api.jobs import Job
+from api.jobs import Job, Worker
 from api.places import Places
-from api.processes import Worker
+from api.pool import Pool
 from api.settings import Settings
-from api.workers import Pool
+from api.waiting import Waiting
 from kg import formats, packets
 from kg.errors import KgError, QueryFailed, QueryMalformed, QueryTooComplex, ResultTooLarge
 from kg.evaluation import Answer, Query, Wanted
@@ -57,6 +57,69 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 
 async def ask(pool: Pool, text: str, *, client: str = "a", seconds: float = 10.0, want: Wanted = JSON) -> Answer:
     return await pool.run(Query(text), want, client=client, seconds=seconds)
+
+
+def job(text: str, *, is_slow: bool = False, seconds: float = 5.0) -> Job:
+    made = Job(packets.request(Query(text), JSON, 1_000), "c", seconds, lambda: None)
+    made.is_slow = is_slow
+    return made
+
+
+def test_the_first_of_few_is_next_and_the_last_of_a_crowd() -> None:
+    waiting, every = Waiting(), [job(f"ASK {{}} # {n}") for n in range(12)]
+    for one in every[:8]:
+        waiting.add(one)
+    assert waiting.next(may_be_slow=True) is every[0]
+    for one in every[8:]:
+        waiting.add(one)
+    assert waiting.next(may_be_slow=True) is every[-1]
+    slow = job("ASK {}", is_slow=True)
+    waiting.add(slow)
+    assert (waiting.next(may_be_slow=True), waiting.next(may_be_slow=False)) == (slow, every[-1])
+    assert (len(waiting), waiting.new) == (13, 12)
+    assert [waiting.remove(one) for one in (slow, every[5], every[-1], slow)] == [True, True, True, False]
+    assert waiting.clear() == [*every[:5], *every[6:-1]]
+    assert waiting.next(may_be_slow=True) is None
+
+
+@pytest.mark.parametrize("others", [0, 12], ids=["few", "crowd"])
+def test_what_was_taken_back_is_next_in_its_order(others: int) -> None:
+    waiting, back = Waiting(), [job(f"ASK {{}} # {n}") for n in range(3)]
+    for _ in range(others):
+        waiting.add(job("ASK {}"))
+    back[1].is_over = True
+    waiting.put_back(back)
+    found = []
+    for _ in range(2):
+        one = waiting.next(may_be_slow=True)
+        assert one is not None
+        waiting.remove(one)
+        found.append(one)
+    assert found == [back[0], back[2]]
+
+
+def test_who_waited_for_too_long_waits_no_longer() -> None:
+    waiting = Waiting()
+    late, slow, early = job("ASK {}", seconds=1), job("ASK {}", is_slow=True, seconds=2), job("ASK {}", seconds=30)
+    for one in (early, late, slow):
+        waiting.add(one)
+    assert waiting.remove_late(time.monotonic() + 5) == [late, slow]
+    assert list(waiting) == [early]
+
+
+def test_who_is_kept_from_the_processor_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 0.2 s a process ran for 1 ms and waited for 198 ms, then it ran for 3 ms more."""
+    ours, theirs = socket.socketpair()
+    worker = Worker(os.getpid(), ours, theirs)
+    worker.begin()
+    told = iter([b"5000000 0 1\n", b"6000000 198000000 2\n", b"9000000 198000000 2\n"])
+    monkeypatch.setattr(os, "pread", lambda *_: next(told))
+    start = worker.since
+    with ours, theirs:
+        assert worker.look(start) == (0, 0)
+        assert worker.look(start + 0.2) == pytest.approx((0.001, 0.001))
+        assert worker.look(start + 0.203) == pytest.approx((0.004, 0.001))
+        worker.close()
 
 
 @pytest.mark.parametrize(
@@ -188,21 +251,46 @@ def test_a_worker_that_reads_while_its_queries_are_taken_back_keeps_what_it_read
             await asyncio.sleep(0.1)
             (worker,) = pool._busy
             names = [f"ASK {{ <urn:{n}> ?p ?o }}" for n in range(3)]
-            three = [
-                Job(packets.request(Query(text), JSON, 1_000), f"c{n}", 5.0, lambda _: None)
-                for n, text in enumerate(names)
-            ]
+            three = [job(name) for name in names]
             first = worker.jobs.popleft()
             worker.jobs.extend(three)
-            monkeypatch.setattr(Worker, "withdraw", lambda _: [three[0].message, three[2].message])
+            monkeypatch.setattr(Worker, "_unread_messages", lambda _: [three[0].message, three[2].message])
             pool._take_back(worker)
             assert list(worker.jobs) == [three[1]]
-            assert list(pool._waiting) == [three[0], three[2]]
             monkeypatch.undo()
-            pool._waiting.clear()
+            assert pool._waiting.clear() == [three[0], three[2]]
             worker.jobs = deque([first])
             with pytest.raises(Problem):
                 await busy
+
+    run(work)
+
+
+def test_what_a_worker_answered_before_it_died_is_heard(tiny: Release) -> None:
+    """It is killed at its third query when the answers to two lie in its channel, unheard."""
+
+    async def work() -> None:
+        async with started(tiny) as pool:
+            await ask(pool, "ASK {}")
+            (worker,) = pool._idle
+            asyncio.get_running_loop().remove_reader(worker.channel.fileno())
+            texts = ["ASK {}", "ASK { ?s ?p ?o }", PRODUCT.format("")]
+            asked = [asyncio.ensure_future(ask(pool, text, seconds=30)) for text in texts]
+            given = [job(text) for text in texts]
+            for one in asked:
+                one.cancel()
+            await asyncio.sleep(0)
+            for one in given:
+                pool._give(worker, one)
+            # Long enough for both, and for the third to begin.
+            await asyncio.to_thread(until, lambda: len(worker._unread_messages()) == 0)
+            time.sleep(0.2)
+            os.kill(worker.pid, signal.SIGKILL)
+            while not given[2].is_over:
+                await asyncio.sleep(0.01)
+            assert [one.error for one in given[:2]] == [None, None]
+            assert [b"true" in one.answer().body for one in given[:2]] == [True, True]
+            assert given[2].error is not None
 
     run(work)
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api import evaluation, language
 from api.access import Access
 from api.errors import Problem
-from api.evaluation import Answer
+from api.evaluation import Outcome
 from api.site import Site, site_of
 from api.view import View, page, view_of
 from kg import queries
@@ -37,7 +37,7 @@ class Chart:
     """A stored query with its answer."""
 
     query: StoredQuery
-    result: Answer
+    result: Outcome
     access: Access
 
 
@@ -75,6 +75,6 @@ async def chart(request: Request, site: Site, view: View, query: StoredQuery) ->
     """The answer of a query in the reader's language, parameters at their defaults."""
     values = {p.name: view.language for p in query.parameters if p.type == "language"}
     text = queries.fill(query.text, queries.bind(query, values, site.context))
-    result = await evaluation.run(request, site, Query(text), evaluation.Wanted(html=True))
+    result = await evaluation.run(request, site, Query(text), evaluation.Formats(html=True))
     host = str(request.base_url).rstrip("/")
     return Chart(query, result, Access(view, f"queries/{query.name}", tuple(values.items()), text, host))

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api import evaluation, language
 from api.errors import Problem
-from api.evaluation import Wanted
+from api.evaluation import Formats
 from api.responses import answer, chosen_rdf, rdf_answer
 from api.site import LICENCE, Site, site_of
 from api.view import page
@@ -38,7 +38,7 @@ async def indirect(request: Request) -> Response:
         )
     syntax = chosen_rdf(request, html=False)
     assert syntax is not None
-    result = await evaluation.run(request, site, Query(_WHOLE, tuple(names)), Wanted(graph=syntax.name))
+    result = await evaluation.run(request, site, Query(_WHOLE, tuple(names)), Formats(graph=syntax.name))
     return answer(result.body, result.content_type, {"Vary": "Accept", "Link": f'<{LICENCE}>; rel="license"'})
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api import evaluation, language
 from api.access import Access
 from api.errors import Problem, of_error
-from api.evaluation import Answer
+from api.evaluation import Outcome
 from api.responses import answer, json_answer, prefers_json
 from api.site import site_of
 from api.view import page, view_of
@@ -88,7 +88,7 @@ def _page(
     query: StoredQuery,
     values: dict[str, str],
     text: str,
-    result: Answer | None = None,
+    result: Outcome | None = None,
     problem: Problem | None = None,
 ) -> Response:
     view = view_of(request, language.language_of(request))

@@ -14,7 +14,7 @@ from api import absence, bodies, evaluation, language
 from api.absence import Explanation
 from api.access import of_query
 from api.errors import Problem, of_error
-from api.evaluation import Answer
+from api.evaluation import Outcome
 from api.responses import answer, chosen_rdf, json_answer, rdf_answer
 from api.site import LICENCE, Site, site_of
 from api.view import page, view_of
@@ -104,7 +104,7 @@ async def why(request: Request) -> Response:
     if not text.strip():
         raise Problem(400, "no-query", "the query to explain is expected in 'query='")
     # A query that is none, or does have rows, is told first.
-    result = await evaluation.run(request, site, Query(text), evaluation.Wanted(html=True))
+    result = await evaluation.run(request, site, Query(text), evaluation.Formats(html=True))
     view = view_of(request, language.language_of(request))
     if result.table is None or result.table.total:
         document = {"kind": None, "message": view.t("why_rows" if result.table else "why_select_only")}
@@ -124,7 +124,7 @@ def _format(parameters: list[tuple[str, str]]) -> str:
 def _form(
     request: Request,
     text: str,
-    result: Answer | None = None,
+    result: Outcome | None = None,
     problem: Problem | None = None,
     reason: Explanation | None = None,
 ) -> Response:

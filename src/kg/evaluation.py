@@ -164,7 +164,7 @@ def _graph(result: QueryTriples, syntax: Rdf, prefixes: Mapping[str, str], most:
     if is_xml and (property_ := formats.not_in_rdf_xml(t.predicate.value for t in triples)):
         raise QueryFailed(f"RDF/XML cannot write the property <{property_}>; ask for another format")
     used = serialization.used_prefixes(_iris(triples), prefixes) if syntax.has_prefixes else {}
-    body = serialization.to_bytes(sorted(triples, key=triples.__getitem__), syntax, used)
+    body = serialization.to_bytes(sorted(triples, key=triples.__getitem__), syntax, used, _Bounded(most * 2))
     _check_xml(is_xml, body)
     return Answer("graph", syntax.content_type, body, len(triples))
 

@@ -37,10 +37,10 @@ _FAILED = 255
 def split(message: bytes) -> Iterator[bytes]:
     """The packets of a message."""
     room = LARGEST - 1
-    while len(message) > room:
-        yield _MORE + message[:room]
-        message = message[room:]
-    yield _LAST + message
+    last = max(0, len(message) - 1) // room * room
+    for start in range(0, last, room):
+        yield _MORE + message[start : start + room]
+    yield _LAST + message[last:]
 
 
 class Receiver:
@@ -60,7 +60,7 @@ class Receiver:
         if not size:
             raise EOFError
         part = self._view[1:size].tobytes()
-        if self._buffer[0] == 1:
+        if self._buffer[:1] == _MORE:
             self._begun.append(part)
             return None
         if self._begun:

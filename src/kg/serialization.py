@@ -17,6 +17,9 @@ _ATTRIBUTE = re.compile(rb' xmlns:[\w.-]+="[^"]*"')
 _DECLARATIONS = re.compile(rb"(?:@prefix [^\n]*\n)*")
 
 
+_LONGEST = 300
+
+
 class _Sorted(io.RawIOBase):
     """Passes bytes on, the prefix declarations at their beginning in order."""
 
@@ -83,9 +86,9 @@ def _declared(declaration: bytes) -> bytes:
 
 
 def used_prefixes(iris: Iterable[str], prefixes: Mapping[str, str]) -> dict[str, str]:
-    """The prefixes that abbreviate some of these IRIs: a namespace ends where a part of an IRI does."""
+    """The prefixes that abbreviate some of these IRIs, except very long ones: a namespace ends where a part does."""
     beginnings: set[str] = set()
-    for beginning in {_without_last_part(iri) for iri in iris}:
+    for beginning in {_without_last_part(iri) for iri in iris if len(iri) <= _LONGEST}:
         # Where a beginning is known, the shorter ones are too.
         while beginning and beginning not in beginnings:
             beginnings.add(beginning)
@@ -93,6 +96,7 @@ def used_prefixes(iris: Iterable[str], prefixes: Mapping[str, str]) -> dict[str,
     return {prefix: namespace for prefix, namespace in prefixes.items() if namespace in beginnings}
 
 
+# The IRIs may be a stranger's: what is kept of them is little.
 @lru_cache(maxsize=5_000)
 def _without_last_part(iri: str) -> str:
     return iri[: max(iri.rfind("/", 0, -1), iri.rfind("#", 0, -1)) + 1]
@@ -113,9 +117,14 @@ def write(
     ordered.finish()
 
 
-def to_bytes(statements: list[Triple] | list[Quad], syntax: Rdf, prefixes: Mapping[str, str] | None = None) -> bytes:
-    """The same in memory."""
-    output = io.BytesIO()
+def to_bytes(
+    statements: list[Triple] | list[Quad],
+    syntax: Rdf,
+    prefixes: Mapping[str, str] | None = None,
+    output: io.BytesIO | None = None,
+) -> bytes:
+    """The same in memory: in an `output` that may refuse to grow."""
+    output = output or io.BytesIO()
     if not syntax.has_prefixes:
         serialize(statements, output, format=syntax.syntax)
         return output.getvalue()

@@ -15,28 +15,30 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, MutableSequence
 from pathlib import Path
-from typing import Any
 
 from pyoxigraph import Store
 
 from api import jobs
-from api.jobs import Job
-from api.processes import Processes, Worker, may_raise_priority
+from api.jobs import Job, Worker
+from api.processes import Processes, may_raise_priority
 from api.settings import Settings
+from api.waiting import Waiting
 from kg import packets
 from kg.errors import KgError
 from kg.evaluation import Answer, Query, Wanted
 
-_SHORTEST_SLICE = 0.008
+# Seconds: between two looks at those at work; after which a query is slow, when nobody waits and at least.
 _TICK = 0.002
-_CROWD = 8
-_SLOW_AFTER = 0.25
+_SLOW_AFTER, _SHORTEST_SLICE = 0.25, 0.008
+# Queries that lie in the channel of one worker at most; two hundred small ones fit into it.
 _BEHIND_ONE = 64
-_REUSED_UP_TO_BYTES, _REUSED_UP_TO_SECONDS = 4_000_000, 5.0
-_QUERIES_OF_ONE_WORKER = 10_000
+# After these a worker may hold on to much memory, and is replaced.
+_REUSED_UP_TO_BYTES, _REUSED_UP_TO_SECONDS, _QUERIES_OF_ONE_WORKER = 4_000_000, 5.0, 10_000
+# Seconds without running, as when it waits for another endpoint, after which those behind go to others, and it is slow.
+_REST, _LONG_REST = 0.02, 1.0
 _GRACE_SECONDS = 2.0
 
 
@@ -53,6 +55,8 @@ class Pool:
         prefixes: Mapping[str, str],
         settings: Settings,
         count: Callable[[str], None] = lambda _: None,
+        *,
+        is_remote: bool = False,
     ) -> None:
         self.settings = settings
         options = {
@@ -63,10 +67,11 @@ class Pool:
             "prefixes": dict(prefixes),
         }
         self._processes = Processes(options, self, count)
-        self._parallel = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        # Queries that are worth a process each: what another engine works on takes no processor here.
+        self._at_once = settings.query_workers if is_remote else processors
         self._slow_places = max(1, settings.query_workers * 2 // 3)
-        self._waiting: deque[Job] = deque()
-        self._stopped: deque[Job] = deque()
+        self._waiting = Waiting()
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
         self._clients: Counter[str] = Counter()
@@ -115,7 +120,7 @@ class Pool:
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting) + len(self._stopped)
+        return len(self._waiting)
 
     # ---- queries ----
 
@@ -128,7 +133,7 @@ class Pool:
         """
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def done(_: Job) -> None:
+        def done() -> None:
             if not over.done():
                 over.set_result(None)
 
@@ -142,7 +147,7 @@ class Pool:
 
     def has_room(self, client: str) -> bool:
         """Whether a query of a client would be taken in."""
-        is_free = self.waiting < self.settings.query_queue or self._has_place()
+        is_free = len(self._waiting) < self.settings.query_queue or self._has_place()
         return is_free and self._clients[client] < self.settings.client_queries
 
     def submit(self, job: Job) -> None:
@@ -152,7 +157,7 @@ class Pool:
             self._processes.count("refused: client" if is_many else "refused: queue")
             raise jobs.too_many(self.settings.client_queries) if is_many else jobs.busy("too many queries are waiting")
         self._clients[job.client] += 1
-        self._waiting.append(job)
+        self._waiting.add(job)
         self._give_out()
 
     def cancel(self, job: Job) -> None:
@@ -161,27 +166,26 @@ class Pool:
             return
         worker = job.worker
         if worker is None:
-            for queue in (self._waiting, self._stopped):
-                if job in queue:
-                    queue.remove(job)
+            self._waiting.remove(job)
         elif worker.jobs[0] is not job:
             self._take_back(worker)
-            if job in self._waiting:
-                self._waiting.remove(job)
-            # Else the worker has begun with it after all: it is stopped as one whose time is over.
-            job.deadline = 0.0
+            if not self._waiting.remove(job):
+                # The worker has begun with it after all: it is stopped as one whose time is over.
+                job.deadline = 0.0
         else:
-            self._stop(worker)
+            self._end(worker)
         self._finish(job, None)
 
     def _finish(self, job: Job, error: KgError | None) -> None:
         if job.is_over:
             return
         job.is_over, job.error = True, error
+        done, job.done = job.done, _nothing
         self._clients[job.client] -= 1
         if not self._clients[job.client]:
             del self._clients[job.client]
-        job.done(job)
+        # The query knows who waits for it no longer, or the two would keep each other and the answer in memory.
+        done()
 
     # ---- who works on what ----
 
@@ -196,27 +200,12 @@ class Pool:
         if not self._processes.is_ready:
             self._restart()
             return
-        while queue := self._next():
-            end = -1 if queue is self._waiting and self._is_crowded else 0
-            if not self._place(queue[end]):
+        while job := self._waiting.next(may_be_slow=self._has_place() and self._has_slow_place()):
+            if not self._place(job):
                 break
-            del queue[end]
-        if self._ticking is None and (self._busy or self.waiting):
+            self._waiting.remove(job)
+        if self._ticking is None and (self._busy or self._waiting):
             self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
-
-    def _next(self) -> deque[Job] | None:
-        """The queue that has its turn: that of stopped queries when a slow place is free.
-
-        Of those that wait the first is next, and in a crowd the last: those before it have waited long already, may
-        have left, and would make everyone wait as long (adaptive last-in-first-out).
-        """
-        if self._stopped and self._has_slow_place():
-            return self._stopped
-        return self._waiting or None
-
-    @property
-    def _is_crowded(self) -> bool:
-        return len(self._waiting) > _CROWD
 
     def _has_place(self) -> bool:
         return len(self._busy) + self._processes.forking < self.settings.query_workers
@@ -225,23 +214,21 @@ class Pool:
         return sum(worker.is_slow for worker in self._busy) < self._slow_places
 
     def _place(self, job: Job) -> bool:
-        """Gives a query to a worker, or sees to it that there will be one; False when all places are taken."""
+        """Gives a query to a worker, or sees to it that there will be one; False when it is to wait."""
         if job.is_small and not job.services and not job.is_slow:
-            lively = [w for w in self._busy if not (w.is_stuck or w.is_slow or w.is_alone)]
-            if len(lively) >= self._parallel or (lively and not self._has_place()):
-                worker = min(lively, key=lambda w: len(w.jobs))
-                has_room = len(worker.jobs) < _BEHIND_ONE and not worker.backlog
-                if has_room:
-                    self._give(worker, job)
-                return has_room
+            lively = [w for w in self._busy if w.is_fit and not (w.is_stuck or w.is_slow or w.has_large)]
+            if len(lively) >= self._at_once or (lively and not self._has_place()):
+                # One more process would take their time from them.
+                roomy = [w for w in lively if len(w.jobs) < _BEHIND_ONE and not w.backlog]
+                if roomy:
+                    self._give(min(roomy, key=lambda w: len(w.jobs)), job)
+                return bool(roomy)
         if not self._has_place():
             return False
-        while self._idle and not job.services:
-            worker = self._idle.pop()
-            if worker.pid in self._processes.alive:
-                self._give(worker, job)
-                return True
-        self._processes.fork(job, dict.fromkeys(job.services, str(self.settings.service_seconds)))
+        if self._idle and not job.services:
+            self._give(self._idle.pop(), job)
+        else:
+            self._processes.fork(job, dict.fromkeys(job.services, str(self.settings.service_seconds)))
         return True
 
     def _give(self, worker: Worker, job: Job) -> None:
@@ -250,28 +237,26 @@ class Pool:
         if len(worker.jobs) == 1:
             self._busy.add(worker)
             self._begin(worker)
-        worker.is_alone = not job.is_small
-        worker.post(job.message)
+        worker.post(job)
 
     def _begin(self, worker: Worker) -> None:
         """The first of a worker's queries has its turn."""
-        worker.begin(time.monotonic())
+        worker.begin()
         if worker.jobs[0].is_slow:
             self._slow_down(worker)
 
-    def _hear(self, worker: Worker) -> None:
-        """Reads what a worker has answered; what it goes on with has its turn."""
+    def _hear(self, worker: Worker) -> bool:
+        """Reads a packet of what a worker has answered, if there is one; what the worker goes on with has its turn."""
         try:
             reply = worker.receiver.receive(worker.channel)
         except (OSError, EOFError):
-            return
+            return False
         if reply is None:
-            return
-        job: Job = worker.jobs.popleft()
+            return True
+        job = worker.jobs.popleft()
         worker.answered += 1
         is_worn = worker.answered >= _QUERIES_OF_ONE_WORKER or time.monotonic() - worker.since > _REUSED_UP_TO_SECONDS
         if is_worn or len(reply) > _REUSED_UP_TO_BYTES:
-            # It may hold on to much memory.
             worker.is_fit = False
         if worker.jobs and worker.is_fit:
             self._begin(worker)
@@ -279,8 +264,9 @@ class Pool:
             self._release(worker)
         job.reply = reply
         self._finish(job, None)
-        if self._waiting or self._stopped:
+        if self._waiting:
             self._give_out()
+        return True
 
     def _release(self, worker: Worker) -> None:
         """Keeps a worker that has answered for the next query; ends one that is not fit."""
@@ -293,51 +279,34 @@ class Pool:
             self._idle.append(worker)
         else:
             # What lies behind is for others; it has not begun, or not for long.
-            self._requeue(worker.jobs)
-            self._stop(worker)
+            self._put_back(worker.jobs)
+            self._end(worker)
 
-    def _stop(self, worker: Worker) -> Job | None:
-        """Kills a worker; returns what it worked on, and puts what lay behind that back into the queue."""
+    def _end(self, worker: Worker) -> Job | None:
+        """Kills a worker; returns what it worked on, and puts what lay behind that back."""
         self._forget(worker)
         self._processes.kill(worker)
-        first: Job | None = worker.jobs.popleft() if worker.jobs else None
-        self._requeue(worker.jobs)
+        first = worker.jobs.popleft() if worker.jobs else None
+        self._put_back(worker.jobs)
         return first
 
     def _forget(self, worker: Worker) -> None:
         self._busy.discard(worker)
         worker.leave_loop()
 
-    def _requeue(self, back: deque[Job]) -> None:
-        """Puts queries back to where the next is taken from, the first of them to be the next."""
-        while back:
-            job = back.pop()
-            job.worker = None
-            if not job.is_over:
-                (self._waiting.append if self._is_crowded else self._waiting.appendleft)(job)
-        if self.waiting:
+    def _put_back(self, back: MutableSequence[Job]) -> None:
+        self._waiting.put_back(back)
+        back.clear()
+        if self._waiting:
             self._wake()
 
     def _take_back(self, worker: Worker) -> None:
-        """Gives others what lies unread in a worker's channel; what it has read, or else the first, stays with it."""
-        taken = worker.withdraw()
-        back: deque[Job] = deque()
-        kept: deque[Job] = deque()
-        for job in worker.jobs:
-            # Of two with the same message either may be the one: they have the same answer.
-            if job.message in taken:
-                taken.remove(job.message)
-                back.append(job)
-            else:
-                kept.append(job)
-        if back and not kept:
-            kept.append(back.popleft())
-            worker.post(kept[0].message)
-        is_next = kept[0] is not worker.jobs[0]
-        worker.jobs = kept
-        if is_next:
+        """Gives others what lies unread behind a worker's first query."""
+        first = worker.jobs[0]
+        back = worker.withdraw()
+        if worker.jobs[0] is not first:
             self._begin(worker)
-        self._requeue(back)
+        self._put_back(back)
 
     # ---- time ----
 
@@ -348,36 +317,34 @@ class Pool:
         for worker in list(self._busy):
             if not worker.jobs:  # what was done for one before it has ended it
                 continue
-            job: Job = worker.jobs[0]
+            job = worker.jobs[0]
             if now >= job.deadline:
                 self._processes.count("deadline")
-                self._stop(worker)
+                self._end(worker)
                 self._finish(job, jobs.too_slow(job.seconds))
                 continue
             if now - worker.since < _TICK:
                 continue
-            spent, worked = worker.look(now)
-            worker.is_stuck = worked >= _TICK
+            ran, rested = worker.look(now)
+            worker.is_stuck = ran >= _TICK or rested >= _REST
             if worker.is_stuck and len(worker.jobs) > 1:
                 self._take_back(worker)
-            if not worker.is_slow and spent >= self._slice():
+            if not worker.is_slow and (ran >= self._slice() or rested >= _LONG_REST):
                 self._end_of_slice(worker)
-        for queue in (self._waiting, self._stopped):
-            for job in [j for j in queue if now >= j.deadline]:
-                queue.remove(job)
-                self._processes.count("refused: waited")
-                self._finish(job, jobs.busy("the query waited for its turn until its time was over"))
+        for job in self._waiting.remove_late(now):
+            self._processes.count("refused: waited")
+            self._finish(job, jobs.busy("the query waited for its turn until its time was over"))
         self._give_out()
 
     def _end_of_slice(self, worker: Worker) -> None:
         if self._has_slow_place():
             self._slow_down(worker)
-        elif self._waiting and not worker.jobs[0].services:
-            job = self._stop(worker)
+        elif self._waiting.new and not worker.jobs[0].services:
+            job = self._end(worker)
             assert job is not None
             self._processes.count("requeued")
             job.is_slow, job.worker = True, None
-            self._stopped.append(job)
+            self._waiting.add(job)
 
     def _slow_down(self, worker: Worker) -> None:
         worker.is_slow = True
@@ -387,13 +354,11 @@ class Pool:
 
     def _slice(self) -> float:
         """How long a query may go on before it counts as slow: the less, the more wait for a place."""
-        return max(_SHORTEST_SLICE, _SLOW_AFTER / (1 + len(self._waiting)))
+        return max(_SHORTEST_SLICE, _SLOW_AFTER / (1 + self._waiting.new))
 
     # ---- what becomes of processes ----
 
-    def on_worker(self, worker: Worker, ticket: Any) -> None:
-        """A worker is there for the query that it was forked for, or for any when that is over."""
-        job: Job = ticket
+    def on_worker(self, worker: Worker, job: Job) -> None:
         if self._is_closing or (job.is_over and job.services):
             self._processes.kill(worker)
             return
@@ -407,32 +372,33 @@ class Pool:
         self._wake()
 
     def on_exit(self, pid: int, number: int, code: int) -> None:
-        """A worker has ended; the query that it worked on ends with it, those behind it go to others."""
+        """The query that it worked on ends with it, those behind go to others."""
         for worker in [w for w in self._idle if w.pid == pid]:
             self._idle.remove(worker)
             self._forget(worker)
             worker.close()
         for worker in [w for w in self._busy if w.pid == pid]:
-            self._hear(worker)
+            while worker in self._busy and self._hear(worker):
+                """What it answered last still lies there."""
             if worker not in self._busy:
                 continue
             self._forget(worker)
             worker.close()
-            job: Job = worker.jobs.popleft()
-            self._requeue(worker.jobs)
+            job = worker.jobs.popleft()
+            self._put_back(worker.jobs)
             self._finish(job, jobs.died(number, code))
 
-    def on_zygote_lost(self, tickets: list[Any]) -> None:
-        """All workers have ended; another zygote is started when a query needs one."""
-        for job in tickets:
+    def on_zygote_lost(self, jobs_lost: list[Job]) -> None:
+        """Another zygote is started when a query needs one."""
+        for job in jobs_lost:
             self._finish(job, jobs.busy("the query workers are being started anew"))
-        if self.waiting:
+        if self._waiting:
             self._wake()
 
     def _restart(self) -> None:
         if self._is_closing:
             self._refuse_all(jobs.busy("the server is closing"))
-        elif self.waiting and self._restarting is None:
+        elif self._waiting and self._restarting is None:
             self._restarting = asyncio.ensure_future(self._start_anew())
 
     async def _start_anew(self) -> None:
@@ -446,6 +412,9 @@ class Pool:
         self._wake()
 
     def _refuse_all(self, error: KgError) -> None:
-        for queue in (self._waiting, self._stopped):
-            while queue:
-                self._finish(queue.popleft(), error)
+        for job in self._waiting.clear():
+            self._finish(job, error)
+
+
+def _nothing() -> None:
+    """What there is to be done when a query is over and all has been done."""

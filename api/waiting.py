@@ -1,0 +1,82 @@
+"""Queries that wait for a worker: who is next, and for whom it is too late."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from api.jobs import Job
+
+_CROWD = 8
+
+
+class Waiting:
+    """Queries that have not begun, and those that were stopped as slow and begin anew when a slow place is free.
+
+    Of those that have not begun the first is next, and in a crowd the last: those before it have waited long already,
+    may have left, and would make everyone wait as long (adaptive last-in-first-out).
+    """
+
+    def __init__(self) -> None:
+        self._new: deque[Job] = deque()
+        self._stopped: deque[Job] = deque()
+
+    def __len__(self) -> int:
+        return len(self._new) + len(self._stopped)
+
+    def __iter__(self) -> Iterator[Job]:
+        yield from self._new
+        yield from self._stopped
+
+    @property
+    def new(self) -> int:
+        """How many have not begun."""
+        return len(self._new)
+
+    def add(self, job: Job) -> None:
+        (self._stopped if job.is_slow else self._new).append(job)
+
+    def put_back(self, jobs: Iterable[Job]) -> None:
+        """Takes back what was given to a worker and has not begun: the first of them is to be the next."""
+        for job in reversed(tuple(jobs)):
+            job.worker = None
+            if not job.is_over:
+                (self._new.append if self._is_crowded else self._new.appendleft)(job)
+
+    def next(self, *, may_be_slow: bool) -> Job | None:
+        """Who has the next turn; it stays until it is removed."""
+        if self._stopped and may_be_slow:
+            return self._stopped[0]
+        if not self._new:
+            return None
+        return self._new[-1 if self._is_crowded else 0]
+
+    def remove(self, job: Job) -> bool:
+        """Whether it waited; it does so no longer."""
+        queue = self._stopped if job.is_slow else self._new
+        for at in (0, -1):  # where `next` takes from
+            if queue and queue[at] is job:
+                del queue[at]
+                return True
+        is_there = job in queue
+        if is_there:
+            queue.remove(job)
+        return is_there
+
+    def remove_late(self, now: float) -> list[Job]:
+        """Those whose deadline is over, which wait no longer."""
+        late = [job for job in self if now >= job.deadline]
+        for job in late:
+            self.remove(job)
+        return late
+
+    def clear(self) -> list[Job]:
+        """All of them, which wait no longer."""
+        everyone = list(self)
+        self._new.clear()
+        self._stopped.clear()
+        return everyone
+
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self._new) > _CROWD
