@@ -273,18 +273,13 @@ def test_what_a_worker_answered_before_it_died_is_heard(tiny: Release) -> None:
         async with started(tiny) as pool:
             await ask(pool, "ASK {}")
             (worker,) = pool._idle
+            pool._at_once = 1
             asyncio.get_running_loop().remove_reader(worker.channel.fileno())
-            texts = ["ASK {}", "ASK { ?s ?p ?o }", PRODUCT.format("")]
-            asked = [asyncio.ensure_future(ask(pool, text, seconds=30)) for text in texts]
-            given = [job(text) for text in texts]
-            for one in asked:
-                one.cancel()
-            await asyncio.sleep(0)
+            given = [job(text, seconds=30) for text in ("ASK {}", "ASK { ?s ?p ?o }", PRODUCT.format(""))]
             for one in given:
-                pool._give(worker, one)
-            # Long enough for both, and for the third to begin.
-            await asyncio.to_thread(until, lambda: len(worker._unread_messages()) == 0)
-            time.sleep(0.2)
+                pool.submit(one)
+            assert list(worker.jobs) == given
+            await asyncio.sleep(0.1)
             os.kill(worker.pid, signal.SIGKILL)
             while not given[2].is_over:
                 await asyncio.sleep(0.01)
