@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import shutil
 import signal
 import socket
 import time
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -286,6 +288,32 @@ def test_what_a_worker_answered_before_it_died_is_heard(tiny: Release) -> None:
             assert [one.error for one in given[:2]] == [None, None]
             assert [b"true" in one.answer().body for one in given[:2]] == [True, True]
             assert given[2].error is not None
+
+    run(work)
+
+
+def test_a_query_that_is_over_keeps_nobody_in_memory(tiny: Release) -> None:
+    """Who waits for a query knows it, and it knew them: a collection would be needed for the answer to go."""
+
+    class Waiter: ...
+
+    def submitted(pool: Pool, over: asyncio.Event) -> weakref.ref[Waiter]:
+        waiter, query = Waiter(), job("ASK {}")
+        query.done = lambda: (waiter, query) and over.set()
+        pool.submit(query)
+        return weakref.ref(waiter)
+
+    async def work() -> None:
+        async with started(tiny) as pool:
+            over = asyncio.Event()
+            gc.disable()
+            try:
+                waiter = submitted(pool, over)
+                await over.wait()
+                await ask(pool, "ASK {}")
+                assert waiter() is None
+            finally:
+                gc.enable()
 
     run(work)
 
