@@ -40,8 +40,14 @@ class Waiting:
         """Takes back what was given to a worker and has not begun: the first of them is to be the next."""
         for job in reversed(tuple(jobs)):
             job.worker = None
-            if not job.is_over:
-                (self._new.append if self._is_crowded else self._new.appendleft)(job)
+            if job.is_over:
+                continue
+            if job.is_slow:
+                self._stopped.appendleft(job)
+            elif self._is_crowded:
+                self._new.append(job)
+            else:
+                self._new.appendleft(job)
 
     def next(self, *, may_be_slow: bool) -> Job | None:
         """Who has the next turn; it stays until it is removed."""

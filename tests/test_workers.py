@@ -98,6 +98,10 @@ def test_what_was_taken_back_is_next_in_its_order(others: int) -> None:
         waiting.remove(one)
         found.append(one)
     assert found == [back[0], back[2]]
+    slow = job("ASK {}", is_slow=True)
+    waiting.put_back([slow])
+    assert waiting.next(may_be_slow=True) is slow
+    assert waiting.remove(slow)
 
 
 def test_who_waited_for_too_long_waits_no_longer() -> None:
