@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,7 +93,9 @@ def _wrk(url: str, seconds: int, connections: int = 16, query: str = "") -> int:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "fresh.lua"
         path = f"/sparql?query={quote(query)}%20%23"
-        script.write_text(f'local n = 0\nrequest = function() n = n + 1; return wrk.format("GET", "{path}" .. n) end\n')
+        # No number twice, in no run: what was asked before is kept.
+        counted = f'request = function() n = n + 1; return wrk.format("GET", "{path}" .. n) end\n'
+        script.write_text(f"local n = {time.time_ns() // 1000}\n{counted}")
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-H", "Accept-Encoding: br"]
         command += ["-s", str(script)] if query else []
         output = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout

@@ -56,7 +56,7 @@ class Setup:
 @dataclass(frozen=True, slots=True)
 class Peer:
     """A running server. `endpoint` is where it takes queries, `own` where it answers targets of ours, `files` what it
-    has stored; `settings` says how it was set, for the report."""
+    has stored; `settings` says how it was set, for the report; one that `compiles` what it runs often is warmed up."""
 
     name: str
     title: str
@@ -70,6 +70,7 @@ class Peer:
     files: Mapping[Question, str] = field(default_factory=dict)
     load_seconds: float | None = None
     store_bytes: int | None = None
+    compiles: bool = False
 
     def target(self, question: Question) -> str:
         """What is asked of this peer for a question; '' when it has no answer."""
@@ -258,6 +259,7 @@ def fuseki(setup: Setup) -> Iterator[Peer]:
             endpoint="/ds/query",
             load_seconds=took,
             store_bytes=processes.size(place),
+            compiles=True,
         )
 
 

@@ -83,6 +83,14 @@ def cpu_seconds(pid: int) -> float:
     return sum(_ticks(member) for member in tree(pid)) * _TICK
 
 
+def settle(pid: int, seconds: float = 2.0) -> None:
+    """Waits until a process and all below it are at rest, as when they have answered what nobody reads any more."""
+    until, before = time.monotonic() + seconds, -1.0
+    while (now := cpu_seconds(pid)) != before and time.monotonic() < until:
+        before = now
+        time.sleep(0.04)
+
+
 def _ticks(pid: int) -> int:
     try:
         # The name, in brackets, may hold spaces; utime, stime, cutime and cstime are fields 14 to 17.
