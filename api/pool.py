@@ -13,6 +13,7 @@ processor, by this process too, says nothing about its query.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import os
 import time
 from collections import Counter
@@ -217,12 +218,14 @@ class Pool:
         """Gives a query to a worker, or sees to it that there will be one; False when it is to wait."""
         if job.is_small and not job.services and not job.is_slow:
             lively = [w for w in self._busy if w.is_fit and not (w.is_stuck or w.is_slow or w.has_large)]
-            if len(lively) >= self._at_once or (lively and not self._has_place()):
-                # One more process would take their time from them.
+            if len(lively) + self._processes.forking >= self._at_once or (lively and not self._has_place()):
+                # One more would take their time from them, and there may be too many: only the fullest are given more.
                 roomy = [w for w in lively if len(w.jobs) < _BEHIND_ONE and not w.backlog]
-                if roomy:
-                    self._give(min(roomy, key=lambda w: len(w.jobs)), job)
-                return bool(roomy)
+                if fullest := heapq.nlargest(self._at_once, roomy, key=_queries):
+                    self._give(min(fullest, key=_queries), job)
+                    return True
+                if not self._idle:
+                    return False
         if not self._has_place():
             return False
         if self._idle and not job.services:
@@ -414,6 +417,10 @@ class Pool:
     def _refuse_all(self, error: KgError) -> None:
         for job in self._waiting.clear():
             self._finish(job, error)
+
+
+def _queries(worker: Worker) -> int:
+    return len(worker.jobs)
 
 
 def _nothing() -> None:
