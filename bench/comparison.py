@@ -1,7 +1,7 @@
 """Ours against every peer on the same data: starts them, compares their answers, measures, writes the tables.
 
     bench/run --quick                            at most ten minutes: the real graph
-    bench/run --full                             the real graph, a million and ten million triples; an hour and a half
+    bench/run --full                             the real graph, a million and ten million triples; an hour
     bench/run --data real --only 'join|ask' --peers kg,oxigraph --rounds 1
 
 Nothing is reported when a peer's answer differs from ours. Raw numbers go to `build/bench/results.json`, where a run
@@ -48,7 +48,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     size.add_argument(
         "--full",
         action="store_true",
-        help="three sizes, every query, more clients; an hour and a half",
+        help="three sizes, every query, more clients; an hour",
     )
     parser.add_argument("--data", nargs="+", choices=corpus.SCALES, help="which data")
     parser.add_argument(
