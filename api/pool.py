@@ -382,7 +382,7 @@ class Pool:
             worker.close()
         for worker in [w for w in self._busy if w.pid == pid]:
             while worker in self._busy and self._hear(worker):
-                """What it answered last still lies there."""
+                pass  # what it answered last still lies there
             if worker not in self._busy:
                 continue
             self._forget(worker)

@@ -59,15 +59,11 @@ class Waiting:
 
     def remove(self, job: Job) -> bool:
         """Whether it waited; it does so no longer."""
-        queue = self._stopped if job.is_slow else self._new
-        for at in (0, -1):  # where `next` takes from
-            if queue and queue[at] is job:
-                del queue[at]
-                return True
-        is_there = job in queue
-        if is_there:
-            queue.remove(job)
-        return is_there
+        try:
+            (self._stopped if job.is_slow else self._new).remove(job)
+        except ValueError:
+            return False
+        return True
 
     def remove_late(self, now: float) -> list[Job]:
         """Those whose deadline is over, which wait no longer."""

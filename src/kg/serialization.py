@@ -15,8 +15,7 @@ from kg.formats import Rdf
 _XML_ROOT = re.compile(rb'\A(.*?<rdf:RDF)((?: xmlns:[\w.-]+="[^"]*")*)', re.DOTALL)
 _ATTRIBUTE = re.compile(rb' xmlns:[\w.-]+="[^"]*"')
 _DECLARATIONS = re.compile(rb"(?:@prefix [^\n]*\n)*")
-
-
+# Of the IRIs that are looked at for prefixes, which may be a stranger's, so that little of them is kept.
 _LONGEST = 300
 
 
@@ -96,7 +95,6 @@ def used_prefixes(iris: Iterable[str], prefixes: Mapping[str, str]) -> dict[str,
     return {prefix: namespace for prefix, namespace in prefixes.items() if namespace in beginnings}
 
 
-# The IRIs may be a stranger's: what is kept of them is little.
 @lru_cache(maxsize=5_000)
 def _without_last_part(iri: str) -> str:
     return iri[: max(iri.rfind("/", 0, -1), iri.rfind("#", 0, -1)) + 1]
