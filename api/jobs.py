@@ -32,6 +32,7 @@ class Job:
     seconds: float
     done: Callable[[], None]
     services: tuple[str, ...] = ()
+    came: float = field(init=False)
     deadline: float = field(init=False)
     is_slow: bool = False
     is_over: bool = False
@@ -40,7 +41,8 @@ class Job:
     error: KgError | None = None
 
     def __post_init__(self) -> None:
-        self.deadline = time.monotonic() + self.seconds
+        self.came = time.monotonic()
+        self.deadline = self.came + self.seconds
 
     @property
     def is_small(self) -> bool:

@@ -357,7 +357,7 @@ class Pool:
 
     def _slice(self) -> float:
         """How long a query may go on before it counts as slow: the less, the more wait for a place."""
-        return max(_SHORTEST_SLICE, _SLOW_AFTER / (1 + self._waiting.new))
+        return max(_SHORTEST_SLICE, _SLOW_AFTER / (1 + self._waiting.new) ** 2)
 
     # ---- what becomes of processes ----
 

@@ -37,17 +37,15 @@ class Waiting:
         (self._stopped if job.is_slow else self._new).append(job)
 
     def put_back(self, jobs: Iterable[Job]) -> None:
-        """Takes back what was given to a worker and has not begun: the first of them is to be the next."""
-        for job in reversed(tuple(jobs)):
+        """Takes back what was given to a worker and has not begun: among those that wait, in the order of their coming.
+
+        Else what came before a query and was given out and put back would be held to be newer than it.
+        """
+        back = [job for job in jobs if not job.is_over]
+        for job in back:
             job.worker = None
-            if job.is_over:
-                continue
-            if job.is_slow:
-                self._stopped.appendleft(job)
-            elif self._is_crowded:
-                self._new.append(job)
-            else:
-                self._new.appendleft(job)
+        self._stopped.extendleft(job for job in reversed(back) if job.is_slow)
+        self._new = deque(sorted([*(job for job in back if not job.is_slow), *self._new], key=_came))
 
     def next(self, *, may_be_slow: bool) -> Job | None:
         """Who has the next turn; it stays until it is removed."""
@@ -82,3 +80,7 @@ class Waiting:
     @property
     def _is_crowded(self) -> bool:
         return len(self._new) > _CROWD
+
+
+def _came(job: Job) -> float:
+    return job.came
