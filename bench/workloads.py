@@ -101,13 +101,13 @@ def heads(media_type: str, more: str = "") -> list[str]:
 
 def cases(samples: Samples, root: Path, *, quick: bool = False) -> list[Case]:
     """All cases about these samples; the quick ones with fewer clients and the library as one."""
-    many, heavy = (8, 64), (8,) if quick else (1, 8)
+    every = (1, 8, 64)
     return [
-        *_cached(samples, many),
-        *_tiny(samples, (1, 8, 64)),
-        *_heavy(samples, heavy),
-        *_pages(samples, (8,)),
-        *_library(root, (1,), quick),
+        *_cached(samples, (8, 64) if quick else every),
+        *_tiny(samples, every),
+        *_heavy(samples, (8,) if quick else every),
+        *_pages(samples, (8,) if quick else every),
+        *_library(root, (1,) if quick else every, quick),
     ]
 
 
@@ -173,7 +173,7 @@ def _heavy(samples: Samples, clients: tuple[int, ...]) -> list[Case]:
     ]
     found.insert(2, Case("path", "property path from a record", "joins", "solutions", _marked(wholes), clients))
     found.append(Case("text", "names that contain a text", "text", "solutions", _marked(texts), clients))
-    found.append(Case("dump", "100,000 rows", "dump", "rows", _marked([read("dump")]), (1,)))
+    found.append(Case("dump", "100,000 rows", "dump", "rows", _marked([read("dump")]), clients))
     return found
 
 
@@ -241,7 +241,7 @@ def _library(root: Path, clients: tuple[int, ...], quick: bool) -> list[Case]:
     if quick:
         return found
     return found + [
-        Case(f"{kind}/{name}", stored[name].title["en"], "library", form, _marked([filled[name]]), clients)
+        Case(f"{kind}/{name}", stored[name].title["en"], "library", form, _marked([filled[name]]), (1,))
         for name, (kind, form) in kinds.items()
     ]
 
