@@ -2,7 +2,7 @@
 
 A query starts in the fast lane. What is not answered within its slice goes on as a slow one, at the lowest priority,
 if one of the slow places is free; else it is stopped when others wait, and begins anew when a slow place is free. The
-slice shrinks as more wait, so that whoever comes has a first turn soon, whatever else runs.
+slice is short when others wait, so that whoever comes has a first turn soon, whatever else runs.
 
 As many workers are kept busy as there are processors. A query that comes then is sent to one that is at work, to lie in
 its channel until it is read: small queries one after the other cost less than a process each. When the first of them
@@ -31,9 +31,11 @@ from kg import packets
 from kg.errors import KgError
 from kg.evaluation import Answer, Query, Wanted
 
-# Seconds: between two looks at those at work; after which a query is slow, when nobody waits and at least.
+# Seconds between two looks at those at work.
 _TICK = 0.002
-_SLOW_AFTER, _SHORTEST_SLICE = 0.25, 0.008
+# Seconds after which a query is slow when nobody waits, and when others do. To begin anew costs a fork and all that was
+# done, 0.1 s with a million quads in memory: with shorter turns a crowd would get little else done.
+_SLOW_AFTER, _SLOW_AFTER_ITS_TURN = 0.25, 0.03
 # Queries that lie in the channel of one worker at most; two hundred small ones fit into it.
 _BEHIND_ONE = 64
 # After these a worker may hold on to much memory, and is replaced.
@@ -356,8 +358,8 @@ class Pool:
         self._processes.renice(worker, is_slow=True)
 
     def _slice(self) -> float:
-        """How long a query may go on before it counts as slow: the less, the more wait for a place."""
-        return max(_SHORTEST_SLICE, _SLOW_AFTER / (1 + self._waiting.new) ** 2)
+        """How long a query may go on before it counts as slow."""
+        return _SLOW_AFTER_ITS_TURN if self._waiting.new else _SLOW_AFTER
 
     # ---- what becomes of processes ----
 

@@ -186,6 +186,30 @@ def test_memory_is_limited_for_each_query(tiny: Release) -> None:
     run(work)
 
 
+def test_a_crowd_of_queries_of_some_milliseconds_is_not_stopped_to_begin_anew(tiny: Release) -> None:
+    """Each needs less than its turn: who stops them loses their work, and the processors do nothing else."""
+
+    def counting(rows: int, number: int) -> str:
+        values = " ".join(map(str, range(rows)))
+        return f"SELECT (COUNT(*) AS ?n) {{ VALUES ?a {{ {values} }} VALUES ?b {{ {values} }} }} # {number}"
+
+    async def work() -> None:
+        async with started(tiny, client_queries=100) as pool:
+
+            async def took(rows: int) -> float:
+                begun = time.monotonic()
+                await ask(pool, counting(rows, 0))
+                return time.monotonic() - begun
+
+            await took(100)
+            rows = int(100 * (0.017 / min([await took(100) for _ in range(5)])) ** 0.5)
+            answers = await asyncio.gather(*(ask(pool, counting(rows, n), seconds=30) for n in range(1, 65)))
+            assert {json.loads(a.body)["results"]["bindings"][0]["n"]["value"] for a in answers} == {str(rows**2)}
+            assert pool.account["requeued"] < 8
+
+    run(work)
+
+
 def test_while_products_run_others_have_their_turn(tiny: Release) -> None:
     """64 products from 64 clients, at once; a small query of another client, again and again."""
 
