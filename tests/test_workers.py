@@ -202,7 +202,7 @@ def test_a_crowd_of_queries_of_some_milliseconds_is_not_stopped_to_begin_anew(ti
                 return time.monotonic() - begun
 
             await took(100)
-            rows = int(100 * (0.017 / min([await took(100) for _ in range(5)])) ** 0.5)
+            rows = int(100 * (0.02 / min([await took(100) for _ in range(5)])) ** 0.5)
             answers = await asyncio.gather(*(ask(pool, counting(rows, n), seconds=30) for n in range(1, 65)))
             assert {json.loads(a.body)["results"]["bindings"][0]["n"]["value"] for a in answers} == {str(rows**2)}
             assert pool.account["requeued"] < 8
