@@ -15,39 +15,34 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import openapi, view
-from api.accounts import Accounts
-from api.caching import Cache, Representations
+from api.catalogue import feeds
+from api.catalogue import router as catalogue
+from api.conformance import router as conformance
 from api.errors import Problem, of_error
-from api.metrics import Metrics
+from api.explorer import router as explore
+from api.hotpath.shortcut import Shortcut
+from api.html import view
+from api.http.caching import Cache, Representations
+from api.linked_data import router as linked_data
+from api.linking import router as desk
 from api.middleware import Confirmed, Envelope, HeadAsGet, MountPath
-from api.routers import (
-    assets,
-    catalogue,
-    charts,
-    conformance,
-    desk,
-    explain,
-    explore,
-    feed,
-    front,
-    graphs,
-    library,
-    linked_data,
-    operations,
-    reconciliation,
-    resolve,
-    search,
-    sparql,
-    validate,
-    vocabulary,
-)
-from api.serving import Serving
+from api.ontology import router as vocabulary
+from api.operations import openapi
+from api.operations import router as operations
+from api.pages import assets, charts, explain, front
+from api.reconciliation import resolve
+from api.reconciliation import router as reconciliation
+from api.search import router as search
 from api.settings import Settings
-from api.shortcut import Shortcut
-from api.validation import Checkers
+from api.site.serving import Serving
+from api.sparql import graphs, library
+from api.sparql import router as sparql
+from api.telemetry.metrics import Metrics
+from api.telemetry.requests import Accounts
+from api.validation import router as validate
+from api.workers.checkers import Checkers
 from kg.errors import KgError
-from kg.store import Release
+from kg.release.store import Release
 
 _LOG = logging.getLogger("api")
 # Containers made, above those given up, before the youngest are gone through; most end with their request.
@@ -55,7 +50,7 @@ _ALLOCATIONS = 20_000
 ROUTERS = (
     *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, explain),
     *(reconciliation, resolve, desk, validate),
-    *(catalogue, feed, conformance, operations, assets),
+    *(catalogue, feeds, conformance, operations, assets),
 )
 
 

@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.accounts import Accounts, route_of
 from api.errors import Problem, of_error
-from api.responses import problem_response
-from api.serving import Serving
-from api.view import respond
+from api.html.view import respond
+from api.http.responses import problem_response
+from api.site.serving import Serving
+from api.telemetry.requests import Accounts, route_of
+from kg.engines.remote import RemoteStore
 from kg.errors import KgError
-from kg.remote import RemoteStore
 
 _LOG = logging.getLogger("api")
 ALWAYS = {

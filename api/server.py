@@ -19,11 +19,11 @@ from pydantic import ValidationError
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
-from api.connection import protocol_class
+from api.hotpath.connection import protocol_class
 from api.settings import Settings
-from kg import store
 from kg.errors import KgError
-from kg.store import Release
+from kg.release import store
+from kg.release.store import Release
 
 _SERVED = "KG_SERVED"
 # Descriptors that are no connections: the store, the workers' sockets, the log.

@@ -13,9 +13,14 @@ from pathlib import Path
 
 from pyoxigraph import QuerySolutions, QueryTriples
 
-from kg import builder, evaluation, formats, guard, iris, packets, store
-from kg.evaluation import Query, Wanted
-from kg.store import Release
+from kg.curation import builder
+from kg.engines import evaluation
+from kg.engines.evaluation import Query, Wanted
+from kg.isolation import packets
+from kg.rdf import formats, iris
+from kg.release import store
+from kg.release.store import Release
+from kg.sparql import guard
 
 _NAMES = ("ask", "label", "describe", "optional", "path", "totals", "classes", "join")
 _RUNS = 5

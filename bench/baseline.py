@@ -8,10 +8,10 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.routers import linked_data
+from api.linked_data import router as linked_data
 from api.settings import Settings
-from api.site import make_site
-from kg import store
+from api.site.site import make_site
+from kg.release import store
 
 
 def application() -> ASGIApp:

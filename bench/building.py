@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kg import builder, generation
+from kg.curation import builder
+from tools.synthetic import generation
 
 ROOT = Path(__file__).resolve().parents[1]
 FAR = 1_000_000
@@ -76,7 +77,7 @@ def ours(project: Path, folder: Path, *, is_next: bool) -> Run:
     """`kg build`, from nothing or after what was built before."""
     if not is_next:
         (project / ".cache" / "records.sqlite").unlink(missing_ok=True)
-    return run(["-m", "kg.cli", "build"], project, folder / "releases")
+    return run(["-m", "kg.cli.commands", "build"], project, folder / "releases")
 
 
 def row(what: str, triples: int, runs: Sequence[Run]) -> Row:

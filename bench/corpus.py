@@ -13,7 +13,9 @@ from pathlib import Path
 
 from pyoxigraph import RdfFormat, parse, serialize
 
-from kg import iris, pipeline, store
+from kg.build import pipeline
+from kg.rdf import iris
+from kg.release import store
 
 ROOT = Path(__file__).resolve().parents[1]
 SCALES = {"real": 0, "100k": 100_000, "1m": 1_000_000, "10m": 10_000_000}
@@ -58,7 +60,7 @@ def prepare(name: str, folder: Path) -> Corpus:
 
 def _generated(folder: Path, scale: int) -> tuple[Path, float]:
     """A release of generated data of the shape of the real graph, and how long it took to make from N-Quads."""
-    kg = [sys.executable, "-m", "kg.cli"]
+    kg = [sys.executable, "-m", "kg.cli.commands"]
     generated, releases = folder / "generated", folder / "releases"
     command = [*kg, "generate", "--scale", str(scale), "--out", str(generated), "--format", "nq"]
     subprocess.run(command, check=True, stdout=sys.stderr)

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kg import iris, store
-from kg.matching import Candidate, Matcher, open_matcher
+from kg.linking.matching import Candidate, Matcher, open_matcher
+from kg.rdf import iris
+from kg.release import store
 
 ROOT = Path(__file__).resolve().parents[1]
 LABELLED = ROOT / "tests" / "matching" / "labelled.tsv"

@@ -15,8 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from kg import iris, search, store
-from kg.search import Entry, Search
+from kg.rdf import iris
+from kg.release import search, store
+from kg.release.search import Entry, Search
 
 SEED = 20260629
 QUESTIONS = 3_000

@@ -12,7 +12,8 @@ from urllib.parse import quote, urlencode
 
 from pyoxigraph import Literal, NamedNode
 
-from kg import builder, lexer, queries
+from kg.curation import builder
+from kg.sparql import lexer, library
 
 FOLDER = Path(__file__).parent / "queries"
 SEED = 20260629
@@ -76,7 +77,7 @@ def spread(rows: Sequence[str], most: int) -> list[str]:
 
 def read(name: str, **values: NamedNode | Literal) -> str:
     """A query of this folder with its variables filled in."""
-    return queries.fill((FOLDER / f"{name}.rq").read_text(encoding="utf-8"), values)
+    return library.fill((FOLDER / f"{name}.rq").read_text(encoding="utf-8"), values)
 
 
 def heads(media_type: str, more: str = "") -> list[str]:
@@ -223,8 +224,8 @@ def _named(target: str, names: Iterable[str]) -> tuple[Question, ...]:
 
 def _library(root: Path, clients: tuple[int, ...], quick: bool) -> list[Case]:
     """Every query of the library with its defaults: those over named graphs and those without as one case each."""
-    context, stored = builder.read_context(root), queries.library(root)
-    filled = {name: queries.fill(q.text, queries.bind(q, {}, context)) for name, q in stored.items()}
+    context, stored = builder.read_context(root), library.library(root)
+    filled = {name: library.fill(q.text, library.bind(q, {}, context)) for name, q in stored.items()}
     kinds = {name: _kind(text) for name, text in filled.items()}
     names = {"library": "without GRAPH", "library-graphs": "with GRAPH"}
     found = [

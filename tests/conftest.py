@@ -20,9 +20,11 @@ from dataset import Data
 from pyoxigraph import Quad, parse
 
 from api.app import create_app
-from api.connection import protocol_class
+from api.hotpath.connection import protocol_class
 from api.settings import Settings
-from kg import builder, iris, store
+from kg.curation import builder
+from kg.rdf import iris
+from kg.release import store
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))

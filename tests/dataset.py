@@ -11,9 +11,14 @@ from pathlib import Path
 
 from pyoxigraph import Literal, NamedNode, Quad, Store
 
-from kg import builder, iris, partners, queries, reasoning, store
-from kg.retrieval import Limits
-from kg.terms import value
+from kg.build import reasoning
+from kg.curation import builder
+from kg.partners import datasets
+from kg.partners.fetch import Limits
+from kg.rdf import iris
+from kg.rdf.terms import value
+from kg.release import store
+from kg.sparql import library
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "source"
@@ -57,7 +62,7 @@ class Data:
         text = f"{PREFIXES}SELECT DISTINCT {' '.join('?' + v for v in variables)} WHERE {{ {pattern} }}"
         return {
             tuple("" if s[v] is None else short(value(s[v])) for v in variables)
-            for s in queries.select(self.store, text)
+            for s in library.select(self.store, text)
         }
 
     def one(self, pattern: str, variable: str) -> set[str]:
@@ -69,7 +74,7 @@ class Data:
     def total(self, expression: str, pattern: str) -> int:
         """The value of one aggregate over distinct solutions."""
         text = f"{PREFIXES}SELECT ({expression} AS ?total) WHERE {{ {pattern} }}"
-        (solution,) = queries.select(self.store, text)
+        (solution,) = library.select(self.store, text)
         return int(value(solution["total"]))
 
 
@@ -84,7 +89,7 @@ def build() -> tuple[builder.Curated, list[Quad], list[Quad]]:
     stated = [*asserted, *builder.ontology_quads(ROOT)]
     inferred = reasoning.inferred_quads(reasoning.close(stated, ROOT / "queries" / "rules"))
     ours = [*stated, *inferred]
-    return curated, asserted, [*ours, *partners.load(ROOT, ours, Limits()).quads]
+    return curated, asserted, [*ours, *datasets.load(ROOT, ours, Limits()).quads]
 
 
 @functools.cache

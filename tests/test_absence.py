@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyoxigraph import QueryBoolean, QuerySolutions, RdfFormat, Store
 
-from kg import lexer, queries
-from kg.absence import Finding, diagnose
+from kg.sparql import lexer, library
+from kg.sparql.emptiness import Finding, diagnose
 
 DATA = """
 @prefix kg: <https://example.org/o#> . @prefix id: <https://example.org/id/> .
@@ -397,7 +397,7 @@ def answer_at_random(query: str, seed: int, is_query: bool = True) -> None:
     assert finding is None or isinstance(finding, Finding)
 
 
-LIBRARY = queries.library(ROOT)
+LIBRARY = library.library(ROOT)
 
 
 @pytest.mark.parametrize("name", sorted(LIBRARY))

@@ -20,20 +20,22 @@ from test_competency import CONTEXT, EXPECTED, LIBRARY, answer
 
 from api.app import create_app
 from api.settings import Settings
-from kg import evaluation, formats, iris, queries
-from kg.endpoint import Endpoint, Options
+from kg.engines import evaluation
+from kg.engines.endpoint import Endpoint, Options
+from kg.engines.evaluation import Query, Wanted
+from kg.engines.remote import RemoteStore
 from kg.errors import EngineAway, EngineFailed, EngineTimeout, QueryFailed, QueryMalformed, QueryRefused
-from kg.evaluation import Query, Wanted
-from kg.remote import RemoteStore
-from kg.store import Release
-from kg.translation import isolate_paths
+from kg.rdf import formats, iris
+from kg.release.store import Release
+from kg.sparql import library
+from kg.sparql.translation import isolate_paths
 
 AIP = NamedNode(iris.BASE + "id/programme/aip")
 LAW = NamedNode(iris.BASE + "id/law/ai-act")
 LABEL = NamedNode("http://www.w3.org/2004/02/skos/core#prefLabel")
 TYPE = NamedNode(iris.RDF_TYPE)
 CURATOR = NamedNode(iris.BASE + "graph/curator")
-CARDS = queries.library(ROOT, "cards")
+CARDS = library.library(ROOT, "cards")
 
 
 def rows(store: Any, text: str, **options: Any) -> list[list[str | None]]:
@@ -232,7 +234,7 @@ def test_cards(real: Release, remote: Release, name: str) -> None:
     records = {q.subject for q in real.store.quads_for_pattern(None, TYPE, None, DefaultGraph())}
     these = sorted((n for n in records if re.fullmatch(rf"{iris.BASE}id/{kind}/[^/#]+", n.value)), key=str)
     for node in these[:5]:
-        text = queries.fill(CARDS[name].text, {"this": node})
+        text = library.fill(CARDS[name].text, {"this": node})
         assert rows(remote.store, text) == rows(real.store, text)
 
 
@@ -490,7 +492,7 @@ def test_wrong_credentials_are_told(engine: engines.Engine, tiny: Release, monke
         return
     monkeypatch.setenv("KG_REMOTE_USER", engine.user)
     monkeypatch.setenv("KG_REMOTE_PASSWORD", "wrong")
-    from kg import publication
+    from kg.publishing import publication
 
     with pytest.raises(EngineFailed, match="KG_REMOTE_PASSWORD"):
         publication.publish(tiny.directory, publication.Target(Options(engine.query_url)))

@@ -32,7 +32,7 @@ from pyoxigraph import Literal, Quad, Store
 from trial import Check, Plan, Rounds, Trial
 from workloads import FRESH, Case, Question
 
-from kg.store import Release
+from kg.release.store import Release
 
 ROOT = Path(__file__).resolve().parents[1]
 

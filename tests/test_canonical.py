@@ -11,9 +11,11 @@ import pytest
 from projects import ROOT, run_kg
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, parse, serialize
 
-from kg import canonical, pipeline, store
+from kg.build import pipeline
 from kg.errors import BrokenRelease, KgError
-from kg.terms import value
+from kg.rdf import canonical
+from kg.rdf.terms import value
+from kg.release import store
 
 BLANK = [
     Quad(BlankNode(f"b{n}"), NamedNode("urn:next"), BlankNode(f"b{(n + 1) % 12}"), BlankNode(f"g{n % 3}"))

@@ -11,8 +11,8 @@ import pytest
 from conftest import make_release, tiny_quads
 from pyoxigraph import Literal, NamedNode, Quad
 
-from kg import iris
-from kg.store import Release
+from kg.rdf import iris
+from kg.release.store import Release
 
 
 def test_the_tables_of_the_document_follow_from_its_inputs() -> None:

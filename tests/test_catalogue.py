@@ -11,12 +11,15 @@ from conftest import make_release
 from dataset import ROOT, Data
 from pyoxigraph import BlankNode, NamedNode, Quad, QuerySolutions, RdfFormat, Store, Triple, parse
 
-from api.site import LICENCE
-from kg import builder, catalogue, formats, iris, partners
-from kg.catalogue import DCAT, FOAF, SD, SH, SPDX, VOID
-from kg.entities import DCTERMS, OWL, sort_quads
-from kg.retrieval import Limits
-from kg.store import Release
+from api.site.site import LICENCE
+from kg.curation import builder
+from kg.partners import datasets
+from kg.partners.fetch import Limits
+from kg.rdf import formats, iris
+from kg.release import catalogue
+from kg.release.catalogue import DCAT, FOAF, SD, SH, SPDX, VOID
+from kg.release.entities import DCTERMS, OWL, sort_quads
+from kg.release.store import Release
 
 TEXTS = {"ja": "題", "en": "Title"}
 PREFIXES = {"kg": iris.ONTOLOGY + "#", "skos": "http://www.w3.org/2004/02/skos/core#"}
@@ -250,7 +253,7 @@ def violations(release: Release, *names: str, without: str = "") -> set[tuple[st
 def joined(tiny: Release, tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The small release with the partner of this checkout."""
     ours = [*builder.asserted_quads(builder.read_all(ROOT)), *builder.ontology_quads(ROOT)]
-    found = partners.load(ROOT, ours, Limits(), offline=True)
+    found = datasets.load(ROOT, ours, Limits(), offline=True)
     named = [q for q in tiny.store if isinstance(q.graph_name, NamedNode)]
     return make_release(tmp_path_factory.mktemp("joined"), [*named, *found.quads])
 

@@ -90,7 +90,7 @@ def test_a_query_with_service_is_refused(project: Path, tmp_path: Path) -> None:
 def test_dump_in_every_format_reads_back_to_the_same_triples(project: Path, output: str, tmp_path: Path) -> None:
     import pyoxigraph
 
-    from kg import formats
+    from kg.rdf import formats
 
     file = tmp_path / f"dump.{output}"
     assert run_kg(project, "dump", "--format", output, "--file", str(file)).returncode == 0

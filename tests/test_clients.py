@@ -16,8 +16,8 @@ from rdflib.plugins.stores.sparqlstore import SPARQLStore
 from SPARQLWrapper import CSV, JSON, JSONLD, POST, TURTLE, XML, SPARQLWrapper
 from SPARQLWrapper.SPARQLExceptions import QueryBadFormed
 
-from kg import iris
-from kg.store import Release
+from kg.rdf import iris
+from kg.release.store import Release
 
 LAW = iris.ID + "law/ai-act"
 LEGAL = "http://data.europa.eu/eli/ontology#LegalResource"

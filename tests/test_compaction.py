@@ -11,12 +11,12 @@ from dataset import Data
 from pyld import jsonld
 from pyoxigraph import RdfFormat, Triple, serialize
 
-from api import responses
+from api.http import responses
 from api.settings import Settings
-from api.site import make_site
-from kg import context, iris
-from kg.store import Release
-from kg.terms import value
+from api.site.site import make_site
+from kg.rdf import context, iris
+from kg.rdf.terms import value
+from kg.release.store import Release
 
 
 def whole(triples: list[Triple]) -> object:

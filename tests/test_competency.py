@@ -11,12 +11,13 @@ import pytest
 from dataset import ROOT, load
 from pyoxigraph import QuerySolutions, QueryTriples, Store
 
-from api import strings
-from kg import builder, queries
-from kg.terms import AnyTerm, value
+from api.i18n import texts
+from kg.curation import builder
+from kg.rdf.terms import AnyTerm, value
+from kg.sparql import library
 
 EXPECTED = ROOT / "tests" / "expected"
-LIBRARY = queries.library(ROOT)
+LIBRARY = library.library(ROOT)
 CONTEXT = builder.read_context(ROOT)
 _PREFIX = re.compile(r"^PREFIX (\w+): <([^>]+)>$", re.MULTILINE)
 
@@ -35,7 +36,7 @@ def shown(term: AnyTerm | None) -> str | None:
 
 def answer(store: Store, name: str, given: dict[str, str]) -> list[list[str | None]]:
     query = LIBRARY[name]
-    result = store.query(queries.fill(query.text, queries.bind(query, given, CONTEXT)))
+    result = store.query(library.fill(query.text, library.bind(query, given, CONTEXT)))
     if isinstance(result, QueryTriples):
         triples = {(shown(t.subject), shown(t.predicate), shown(t.object)) for t in result}
         return sorted([list(t) for t in triples], key=str)
@@ -95,18 +96,18 @@ def test_a_parameter_changes_the_answer(store: Store) -> None:
     ],
 )
 def test_a_bad_parameter_is_refused(given: dict[str, str], message: str) -> None:
-    with pytest.raises(queries.BadParameter, match=re.escape(message)):
-        queries.bind(LIBRARY["who-quotes-an-article"], given, CONTEXT)
+    with pytest.raises(library.BadParameter, match=re.escape(message)):
+        library.bind(LIBRARY["who-quotes-an-article"], given, CONTEXT)
 
 
 def test_a_header_with_a_fault_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.rq"
     path.write_text("#+ titel: {en: x, ja: x}\nSELECT * {}")
-    with pytest.raises(queries.KgError, match=r"x\.rq.*titel"):
-        queries.read(path)
+    with pytest.raises(library.KgError, match=r"x\.rq.*titel"):
+        library.read(path)
 
 
-CARDS = queries.library(ROOT, "cards")
+CARDS = library.library(ROOT, "cards")
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -115,17 +116,17 @@ def test_card(store: Store, name: str) -> None:
     query = CARDS[name]
     assert name.partition(".")[0] in CONTEXT.prefixes
     assert [p.name for p in query.parameters] == ["this"]
-    result = store.query(queries.fill(query.text, queries.bind(query, {}, CONTEXT)))
+    result = store.query(library.fill(query.text, library.bind(query, {}, CONTEXT)))
     assert isinstance(result, QuerySolutions)
     assert [v.value for v in result.variables] == list(query.columns)
     assert next(iter(result), None) is not None
 
 
 @pytest.mark.parametrize("query", [*LIBRARY.values(), *CARDS.values()], ids=lambda q: q.name)
-def test_columns_and_tags_have_names_in_both_languages(query: queries.StoredQuery) -> None:
-    for language in strings.LANGUAGES:
-        assert set(query.columns) <= strings.table("columns")[language].keys()
-        assert set(query.tags) <= strings.table("tags")[language].keys()
+def test_columns_and_tags_have_names_in_both_languages(query: library.StoredQuery) -> None:
+    for language in texts.LANGUAGES:
+        assert set(query.columns) <= texts.table("columns")[language].keys()
+        assert set(query.tags) <= texts.table("tags")[language].keys()
     charted = [query.chart[key] for key in ("x", "y", "source", "target", "branch", "leaf") if key in query.chart]
     assert set(charted) <= set(query.columns)
     assert set(query.units) <= set(query.columns)

@@ -32,16 +32,20 @@ from pyoxigraph import (
     parse_query_results,
 )
 
-from api import checks, conformance, probe
 from api.app import create_app
-from api.conformance import Check
+from api.conformance import probe, requirements
+from api.conformance import run as conformance
+from api.conformance.run import Check
 from api.settings import Settings
-from kg import evaluation, guard, pipeline, store
+from kg.build import pipeline
+from kg.engines import evaluation
+from kg.engines.evaluation import Query, Wanted
 from kg.errors import KgError, QueryFailed
-from kg.evaluation import Query, Wanted
-from kg.store import Release
+from kg.release import store
+from kg.release.store import Release
+from kg.sparql import guard
 
-CHECKS = checks.all_checks("https://w3id.org/aikg/", "law/ai-act")
+CHECKS = requirements.all_checks("https://w3id.org/aikg/", "law/ai-act")
 
 
 @pytest.fixture(scope="module")

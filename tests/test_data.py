@@ -15,8 +15,12 @@ from dataset import ONTOLOGY_NAMESPACE as KG
 from dataset import PAPER, ROOT, SHARED, SOURCE, Data, lines_of, literals, passage, plain, short
 from pyoxigraph import BlankNode, Literal, Quad, Store
 
-from kg import canonical, coverage, iris, passages, pipeline, queries, store, validation
-from kg.terms import value
+from kg.build import checks, pipeline
+from kg.curation import coverage, passages
+from kg.rdf import canonical, iris
+from kg.rdf.terms import value
+from kg.release import store
+from kg.sparql import library
 
 SKOS = "http://www.w3.org/2004/02/skos/core#"
 SCHEMA = "https://schema.org/"
@@ -35,30 +39,30 @@ def test_no_problem_in_the_files(data: Data) -> None:
 
 def test_no_problem_after_inference(data: Data) -> None:
     found = [
-        *validation.shacl(data.everything, ROOT / "ontology" / "shapes.ttl", data.curated),
-        *validation.checks(data.everything, ROOT / "queries" / "checks", data.curated),
+        *checks.shacl(data.everything, ROOT / "ontology" / "shapes.ttl", data.curated),
+        *checks.checks(data.everything, ROOT / "queries" / "checks", data.curated),
     ]
     assert [str(p) for p in found if not p.is_warning] == []
 
 
 def test_coverage_has_a_query_for_every_kind() -> None:
     assert [int(path.stem.partition("-")[0]) for path in COVERAGE] == list(range(1, 39))
-    assert sum(queries.read(path).expected or 0 for path in COVERAGE) == 438
+    assert sum(library.read(path).expected or 0 for path in COVERAGE) == 438
 
 
 @pytest.mark.parametrize("path", COVERAGE, ids=lambda path: path.stem)
 def test_coverage(data: Data, path: Path) -> None:
-    query = queries.read(path)
-    found = {tuple(map(str, solution)) for solution in queries.select(data.store, query.text)}
+    query = library.read(path)
+    found = {tuple(map(str, solution)) for solution in library.select(data.store, query.text)}
     stated = (query.expected or 0) + BEYOND_THE_INVENTORY.get(path.stem, 0)
     assert len(found) == stated, "\n".join(sorted(map(str, found)))
-    assert set(query.columns) == {v.value for v in queries.select(data.store, query.text).variables}
+    assert set(query.columns) == {v.value for v in library.select(data.store, query.text).variables}
 
 
 @pytest.mark.parametrize("path", COVERAGE, ids=lambda path: path.stem)
 def test_coverage_names_no_record_to_find_it(path: Path) -> None:
     """A query that lists IRIs would find them whether the records are there or not."""
-    body = re.sub(r"^PREFIX.*$", "", queries.read(path).text, flags=re.MULTILINE)
+    body = re.sub(r"^PREFIX.*$", "", library.read(path).text, flags=re.MULTILINE)
     listed = [name for values in re.findall(r"VALUES[^{]*\{([^}]*)\}", body) for name in values.split()]
     assert "/id/" not in body
     assert [name for name in listed if not name.startswith(("kg:", "skos:"))] == []
@@ -67,8 +71,8 @@ def test_coverage_names_no_record_to_find_it(path: Path) -> None:
 @pytest.mark.parametrize("path", COVERAGE, ids=lambda path: path.stem)
 def test_coverage_falls_short_without_a_record(data: Data, path: Path) -> None:
     """What one row names is taken out of the store, and the query finds less."""
-    query = queries.read(path)
-    before = sorted({tuple(map(str, s)) for s in queries.select(data.store, query.text)})
+    query = library.read(path)
+    before = sorted({tuple(map(str, s)) for s in library.select(data.store, query.text)})
     iri = next(term for row in before for term in row if term.startswith((f"<{iris.ID}", f"<{KG}")))
     gone = iri.strip("<>")
     if gone.startswith(KG):  # A row that stands for several parts: the class or property that they share.
@@ -76,7 +80,7 @@ def test_coverage_falls_short_without_a_record(data: Data, path: Path) -> None:
     kept = [q for q in data.everything if gone not in (value(q.subject), value(q.object))]
     smaller = Store()
     smaller.bulk_extend(store.merged(kept))
-    after = {tuple(map(str, s)) for s in queries.select(smaller, query.text)}
+    after = {tuple(map(str, s)) for s in library.select(smaller, query.text)}
     assert len(after) < len(before), gone
 
 

@@ -22,9 +22,11 @@ from servers import descendants, descriptors, resident_mb, serve, until
 from test_tables import workbook
 
 from api.app import create_app
+from api.i18n.texts import table as texts_of
 from api.settings import Settings
-from api.strings import table as texts_of
-from kg import iris, rows, store
+from kg.rdf import iris
+from kg.release import store
+from kg.tables import rows
 
 BODIES = ROOT / "tests" / "fixtures" / "bodies.csv"
 AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"

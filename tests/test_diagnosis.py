@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyoxigraph import Store
 
-from kg.diagnosis import diagnose
+from kg.sparql.diagnosis import diagnose
 
 
 def place(text: str) -> tuple[int, int, str]:

@@ -20,10 +20,12 @@ from projects import environment, kg_command
 from typer.main import get_command
 
 from api.settings import Settings
-from kg import builder, pipeline, queries, reasoning, schema
-from kg.cli import app
-from kg.history import Bounds
-from kg.retrieval import Limits
+from kg.build import pipeline, reasoning
+from kg.cli.commands import app
+from kg.curation import builder, schema
+from kg.partners.fetch import Limits
+from kg.release.history import Bounds
+from kg.sparql import library as queries
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -135,7 +137,7 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
 
 
 def test_every_route_is_named_in_the_documents() -> None:
-    from api.openapi import _ROUTES
+    from api.operations.openapi import _ROUTES
 
     heads = {path.split("{")[0].split("-{")[0].rstrip("/") for path in _ROUTES} - {"", "/sitemap-"}
     assert {head for head in heads if head not in TEXT} == set()

@@ -9,14 +9,16 @@ import pytest
 from dataset import ROOT
 from pyoxigraph import NamedNode, Quad, Store, Triple
 
-from kg import iris, queries, store
-from kg.entities import KG
 from kg.errors import KgError
-from kg.explanation import Explanations, Rule, Step
+from kg.rdf import iris
+from kg.release import store
+from kg.release.entities import KG
+from kg.release.explanation import Explanations, Rule, Step
+from kg.sparql import library
 
 HTML = {"accept": "text/html"}
 JSON = {"format": "json"}
-RULES = list(queries.library(ROOT, "rules").values())
+RULES = list(library.library(ROOT, "rules").values())
 ROOT_IRI = iris.BASE + "id/"
 
 
@@ -68,7 +70,7 @@ def test_what_does_not_hold_is_not_explained(real: store.Release) -> None:
 
 
 def test_a_rule_is_one_construct_of_one_triple() -> None:
-    bad = queries.StoredQuery("bad", {}, {}, (), (), {}, {}, (), "SELECT * WHERE { ?s ?p ?o }")
+    bad = library.StoredQuery("bad", {}, {}, (), (), {}, {}, (), "SELECT * WHERE { ?s ?p ?o }")
     with pytest.raises(KgError, match="rule 'bad' is not CONSTRUCT"):
         Rule(bad)
 

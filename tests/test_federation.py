@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from projects import ROOT, environment
 
-from kg import federation
+from kg.engines import federation
 from kg.errors import QueryRefused
-from kg.store import Release
+from kg.release.store import Release
 
 REMOTE = "11.22.33.44"
 # In a network namespace of its own a machine may have any address; nothing leaves it.

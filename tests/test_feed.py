@@ -16,11 +16,13 @@ from dataset import ROOT
 from pyoxigraph import NamedNode, QuerySolutions, RdfFormat, Store
 
 from api.app import create_app
-from api.feed import ATOM
+from api.catalogue.feed import ATOM
 from api.settings import Settings
-from kg import changes, history, iris, pipeline, store
+from kg.build import pipeline
 from kg.errors import BrokenRelease
-from kg.history import Bounds, Step
+from kg.rdf import iris
+from kg.release import changes, history, store
+from kg.release.history import Bounds, Step
 
 LABEL = "<http://www.w3.org/2004/02/skos/core#prefLabel>"
 TYPE = f"<{iris.RDF_TYPE}> <http://www.w3.org/2004/02/skos/core#Concept>"

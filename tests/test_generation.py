@@ -12,11 +12,15 @@ import pytest
 from projects import ROOT, run_kg
 from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, parse
 
-from kg import builder, canonical, generation, iris, partners, pipeline, reasoning
+from kg.build import pipeline, reasoning
+from kg.curation import builder
 from kg.errors import KgError
-from kg.generation import Plan
-from kg.retrieval import Limits
-from kg.terms import value
+from kg.partners import datasets
+from kg.partners.fetch import Limits
+from kg.rdf import canonical, iris
+from kg.rdf.terms import value
+from tools.synthetic import generation
+from tools.synthetic.generation import Plan
 
 COPIES = 4
 PREF_LABEL = "http://www.w3.org/2004/02/skos/core#prefLabel"
@@ -55,7 +59,7 @@ def test_quads_are_those_of_a_build(project: Path, quads: list[Quad]) -> None:
     asserted = stated(project)
     inferred = reasoning.inferred_quads(reasoning.close(asserted, project / "queries" / "rules"))
     ours = [*asserted, *inferred]
-    joined = partners.load(project, ours, Limits(), offline=True)
+    joined = datasets.load(project, ours, Limits(), offline=True)
     assert joined.joined
     built, written = canonical.ordered([*ours, *joined.quads]), canonical.ordered(quads)
     assert set(map(str, built[0])) ^ set(map(str, written[0])) == set()

@@ -11,8 +11,8 @@ from dataset import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kg import guard, lexer
 from kg.errors import KgError, QueryRefused, QueryTooComplex, QueryTooLong, UpdateRefused
+from kg.sparql import guard, lexer
 
 ALLOWED = [
     "SELECT * WHERE { ?s ?p 'SERVICE' }",

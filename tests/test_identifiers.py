@@ -10,8 +10,9 @@ from dataset import ONTOLOGY_NAMESPACE as KG
 from dataset import SHARED, Data, lines_of, passage, plain, short
 from pyoxigraph import Quad
 
-from kg import identifiers, iris
-from kg.terms import value
+from kg.names import identifiers
+from kg.rdf import iris
+from kg.rdf.terms import value
 
 SKOS = "http://www.w3.org/2004/02/skos/core#"
 DCTERMS = "http://purl.org/dc/terms/"

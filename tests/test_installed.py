@@ -29,7 +29,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     launcher = folder / "venv" / "bin" / "kg"
-    launcher.write_text(f"#!{python}\nfrom kg.cli import main\nmain()\n")
+    launcher.write_text(f"#!{python}\nfrom kg.cli.commands import main\nmain()\n")
     launcher.chmod(0o755)
     return launcher
 

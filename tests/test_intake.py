@@ -8,10 +8,11 @@ import re
 import pytest
 from projects import ROOT
 
-from kg import formats, intake, iris
-from kg.context import Context
 from kg.errors import RdfFault, RdfMalformed, RdfRefused, RdfTooComplex, RdfTooLarge, UnknownSyntax
-from kg.intake import Limits
+from kg.rdf import formats, iris
+from kg.rdf.context import Context
+from kg.submitted import intake
+from kg.submitted.intake import Limits
 
 SMALL = Limits(size=20_000, quads=5, depth=8)
 PREFIX = "@prefix ex: <http://e/> .\n"

@@ -9,10 +9,10 @@ import pytest
 from conftest import Server
 from pyoxigraph import RdfFormat, parse
 
-from api import strings
 from api.app import create_app
+from api.i18n import texts
 from api.settings import Settings
-from kg.store import Release
+from kg.release.store import Release
 
 VOID = "http://rdfs.org/ns/void#"
 
@@ -40,12 +40,12 @@ def test_programs_are_told(http: httpx.Client, tiny: Release, target: str) -> No
     assert "501" in described["responses"]
 
 
-@pytest.mark.parametrize("language", strings.LANGUAGES)
+@pytest.mark.parametrize("language", texts.LANGUAGES)
 @pytest.mark.parametrize("path", ["/ontology", "/reconcile"])
 def test_readers_are_told(http: httpx.Client, path: str, language: str) -> None:
     answer = http.get(path, params={"lang": language}, headers={"accept": "text/html"})
     assert answer.status_code == 501
-    assert strings.text(language, "error_501") in answer.text
+    assert texts.text(language, "error_501") in answer.text
 
 
 @pytest.mark.parametrize("path", ["/", "/explore", "/search?q=a", "/dataset", "/sparql", "/about", "/link"])

@@ -20,8 +20,9 @@ from projects import kg_command
 from pyoxigraph import RdfFormat, parse
 from servers import until
 
-from kg import iris, journal
 from kg.errors import KgError
+from kg.linking import journal
+from kg.rdf import iris
 
 BODIES = ROOT / "tests" / "fixtures" / "bodies.csv"
 SUBJECT = "https://example.go.jp/id/{番号}"

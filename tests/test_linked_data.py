@@ -16,14 +16,14 @@ from starlette.routing import Mount
 
 from api.app import create_app
 from api.settings import Settings
-from api.site import LICENCE
-from kg import iris
-from kg.builder import rebase
+from api.site.site import LICENCE
+from kg.build.pipeline import release_from_files
+from kg.curation.builder import rebase
 from kg.errors import KgError
-from kg.formats import RDF_FORMATS
-from kg.pipeline import release_from_files
-from kg.store import Release, open_release
-from kg.terms import value
+from kg.rdf import iris
+from kg.rdf.formats import RDF_FORMATS
+from kg.rdf.terms import value
+from kg.release.store import Release, open_release
 
 LAW = iris.ID + "law/ai-act"
 PROGRAMME = iris.ID + "programme/genai"

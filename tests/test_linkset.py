@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from pyoxigraph import Literal, NamedNode, Store, parse
 from rdflib.namespace import DCAT, FOAF, PROV, SKOS, VOID
 
-from kg import desk, formats, iris, linkset
-from kg.desk import Choice, Decision
 from kg.errors import KgError
-from kg.linkset import Account, Link
-from kg.rows import TableError
-from kg.tables import Table
+from kg.linking import linkset, review
+from kg.linking.linkset import Account, Link
+from kg.linking.review import Choice, Decision
+from kg.rdf import formats, iris
+from kg.tables.rows import TableError
+from kg.tables.table import Table
 
 AT = datetime.datetime(2026, 7, 1, 9, 30, tzinfo=datetime.UTC)
 ACCOUNT = Account(iris.BASE, "0123456789abcdef", "aikg 1.0.0", AT, "bodies.csv", "山田 “太郎”")
@@ -138,9 +139,9 @@ EXACT = Decision(RIKEN, "exact", "machine", 100)
 
 
 def test_a_template_makes_iris_and_escapes_what_it_takes() -> None:
-    made = desk.links(TABLE, [EXACT, Decision()], Choice(2, subject="https://example.go.jp/id/{code}"))
+    made = review.links(TABLE, [EXACT, Decision()], Choice(2, subject="https://example.go.jp/id/{code}"))
     assert made == [Link("https://example.go.jp/id/a%2F1%20%E6%9D%B1", RIKEN)]
-    assert desk.links(TABLE, [Decision(RIKEN, "close", "person"), Decision()], Choice(2, subject="IRI")) == [
+    assert review.links(TABLE, [Decision(RIKEN, "close", "person"), Decision()], Choice(2, subject="IRI")) == [
         Link("https://example.go.jp/1", RIKEN, "close", True)
     ]
 
@@ -150,19 +151,19 @@ def test_a_template_makes_iris_and_escapes_what_it_takes() -> None:
 )
 def test_a_row_without_an_iri_is_told(subject: str, code: str, column: int) -> None:
     with pytest.raises(TableError) as caught:
-        desk.links(TABLE, [EXACT, EXACT], Choice(2, subject=subject))
+        review.links(TABLE, [EXACT, EXACT], Choice(2, subject=subject))
     assert (caught.value.code, caught.value.row, caught.value.column) == (code, 2, column)
 
 
 def test_two_rows_of_one_iri_may_not_contradict() -> None:
     table = Table(("IRI",), [("https://example.go.jp/1",)] * 3)
     choice = Choice(0, subject="IRI")
-    assert len(set(desk.links(table, [EXACT] * 3, choice))) == 1
+    assert len(set(review.links(table, [EXACT] * 3, choice))) == 1
     with pytest.raises(TableError, match=r"row 3: .* here and to .* in row 1"):
-        desk.links(table, [EXACT, EXACT, Decision(TOKYO, "exact", "person")], choice)
+        review.links(table, [EXACT, EXACT, Decision(TOKYO, "exact", "person")], choice)
 
 
 @pytest.mark.parametrize("subject", ["nothing", "{code}", "https://example.go.jp/{kode}", "https://exa mple/{code}"])
 def test_what_makes_no_iris_is_told_at_once(subject: str) -> None:
     with pytest.raises(KgError, match=r"no column|makes no IRI"):
-        desk.check_subject(TABLE, subject)
+        review.check_subject(TABLE, subject)

@@ -9,10 +9,13 @@ import matching as bench
 import pytest
 from matching import Label, Quality, Verdict
 
-from kg import forms, identifiers, iris, law_numbers, matching, normalization, numerals, romaji, store
-from kg.identifiers import Identifier
-from kg.law_numbers import LawNumber
-from kg.matching import Candidate, Matcher
+from kg.linking import matching
+from kg.linking.matching import Candidate, Matcher
+from kg.names import forms, identifiers, law_numbers, normalization, numerals, romanization
+from kg.names.identifiers import Identifier
+from kg.names.law_numbers import LawNumber
+from kg.rdf import iris
+from kg.release import store
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +79,7 @@ def test_measures_count_a_wrong_match_against_both() -> None:
 
 def test_every_name_of_a_record_finds_it_by_its_kind(matcher: Matcher, real: store.Release) -> None:
     """A name that two records have finds both and chooses neither."""
-    from kg import search
+    from kg.release import search
 
     names = [e for e in search.open_index(real).entries if e.role not in ("description", "identifier")]
     lost = []
@@ -274,7 +277,7 @@ def test_identifiers_of_a_release_are_read_in_their_own_form(real: store.Release
     """What the data holds is what the forms make of it."""
     from pyoxigraph import NamedNode
 
-    from kg.terms import value
+    from kg.rdf.terms import value
 
     for predicate in identifiers.OF_PROPERTIES:
         for quad in real.store.quads_for_pattern(None, NamedNode(predicate), None, None):
@@ -399,7 +402,7 @@ def test_a_person_has_one_key_however_romanised(names: list[str]) -> None:
 def test_persons_that_differ_stay_apart() -> None:
     assert forms.person("Yasuo Okabe") != forms.person("Yasushi Okada")
     assert forms.person("岡田 康志") == ""
-    assert romaji.of_katakana("ザッシ キョウト") == "zassi kyouto"
+    assert romanization.of_katakana("ザッシ キョウト") == "zassi kyouto"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 import rdflib
 from rdflib.namespace import DCAT, DCTERMS, FOAF, ORG, OWL, PROV, QB, RDF, RDFS, SDO, SH, SKOS, TIME, XSD
 
-from kg import builder, iris
+from kg.curation import builder
+from kg.rdf import iris
 
 ROOT = Path(__file__).resolve().parents[1]
 VOCABULARIES = ROOT.parent / "shared" / "vocabularies"

@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.openapi import _ROUTES
+from api.operations.openapi import _ROUTES
 
 
 def test_every_answer_is_as_described(server: str) -> None:

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from pyoxigraph import Literal, NamedNode
 
-from api.strings import table, texts
-from api.values import shown
+from api.i18n.texts import table, texts
+from api.i18n.values import shown
 
 PAGES = [
     "/",

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from projects import make_project
 
-from kg import builder, parses, pipeline, records, store
+from kg.build import pipeline
+from kg.curation import builder, parses, records
 from kg.errors import Rejected
+from kg.release import store
 
 THEN = datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)
 

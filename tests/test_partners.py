@@ -21,10 +21,14 @@ from pyoxigraph import DefaultGraph, NamedNode, QuerySolutions, RdfFormat, Store
 
 from api.app import create_app
 from api.settings import Settings
-from kg import builder, catalogue, iris, partners, pipeline, store
-from kg.partners import Partners
-from kg.retrieval import Limits
-from kg.terms import value
+from kg.build import pipeline
+from kg.curation import builder
+from kg.partners import datasets
+from kg.partners.datasets import Partners
+from kg.partners.fetch import Limits
+from kg.rdf import iris
+from kg.rdf.terms import value
+from kg.release import catalogue, store
 
 DESCRIPTION = """\
 title: {ja: 連携, en: A ministry's data}
@@ -59,7 +63,7 @@ def load(folder: Path, files: Mapping[str, str | bytes], name: str = "ministry",
     project = make_project(folder / "project")
     write(project, files, name)
     limits.setdefault("cache", folder / "cache")
-    return partners.load(project, ours(project), Limits(**limits))
+    return datasets.load(project, ours(project), Limits(**limits))
 
 
 def write(project: Path, files: Mapping[str, str | bytes], name: str = "ministry") -> None:
@@ -128,7 +132,7 @@ def test_a_build_under_another_base_takes_links_to_either(tmp_path: Path) -> Non
     base = "https://kg.example.go.jp/"
     text = LINKS + f"<https://ministry.example.jp/3> skos:closeMatch <{base}id/law/act> .\n"
     write(project, {"dataset.yaml": BESIDE, "links.ttl": text})
-    found = partners.load(project, ours(project), Limits(), base=base)
+    found = datasets.load(project, ours(project), Limits(), base=base)
     assert (told(found), found.links) == ([], 3)
     moved = builder.rebase(found.quads, base)
     assert {value(q.graph_name) for q in moved} == {f"{base}graph/partner/ministry", f"{base}graph/about"}
@@ -318,7 +322,7 @@ def test_a_link_to_what_is_deprecated_stays_with_a_warning(tiny: store.Release, 
     project = make_project(tmp_path / "project")
     text = f"<urn:x:1> <http://www.w3.org/2004/02/skos/core#closeMatch> <{iris.ID}concept/old-notion> ."
     write(project, {"dataset.yaml": BESIDE, "links.ttl": text})
-    found = partners.load(project, [q for q in tiny.store if isinstance(q.graph_name, NamedNode)], Limits())
+    found = datasets.load(project, [q for q in tiny.store if isinstance(q.graph_name, NamedNode)], Limits())
     assert found.links == 1
     assert f"is deprecated; it is replaced by <{iris.ID}concept/new-notion> [deprecated-link]" in told(found)[0]
 
@@ -339,9 +343,9 @@ def test_only_the_first_of_many_faults_are_told_one_by_one(line: str, rule: str,
 
 def test_hidden_files_are_no_partners(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
-    partners.folder(project).mkdir()
-    (partners.folder(project) / ".keep").touch()
-    assert partners.load(project, ours(project), Limits()).problems == []
+    datasets.folder(project).mkdir()
+    (datasets.folder(project) / ".keep").touch()
+    assert datasets.load(project, ours(project), Limits()).problems == []
 
 
 @pytest.mark.parametrize("name", ["Ministry", "the ministry", "ministry.jp"])
@@ -358,7 +362,7 @@ def test_a_name_that_a_source_of_ours_has(tmp_path: Path) -> None:
     clash.parent.mkdir()
     clash.write_text(curated, encoding="utf-8")
     write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS})
-    found = partners.load(project, ours(project), Limits())
+    found = datasets.load(project, ours(project), Limits())
     assert [p.rule for p in found.problems] == ["partner-name"]
     assert "'ministry' is the name of a source of ours already" in told(found)[0]
 
@@ -369,7 +373,7 @@ def test_a_file_that_leads_out_of_the_folder(target: str, tmp_path: Path) -> Non
     write(project, {"dataset.yaml": BESIDE})
     write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS}, "other")
     (project / RDF).symlink_to(project / target)
-    found = partners.load(project, ours(project), Limits())
+    found = datasets.load(project, ours(project), Limits())
     assert found.joined == ["other"]
     assert told(found) == [f"{FILE}:11:7: 'links.ttl' leads out of the folder [partner-data]"]
 
@@ -697,5 +701,5 @@ def test_the_real_one_says_what_the_identifiers_say(data: Data) -> None:
 
 
 def test_the_real_one_is_part_of_this_checkout() -> None:
-    found = partners.load(ROOT, ours(ROOT), Limits(), offline=True)
+    found = datasets.load(ROOT, ours(ROOT), Limits(), offline=True)
     assert (told(found), found.links) == ([], 7)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from projects import ROOT
 from pyoxigraph import RdfFormat, parse
 
-from kg import positions
-from kg.positions import Positions
+from kg.submitted import positions
+from kg.submitted.positions import Positions
 
 TURTLE = RdfFormat.TURTLE
 FILES = [

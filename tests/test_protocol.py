@@ -19,9 +19,9 @@ from SPARQLWrapper import JSON, SPARQLWrapper
 
 from api.app import create_app
 from api.settings import Settings
-from kg import iris
-from kg.formats import RDF_FORMATS, RESULT_FORMATS, Rdf
-from kg.store import Release
+from kg.rdf import iris
+from kg.rdf.formats import RDF_FORMATS, RESULT_FORMATS, Rdf
+from kg.release.store import Release
 
 SELECT = "SELECT ?s WHERE { ?s a <http://data.europa.eu/eli/ontology#LegalResource> }"
 SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }"

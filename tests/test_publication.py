@@ -23,13 +23,15 @@ from servers import serve
 
 from api.app import create_app
 from api.settings import Settings
-from kg import dialects, mirror, publication, store
-from kg import remote as remote_store
-from kg.datatypes import XSD
-from kg.endpoint import Options
+from kg.engines import dialects
+from kg.engines import remote as remote_store
+from kg.engines.endpoint import Options
 from kg.errors import KgError, NoRelease, ReleaseMoved
-from kg.publication import NotFaithful
-from kg.store import Release
+from kg.publishing import publication
+from kg.publishing.publication import NotFaithful
+from kg.rdf.datatypes import XSD
+from kg.release import mirror, store
+from kg.release.store import Release
 
 LABEL = NamedNode("http://www.w3.org/2004/02/skos/core#prefLabel")
 TYPE = NamedNode("http://www.w3.org/1999/02/22-rdf-syntax-ns#type")
@@ -104,7 +106,7 @@ def test_a_release_and_the_next(empty: engines.Engine, tmp_path: Path) -> None:
 
 def test_an_interrupted_load_goes_on(empty: engines.Engine, tmp_path: Path, real: Release) -> None:
     with remotes.credentials(empty):
-        command = [sys.executable, "-m", "kg.cli", "publish", "--to", empty.query_url]
+        command = [sys.executable, "-m", "kg.cli.commands", "publish", "--to", empty.query_url]
         releases = {"KG_RELEASES": str(real.directory.parent)}
         running = subprocess.Popen([*command], env={**environment(ROOT), **os.environ, **releases})
         deadline = time.monotonic() + 60
@@ -292,7 +294,7 @@ def test_a_server_goes_over(empty: engines.Engine, tmp_path: Path) -> None:
 
 def test_the_command_serves_it(empty: engines.Engine, tmp_path: Path, tiny: Release) -> None:
     environment_of = {"KG_REMOTE_USER": empty.user, "KG_REMOTE_PASSWORD": empty.password}
-    command = [sys.executable, "-m", "kg.cli", "publish", "--to", empty.query_url]
+    command = [sys.executable, "-m", "kg.cli.commands", "publish", "--to", empty.query_url]
     told = subprocess.run(
         command,
         env={**environment(ROOT), **environment_of, "KG_RELEASES": str(tiny.directory.parent)},

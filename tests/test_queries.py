@@ -9,22 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyoxigraph import Literal, NamedNode, RdfFormat, Store, Triple, parse
 
-from kg import formats, queries, serialization, turtle
-from kg.datatypes import DATATYPES, XSD
+from kg.rdf import formats, serialization, turtle
+from kg.rdf.datatypes import DATATYPES, XSD
+from kg.sparql import library
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=50))
 def test_a_parameter_is_a_term_and_never_syntax(text: str) -> None:
-    filled = queries.fill('SELECT ?s WHERE { ?s ?p ?o FILTER(?o = ?name) } # ?name "?name"', {"name": Literal(text)})
+    filled = library.fill('SELECT ?s WHERE { ?s ?p ?o FILTER(?o = ?name) } # ?name "?name"', {"name": Literal(text)})
     store = Store()
     store.extend([])
-    assert list(queries.select(store, filled)) == []
+    assert list(library.select(store, filled)) == []
     assert filled.endswith('# ?name "?name"')
 
 
 def test_fill_reaches_sub_selects_and_spares_other_names() -> None:
     text = "SELECT ?names WHERE { { SELECT ?names WHERE { ?x ?names ?name } } ?y ?p $name }"
-    filled = queries.fill(text, {"name": NamedNode("http://x/")})
+    filled = library.fill(text, {"name": NamedNode("http://x/")})
     assert filled == "SELECT ?names WHERE { { SELECT ?names WHERE { ?x ?names <http://x/> } } ?y ?p <http://x/> }"
 
 
@@ -59,7 +60,7 @@ def test_canonical_literals(name: str, good: list[str], bad: list[str]) -> None:
     store = Store()
     for text in good:
         asked = f'SELECT (STR("{text}"^^<{XSD}{name}>) AS ?x) {{}}'
-        assert next(iter(queries.select(store, asked)))["x"] == Literal(text), text
+        assert next(iter(library.select(store, asked)))["x"] == Literal(text), text
 
 
 OFFERS = [("text/turtle",), ("application/ld+json",), ("application/rdf+xml", "text/xml"), ("text/html",)]

@@ -10,8 +10,11 @@ from hermit import entailments
 from projects import make_project
 from pyoxigraph import NamedNode, Quad, RdfFormat, Store, parse
 
-from kg import builder, iris, pipeline, queries, reasoning
-from kg.terms import value
+from kg.build import pipeline, reasoning
+from kg.curation import builder
+from kg.rdf import iris
+from kg.rdf.terms import value
+from kg.sparql import library
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = ROOT / "queries" / "rules"
@@ -155,8 +158,8 @@ def test_axiom_refuses(name: str, ontology: list[Quad]) -> None:
     closed = [*asserted, *reasoning.inferred_quads(reasoning.close(asserted, RULES))]
     store = Store()
     store.extend(Quad(q.subject, q.predicate, q.object) for q in closed)
-    check = queries.read(ROOT / "queries" / "checks" / "disjoint-classes.rq")
-    assert list(queries.select(store, check.text)), "the check query names no conflict"
+    check = library.read(ROOT / "queries" / "checks" / "disjoint-classes.rq")
+    assert list(library.select(store, check.text)), "the check query names no conflict"
     assert not reasoning.is_consistent(asserted), "the reasoner finds no conflict"
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from projects import ROOT, make_project, run_kg
 
-from kg import builder, pipeline
+from kg.build import pipeline
+from kg.curation import builder
 from kg.errors import Problem
 
 INVALID = ROOT / "tests" / "fixtures" / "invalid"

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from projects import environment, kg_command, make_project, run_kg
 
-from kg import canonical, iris, pipeline, store
+from kg.build import pipeline
 from kg.errors import BrokenRelease, KgError
+from kg.rdf import canonical, iris
+from kg.release import store
 
 CHANGE = "data/programme/example.yaml"
 

@@ -20,8 +20,8 @@ from conftest import make_release, tiny_quads
 from pyoxigraph import Literal, NamedNode, Quad
 from servers import Process, descendants, is_alive, serve, until
 
-from kg import iris
-from kg.entities import PREF_LABEL
+from kg.rdf import iris
+from kg.release.entities import PREF_LABEL
 
 LABELS = "SELECT ?label { <https://w3id.org/aikg/id/law/ai-act> ?p ?label } ORDER BY ?label"
 SLOW = "SELECT (COUNT(*) AS ?n) { VALUES ?k { 1 2 3 4 } ?a ?b ?c . ?d ?e ?f }"

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyoxigraph import parse
 
-from api.caching import Cache
-from api.heads import preferred_coding
-from api.representation import Representation
-from kg import formats
-from kg.store import Release
+from api.http.caching import Cache
+from api.http.heads import preferred_coding
+from api.http.representation import Representation
+from kg.rdf import formats
+from kg.release.store import Release
 
 LAW = "/data/law/ai-act.ttl"
 PAGE = "/page/law/ai-act?lang=en"

@@ -8,8 +8,10 @@ import httpx
 import pytest
 from dataset import Data
 
-from kg import normalization, pipeline, search, store
-from kg.search import Search
+from kg.build import pipeline
+from kg.names import normalization
+from kg.release import search, store
+from kg.release.search import Search
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from conftest import make_release, tiny_quads
 from pyoxigraph import Literal, NamedNode, Quad
 from test_workers import run
 
-from api.serving import Serving
 from api.settings import Settings
+from api.site.serving import Serving
 
 
 def test_a_release_that_is_no_longer_served_is_given_up(tmp_path: Path) -> None:

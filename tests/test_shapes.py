@@ -12,7 +12,9 @@ from projects import ROOT, make_project
 from pyoxigraph import NamedNode, Quad, parse
 from rdflib.namespace import RDF, SH
 
-from kg import builder, iris, pipeline, reasoning, validation
+from kg.build import checks, pipeline, reasoning
+from kg.curation import builder
+from kg.rdf import iris
 
 INVALID = ROOT / "tests" / "fixtures" / "invalid"
 SHAPES = ROOT / "ontology" / "shapes.ttl"
@@ -75,7 +77,7 @@ def test_a_violation_is_placed_in_its_file(tmp_path: Path) -> None:
 def test_check(path: Path) -> None:
     quads = [Quad(q.subject, q.predicate, q.object, GRAPH) for q in parse(path=str(path))]
     curated = builder.Curated(ROOT, builder.read_context(ROOT))
-    problems = validation.checks([*quads, *builder.ontology_quads(ROOT)], CHECKS, curated)
+    problems = checks.checks([*quads, *builder.ontology_quads(ROOT)], CHECKS, curated)
     named = [p for p in problems if p.rule == path.stem]
     assert named, problems
     if path.stem != "graph-without-evidence":

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers import Process, descendants, serve, until
 
-from api.heads import Heads
-from kg.store import Release
+from api.http.heads import Heads
+from kg.release.store import Release
 
 ASK = "/sparql?query=" + quote("ASK { ?s ?p ?o }")
 TARGETS = ["/data/law/ai-act.ttl", "/page/law/ai-act?lang=en", ASK, "/dataset?lang=ja", "/context.jsonld"]
@@ -204,7 +204,8 @@ def test_a_release_that_becomes_current_is_served_at_once_and_the_old_never_agai
     from conftest import make_release, tiny_quads
     from pyoxigraph import Literal, NamedNode, Quad
 
-    from kg import iris, store
+    from kg.rdf import iris
+    from kg.release import store
 
     releases = tmp_path / "releases"
     make_release(releases, tiny_quads())

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from dataset import ROOT
 
-from kg import store
+from kg.release import store
 
 HTML = {"accept": "text/html"}
 AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
@@ -499,7 +499,7 @@ def test_print_is_the_page_without_its_furniture(visit: Callable[..., Any]) -> N
 def test_an_unexpected_error_is_a_page_for_a_reader(
     real_http: httpx.Client, monkeypatch: pytest.MonkeyPatch, language: str
 ) -> None:
-    from api.routers import search as broken
+    from api.search import router as broken
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("on purpose")

@@ -8,8 +8,10 @@ import pytest
 import rdflib
 from projects import ROOT, make_project
 
-from kg import builder, iris, parses, pipeline, slices, validation
+from kg.build import checks, pipeline, slices
+from kg.curation import builder, parses
 from kg.errors import Problem
+from kg.rdf import iris
 
 SHAPES = ROOT / "ontology" / "shapes.ttl"
 PREFIXES = "@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix ex: <http://example.org/> . "
@@ -26,7 +28,7 @@ def check(project: Path, *, is_kept: bool = True) -> tuple[list[Problem], int]:
     with parses.opened(project, builder.read_context(project)) as kept:
         curated = builder.read_all(project, parses=kept if is_kept else None)
         quads = [*builder.asserted_quads(curated), *builder.ontology_quads(project)]
-        found = validation.shacl(quads, project / "ontology" / "shapes.ttl", curated)
+        found = checks.shacl(quads, project / "ontology" / "shapes.ttl", curated)
         return sorted(found), kept.validated
 
 

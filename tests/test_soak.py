@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import soak
 
-from kg.store import Release
+from kg.release.store import Release
 
 
 @pytest.mark.slow

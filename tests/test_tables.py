@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kg import rows, tables
-from kg.rows import Limits, TableError
-from kg.tables import Table
+from kg.tables import rows
+from kg.tables import table as tables
+from kg.tables.rows import Limits, TableError
+from kg.tables.table import Table
 
 TEXT = '機関名,備考\r\n東京大学,"二行の\r\n備考"\r\n㈱①髙島,\r\n'
 READ = [("東京大学", "二行の\r\n備考"), ("㈱①髙島", "")]

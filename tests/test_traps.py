@@ -12,7 +12,7 @@ import dataset
 import pytest
 from dataset import Data, literals, short
 
-from kg.terms import value
+from kg.rdf.terms import value
 
 CURATOR = "<../graph/curator>"
 LAYOUT = "<../graph/curator/layout>"

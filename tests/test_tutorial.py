@@ -16,7 +16,8 @@ import pytest
 from projects import ROOT, environment
 from servers import Process, serve, until
 
-from kg import pipeline, store
+from kg.build import pipeline
+from kg.release import store
 
 DOCUMENT = ROOT / "docs" / "linking.md"
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -57,7 +58,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     launcher = folder / "kg"
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kg.cli "$@"\n')
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kg.cli.commands "$@"\n')
     launcher.chmod(0o755)
     pipeline.release_from_ttl(folder, folder / ".releases")
     return folder
@@ -123,7 +124,7 @@ def test_a_command_that_prints_something_else_is_noticed(project: Path, server: 
 
 
 def test_the_keys_of_a_description_are_all_in_the_table() -> None:
-    from kg.descriptions import KEYS
+    from kg.partners.descriptions import KEYS
 
     rows = re.findall(r"^\| (`.*?`) \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(key for row in rows for key in re.findall(r"`(\w+)`", row)) == sorted(KEYS)

@@ -28,9 +28,11 @@ from servers import is_alive, until
 
 from api.app import create_app
 from api.settings import Settings
-from kg import checking, formats, frames, intake, iris, report
-from kg.intake import Limits
-from kg.store import Release
+from kg.isolation import frames
+from kg.rdf import formats, iris
+from kg.release.store import Release
+from kg.submitted import intake, report, validation
+from kg.submitted.intake import Limits
 
 PARTNER = ROOT / "tests" / "fixtures" / "partner"
 GOOD, WRONG = (PARTNER / "good.ttl").read_bytes(), (PARTNER / "wrong.ttl").read_bytes()
@@ -62,23 +64,23 @@ def many(n: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def knowledge(real: Release) -> checking.Knowledge:
-    return checking.Knowledge.open(ROOT, real.directory)
+def knowledge(real: Release) -> validation.Knowledge:
+    return validation.Knowledge.open(ROOT, real.directory)
 
 
-def lines(body: bytes, knowledge: checking.Knowledge, name: str = "ttl", language: str = "en") -> list[str]:
-    found = checking.check(body, intake.syntax_of(name), Limits(), knowledge)
+def lines(body: bytes, knowledge: validation.Knowledge, name: str = "ttl", language: str = "en") -> list[str]:
+    found = validation.check(body, intake.syntax_of(name), Limits(), knowledge)
     told = report.lines(found, "f", knowledge.context, language)
     return [re.sub(r"_:[0-9a-f]{20,}", "_:b", line).removeprefix("f: ").removeprefix("f:") for line in told]
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("path", sorted(PARTNER.glob("*.ttl")), ids=lambda p: p.stem)
-def test_each_mistake_is_told_exactly(path: Path, language: str, knowledge: checking.Knowledge) -> None:
+def test_each_mistake_is_told_exactly(path: Path, language: str, knowledge: validation.Knowledge) -> None:
     assert lines(path.read_bytes(), knowledge, language=language) == EXPECTED[f"{path.stem}.{language}"]
 
 
-def test_every_mistake_has_its_line(knowledge: checking.Knowledge) -> None:
+def test_every_mistake_has_its_line(knowledge: validation.Knowledge) -> None:
     for line in EXPECTED["wrong.en"]:
         number, _, rest = line.partition(": ")
         written = WRONG.decode().split("\n")[int(number) - 1]
@@ -88,7 +90,7 @@ def test_every_mistake_has_its_line(knowledge: checking.Knowledge) -> None:
 
 
 @pytest.mark.parametrize("syntax", formats.RDF_FORMATS, ids=lambda f: f.name)
-def test_the_same_is_found_in_every_syntax(syntax: formats.Rdf, knowledge: checking.Knowledge) -> None:
+def test_the_same_is_found_in_every_syntax(syntax: formats.Rdf, knowledge: validation.Knowledge) -> None:
     triples = [q.triple for q in pyoxigraph.parse(WRONG, format=pyoxigraph.RdfFormat.TURTLE)]
     body = pyoxigraph.serialize(triples, format=syntax.syntax)
     assert body is not None
@@ -102,7 +104,7 @@ def test_the_same_is_found_in_every_syntax(syntax: formats.Rdf, knowledge: check
     assert has_lines == (syntax.name not in ("jsonld", "rdf"))
 
 
-def test_what_is_said_of_our_records_is_held_against_all_that_we_say(knowledge: checking.Knowledge) -> None:
+def test_what_is_said_of_our_records_is_held_against_all_that_we_say(knowledge: validation.Knowledge) -> None:
     law = "<https://w3id.org/aikg/id/law/ai-act>"
     label = "<http://www.w3.org/2004/02/skos/core#prefLabel>"
     assert lines(f'{law} <http://www.w3.org/2000/01/rdf-schema#comment> "x" .'.encode(), knowledge) == []
@@ -111,7 +113,7 @@ def test_what_is_said_of_our_records_is_held_against_all_that_we_say(knowledge: 
     ]
 
 
-def test_a_key_that_the_context_does_not_know(knowledge: checking.Knowledge) -> None:
+def test_a_key_that_the_context_does_not_know(knowledge: validation.Knowledge) -> None:
     document = {"@context": iris.BASE + "context.jsonld", "id": "http://e/x", "quotess": "2020"}
     told = lines(json.dumps(document).encode(), knowledge, "jsonld")
     assert told == [
@@ -121,9 +123,9 @@ def test_a_key_that_the_context_does_not_know(knowledge: checking.Knowledge) -> 
 
 
 def test_a_deprecated_record_is_a_warning_and_conforms(tiny: Release) -> None:
-    known = checking.Knowledge.open(ROOT, tiny.directory)
+    known = validation.Knowledge.open(ROOT, tiny.directory)
     body = b"<http://e/x> <http://e/p> <https://w3id.org/aikg/id/concept/old-notion> ."
-    found = checking.check(body, intake.syntax_of("ttl"), Limits(), known)
+    found = validation.check(body, intake.syntax_of("ttl"), Limits(), known)
     assert (found.conforms, found.counts) == (True, {"Warning": 1})
     assert list(report.lines(found, "f", known.context)) == [
         "f:1: warning: <http://e/x> <http://e/p>: concept:old-notion is deprecated; did you mean 'concept:new-notion'?"
@@ -131,7 +133,7 @@ def test_a_deprecated_record_is_a_warning_and_conforms(tiny: Release) -> None:
     ]
 
 
-def test_terms_used_often_are_told_once(knowledge: checking.Knowledge) -> None:
+def test_terms_used_often_are_told_once(knowledge: validation.Knowledge) -> None:
     body = "".join(f"<http://e/{i}> <{iris.ONTOLOGY}#qotes> <http://e/x> .\n" for i in range(300)).encode()
     told = lines(body, knowledge, "nt")
     assert len(told) == 1
@@ -434,7 +436,7 @@ def checker(release: Release, **options: Any) -> Iterator[tuple[subprocess.Popen
     """A checking process by hand, ready."""
     ours, theirs = socket.socketpair()
     with theirs:
-        command = [sys.executable, "-m", "kg.checker", str(theirs.fileno())]
+        command = [sys.executable, "-m", "kg.submitted.checker", str(theirs.fileno())]
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL)
     settings = {"memory_bytes": 500_000_000, "seconds": 30, "parent": os.getpid(), **options}
     with ours, ours.makefile("rb") as stream:
@@ -625,7 +627,7 @@ def test_the_examples_of_the_document_run(block: str, real: Release, real_server
         pytest.skip("no curl on this machine")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "ours.ttl").write_bytes(WRONG)
-    (tmp_path / "kg").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kg.cli "$@"\n')
+    (tmp_path / "kg").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kg.cli.commands "$@"\n')
     (tmp_path / "kg").chmod(0o755)
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("KG_")},

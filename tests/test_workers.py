@@ -24,16 +24,17 @@ from pyoxigraph import Literal, NamedNode, Quad, Store
 from servers import descendants, descriptors, is_alive, serve, threads, until
 
 from api.errors import Problem
-from api.evaluation import client_of
-from api.jobs import Job, Worker
-from api.places import Places
-from api.pool import Pool
+from api.queries.execution import client_of
 from api.settings import Settings
-from api.waiting import Waiting
-from kg import formats, packets
+from api.workers.jobs import Job, Worker
+from api.workers.places import Places
+from api.workers.pool import Pool
+from api.workers.waiting import Waiting
+from kg.engines.evaluation import Answer, Query, Wanted
 from kg.errors import KgError, QueryFailed, QueryMalformed, QueryTooComplex, ResultTooLarge
-from kg.evaluation import Answer, Query, Wanted
-from kg.store import Release
+from kg.isolation import packets
+from kg.rdf import formats
+from kg.release.store import Release
 
 PRODUCT = "SELECT (COUNT(*) AS ?n{}) {{ ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }}"
 JSON = Wanted("json", "ttl")
@@ -465,7 +466,7 @@ def test_workers_end_with_the_server_however_it_ends(tiny: Release, tmp_path: An
 def test_a_zygote_shares_the_memory_of_its_server_and_the_next_reads_for_itself(tiny: Release, tmp_path: Any) -> None:
     def spawned(server: Any) -> list[int]:
         below = descendants(server.pid)
-        return [pid for pid in below if b"kg.zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [pid for pid in below if b"kg.isolation.zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     with serve(tiny.directory, log=tmp_path / "log") as server, server.client() as client:
 

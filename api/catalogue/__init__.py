@@ -1,0 +1,1 @@
+"""The dataset description, dumps, sitemap and feeds."""

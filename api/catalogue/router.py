@@ -1,0 +1,175 @@
+"""`/dataset`, `/.well-known/void`, `/dumps`, `/sitemap.xml`, `/robots.txt`: what there is to be had."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+
+from api.errors import Problem
+from api.html.view import page
+from api.http.representation import condition
+from api.http.responses import answer, chosen_rdf, json_answer, prefers_json, rdf_answer
+from api.i18n import language
+from api.linked_data import partners
+from api.site.site import LICENCE, Site, site_of
+from kg.errors import KgError
+from kg.rdf import formats
+from kg.release import store
+from kg.release.store import Manifest
+
+router = APIRouter()
+_RELEASE = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_URLS_PER_SITEMAP = 40_000
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+@router.get("/dataset", summary="The dataset")
+def dataset(request: Request) -> Response:
+    """The catalogue record (DCAT 3) with its statistics (VoID), dumps, services and prefixes."""
+    site = site_of(request)
+    if (syntax := chosen_rdf(request)) is not None:
+        return rdf_answer(site, site.catalogue, syntax)
+    if moved := language.redirect(request):
+        return moved
+    return page(
+        request,
+        language.language_of(request),
+        "dataset.html",
+        licence=LICENCE,
+        formats=formats.RDF_FORMATS,
+        dumps=site.manifest.dumps,
+        partners=partners.datasets(site),
+    )
+
+
+@router.get("/.well-known/void", summary="The dataset, where crawlers look for it")
+def well_known(request: Request) -> Response:
+    """The same as `/dataset`, in RDF (RFC 8615)."""
+    syntax = chosen_rdf(request, html=False)
+    assert syntax is not None
+    return rdf_answer(site_of(request), site_of(request).catalogue, syntax)
+
+
+@router.get("/dumps", summary="The dumps")
+def dumps(request: Request) -> Response:
+    """The files of the current release with their sizes and checksums."""
+    site = site_of(request)
+    if not prefers_json(request):
+        return RedirectResponse(f"{_root(request)}/dataset#ui-dumps", 303, {"Vary": "Accept"})
+    host = str(request.base_url)
+    files = {
+        name: {"url": f"{host}dumps/{site.version}/{name}", **fields} for name, fields in site.manifest.dumps.items()
+    }
+    return json_answer({"release": site.version, "licence": LICENCE, "files": files}, {"Vary": "Accept"})
+
+
+@router.get("/dumps/{name}", summary="A dump of the current release")
+def current_dump(request: Request, name: str) -> Response:
+    """The address of that file in the current release, which stays what it is when the next is published."""
+    site = site_of(request)
+    if name not in site.manifest.dumps:
+        raise _unknown(site.version, name, site.manifest)
+    return Response(
+        None, 307, {"Location": f"{_root(request)}/dumps/{site.version}/{name}", "Cache-Control": "no-cache"}
+    )
+
+
+@router.get("/dumps/{release}/{name}", summary="A dump")
+def dump(request: Request, release: str, name: str) -> Response:
+    """A file of a release that is kept, whole or in parts (RFC 9110, 14)."""
+    site = site_of(request)
+    directory = site.release.directory
+    manifest = site.manifest
+    if release != site.version:
+        directory = directory.parent / release
+        try:
+            manifest = store.read_manifest(directory) if _RELEASE.fullmatch(release) else Manifest(*_NOTHING)
+        except KgError:
+            manifest = Manifest(*_NOTHING)
+    if name not in manifest.dumps:
+        raise _unknown(release, name, manifest)
+    return _file(request, site, directory / "dumps" / name, manifest.dumps[name]["sha256"])
+
+
+_NOTHING = ("", "", "", "", "", 0, 0, 0, 0, 0)
+
+
+def _file(request: Request, site: Site, path: Path, sha256: str) -> Response:
+    tag = f'"{sha256[:32]}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": _FOREVER,
+        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:",
+        "Link": f'<{LICENCE}>; rel="license"',
+    }
+    if (status := condition(request.headers, tag, site)) != 200 and "range" not in request.headers:
+        return Response(None, status, headers)
+    return FileResponse(path, headers=headers, media_type="application/gzip", filename=path.name)
+
+
+def _unknown(release: str, name: str, manifest: Manifest) -> Problem:
+    known = ", ".join(manifest.dumps) or "none: the release is not kept any more"
+    return Problem(404, "unknown-dump", f"release {release} has no file '{name}'; there are {known}")
+
+
+@router.get("/sitemap.xml", summary="All pages, for search engines")
+def sitemap(request: Request) -> Response:
+    """The pages, or, when there are more than one file may hold, an index of such files (sitemaps.org, 0.9)."""
+    urls = _urls(request)
+    parts = -(-len(urls) // _URLS_PER_SITEMAP)
+    if parts <= 1:
+        return _sitemap(request, urls)
+    host, issued = str(request.base_url), site_of(request).manifest.issued
+    entries = "".join(
+        f"<sitemap><loc>{escape(host)}sitemap-{n}.xml</loc><lastmod>{issued}</lastmod></sitemap>"
+        for n in range(1, parts + 1)
+    )
+    return answer(_xml("sitemapindex", entries), "application/xml")
+
+
+@router.get("/sitemap-{number}.xml", summary="A part of the sitemap")
+def sitemap_part(request: Request, number: int) -> Response:
+    urls = _urls(request)
+    part = urls[(number - 1) * _URLS_PER_SITEMAP : number * _URLS_PER_SITEMAP] if number > 0 else []
+    if not part:
+        raise Problem(404, "not-found", f"the sitemap has no part {number}")
+    return _sitemap(request, part)
+
+
+def _urls(request: Request) -> list[str]:
+    site, host = site_of(request), str(request.base_url)
+    paths = ["", "about", "dataset", "ontology", "queries", "sparql"]
+    paths += [f"queries/{name}" for name in site.queries]
+    paths += [f"id/{name}" for name in site.entities.classes()]
+    paths += [f"page/{path}" for name in site.entities.classes() for path in site.entities.members(name, parts=True)]
+    return [host + quote(path) for path in paths]
+
+
+def _sitemap(request: Request, urls: list[str]) -> Response:
+    issued = site_of(request).manifest.issued
+    entries = "".join(f"<url><loc>{escape(url)}</loc><lastmod>{issued}</lastmod></url>" for url in urls)
+    return answer(_xml("urlset", entries), "application/xml")
+
+
+def _xml(name: str, entries: str) -> bytes:
+    namespace = "http://www.sitemaps.org/schemas/sitemap/0.9"
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} xmlns="{namespace}">{entries}</{name}>\n'.encode()
+
+
+@router.get("/robots.txt", summary="For crawlers")
+def robots(request: Request) -> Response:
+    """Crawlers may read everything but the answers of queries, of which there is no end."""
+    root, host = _root(request), str(request.base_url)
+    text = f"User-agent: *\nDisallow: {root}/sparql?\nAllow: /\n\nSitemap: {host}sitemap.xml\n"
+    return PlainTextResponse(text)
+
+
+def _root(request: Request) -> str:
+    return str(request.scope.get("root_path", "")).rstrip("/")

@@ -1,0 +1,1 @@
+"""Conformance requirements and their checks against a running server."""

@@ -1,0 +1,1 @@
+"""Answers sent from the connection itself, below the application."""

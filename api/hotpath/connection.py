@@ -1,0 +1,150 @@
+"""One connection with the hot path below the application."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from api.http.protocol import BoundedProtocol
+from api.settings import Settings
+from kg.errors import KgError
+
+if TYPE_CHECKING:
+    from api.hotpath.shortcut import Flight, Shortcut
+
+_MOST_HELD = 262_144
+_LARGE = 65_536
+
+
+class Connection(BoundedProtocol):
+    """Gives a whole GET that comes alone to the shortcut; all that this does not take goes to the application.
+
+    `peer` is the address at the other end, `request_id` that of the request answered last below the application.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.peer = ""
+        self.request_id = ""
+        self._shortcut: Shortcut | None = self.app_state.get("shortcut")
+        self._flight: Flight | None = None
+        self._held = b""
+        self._is_last = False
+        self._served_at = 0.0
+        self._common: tuple[object, bytes] = (None, b"")
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.peer = self.client[0] if self.client else ""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        flight, self._flight = self._flight, None
+        if flight is not None and self._shortcut is not None:
+            self._shortcut.leave(self, flight)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._flight is not None or (self._held and self.flow.write_paused):
+            self._hold(data)
+        elif data[:5] == b"GET /" and data[-4:] == b"\r\n\r\n" and self._shortcut is not None and self._is_between:
+            if self.flow.write_paused:
+                self._hold(data)
+            elif not self._shortcut.take(self, data):
+                super().data_received(data)
+        else:
+            super().data_received(data)
+
+    @property
+    def _is_between(self) -> bool:
+        """Whether nothing of a request has been read, and none is being answered."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return is_answered and self._in_head and not self._head_bytes and self._refusal is None and not self.pipeline
+
+    # ---- what comes while an answer is under way ----
+
+    def wait(self, flight: Flight) -> None:
+        """An answer will come later; until then what else arrives is held."""
+        self._flight = flight
+        self._disarm()
+
+    def _hold(self, data: bytes) -> None:
+        self._held += data
+        if len(self._held) > _MOST_HELD:
+            self.transport.pause_reading()
+
+    def _go_on(self) -> None:
+        held, self._held = self._held, b""
+        if len(held) > _MOST_HELD:
+            self.transport.resume_reading()
+        if held and not self.transport.is_closing():
+            self.data_received(held)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._flight is None and self._held:
+            self._go_on()
+
+    # ---- answers ----
+
+    def send(self, status: bytes, fields: bytes, last: bytes, body: bytes) -> None:
+        """Sends an answer: the status line, fields that were prepared, the last of them, and the body."""
+        self._flight = None
+        self._disarm()
+        self.server_state.total_requests += 1
+        defaults = self.server_state.default_headers
+        if self._common[0] is not defaults:
+            self._common = (defaults, b"".join(b"%s: %s\r\n" % pair for pair in defaults))
+        head = b"".join((status, self._common[1], fields, last))
+        if len(body) < _LARGE:
+            self.transport.write(head + body)
+        else:
+            self.transport.writelines((head, body))
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(self.settings.write_seconds, self._abort_if_unread)
+        if self._is_last:
+            self.transport.close()
+            return
+        self._served_at = time.monotonic()
+        if self.timeout_keep_alive_task is None:
+            self._keep_alive(self.timeout_keep_alive)
+        if self._held:
+            self._go_on()
+
+    def fall_through(self, data: bytes, error: KgError) -> None:
+        """Lets the application tell an error."""
+        self._flight = None
+        own = self.app_state
+        self.app_state = {**own, "error": error}
+        try:
+            super().data_received(data)
+        finally:
+            self.app_state = own
+        if self._held:
+            self._go_on()
+
+    # ---- time ----
+
+    def _keep_alive(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes the connection unless it was of use meanwhile: one timer is cheaper than one for each answer."""
+        left = self._served_at + self.timeout_keep_alive - time.monotonic()
+        if self._flight is not None:
+            left = self.timeout_keep_alive
+        if left > 0:
+            self._keep_alive(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        """Closes the connection, after the answer that is under way."""
+        if self._flight is not None:
+            self._is_last = True
+        else:
+            super().shutdown()
+
+
+def protocol_class(bounds: Settings) -> type[Connection]:
+    """The protocol with the bounds of these settings."""
+    return type("Protocol", (Connection,), {"settings": bounds})

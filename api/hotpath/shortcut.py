@@ -1,0 +1,245 @@
+"""The hot path: answers below the application, straight from and to the connection.
+
+A GET whose answer is kept is sent as it lies in memory. A query to the endpoint goes to a worker without passing
+through the application, and its answer is kept and sent the same way. Everything else, every error, and whatever is
+unusual about a request falls through to the application: here is nothing that cannot be answered there as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from api.http.bodies import fields
+from api.http.caching import MANY_BYTES, Cache, cache_key
+from api.http.heads import Head, Heads
+from api.http.representation import Representation, Wire, of_answer
+from api.http.responses import answer
+from api.middleware import ALWAYS, known_or_new_id
+from api.queries.execution import Formats, Outcome, client_of, seconds_asked, wanted
+from api.settings import Settings
+from api.site.serving import Serving
+from api.site.site import Site
+from api.telemetry.requests import Accounts, route_of
+from api.workers.jobs import Job
+from kg.engines.evaluation import Answer, Query, Wanted
+from kg.errors import KgError
+from kg.isolation import packets
+from kg.sparql import guard
+
+if TYPE_CHECKING:
+    from api.hotpath.connection import Connection
+
+# A dataset of its own is for the application.
+_QUERY_PARAMETERS = frozenset({"query", "format", "timeout"})
+_LONGEST_QUERY, _LONGEST_ACCEPT = 5_000, 1_000
+# A condition that is met by equality; lists, weak tags and `*` are for the application.
+_ONE_TAG = re.compile(r'"[^"]*"')
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """A query under way, and the connections that wait for its answer: one, or all that asked for the same."""
+
+    key: object
+    target: bytes
+    site: Site
+    started: float
+    is_volatile: bool
+    job: Job = field(init=False)
+    waiting: list[tuple[Connection, bytes, Head]] = field(default_factory=list)
+
+
+class Shortcut:
+    """Answers what can be answered below the application; one for all connections of a process."""
+
+    def __init__(self, settings: Settings, serving: Serving, cache: Cache, accounts: Accounts) -> None:
+        self._settings = settings
+        self._serving = serving
+        self._cache = cache
+        self._accounts = accounts
+        self._heads = Heads(settings.trusted_proxies)
+        self._root = b"/" + settings.root_path.strip("/").encode() if settings.root_path.strip("/") else b""
+        self._limits = guard.Limits(settings.max_query_length, settings.max_query_depth, settings.max_query_operators)
+        self._flights: dict[object, Flight] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, connection: Connection, data: bytes) -> bool:
+        """Whether a request, whose whole head this is, is answered here, now or later."""
+        end = data.find(b"\r\n")
+        if data[end - 9 : end] != b" HTTP/1.1":
+            return False
+        head = self._heads.read(data[end:], connection.scheme or "http", connection.peer)
+        if head is None:
+            return False
+        target = data[4 : end - 9]
+        if self._root and target != self._root and not target.startswith(self._root + b"/"):
+            target = self._root + target
+        site = self._serving.site
+        key = cache_key(site, target, head.variant)
+        kept = self._cache.get(key)
+        if kept is not None:
+            return self._send_kept(connection, head, site, key, target, kept)
+        if not target.startswith(b"/sparql?", len(self._root)):
+            return False
+        if head.condition is not None and not _ONE_TAG.fullmatch(head.condition):
+            return False
+        return self._ask(connection, data, head, site, key, target)
+
+    # ---- what is kept ----
+
+    def _send_kept(
+        self, connection: Connection, head: Head, site: Site, key: object, target: bytes, kept: Representation
+    ) -> bool:
+        coding = kept.coding(head.coding)
+        if coding != "identity" and coding not in kept.coded and len(kept.body) >= MANY_BYTES:
+            # The application compresses it in a thread.
+            return False
+        is_new = coding not in kept.wires
+        wire = kept.wire(coding, site, _common(site.version)) if is_new else kept.wires[coding]
+        if head.condition is not None and wire.tag not in ("", head.condition):
+            # It may be one of several, or a weak one.
+            return False
+        if is_new:
+            self._cache.put(key, kept)
+        status, sent = self._send(connection, head, wire)
+        path = target.partition(b"?")[0][len(self._root) :].decode("latin-1")
+        self._accounts.hit(route_of(path), status, sent)
+        if self._accounts.are_logged:
+            self._log(connection, head, target, status, sent, 0.0)
+        return True
+
+    def _send(self, connection: Connection, head: Head, wire: Wire) -> tuple[int, int]:
+        """Sends a representation, or that it is not modified; returns the status and the size of the body."""
+        request_id = connection.request_id = known_or_new_id(head.request_id)
+        last = b"x-request-id: %s\r\n\r\n" % request_id.encode()
+        if wire.tag and head.condition == wire.tag:
+            connection.send(STATUS_LINE[304], wire.not_modified, last, b"")
+            return 304, 0
+        connection.send(STATUS_LINE[wire.status], wire.head, last, wire.body)
+        return wire.status, len(wire.body)
+
+    def _log(self, connection: Connection, head: Head, target: bytes, status: int, sent: int, seconds: float) -> None:
+        path, _, query = target.partition(b"?")
+        client = head.client or connection.peer
+        self._accounts.log(
+            *(connection.request_id, client, "GET", path.decode("latin-1"), query, status, sent, seconds)
+        )
+
+    # ---- what is asked ----
+
+    def _ask(self, connection: Connection, data: bytes, head: Head, site: Site, key: object, target: bytes) -> bool:
+        if (flight := self._flights.get(key)) is not None:
+            flight.waiting.append((connection, data, head))
+            connection.wait(flight)
+            return True
+        try:
+            read = self._read(target, head, site)
+        except KgError:
+            # The application says what is wrong.
+            return False
+        client = client_of(head.client or connection.peer)
+        if read is None or not site.pool.has_room(client):
+            return False
+        message, seconds, is_volatile = read
+        flight = Flight(key, target, site, time.perf_counter(), is_volatile)
+        flight.job = Job(message, client, seconds, lambda: self._on_answer(flight))
+        flight.waiting.append((connection, data, head))
+        if not is_volatile:
+            self._flights[key] = flight
+        connection.wait(flight)
+        site.pool.submit(flight.job)
+        return True
+
+    def _read(self, target: bytes, head: Head, site: Site) -> tuple[bytes, float, bool] | None:
+        """The message to a worker, its time, and whether it may be answered otherwise next; None if it is not for here.
+
+        Raises `KgError` when something is wrong with the query.
+        """
+        if b"#" in target or not target.isascii() or len(head.accept or "") > _LONGEST_ACCEPT:
+            return None
+        parameters = fields(target.partition(b"?")[2])
+        values = dict(parameters)
+        query = values.get("query")
+        is_plain = len(parameters) == len(values) and values.keys() <= _QUERY_PARAMETERS
+        if query is None or not is_plain or len(query) > _LONGEST_QUERY:
+            return None
+        formats = _formats(head.accept, values.get("format"))
+        if formats.html:
+            return None
+        # Endpoints that may be asked are for the application: here every SERVICE is an error.
+        reading = guard.read(query, self._limits)
+        want = Wanted(formats.results, formats.graph)
+        seconds = seconds_asked(site, values.get("timeout"))
+        return packets.request(Query(query), want, self._settings.max_result_bytes), seconds, reading.is_volatile
+
+    def leave(self, connection: Connection, flight: Flight) -> None:
+        """A connection that waited is lost; a query that nobody waits for is ended."""
+        flight.waiting = [w for w in flight.waiting if w[0] is not connection]
+        if not flight.waiting:
+            self._flights.pop(flight.key, None)
+            flight.site.pool.cancel(flight.job)
+
+    def _on_answer(self, flight: Flight) -> None:
+        if self._flights.get(flight.key) is flight:
+            del self._flights[flight.key]
+        if not flight.waiting:
+            return
+        try:
+            found = flight.job.answer()
+        except KgError as error:
+            for connection, data, _ in flight.waiting:
+                connection.fall_through(data, error)
+            return
+        if len(found.body) < MANY_BYTES:
+            self._deliver(flight, _representation(flight, found))
+        else:
+            task = asyncio.ensure_future(self._deliver_apart(flight, found))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _deliver_apart(self, flight: Flight, found: Answer) -> None:
+        """Hashes and compresses a large answer in a thread, so that nobody else waits for it."""
+        made = await asyncio.to_thread(_representation, flight, found)
+        for coding in {made.coding(head.coding) for _, _, head in flight.waiting}:
+            await asyncio.to_thread(made.body_in, coding)
+        self._deliver(flight, made)
+
+    def _deliver(self, flight: Flight, made: Representation) -> None:
+        seconds = time.perf_counter() - flight.started
+        waiting, flight.waiting = flight.waiting, []
+        for connection, _, head in waiting:
+            wire = made.wire(made.coding(head.coding), flight.site, _common(flight.site.version))
+            status, sent = self._send(connection, head, wire)
+            self._accounts.request("sparql", "GET", status, sent, seconds)
+            if self._accounts.are_logged:
+                self._log(connection, head, flight.target, status, sent, seconds)
+        self._cache.put(flight.key, made)
+
+
+@lru_cache(maxsize=10)
+def _common(version: str) -> tuple[tuple[str, str], ...]:
+    """The header fields of every answer of a release."""
+    return (*ALWAYS.items(), ("X-Release", version))
+
+
+def _representation(flight: Flight, found: Answer) -> Representation:
+    return of_answer(200, list(_headers(found.content_type, flight.is_volatile)), found.body, flight.site)
+
+
+@lru_cache(maxsize=1_000)
+def _formats(accept: str | None, asked: str | None) -> Formats:
+    return wanted(accept, asked)
+
+
+@lru_cache(maxsize=100)
+def _headers(content_type: str, is_volatile: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """The header fields that the application gives to the answer of a query."""
+    plain = Outcome(content_type=content_type, is_volatile=is_volatile)
+    return tuple(answer(b"", content_type, plain.headers).raw_headers)

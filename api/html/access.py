@@ -1,0 +1,115 @@
+"""A table as an API: its permalink, its downloads, its query in the editor, and code that gets it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from api.html.view import View
+
+# The formats that stand beside every table; the query's own page has all.
+_TABLE = ("csv", "excel", "json", "jsonl")
+_GRAPH = ("ttl", "jsonld", "nt")
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """Code in one language that gets a table."""
+
+    language: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to get one answer: `path` with `parameters` is its address, `query` the SPARQL that makes it."""
+
+    view: View
+    path: str
+    parameters: tuple[tuple[str, str], ...]
+    query: str
+    host: str
+    is_graph: bool = False
+
+    @property
+    def editor(self) -> str:
+        """The query in the editor, with its answer."""
+        return self.view.url("sparql", query=self.query, format="html")
+
+    @property
+    def page(self) -> str:
+        """The permalink."""
+        return self.view.url(self.path, **{"format": "html", **dict(self.parameters)})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return _GRAPH if self.is_graph else _TABLE
+
+    def data(self, name: str) -> str:
+        """The address of the answer in one format."""
+        return f"{self.view.file(self.path)}?{urlencode([*self.parameters, ('format', name)])}"
+
+    @property
+    def snippets(self) -> list[Snippet]:
+        """The same in a shell, in Python, R and JavaScript; each runs as it stands."""
+        address, is_query = f"{self.host}/{self.path}", self.path == "sparql"
+        rest = [(k, v) for k, v in self.parameters if k != "query"]
+        return [
+            Snippet("curl", _curl(address, rest, self.query if is_query else None, self.names[0])),
+            *([] if self.is_graph else [Snippet("Python", _python(address, rest, self.query if is_query else None))]),
+            *([] if self.is_graph else [Snippet("R", _r(address, rest, self.query if is_query else None))]),
+            Snippet("JavaScript", _javascript(address, rest, self.query if is_query else None, self.is_graph)),
+        ]
+
+
+def of_query(view: View, host: str, query: str, *, is_graph: bool = False) -> Access:
+    """The access to the answer of any query, through the endpoint."""
+    return Access(view, "sparql", (("query", query),), query, host, is_graph)
+
+
+def _shell(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _curl(address: str, rest: list[tuple[str, str]], query: str | None, name: str) -> str:
+    options = "".join(f" \\\n  --data-urlencode {_shell(f'{k}={v}')}" for k, v in rest)
+    if query is None:
+        return f"curl -s --get {_shell(address)} -d format={name}{options}"
+    here = f" \\\n  --data-urlencode query@- <<'SPARQL'\n{query.strip()}\nSPARQL"
+    return f"curl -s {_shell(address)} -d format={name}{options}{here}"
+
+
+def _python(address: str, rest: list[tuple[str, str]], query: str | None) -> str:
+    fields = [f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in [*rest, ("format", "csv")]]
+    lines = ["from urllib.parse import urlencode", "import pandas as pd", ""]
+    if query is not None:
+        text = query.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+        lines.append(f'query = """\n{text}\n"""')
+        fields.insert(0, '"query": query')
+    lines.append(f"parameters = {{{', '.join(fields)}}}")
+    lines.append(f'table = pd.read_csv("{address}?" + urlencode(parameters))')
+    return "\n".join(lines)
+
+
+def _r(address: str, rest: list[tuple[str, str]], query: str | None) -> str:
+    url = f"{address}?{urlencode([*rest, ('format', 'csv')])}"
+    if query is None:
+        return f'table <- read.csv("{url}")'
+    request = f'paste0("{url}&query=", URLencode(query, reserved = TRUE))'
+    return f'query <- r"---({query.strip()})---"\ntable <- read.csv({request})'
+
+
+def _javascript(address: str, rest: list[tuple[str, str]], query: str | None, is_graph: bool) -> str:
+    fields = dict([*rest, ("format", "nt" if is_graph else "json")])
+    text = json.dumps(fields, ensure_ascii=False)
+    lines = []
+    if query is not None:
+        escaped = query.strip().replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
+        lines.append(f"const query = `\n{escaped}\n`;")
+        text = text[:-1] + ", query}"
+    lines.append(f'const answer = await fetch("{address}?" + new URLSearchParams({text}));')
+    lines.append(
+        "const text = await answer.text();" if is_graph else "const rows = (await answer.json()).results.bindings;"
+    )
+    return "\n".join(lines)

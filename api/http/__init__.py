@@ -1,0 +1,1 @@
+"""HTTP: parsing heads, negotiation, bodies, caching and representations."""

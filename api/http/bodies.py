@@ -1,0 +1,82 @@
+"""What is sent to the server: bodies of limited length, forms, and JSON, each with an error that says what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from starlette.requests import Request
+
+from api.errors import Problem
+from api.site.site import site_of
+from kg.rdf import formats
+
+FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 1000
+_LONG = 100_000
+
+
+async def read(request: Request, most: int = 0, refusal: Problem | None = None) -> bytes:
+    """The body, refused once it is longer than what is read: so many bytes, else what the settings say."""
+    most = most or site_of(request).settings.max_body_bytes
+    refusal = refusal or Problem(413, "body-too-large", f"the body is longer than {most:,} bytes", {"limit": most})
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced[:18]) > most:
+        raise refusal
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise refusal
+    return bytes(body)
+
+
+async def form(request: Request) -> dict[str, str]:
+    """The fields of a posted form; of one that is given twice, the last."""
+    _require(request, FORM)
+    return dict(fields(await read(request)))
+
+
+def fields(raw: bytes) -> list[tuple[str, str]]:
+    """The names and values of a form or query string."""
+    if raw.startswith(b"query=") and b"&" not in raw:  # what most ask is a query and nothing else
+        return [("query", utf8(unquote_to_bytes(raw[6:].replace(b"+", b" "))))]
+    try:
+        return parse_qsl(utf8(raw), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise Problem(400, "bad-parameter", f"the parameters cannot be read: {error}") from None
+
+
+async def json_document(request: Request, most: int = 0) -> Any:
+    """A posted JSON document, of at most so many bytes where another limit than the settings' is due."""
+    _require(request, formats.JSON)
+    body = utf8(await read(request, most))
+    # A long text would hold up everybody else.
+    return await asyncio.to_thread(parse_json, body, "the body") if len(body) > _LONG else parse_json(body, "the body")
+
+
+def parse_json(text: str, what: str) -> Any:
+    """The value of a JSON text; raises `Problem` 400 that tells line and column."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        detail = f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        raise Problem(400, "bad-json", detail, {"line": error.lineno, "column": error.colno}) from None
+    except (RecursionError, ValueError) as error:
+        raise Problem(400, "bad-json", f"{what} is JSON that is nested too deeply, or has too long a number") from error
+
+
+def _require(request: Request, media_type: str) -> None:
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != media_type:
+        detail = f"what is posted here is {media_type}, not '{given or 'nothing'}'"
+        raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": media_type})
+
+
+def utf8(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(400, "not-utf-8", f"the request is not UTF-8: {error}") from None

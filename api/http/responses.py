@@ -1,0 +1,143 @@
+"""Answers: which format was asked for, RDF in every syntax, errors as the caller reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyoxigraph import Quad, RdfFormat, Triple, serialize
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import Problem, as_text, not_acceptable
+from api.site.site import LICENCE, Site
+from kg.rdf import formats, iris, serialization
+from kg.rdf.formats import Rdf
+from kg.release.entities import sort_quads, sort_triples
+
+HTML_OFFER = (formats.HTML, formats.XHTML)
+# Compaction takes milliseconds for a record and seconds for a catalogue.
+_MOST_COMPACTED = 2_000
+# Clients of a terminal, which show what they get: text unless they ask for a format.
+_TERMINALS = ("curl/", "wget/", "httpie/", "xh/")
+
+
+def wants_html(request: Request, others: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a page suits the caller better than the other offers; `format=html` says so outright."""
+    if asked := request.query_params.get("format"):
+        return asked == "html"
+    best = formats.negotiate(request.headers.get("accept"), [*others, HTML_OFFER])
+    return best == len(others)
+
+
+def prefers_json(request: Request) -> bool:
+    """Whether JSON suits the caller better than a page; `format=json` says so outright."""
+    if asked := request.query_params.get("format"):
+        return asked == "json"
+    return formats.negotiate(request.headers.get("accept"), [HTML_OFFER, (formats.JSON,)]) == 1
+
+
+def rdf_offers(known: Sequence[Rdf] = formats.RDF_FORMATS) -> list[tuple[str, ...]]:
+    """The RDF formats as offers for negotiation, Turtle first."""
+    return [(f.media_type, *f.aliases) for f in known]
+
+
+def chosen_rdf(request: Request, *, html: bool = True) -> Rdf | None:
+    """The RDF format asked for, None when a page is; raises `Problem` 406 when nothing offered suits."""
+    names = {f.name: f.media_type for f in formats.RDF_FORMATS} | ({"html": formats.HTML} if html else {})
+    if asked := request.query_params.get("format"):
+        found = formats.rdf_format(asked)
+        if found is None and not (html and asked == "html"):
+            raise not_acceptable(names)
+        return found
+    offers = rdf_offers()
+    best = formats.negotiate(request.headers.get("accept"), [*offers, HTML_OFFER] if html else offers)
+    if best is None:
+        raise not_acceptable(names)
+    return formats.RDF_FORMATS[best] if best < len(offers) else None
+
+
+def write_rdf(site: Site, quads: Sequence[Quad], syntax: Rdf) -> bytes:
+    """Statements in one syntax: as quads where it has named graphs, else as triples, each once."""
+    if syntax.has_graphs:
+        statements: list[Any] = sort_quads(quads)
+    else:
+        statements = sort_triples(quads)
+    return write_triples(site, statements, syntax)
+
+
+def write_triples(site: Site, statements: list[Triple] | list[Quad], syntax: Rdf) -> bytes:
+    """Sorted statements in one syntax; JSON-LD is compacted with our context inside, unless there are very many."""
+    if syntax.syntax == RdfFormat.JSON_LD and len(statements) <= _MOST_COMPACTED:
+        return json.dumps(compacted(site, statements), ensure_ascii=False, indent=1).encode() + b"\n"
+    return serialization.to_bytes(statements, syntax, site.prefixes_of(statements))
+
+
+def compacted(site: Site, statements: list[Triple] | list[Quad]) -> dict[str, Any]:
+    """Statements as JSON-LD, compacted with our context."""
+    # Imported by the first that needs it: it is a tenth of what a start of the server imports.
+    from pyld import jsonld
+
+    nodes: list[dict[str, Any]] = json.loads(serialize(statements, format=RdfFormat.JSON_LD) or b"[]")
+    for node in nodes:
+        # The serialiser writes rdf:type as a property like any other; JSON-LD has a keyword for it.
+        if types := node.pop(iris.RDF_TYPE, None):
+            node["@type"] = [t["@id"] for t in types]
+    document: dict[str, Any] = jsonld.compact(nodes, site.context.of(_iris_of(nodes)), {"graph": True})
+    document["@context"] = site.context.document["@context"]
+    return document
+
+
+def _iris_of(nodes: list[dict[str, Any]]) -> set[str]:
+    """Every IRI of an expanded document: subjects, properties, classes, objects, datatypes."""
+    found: set[str] = set()
+    for node in nodes:
+        for key, values in node.items():
+            if key == "@id":
+                found.add(values)
+            elif key == "@type":
+                found.update(values)
+            elif key == "@graph":
+                found |= _iris_of(values)
+            else:
+                found.add(key)
+                found.update(v.get("@id") or v.get("@type") or "" for v in values)
+    return found
+
+
+def answer(body: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A 200 that caches may keep; validator, conditions and content coding are put to it on its way out."""
+    all_headers = {"Cache-Control": "public, max-age=60, must-revalidate", **(headers or {})}
+    return Response(body, 200, all_headers, media_type=content_type)
+
+
+def rdf_answer(site: Site, quads: Sequence[Quad], syntax: Rdf, headers: Mapping[str, str] | None = None) -> Response:
+    """Statements as a response, with the licence as a link."""
+    body = write_rdf(site, quads, syntax)
+    return answer(
+        body, syntax.content_type, {"Link": f'<{LICENCE}>; rel="license"', "Vary": "Accept", **(headers or {})}
+    )
+
+
+def json_answer(document: object, headers: Mapping[str, str] | None = None) -> Response:
+    body = json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+    return answer(body, formats.JSON, headers)
+
+
+def problem_response(problem: Problem, request: Request | None = None) -> Response:
+    """An error as problem+json; as text when the caller prefers it, or is a terminal that takes anything."""
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    if request is not None and is_terminal(request):
+        return Response(as_text(problem), problem.status, headers, media_type=formats.PLAIN)
+    body = json.dumps(problem.document(), ensure_ascii=False, indent=1).encode() + b"\n"
+    return Response(body, problem.status, headers, media_type=formats.PROBLEM_JSON)
+
+
+def is_terminal(request: Request) -> bool:
+    """Whether the caller reads text: it asks for it, or is a terminal that takes anything."""
+    accept = request.headers.get("accept", "*/*")
+    if accept.strip() == "*/*":
+        return request.headers.get("user-agent", "").lower().startswith(_TERMINALS)
+    offers = [(formats.PROBLEM_JSON, formats.JSON), (formats.PLAIN,)]
+    return formats.PLAIN in formats.parse_accept(accept) and formats.negotiate(accept, offers) == 1

@@ -1,0 +1,67 @@
+"""Forms with a file in them: bounded, in memory, and taken apart where they hold nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+
+from starlette.datastructures import FormData, Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from api.errors import Problem
+from api.http import bodies
+
+MULTIPART = "multipart/form-data"
+_MOST_FIELDS = 1_000
+
+
+class Form(dict[str, str]):
+    """The fields of a form, of one named twice the last; `upload` is the name and the bytes of its file."""
+
+    upload: tuple[str, bytes] | None = None
+
+
+class _InMemory(MultiPartParser):
+    """Keeps uploads in memory, which is bounded: nothing that is uploaded reaches a disk."""
+
+    spool_max_size = sys.maxsize
+
+
+async def form(request: Request, most: int) -> Form:
+    """The form in the body, of at most so many bytes; multipart, or urlencoded when it has no file."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == bodies.FORM:
+        return Form(await asyncio.to_thread(bodies.fields, await bodies.read(request, most)))
+    if media_type != MULTIPART:
+        detail = f"expected a form, {MULTIPART} or {bodies.FORM}, not '{media_type or 'nothing'}'"
+        raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{MULTIPART}, {bodies.FORM}"})
+    body = await bodies.read(request, most)
+    # In a thread with a loop of its own: strange bodies take long to take apart.
+    return await asyncio.to_thread(asyncio.run, _parsed(request.headers, body))
+
+
+async def _parsed(headers: Headers, body: bytes) -> Form:
+    parsed = await parts(headers, body, files=1, fields=_MOST_FIELDS)
+    found = Form()
+    for name, value in parsed.multi_items():
+        if isinstance(value, str):
+            found[name] = value
+        elif value.filename or value.size:
+            found.upload = (value.filename or "")[:200], await value.read()
+    await parsed.close()
+    return found
+
+
+async def parts(headers: Headers, body: bytes, *, files: int, fields: int) -> FormData:
+    """The parts of a multipart body, at most so many of each kind; the caller closes them."""
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    parser = _InMemory(headers, stream(), max_files=files, max_fields=fields, max_part_size=len(body))
+    try:
+        return await parser.parse()
+    except MultiPartException as error:
+        raise Problem(400, "bad-form", f"the form cannot be read: {error.message}") from None

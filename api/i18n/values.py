@@ -1,0 +1,70 @@
+"""Literals as people write them in Japanese and English: dates, durations, numbers, truth."""
+
+from __future__ import annotations
+
+import re
+
+from pyoxigraph import Literal
+
+from api.i18n.texts import text
+
+_XSD = "http://www.w3.org/2001/XMLSchema#"
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+_DURATION = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?")
+_UNITS = {"ja": ("年", "か月", "日"), "en": ("year", "month", "day")}
+
+
+def shown(literal: Literal, language: str) -> str:
+    """The text of a literal for readers of a language; what has no better form stays as it is."""
+    value, datatype = literal.value, literal.datatype.value.removeprefix(_XSD)
+    if datatype in ("date", "gYearMonth", "gYear"):
+        return _date(value, language)
+    if datatype == "duration":
+        return _duration(value, language)
+    if datatype in ("integer", "decimal"):
+        return _number(value)
+    if datatype == "boolean":
+        return text(language, value) if value in ("true", "false") else value
+    return value
+
+
+def amount(value: str, unit: str, language: str) -> str:
+    """A sum of money as tables of budgets write it, in 億円 or in millions of yen; '' where there is no such form."""
+    if unit != "JPY" or not re.fullmatch(r"-?\d+", value):
+        return ""
+    yen = int(value)
+    if language == "en":
+        sign, millions = "−" if yen < 0 else "", abs(yen) / 1_000_000
+        return f"{sign}¥{millions:,.10g} million" if abs(yen) >= 1_000_000 else f"{sign}¥{abs(yen):,}"
+    if abs(yen) >= 100_000_000:
+        return f"{yen / 100_000_000:,.10g}億円"
+    return f"{yen / 10_000:,.10g}万円" if abs(yen) >= 10_000 else f"{yen:,}円"
+
+
+def _date(value: str, language: str) -> str:
+    match = re.fullmatch(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", value)
+    if match is None:
+        return value
+    year, month, day = match[1], int(match[2] or 0), int(match[3] or 0)
+    if language == "ja":
+        return f"{year}年" + (f"{month}月" if month else "") + (f"{day}日" if day else "")
+    return " ".join([*([str(day)] if day else []), *([_MONTHS[month - 1]] if 0 < month < 13 else []), year])
+
+
+def _duration(value: str, language: str) -> str:
+    match = _DURATION.fullmatch(value)
+    if match is None:
+        return value
+    pairs = [(int(n), unit) for n, unit in zip(match.groups(), _UNITS[language], strict=True) if n]
+    if language == "ja":
+        return "".join(f"{n}{unit}" for n, unit in pairs) or value
+    return " ".join(f"{n} {unit}{'' if n == 1 else 's'}" for n, unit in pairs) or value
+
+
+def _number(value: str) -> str:
+    whole, point, fraction = value.partition(".")
+    grouped = f"{int(whole):,}" if re.fullmatch(r"-?\d{5,}", whole) else whole
+    return grouped + point + fraction

@@ -1,0 +1,1 @@
+"""Linked data: `/id`, `/page`, `/data` and `/linkset`."""

@@ -1,0 +1,77 @@
+"""JSON-LD inside a record's page: our own terms, as in its data, and what search engines read of schema.org."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from markupsafe import Markup
+from pyoxigraph import Literal, NamedNode
+
+from api.http.responses import compacted
+from api.site.site import LICENCE, Site
+from kg.rdf import iris
+from kg.rdf.terms import value
+from kg.release import entities
+from kg.release.entities import DCTERMS, OWL, SKOS
+
+SCHEMA = "https://schema.org/"
+_FOAF = "http://xmlns.com/foaf/0.1/"
+_ORG = "http://www.w3.org/ns/org#"
+_ELI = "http://data.europa.eu/eli/ontology#"
+# The most specific first: a record has one type there.
+_TYPES: Mapping[str, str] = {
+    _FOAF + "Person": "Person",
+    _ELI + "LegalResource": "Legislation",
+    _ELI + "LegalResourceSubdivision": "Legislation",
+    _ORG + "OrganizationalUnit": "Organization",
+    _ORG + "Organization": "Organization",
+    entities.KG + "Programme": "Grant",
+    entities.KG + "Event": "Event",
+    SKOS + "ConceptScheme": "DefinedTermSet",
+    SKOS + "Concept": "DefinedTerm",
+}
+_DEFAULT_TYPE = "Thing"
+_IDENTITIES = (SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs")
+
+
+def schema_type(site: Site, iri: str) -> str:
+    """The class of schema.org that comes nearest to a record's."""
+    stated = {value(t) for t in site.entities.values(iri, iris.RDF_TYPE)}
+    return SCHEMA + next((name for kind, name in _TYPES.items() if kind in stated), _DEFAULT_TYPE)
+
+
+def blocks(site: Site, iri: str, language: str, context: str) -> list[Markup]:
+    """The script elements' texts: the record in schema.org's terms, then its whole data with a link to our context."""
+    document = compacted(site, site.entities.triples(iri))
+    document["@context"] = context
+    return [_script(_in_schema(site, iri, language)), _script(document)]
+
+
+def _in_schema(site: Site, iri: str, language: str) -> dict[str, object]:
+    known = site.entities
+    order = (language, "en" if language == "ja" else "ja")
+    name, description = known.label(iri, order), known.text(iri, DCTERMS + "description", order)
+    others = [v.value for p in entities.NAMES[:2] for v in known.values(iri, p) if isinstance(v, Literal)]
+    same = [v.value for p in _IDENTITIES for v in known.values(iri, p) if isinstance(v, NamedNode)]
+    document: dict[str, object] = {
+        "@context": SCHEMA,
+        "@id": iri,
+        "@type": schema_type(site, iri).removeprefix(SCHEMA),
+        "url": iri,
+    }
+    if name:
+        document["name"] = name.value
+        document["alternateName"] = sorted(set(others) - {name.value})
+    if description:
+        document["description"] = description.value
+    if same:
+        document["sameAs"] = sorted(same)
+    document["subjectOf"] = {"@type": "WebPage", "license": LICENCE, "inLanguage": language}
+    return {key: found for key, found in document.items() if found}
+
+
+def _script(document: object) -> Markup:
+    """JSON that cannot end its element, nor begin a comment in it (HTML, 4.12.1.3)."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -1,0 +1,291 @@
+"""`/id`, `/page`, `/data`: what an IRI answers, as a redirect, as a page, as RDF."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter
+from pyoxigraph import Literal, NamedNode, Quad
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.errors import Problem
+from api.html.access import of_query
+from api.html.view import page, view_of
+from api.http.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
+from api.i18n import language
+from api.linked_data import cards, embedded, facets, partners, signposting
+from api.site.site import LICENCE, Site, site_of
+from kg.rdf import formats, iris
+from kg.release.entities import PREF_LABEL, Fact, by_predicate, sort_quads
+from kg.sparql import library
+
+router = APIRouter()
+_MOST_ITEMS = 20
+# Facets are counted when asked for: of more records it would take too long.
+_MOST_FACETED = 5_000
+# What the tables of a page show, as a query; `?this` is the record.
+_FACTS = """SELECT ?property ?value ?graph WHERE {
+  GRAPH ?graph { ?this ?property ?value }
+} ORDER BY ?property ?value"""
+_LINKS = """SELECT ?subject ?property ?graph WHERE {
+  GRAPH ?graph { ?subject ?property ?this }
+} ORDER BY ?property ?subject"""
+
+
+@router.get("/id/{path:path}", summary="Dereference an identifier")
+def dereference(request: Request, path: str) -> Response:
+    """303 to the document that suits Accept; a class without a slug is listed."""
+    site = site_of(request)
+    if moved := _canonical(request, "id", path):
+        return moved
+    if site.entities.members(path):
+        return _class_list(request, site, path)
+    iri = _known(site, path)
+    root = _root(request)
+    successor = site.entities.successor(iri)
+    if successor:
+        target = successor.replace(site.base, root, 1) if successor.startswith(site.base) else successor
+        return RedirectResponse(target, 301)
+    syntax = chosen_rdf(request)
+    if successor is not None and syntax is None:
+        raise _gone(path)
+    target = f"{root}page/{path}" if syntax is None else f"{root}data/{path}.{syntax.name}"
+    if syntax is None and (chosen := language.chosen(request)):
+        target += f"?lang={chosen}"
+    links = [f'<{iri}>; rel="cite-as"', f'<{LICENCE}>; rel="license"']
+    return Response(None, 303, {"Location": target, "Vary": "Accept", "Link": ", ".join(links)})
+
+
+@router.get("/page/{path:path}", summary="The page of a record")
+def show(request: Request, path: str) -> Response:
+    """A record as a page, in the language that the URL names."""
+    site = site_of(request)
+    if moved := _canonical(request, "page", path):
+        return moved
+    iri = _known(site, path)
+    if moved := language.redirect(request):
+        return moved
+    successor = site.entities.successor(iri)
+    view, host = view_of(request, language.language_of(request)), str(request.base_url).rstrip("/")
+    description, this = site.entities.describe(iri), {"this": NamedNode(iri)}
+    response = page(
+        request,
+        view.language,
+        "entity.html",
+        200 if successor is None else 410,
+        iri=iri,
+        path=path,
+        description=description,
+        incoming=_incoming(request, site, tuple(f for f in description.incoming if not partners.is_partners(f))),
+        partners=partners.linked_from(site, description.incoming),
+        successor=successor,
+        cards=cards.cards(view, iri, host),
+        neighbours=cards.neighbours(view, iri, description),
+        citation=cards.citation(view, iri),
+        facts_access=of_query(view, host, library.fill(_FACTS, this)),
+        links_access=of_query(view, host, library.fill(_LINKS, this)),
+        embedded=embedded.blocks(site, iri, language.language_of(request), f"{_root(request)}context.jsonld"),
+        graph=site.entities.graph_of(iri),
+        formats=formats.RDF_FORMATS,
+    )
+    response.headers["Link"] = signposting.landing_page(site, iri, str(request.base_url))
+    # It is a page whatever is asked for: caches in front need one copy of it, not one for each browser.
+    del response.headers["Vary"]
+    return response
+
+
+class Links(NamedTuple):
+    """One page of the links by one property to a record; `name` is the property's, as in the address."""
+
+    predicate: str
+    name: str
+    facts: list[Fact]
+    total: int
+    number: int
+    pages: int
+
+
+def _incoming(request: Request, site: Site, facts: tuple[Fact, ...]) -> list[Links]:
+    """Links to a record by property; `in` and `at` choose a page of one of them."""
+    size, asked = site.settings.links_shown, request.query_params.get("in", "")
+    written = request.query_params.get("at", "1")
+    found = []
+    for predicate, group in by_predicate(sorted(facts, key=lambda f: f.predicate)):
+        name, pages = site.context.compact(predicate), -(-len(group) // size)
+        number = 1
+        if name == asked:
+            if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
+                raise Problem(404, "no-such-page", f"the links by {name} have pages 1 to {pages}")
+            number = int(written)
+        found.append(Links(predicate, name, group[(number - 1) * size : number * size], len(group), number, pages))
+    return found
+
+
+@router.get("/data/{path:path}", summary="The data of a record")
+def data(request: Request, path: str) -> Response:
+    """A record as RDF in the syntax of the extension; without one, by Accept."""
+    site = site_of(request)
+    if moved := _canonical(request, "data", path):
+        return moved
+    path, dot, extension = path.partition(".")
+    iri = _known(site, path)
+    if not dot:
+        syntax = chosen_rdf(request, html=False)
+        assert syntax is not None
+        return Response(None, 303, {"Location": f"{_root(request)}data/{path}.{syntax.name}", "Vary": "Accept"})
+    found = next((f for f in formats.RDF_FORMATS if f.name == extension), None)
+    if found is None:
+        known = ", ".join(f.name for f in formats.RDF_FORMATS)
+        raise Problem(404, "not-found", f"no format is called '{extension}'; there are {known}")
+    headers = {"Link": signposting.content(site, iri, str(request.base_url))}
+    triples = site.entities.triples(iri)
+    if not found.has_graphs:
+        return answer(write_triples(site, triples, found), found.content_type, headers)
+    # The default graph says what the other syntaxes say; the named graphs say who says so.
+    quads = site.entities.document(iri)
+    named = sort_quads([*quads, *site.entities.evidence_links(quads)])
+    everything = [*(Quad(t.subject, t.predicate, t.object) for t in triples), *named]
+    return answer(write_triples(site, everything, found), found.content_type, headers)
+
+
+@router.get("/linkset/{path:path}", summary="The links of a record")
+def linkset(request: Request, path: str) -> Response:
+    """All links of a record's documents, as a linkset (RFC 9264)."""
+    site = site_of(request)
+    if moved := _canonical(request, "linkset", path):
+        return moved
+    host = str(request.base_url)
+    if members := site.entities.members(path, parts=True):
+        document = signposting.class_linkset(site, f"{host}id/{quote(path)}", members)
+    else:
+        document = signposting.linkset(site, _known(site, path), host)
+    return answer(json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n", formats.LINKSET)
+
+
+def _canonical(request: Request, prefix: str, path: str) -> Response | None:
+    """The redirect to the one way of writing a path: no percent-encoding where none is needed, no slash at its end."""
+    canonical = quote(f"{request.scope.get('root_path', '')}/{prefix}/{path.rstrip('/')}", safe="/#!$&'()*+,;=:@~")
+    if not path or (request.scope.get("raw_path") or b"").decode("latin-1") == canonical:
+        return None
+    query = request.scope["query_string"].decode("latin-1")
+    return Response(None, 301, {"Location": f"{canonical}{'?' + query if query else ''}"})
+
+
+class Page(NamedTuple):
+    """One page of a class list; `number` counts from 1, `parts` says whether what is below the records is listed."""
+
+    name: str
+    number: int
+    pages: int
+    total: int
+    paths: list[str]
+    parts: bool
+    choices: list[facets.Choice]
+    facets: list[facets.Facet]
+
+
+def _class_list(request: Request, site: Site, name: str) -> Response:
+    current = _page_of(request, site, name)
+    headers = {"Vary": "Accept", "Link": _links(request, site, current)}
+    asked = request.query_params.get("format", "")
+    offers = [*rdf_offers(), (formats.JSON,), HTML_OFFER]
+    best = formats.negotiate(request.headers.get("accept"), offers)
+    if asked == "json" or (not asked and best == len(offers) - 2):
+        return json_answer(_as_json(site, current), headers)
+    if (syntax := chosen_rdf(request)) is not None:
+        return rdf_answer(site, _as_quads(site, current), syntax, headers)
+    if moved := language.redirect(request):
+        return moved
+    view = view_of(request, language.language_of(request))
+    access = of_query(view, str(request.base_url).rstrip("/"), facets.query(name, site, current.choices))
+    response = page(request, view.language, "class.html", current=current, formats=formats.RDF_FORMATS, access=access)
+    response.headers["Link"] = headers["Link"]
+    return response
+
+
+def _page_of(request: Request, site: Site, name: str) -> Page:
+    parts = request.query_params.get("parts") == "1"
+    everybody, size = site.entities.members(name, parts=parts), site.settings.page_size
+    asked = facets.choices(site, request.query_params.multi_items())
+    members = facets.chosen(site, everybody, asked) if asked else everybody
+    pages = max(1, -(-len(members) // size))
+    written = request.query_params.get("page", "1")
+    if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
+        raise Problem(404, "no-such-page", f"'{name}' has pages 1 to {pages}, not '{written[:20]}'")
+    number = int(written)
+    offered = facets.facets(site, members, asked) if len(everybody) <= _MOST_FACETED else []
+    shown = members[(number - 1) * size : number * size]
+    return Page(name, number, pages, len(members), shown, parts, asked, offered)
+
+
+def _links(request: Request, site: Site, current: Page) -> str:
+    """The pages before and after (RFC 8288)."""
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in ("lang", "page", "format", "remember")]
+    url = f"{_root(request)}id/{quote(current.name)}?{urlencode([*kept, ('page', '')])}"
+    around = [("prev", current.number - 1), ("next", current.number + 1)]
+    links = [f'<{url}{n}>; rel="{rel}"' for rel, n in around if 1 <= n <= current.pages]
+    # A long head is more than proxies take; the linkset has all.
+    few = current.paths if len(current.paths) <= _MOST_ITEMS else []
+    items = [f'<{site.entities.root}{quote(path)}>; rel="item"' for path in few]
+    items.append(f'<{_root(request)}linkset/{quote(current.name)}>; rel="linkset"; type="{formats.LINKSET}"')
+    return ", ".join([*links, f'<{LICENCE}>; rel="license"', *items])
+
+
+def _as_json(site: Site, current: Page) -> dict[str, object]:
+    members = []
+    site.entities.expect(site.entities.root + path for path in current.paths)
+    for path in current.paths:
+        iri = site.entities.root + path
+        labels = [v for v in site.entities.values(iri, PREF_LABEL) if isinstance(v, Literal) and v.language]
+        members.append(
+            {
+                "id": iri,
+                "label": {str(v.language): v.value for v in sorted(labels, key=lambda v: str(v.language))},
+                "types": site.entities.types(iri),
+            }
+        )
+    return {
+        "class": current.name,
+        "total": current.total,
+        "page": current.number,
+        "pages": current.pages,
+        "members": members,
+    }
+
+
+def _as_quads(site: Site, current: Page) -> list[Quad]:
+    quads = []
+    site.entities.expect(site.entities.root + path for path in current.paths)
+    for path in current.paths:
+        iri = site.entities.root + path
+        subject = NamedNode(iri)
+        quads += [Quad(subject, NamedNode(iris.RDF_TYPE), NamedNode(t)) for t in site.entities.types(iri)]
+        labels = sorted(site.entities.values(iri, PREF_LABEL), key=str)
+        quads += [Quad(subject, NamedNode(PREF_LABEL), label) for label in labels]
+    return quads
+
+
+def _known(site: Site, path: str) -> str:
+    """The IRI of a record; raises `Problem` 404 with the nearest ids."""
+    iri = site.entities.root + path
+    if iris.SLUG.fullmatch(path) and site.entities.exists(iri):
+        return iri
+    near = site.entities.nearest(path)
+    raise Problem(
+        404,
+        "unknown-id",
+        f"nothing is called '{path}'",
+        {"path": path, "nearest": [site.entities.root + p for p in near]},
+    )
+
+
+def _gone(path: str) -> Problem:
+    return Problem(410, "deprecated", f"'{path}' is deprecated; its data is still at /data/{path}.ttl")
+
+
+def _root(request: Request) -> str:
+    """The path under which the server is mounted, with its last slash."""
+    return str(request.scope.get("root_path", "")).rstrip("/") + "/"

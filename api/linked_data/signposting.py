@@ -1,0 +1,89 @@
+"""Typed links that lead machines from any document of a record to all others (signposting.org, FAIR Signposting 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from api.linked_data.embedded import schema_type
+from api.site.site import LICENCE, Site
+from kg.rdf import formats
+
+_ABOUT_PAGE = "https://schema.org/AboutPage"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of one context: RFC 8288."""
+
+    relation: str
+    target: str
+    media_type: str = ""
+    language: str = ""
+
+    def __str__(self) -> str:
+        media_type = f'; type="{self.media_type}"' if self.media_type else ""
+        language = f'; hreflang="{self.language}"' if self.language else ""
+        return f'<{self.target}>; rel="{self.relation}"{media_type}{language}'
+
+
+def landing_page(site: Site, iri: str, host: str) -> str:
+    """The Link field of a record's page."""
+    return ", ".join(map(str, _of_page(site, iri, host)))
+
+
+def content(site: Site, iri: str, host: str) -> str:
+    """The Link field of a record's data."""
+    return ", ".join(map(str, _of_data(site, iri, host)))
+
+
+def linkset(site: Site, iri: str, host: str) -> dict[str, object]:
+    """The links of the page and of each data document, as `application/linkset+json` (RFC 9264, 4.2)."""
+    path = quote(iri.removeprefix(site.entities.root))
+    contexts = [(f"{host}page/{path}", _of_page(site, iri, host))]
+    contexts += [(f"{host}data/{path}.{f.name}", _of_data(site, iri, host)) for f in formats.RDF_FORMATS]
+    return {"linkset": [_context(anchor, links) for anchor, links in contexts]}
+
+
+def class_linkset(site: Site, anchor: str, members: Sequence[str]) -> dict[str, object]:
+    """The members of a class list."""
+    items = [Link("item", site.entities.root + quote(path)) for path in members]
+    return {"linkset": [_context(anchor, iter([Link("license", LICENCE), *items]))]}
+
+
+def _context(anchor: str, links: Iterator[Link]) -> dict[str, object]:
+    targets: dict[str, list[dict[str, object]]] = {}
+    for link in links:
+        target: dict[str, object] = {"href": link.target}
+        if link.media_type:
+            target["type"] = link.media_type
+        if link.language:
+            target["hreflang"] = [link.language]
+        targets.setdefault(link.relation, []).append(target)
+    return {"anchor": anchor, **targets}
+
+
+def _of_page(site: Site, iri: str, host: str) -> Iterator[Link]:
+    path = quote(iri.removeprefix(site.entities.root))
+    yield Link("cite-as", iri)
+    yield Link("describes", iri)
+    yield Link("type", _ABOUT_PAGE)
+    yield Link("type", schema_type(site, iri))
+    yield Link("license", LICENCE)
+    yield Link("collection", f"{host}id/{path.partition('/')[0]}")
+    for syntax in formats.RDF_FORMATS:
+        target = f"{host}data/{path}.{syntax.name}"
+        yield Link("describedby", target, syntax.media_type)
+        yield Link("alternate", target, syntax.media_type)
+    for language in ("ja", "en"):
+        yield Link("alternate", f"{host}page/{path}?lang={language}", formats.HTML, language)
+    yield Link("linkset", f"{host}linkset/{path}", formats.LINKSET)
+
+
+def _of_data(site: Site, iri: str, host: str) -> Iterator[Link]:
+    path = quote(iri.removeprefix(site.entities.root))
+    yield Link("describes", iri)
+    yield Link("collection", f"{host}page/{path}", formats.HTML)
+    yield Link("license", LICENCE)
+    yield Link("linkset", f"{host}linkset/{path}", formats.LINKSET)

@@ -1,0 +1,56 @@
+"""Candidates as the link desk shows them: with a label, a score and the reason in the reader's language."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from api.html.view import View
+from api.i18n import texts
+from kg.linking import review
+from kg.linking.matching import Candidate
+from kg.linking.review import Choice, Decision
+
+
+def describe(view: View, found: Candidate) -> dict[str, object]:
+    """A candidate as JSON; `ground` is what goes into the table, `reason` what is shown."""
+    return {
+        "iri": found.iri,
+        "label": view.plain(found.iri),
+        "kind": found.kind,
+        "kind_label": view.class_name(found.kind),
+        "href": view.href(found.iri),
+        "score": found.score,
+        "match": found.match,
+        "matched": found.matched,
+        "features": {f.id: f.value for f in found.features},
+        "reason": reason(view, found),
+        "ground": review.reason(found),
+    }
+
+
+def reason(view: View, found: Candidate) -> str:
+    """Why, in words: which text of ours matched, in which way, and what of the other columns agrees or does not."""
+    words = texts.table("features")[view.language]
+    told = [view.t("desk_matched", text=found.matched)]
+    for feature in found.features:
+        name, _, rest = feature.id.partition(":")
+        if name == "property":
+            key = "property-agrees" if feature.value else "property-differs"
+            told.append(texts.fill(words[key], {"property": view.plain(view.site.context.expand(rest))}))
+        elif f"{name}-{feature.value}" in words:
+            told.append(words[f"{name}-{feature.value}"])
+    return view.t("comma").join(told)
+
+
+def decisions(view: View, rows: list[tuple[str, ...]], choice: Choice) -> list[Decision]:
+    """What the machine decides of these rows."""
+    return list(review.match_rows(view.site.matcher, rows, choice, view.plain))
+
+
+def by_person(view: View, row: tuple[str, ...], choice: Choice, iri: str, *, is_close: bool) -> Decision:
+    """What a person decided of a row: a candidate or another record, exactly or closely; none without an IRI."""
+    if not iri:
+        return Decision(by="person")
+    found = next((c for c in review.candidates(view.site.matcher, row, choice) if c.iri == iri), None)
+    decision = Decision(iri, "close" if is_close else "exact", "person")
+    return replace(decision, score=found.score, reason=review.reason(found)) if found else decision

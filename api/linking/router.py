@@ -1,0 +1,337 @@
+"""`/link`: the link desk. A table is read, matched, looked through and taken away; nothing of it is kept here."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import Problem
+from api.html.view import View, page, view_of
+from api.http import bodies, uploads
+from api.http.responses import json_answer, prefers_json
+from api.http.uploads import Form
+from api.i18n import language
+from api.linking import candidates, state
+from api.linking.state import Work
+from api.site.site import Site, site_of
+from kg import __version__
+from kg.errors import KgError
+from kg.linking import linkset, review
+from kg.linking.linkset import Account
+from kg.linking.matching import Candidate
+from kg.linking.review import Choice, Decision
+from kg.rdf import formats
+from kg.tables import table as tables
+
+router = APIRouter()
+SYNTAXES = ("ttl", "nt", "jsonld")
+SHOWN = ("all", "review", "matched", "none")
+_PAGE = 100
+_CHUNK = 100
+_PREVIEW = 5
+_NEVER_KEPT = {"Cache-Control": "no-store"}
+_PROPERTIES = ("kg:corporateNumber", "kg:reviewProjectId", "kg:egovLawId", "kg:kakenhiNumber", "owl:sameAs")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The rows of one page of a review: which rows, of how many, under which filter."""
+
+    show: str
+    number: int
+    pages: int
+    rows: list[int]
+    counts: dict[str, int]
+
+
+@router.get("/link", summary="The link desk")
+def start(request: Request) -> Response:
+    """A form for a table."""
+    if moved := language.redirect(request):
+        return moved
+    return page(request, language.language_of(request), "desk.html", work=None, problem=None, pasted="")
+
+
+@router.post("/link", summary="The link desk: columns, then rows with candidates")
+async def go_on(request: Request) -> Response:
+    """The next page of a visit: the state comes in the form and goes out in it."""
+    site = site_of(request)
+    view = view_of(request, language.language_of(request))
+    pasted = ""
+    try:
+        async with site.desk.place():
+            form = await uploads.form(request, site.settings.desk_body_bytes)
+            pasted = form.get("text", "")
+            if not form.get("work"):
+                work = await state.read_table(form, site.settings)
+                return await run_in_threadpool(_columns, request, view, work)
+            work = await state.work_of(form["work"], site.settings)
+            if "match" in form:
+                work = await _matched(request, view, state.chosen(work, form, list(site.entities.classes())))
+            else:
+                work = await run_in_threadpool(_merged, view, work, form)
+            return await run_in_threadpool(_review, request, view, work, form)
+    except Problem as problem:
+        if prefers_json(request):
+            raise
+        response = page(request, view.language, "desk.html", problem.status, work=None, problem=problem, pasted=pasted)
+        response.headers.update({**problem.headers, **_NEVER_KEPT})
+        return response
+
+
+@router.post("/link/table", summary="A table as JSON")
+async def table(request: Request) -> Response:
+    """The columns and rows of an uploaded or pasted table, as the desk reads it."""
+    site = site_of(request)
+    async with site.desk.place():
+        work = await state.read_table(await uploads.form(request, site.settings.desk_body_bytes), site.settings)
+    return json_answer(work.document(), _NEVER_KEPT)
+
+
+@router.post("/link/match", summary="Candidates for a batch of names")
+async def match(request: Request) -> Response:
+    """For each name the candidates, best first, and the decision that the machine takes."""
+    site = site_of(request)
+    view = view_of(request, language.language_of(request))
+    async with site.desk.place():
+        rows, choice = _batch(site, await bodies.json_document(request, site.settings.desk_body_bytes))
+        # What is asked twice is answered once.
+        each = list(dict.fromkeys(rows))
+        answers = await _each_chunk(request, site, each, lambda part: [_row(view, row, choice) for row in part])
+        known = dict(zip(each, answers, strict=True))
+    found = [known[row] for row in rows]
+    return json_answer({"release": site.version, "rows": found}, _NEVER_KEPT)
+
+
+@router.post("/link/result", summary="The linked table")
+async def result(request: Request) -> Response:
+    """The table with what was decided, as CSV; every formula in it defused."""
+    view, work, _ = await _finished(request)
+    made = await run_in_threadpool(review.linked, work.table, work.decisions, view.plain)
+    body = await run_in_threadpool(tables.write, made)
+    return _download(body, "text/csv; charset=utf-8", _name(work, "linked.csv"))
+
+
+@router.post("/link/linkset", summary="The linkset")
+async def links(request: Request) -> Response:
+    """The links of the table as RDF, with what the linkset is and how it came about; `format` is ttl, nt or jsonld."""
+    view, work, asked = await _finished(request)
+    syntax = formats.rdf_format(asked or "ttl")
+    if syntax is None or syntax.name not in SYNTAXES:
+        raise Problem(400, "bad-parameter", f"format: expected {', '.join(SYNTAXES)}, not '{asked[:40]}'")
+    if work.choice is None or not work.choice.subject:
+        raise Problem(
+            422, "no-subject", "which IRIs do your rows have? a column or a template is expected in 'subject'"
+        )
+    try:
+        found = await run_in_threadpool(review.links, work.table, work.decisions, work.choice)
+        body = await run_in_threadpool(linkset.write, found, _account(view.site, work), syntax)
+    except KgError as error:
+        raise state.as_problem(error) from None
+    return _download(body, syntax.content_type, _name(work, f"links.{syntax.name}"))
+
+
+# ---- matching ----
+
+
+async def _matched(request: Request, view: View, work: Work) -> Work:
+    choice = work.choice
+    assert choice is not None
+    if choice.subject:
+        try:
+            review.check_subject(work.table, choice.subject)
+        except KgError as error:
+            raise state.as_problem(error) from None
+    decided = await _each_chunk(
+        request, view.site, work.table.rows, lambda part: candidates.decisions(view, part, choice)
+    )
+    return replace(work, decisions=tuple(decided), release=view.site.version)
+
+
+async def _each_chunk(request: Request, site: Site, rows: list[tuple[str, ...]], match_part: Any) -> list[Any]:
+    """Matches rows part by part in a thread, so that others are served between; ends when time or caller is gone."""
+    end = time.monotonic() + site.settings.desk_seconds
+    found: list[Any] = []
+    for at in range(0, len(rows), _CHUNK):
+        found += await run_in_threadpool(match_part, rows[at : at + _CHUNK])
+        if time.monotonic() > end:
+            seconds = site.settings.desk_seconds
+            detail = f"only {len(found):,} of {len(rows):,} rows were matched within {seconds:g} seconds; send fewer"
+            raise Problem(413, "table-too-slow", detail, {"limit": seconds, "rows": len(found)})
+        if await request.is_disconnected():
+            raise Problem(499, "client-gone", "the caller left before the answer was ready")
+    return found
+
+
+def _batch(site: Site, document: Any) -> tuple[list[tuple[str, ...]], Choice]:
+    """The names of a batch with their properties, as rows of a table."""
+    if not isinstance(document, dict) or not isinstance(names := document.get("names"), list):
+        raise Problem(422, "bad-batch", "an object with 'names', a list of texts, is expected")
+    if len(names) > (most := site.settings.desk_batch):
+        raise Problem(413, "batch-too-large", f"there are {len(names):,} names; send at most {most:,}", {"limit": most})
+    kind, properties = document.get("kind") or "", document.get("properties") or {}
+    if kind and (not isinstance(kind, str) or kind not in site.entities.classes()):
+        raise Problem(422, "bad-kind", f"no kind '{str(kind)[:40]}'; there are {', '.join(site.entities.classes())}")
+    if not isinstance(properties, dict) or not all(
+        isinstance(column, list) and len(column) == len(names) for column in properties.values()
+    ):
+        raise Problem(422, "bad-batch", "'properties' is an object of lists, each as long as 'names'")
+    most = site.settings.desk_cell_length
+    for row, cells in enumerate(zip(names, *properties.values(), strict=True), 1):
+        for column, cell in enumerate(cells, 1):
+            if not isinstance(cell, str) or len(cell) > most:
+                detail = f"row {row}, column {column}: a text of at most {most:,} characters is expected"
+                raise Problem(422, "bad-batch", detail, {"row": row, "column": column})
+    choice = Choice(0, kind, tuple(enumerate(properties, 1)))
+    return list(zip(names, *properties.values(), strict=True)), choice
+
+
+def _row(view: View, row: tuple[str, ...], choice: Choice) -> dict[str, Any]:
+    found = review.candidates(view.site.matcher, row, choice)
+    return {
+        "candidates": [candidates.describe(view, c) for c in found],
+        "decision": state.cells(review.decide(found, view.plain)),
+    }
+
+
+# ---- pages ----
+
+
+def _columns(request: Request, view: View, work: Work) -> Response:
+    """Which column holds the names? The one that looks most like it is chosen beforehand."""
+    kinds = [k for k in view.site.entities.classes() if k not in ("passage", "source", "vocabulary", "fiscal-year")]
+    return _shown(
+        request,
+        view,
+        work,
+        guess=_guess(work.table.columns),
+        kinds=kinds,
+        properties=[(name, view.plain(view.site.context.expand(name))) for name in _PROPERTIES],
+        texts={name: view.t("desk_" + name) for name in _SCRIPT_TEXTS} | {"page_of": view.t("page_of")},
+        preview=work.table.rows[:_PREVIEW],
+        seen=None,
+    )
+
+
+# What the script says, besides what stands in the page already.
+_SCRIPT_TEXTS = (
+    *("matching", "cancelled", "failed", "empty", "close", "other", "choice", "none", "no_candidates", "score"),
+    *("by_machine", "by_person", "to_review", "accepted", "other_label", "not_matched"),
+)
+_HINTS = ("機関名", "名称", "name", "名", "機関", "organization", "label")
+
+
+def _guess(columns: Sequence[str]) -> int:
+    names = [c.strip().lower() for c in columns]
+    return next((n for hint in _HINTS for n, name in enumerate(names) if hint in name), 0)
+
+
+def _review(request: Request, view: View, work: Work, form: Form) -> Response:
+    """One page of rows with their candidates."""
+    assert work.choice is not None
+    show = form.get("show", "all")
+    show = show if show in SHOWN else "all"
+    fitting = [n for n, d in enumerate(work.decisions) if show in ("all", _group(d))]
+    pages = max(1, -(-len(fitting) // _PAGE))
+    asked = form.get("page", "1")
+    number = min(int(asked), pages) if asked.isascii() and asked.isdigit() and int(asked[:6]) > 0 else 1
+    rows = fitting[(number - 1) * _PAGE : number * _PAGE]
+    counts = dict.fromkeys(SHOWN, 0) | {"all": len(work.decisions)}
+    for decision in work.decisions:
+        counts[_group(decision)] += 1
+    found = {n: [candidates.describe(view, c) for c in _candidates(view, work, n)] for n in rows}
+    return _shown(request, view, work, seen=Seen(show, number, pages, rows, counts), found=found)
+
+
+def _candidates(view: View, work: Work, row: int) -> Sequence[Candidate]:
+    assert work.choice is not None
+    return review.candidates(view.site.matcher, work.table.rows[row], work.choice)
+
+
+def _group(decision: Decision) -> str:
+    return "matched" if decision.relation else decision.state
+
+
+def _merged(view: View, work: Work, form: Form) -> Work:
+    """The work with what was chosen on the page that the form comes from."""
+    if work.choice is None or not work.decisions:
+        raise Problem(422, "bad-work", "the rows of this table have not been matched yet")
+    decisions = list(work.decisions)
+    for name in form:
+        row = name.removeprefix("row-")
+        if row == name or not row.isascii() or not row.isdigit() or int(row[:9]) >= len(decisions):
+            continue
+        at, old = int(row), decisions[int(row)]
+        chosen = form.get(f"other-{at}", "").strip() or form[name]
+        is_close = f"close-{at}" in form
+        if chosen != old.iri or old.relation != ("close" if is_close else "exact"):
+            decisions[at] = candidates.by_person(view, work.table.rows[at], work.choice, chosen, is_close=is_close)
+    return state.checked(replace(work, decisions=tuple(decisions)), view.site.entities.exists)
+
+
+def _shown(request: Request, view: View, work: Work, **values: Any) -> Response:
+    document = json.dumps(work.document(), ensure_ascii=False)
+    response = page(
+        request, view.language, "desk.html", work=work, document=document, problem=None, syntaxes=SYNTAXES, **values
+    )
+    response.headers.update(_NEVER_KEPT)
+    return response
+
+
+# ---- downloads ----
+
+
+async def _finished(request: Request) -> tuple[View, Work, str]:
+    """The work to be taken away, from a form of the page or as JSON, with the format that is asked for."""
+    site = site_of(request)
+    view = view_of(request, language.language_of(request))
+    asked = request.query_params.get("format", "")
+    async with site.desk.place():
+        if request.headers.get("content-type", "").startswith(formats.JSON):
+            work = await state.work_of(
+                await bodies.json_document(request, site.settings.desk_body_bytes), site.settings
+            )
+        else:
+            form = await uploads.form(request, site.settings.desk_body_bytes)
+            asked = asked or form.get("format", "")
+            work = await state.work_of(form.get("work", ""), site.settings)
+            work = await run_in_threadpool(_merged, view, state.published(work, form), form)
+        if work.choice is None or len(work.decisions) != len(work.table.rows):
+            raise Problem(422, "bad-work", "the rows of this table have not been matched yet")
+        return view, await asyncio.to_thread(state.checked, work, site.entities.exists), asked
+
+
+def _account(site: Site, work: Work) -> Account:
+    return Account(
+        base=site.base,
+        release=work.release or site.version,
+        software=f"aikg {__version__}",
+        at=datetime.datetime.now(datetime.UTC),
+        table=work.file,
+        reviewer=work.reviewer,
+        dataset=work.dataset,
+    )
+
+
+def _name(work: Work, ending: str) -> str:
+    stem = work.file.rpartition(".")[0] or work.file
+    return f"{stem.removesuffix('.linked')}.{ending}"
+
+
+def _download(body: bytes, content_type: str, name: str) -> Response:
+    """A file to be kept (RFC 6266), its name in any script."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    headers = {"Content-Disposition": disposition, **_NEVER_KEPT}
+    return Response(body, 200, headers, media_type=content_type)

@@ -1,0 +1,244 @@
+"""The state of a visit to the link desk, which travels in the form and is kept nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from api.errors import Problem
+from api.http import bodies
+from api.http.uploads import Form
+from api.settings import Settings
+from kg.errors import KgError
+from kg.linking.review import Choice, Decision
+from kg.tables import reading
+from kg.tables.rows import Limits, TableError
+from kg.tables.table import Table
+
+_STATUS = {"broken": 422, "too-large": 413, "unsupported": 415}
+_RELEASE = re.compile(r"[0-9a-f]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A table on the desk: what is matched, by which release, and what was decided of each row so far."""
+
+    file: str
+    table: Table
+    choice: Choice | None = None
+    decisions: tuple[Decision, ...] = ()
+    release: str = ""
+    reviewer: str = ""
+    dataset: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON, the inverse of `work_of`."""
+        choice = self.choice
+        return {
+            "file": self.file,
+            "columns": self.table.columns,
+            "rows": self.table.rows,
+            "spreadsheet": self.table.for_spreadsheet,
+            "name": choice.name if choice else None,
+            "kind": choice.kind if choice else "",
+            "properties": choice.properties if choice else [],
+            "subject": choice.subject if choice else "",
+            "release": self.release,
+            "reviewer": self.reviewer,
+            "dataset": self.dataset,
+            "decisions": [cells(decision) for decision in self.decisions],
+        }
+
+
+def cells(decision: Decision) -> list[str | float]:
+    """A decision as a row of JSON."""
+    return [decision.iri, decision.relation, decision.by, decision.score, decision.reason, decision.told]
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(
+        bytes=settings.desk_file_bytes,
+        rows=settings.desk_rows,
+        columns=settings.desk_columns,
+        cell=settings.desk_cell_length,
+        characters=settings.desk_body_bytes // 3,
+        unpacked=settings.desk_unpacked_bytes,
+    )
+
+
+def refused(error: TableError) -> Problem:
+    """The answer for a table that cannot be taken, with its place."""
+    place = {n: v for n in ("row", "column", "line") if (v := getattr(error, n)) is not None}
+    members = {"code": error.code, **place, **error.values}
+    return Problem(_STATUS[error.kind], f"table-{error.kind}", str(error), members)
+
+
+# ---- tables ----
+
+
+async def read_table(form: Form, settings: Settings) -> Work:
+    """The table that was uploaded or pasted, read in a process of its own."""
+    if form.upload is not None:
+        name, body = form.upload
+    elif (text := form.get("text", "")).strip():
+        # Its encoding is known, and whoever pastes has it from a spreadsheet.
+        name, body = "", b"\xef\xbb\xbf" + text.strip("\r\n").encode()
+    else:
+        raise Problem(422, "no-table", "a table is expected in the field 'file' or in the field 'text'")
+    table = await _read(body, name, form, settings)
+    return Work(name or "table.csv", table)
+
+
+async def _read(body: bytes, name: str, form: Form, settings: Settings) -> Table:
+    limits = limits_of(settings)
+    if len(body) > limits.bytes:
+        raise refused(TableError("bytes", limit=limits.bytes))
+    sent = reading.request(
+        *(body, name, limits),
+        encoding=form.get("encoding", ""),
+        sheet=form.get("sheet", ""),
+        has_header=form.get("header", "1") not in ("", "0"),
+        memory=settings.desk_memory_mb * 1_000_000,
+        seconds=int(settings.desk_seconds) + 1,
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "kg.tables.reading"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        written, _ = await asyncio.wait_for(process.communicate(sent), settings.desk_seconds)
+    except TimeoutError:
+        raise refused(TableError("memory")) from None
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    try:
+        return reading.answer(written)
+    except TableError as error:
+        raise refused(error) from None
+    except ValueError:
+        # It was killed at its limit.
+        raise refused(TableError("memory")) from None
+
+
+# ---- states ----
+
+
+async def work_of(written: object, settings: Settings) -> Work:
+    """The state that came back with a form, as text or as JSON; raises `Problem` where it is not one of ours."""
+    return await asyncio.to_thread(_work, written, settings)
+
+
+def _work(written: object, settings: Settings) -> Work:
+    document = bodies.parse_json(written, "the work") if isinstance(written, str) else written
+    try:
+        if not isinstance(document, dict):
+            raise TypeError("an object is expected")
+        table = _table(document, settings)
+        decisions = tuple(_decision(row) for row in document.get("decisions") or ())
+        if decisions and len(decisions) != len(table.rows):
+            raise ValueError(f"{len(decisions)} decisions for {len(table.rows)} rows")
+        texts = {n: _text(document.get(n, "")) for n in ("file", "release", "reviewer", "dataset")}
+        if texts["release"] and not _RELEASE.fullmatch(texts["release"]):
+            raise ValueError("release: expected the name of a release")
+        return Work(table=table, choice=_choice(document, table), decisions=decisions, **texts)
+    except TableError as error:
+        raise refused(error) from None
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        raise Problem(422, "bad-work", f"this is no work of the link desk: {error}") from None
+
+
+def _table(document: dict[str, Any], settings: Settings) -> Table:
+    columns = tuple(_text(c) for c in document["columns"])
+    rows = [tuple(map(_text, row)) for row in document["rows"]]
+    if not columns or len(columns) > settings.desk_columns:
+        raise TableError("columns", limit=settings.desk_columns)
+    if len(rows) > settings.desk_rows:
+        raise TableError("rows", row=settings.desk_rows + 1, limit=settings.desk_rows)
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(columns):
+            raise TableError("ragged", row=number, cells=len(row), width=len(columns))
+        for at, cell in enumerate(row, 1):
+            if len(cell) > settings.desk_cell_length:
+                raise TableError("cell", row=number, column=at, limit=settings.desk_cell_length)
+    return Table(columns, rows, bool(document.get("spreadsheet")))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text is expected, not {json.dumps(value)[:40]}")
+    # Half a surrogate pair can be written in JSON, and is no text.
+    value.encode()
+    return value
+
+
+def _choice(document: dict[str, Any], table: Table) -> Choice | None:
+    name = document.get("name")
+    if name is None:
+        return None
+    properties = tuple((_index(at, table), _text(to)) for at, to in document.get("properties") or ())
+    return Choice(
+        _index(name, table), _text(document.get("kind") or ""), properties, _text(document.get("subject") or "")
+    )
+
+
+def _index(value: object, table: Table) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < len(table.columns):
+        raise ValueError(f"a column is named by its number from 0 to {len(table.columns) - 1}")
+    return value
+
+
+def _decision(row: Sequence[Any]) -> Decision:
+    iri, relation, by, score, reason, told = row
+    if relation not in ("exact", "close", "") or by not in ("machine", "person", "") or bool(relation) > bool(iri):
+        raise ValueError(f"no decision: {json.dumps(row, ensure_ascii=False)[:80]}")
+    if not isinstance(score, int | float) or not 0 <= score <= 100:
+        raise ValueError("a score is a number from 0 to 100")
+    return Decision(_text(iri) if relation else "", relation, by, float(score), _text(reason), _text(told))
+
+
+def checked(work: Work, exists: Any) -> Work:
+    """The work once every record that it links to is one of ours; raises `Problem` with the row."""
+    for number, decision in enumerate(work.decisions, 1):
+        if decision.relation and not exists(decision.iri):
+            raise refused(TableError("no-record", row=number, iri=decision.iri[:200]))
+    return work
+
+
+def chosen(work: Work, form: Form, kinds: Sequence[str]) -> Work:
+    """The work with the columns that a reader has chosen in the form."""
+    names = {n: form.get(n, "").strip() for n in ("kind", "subject", "reviewer", "dataset")}
+    try:
+        at = _index(int(form.get("name", "0")), work.table)
+        pairs = ((form.get(f"property-{n}"), n) for n in range(len(work.table.columns)))
+        properties = tuple((n, to) for to, n in pairs if to)
+    except ValueError as error:
+        raise Problem(422, "bad-column", str(error)) from None
+    if names["kind"] and names["kind"] not in kinds:
+        raise Problem(422, "bad-kind", f"no kind '{names['kind'][:40]}'; there are {', '.join(kinds)}")
+    choice = Choice(at, names["kind"], properties, names["subject"])
+    return replace(work, choice=choice, reviewer=names["reviewer"], dataset=names["dataset"])
+
+
+def published(work: Work, form: Form) -> Work:
+    """The work with what its linkset is to say of rows, reader and dataset."""
+    choice, subject = work.choice, form.get("subject", "").strip()
+    if choice is not None and subject:
+        choice = replace(choice, subject=subject)
+    reviewer, dataset = ((form.get(n) or getattr(work, n)).strip() for n in ("reviewer", "dataset"))
+    return replace(work, choice=choice, reviewer=reviewer, dataset=dataset)
+
+
+def as_problem(error: KgError) -> Problem:
+    """What is wrong with a choice of columns or with a row."""
+    return refused(error) if isinstance(error, TableError) else Problem(422, "bad-column", str(error))

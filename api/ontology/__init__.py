@@ -1,0 +1,1 @@
+"""The ontology, its documentation and its files."""

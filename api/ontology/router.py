@@ -1,0 +1,112 @@
+"""`/ontology`, `/context.jsonld`, `/shapes.ttl`: the vocabulary, documented and as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from fastapi import APIRouter
+from markupsafe import Markup, escape
+from pyoxigraph import Literal
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import Problem
+from api.html.view import View, page, view_of
+from api.http.responses import answer, chosen_rdf, rdf_answer
+from api.i18n import language, texts
+from api.ontology import vocabulary
+from api.site.site import Site, site_of
+from kg.rdf import formats, iris
+from kg.rdf.terms import Term
+from kg.release.entities import OWL
+
+router = APIRouter()
+
+_CHARACTERISTICS = {
+    OWL + f"{name}Property": f"ontology_{name.lower()}"
+    for name in (
+        *("Transitive", "Symmetric", "Asymmetric", "Functional"),
+        *("InverseFunctional", "Reflexive", "Irreflexive"),
+    )
+}
+_MOST_LETTERS = {"ja": 18, "en": 32}
+
+
+@router.get("/ontology", summary="The ontology")
+def ontology(request: Request) -> Response:
+    """The terms as a page whose anchors are their local names, or the ontology graph as RDF."""
+    site = site_of(request)
+    if (syntax := chosen_rdf(request)) is not None:
+        return rdf_answer(site, site.entities.graph_document(site.entities.ontology.value), syntax)
+    if moved := language.redirect(request):
+        return moved
+    view, reference = view_of(request, language.language_of(request)), vocabulary.describe(site)
+    return page(
+        request,
+        view.language,
+        "ontology.html",
+        iri=iris.ONTOLOGY,
+        reference=reference,
+        prefixes=_prefixes(site, reference),
+        anchors=_anchors(site, reference),
+        # Most terms are named many times.
+        name=cache(view.name),
+        plain=cache(view.plain),
+        short=site.context.compact,
+        example=cache(lambda term: _example(view, term)),
+        titles=texts.texts()[view.language],
+        characteristics=_CHARACTERISTICS,
+        has_shapes=_shapes(site).is_file(),
+        formats=formats.RDF_FORMATS,
+    )
+
+
+@router.get("/context.jsonld", summary="The JSON-LD context")
+def context(request: Request) -> Response:
+    body = json.dumps(site_of(request).context.document, ensure_ascii=False, indent=1).encode() + b"\n"
+    return answer(body, "application/ld+json; charset=utf-8")
+
+
+@router.get("/shapes.ttl", summary="The SHACL shapes")
+def shapes(request: Request) -> Response:
+    path = _shapes(site_of(request))
+    if not path.is_file():
+        raise Problem(404, "not-found", "this release has no shapes")
+    return answer(path.read_bytes(), "text/turtle; charset=utf-8")
+
+
+def _shapes(site: Site) -> Path:
+    return site.project / "ontology" / "shapes.ttl"
+
+
+def _prefixes(site: Site, reference: vocabulary.Reference) -> dict[str, str]:
+    """The namespaces of the context and of all borrowed terms, each with its prefix, '' where it has none."""
+    known = {namespace: prefix for prefix, namespace in site.prefixes.items()}
+    vocabularies = [*site.context.vocabularies.values(), *reference.borrowed]
+    return {namespace: known.get(namespace, "") for namespace in vocabularies}
+
+
+def _anchors(site: Site, reference: vocabulary.Reference) -> Mapping[str, str]:
+    """Where on the page each term stands: ours under its local name, a borrowed one as furniture of the page."""
+    found = {entry.iri: entry.anchor for entries in reference.sections.values() for entry in entries}
+    prefixes = _prefixes(site, reference)
+    for n, (namespace, terms) in enumerate(reference.borrowed.items()):
+        name = prefixes[namespace] or f"vocabulary-{n}"
+        found |= {term.iri: f"ui-{name}-{term.iri.removeprefix(namespace)}" for term in terms}
+    return found
+
+
+def _example(view: View, term: Term | str) -> Markup:
+    """A subject or object in few words."""
+    most = _MOST_LETTERS[view.language]
+    if isinstance(term, Literal):
+        return view.literal(term) if len(term.value) <= most else escape(term.value[:most] + "…")
+    iri = term if isinstance(term, str) else term.value
+    label = view.site.entities.label(iri, view.languages)
+    if label is None or len(label.value) <= most:
+        return view.link(iri)
+    cut = Literal(label.value[:most] + "…", language=label.language or None)
+    return Markup('<a href="{}">{}</a>').format(view.href(iri), view.literal(cut))

@@ -1,0 +1,325 @@
+"""The ontology as readers look it up: its terms with their axioms, how the release uses them, and a picture of that."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pyoxigraph import BlankNode, Literal, NamedNode
+
+from api.ontology.diagram import COLUMNS, ROWS, Count, Diagram, Link, draw
+from api.site.site import Site
+from kg.rdf import iris
+from kg.rdf.terms import Term, value
+from kg.release.entities import DCTERMS, OWL, RDFS, SKOS
+
+KINDS = {
+    "classes": OWL + "Class",
+    "object_properties": OWL + "ObjectProperty",
+    "datatype_properties": OWL + "DatatypeProperty",
+    "annotation_properties": OWL + "AnnotationProperty",
+}
+_SUB = (RDFS + "subClassOf", RDFS + "subPropertyOf")
+# What a term says of others, by the text that heads it.
+_RELATIONS = {
+    "term_domain": (RDFS + "domain",),
+    "term_range": (RDFS + "range",),
+    "term_inverse": (OWL + "inverseOf",),
+    "term_disjoint": (OWL + "disjointWith", OWL + "propertyDisjointWith"),
+    "replaced_by": (DCTERMS + "isReplacedBy",),
+}
+# They hold of the one when they hold of the other.
+_MUTUAL = frozenset({"term_inverse", "term_disjoint"})
+# How a term stands to those of other vocabularies.
+_ALIGNMENTS = (
+    *_SUB,
+    *(OWL + name for name in ("equivalentClass", "equivalentProperty", "sameAs")),
+    *(SKOS + name for name in ("exactMatch", "closeMatch", "broadMatch", "narrowMatch", "relatedMatch")),
+    *(RDFS + name for name in ("seeAlso", "isDefinedBy")),
+)
+_OWN = iris.ONTOLOGY + "#"
+_MOST_USED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A member of a class, or the subject and the object of a property."""
+
+    subject: str
+    object: Term | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Members or triples of a term, what stands at the ends of a property, and the list that has a class's members."""
+
+    number: int = 0
+    subjects: tuple[Count, ...] = ()
+    objects: tuple[Count, ...] = ()
+    example: Example | None = None
+    records: Count | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A term of ours: what its axioms say, relation by relation, and its use."""
+
+    iri: str
+    relations: Mapping[str, Sequence[str]]
+    alignments: Sequence[tuple[str, str]]
+    chains: Sequence[Sequence[str]]
+    types: Sequence[str]
+    is_deprecated: bool
+    usage: Usage
+
+    @property
+    def anchor(self) -> str:
+        return self.iri.partition("#")[2]
+
+    def is_used_as_stated(self, relation: str) -> bool:
+        """Whether what is met at an end of a property is just the class that its domain or range names."""
+        used = {"term_domain": self.usage.subjects, "term_range": self.usage.objects}.get(relation, ())
+        return bool(used) and [count.iri for count in used] == list(self.relations.get(relation, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A class in the hierarchy; `again` where it stands a second time, without what is below it."""
+
+    iri: str
+    number: int
+    children: tuple[Branch, ...] = ()
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """All that the page tells, in no language: terms by kind, borrowed ones by namespace, disjoint groups, diagram."""
+
+    sections: Mapping[str, Sequence[Entry]]
+    hierarchy: Sequence[Branch]
+    borrowed: Mapping[str, Sequence[Count]]
+    apart: Sequence[Sequence[str]]
+    diagram: Diagram
+
+
+def describe(site: Site) -> Reference:
+    """The ontology of a release and its use, read from the store once; raises `Problem` where that is too large."""
+    site.survey()
+    ontology = Ontology(site)
+    uses = Uses(site, ontology)
+    own = {kind: [i for i in found if i.startswith(_OWN)] for kind, found in ontology.terms.items()}
+    borrowed: dict[str, list[Count]] = {}
+    for iri in sorted({i for found in ontology.terms.values() for i in found if not i.startswith(_OWN)}):
+        namespace = iri[: max(iri.rfind("#"), iri.rfind("/")) + 1]
+        borrowed.setdefault(namespace, []).append(Count(iri, uses.number(iri)))
+    return Reference(
+        {kind: [_entry(ontology, uses, kind, iri) for iri in found] for kind, found in own.items() if found},
+        _hierarchy(ontology, uses, own["classes"]),
+        borrowed,
+        ontology.apart,
+        draw(*_overview(uses, ontology)),
+    )
+
+
+class Ontology:
+    """The axioms of the ontology graph between named things, and its terms by kind, in the order of their names."""
+
+    def __init__(self, site: Site) -> None:
+        self._forward: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._backward: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for quad in site.release.store.quads_for_pattern(None, None, None, site.entities.ontology):
+            subject, target = _key(quad.subject), _key(quad.object)
+            self._forward[quad.predicate.value][subject].append(target)
+            self._backward[quad.predicate.value][target].append(subject)
+        self.terms = self._terms()
+        self.above = {iri: self._above(iri) for sub in _SUB for iri in self._forward[sub]}
+        groups = self._backward[iris.RDF_TYPE].get(OWL + "AllDisjointClasses", [])
+        self.apart = [self.listed(head) for group in sorted(groups) for head in self.objects(group, OWL + "members")]
+
+    def objects(self, subject: str, predicate: str) -> list[str]:
+        return self._forward[predicate].get(subject, [])
+
+    def related(self, iri: str, predicates: Iterable[str], *, ahead: bool = True, back: bool = False) -> list[str]:
+        """What has an IRI and stands in one of those relations, `ahead` as object, `back` as subject; each once."""
+        found: set[str] = set()
+        for predicate in predicates:
+            found.update(self._forward[predicate].get(iri, ()) if ahead else ())
+            found.update(self._backward[predicate].get(iri, ()) if back else ())
+        return sorted((i for i in found - {iri} if not i.startswith("_:")), key=str.lower)
+
+    def listed(self, head: str) -> list[str]:
+        """The members of an RDF list."""
+        rdf = iris.RDF_TYPE.removesuffix("type")
+        found: dict[str, list[str]] = {}
+        while head not in found and head != rdf + "nil":
+            found[head] = self.objects(head, rdf + "first")[:1]
+            head = next(iter(self.objects(head, rdf + "rest")), rdf + "nil")
+        return [member for members in found.values() for member in members]
+
+    def _terms(self) -> dict[str, list[str]]:
+        typed = self._backward[iris.RDF_TYPE]
+        found = {kind: {i for i in typed.get(iri, ()) if not i.startswith("_:")} for kind, iri in KINDS.items()}
+        declared = set().union(*found.values())
+        found["individuals"] = {i for kind in typed.values() for i in kind if i.startswith(_OWN)} - declared
+        return {kind: sorted(terms, key=str.lower) for kind, terms in found.items()}
+
+    def _above(self, iri: str) -> frozenset[str]:
+        """All that a class or property is below of, without what is no less below it."""
+        found: set[str] = set()
+        waiting = [iri]
+        while waiting:
+            term = waiting.pop()
+            more = {up for sub in _SUB for up in self.objects(term, sub)} - found
+            found |= more
+            waiting += more
+        return frozenset(found) if iri not in found else frozenset()
+
+
+class Uses:
+    """The triples of a release by property, and its members by class."""
+
+    def __init__(self, site: Site, ontology: Ontology) -> None:
+        store, self._site, self._above = site.release.store, site, ontology.above
+        inferred = NamedNode(iris.rebase(iris.INFERRED, site.base))
+        concluded = store.quads_for_pattern(None, None, None, inferred)
+        self._concluded = {(_key(q.subject), q.predicate.value, q.object) for q in concluded}
+        self.triples: dict[str, list[tuple[str, Term]]] = defaultdict(list)
+        self.members: dict[str, set[str]] = defaultdict(set)
+        self._size: Counter[str] = Counter()
+        kinds: dict[str, tuple[set[str], set[str]]] = {}
+        quads = store.quads_for_pattern(None, None, None, site.entities.everywhere)
+        for s, p, o in dict.fromkeys((_key(q.subject), q.predicate.value, q.object) for q in quads):
+            if not isinstance(o, Term):
+                continue
+            self.triples[p].append((s, o))
+            self._size[s] += 1
+            if p == iris.RDF_TYPE:
+                self.members[_key(o)].add(s)
+                kinds.setdefault(s, (set(), set()))[self.is_inferred(s, p, o)].add(_key(o))
+        # As records are told elsewhere: what is stated, and what was inferred only where nothing is.
+        self._kinds = {s: self._lowest(stated or concluded) for s, (stated, concluded) in kinds.items()}
+
+    def is_inferred(self, subject: str, predicate: str, target: Term) -> bool:
+        return (subject, predicate, target) in self._concluded
+
+    def number(self, iri: str) -> int:
+        """The members of a class, or the triples of a property."""
+        return len(self.members[iri]) if iri in self.members else len(self.triples.get(iri, ()))
+
+    def of_property(self, iri: str) -> Usage:
+        triples = self.triples.get(iri, [])
+        subjects = Counter(kind for s, _ in triples for kind in self._kinds.get(s, ("",)))
+        objects = Counter(kind for _, o in triples for kind in self._ends(o))
+        named = [(s, o) for s, o in triples if _is_iri(s, o)]
+        best = min(
+            named,
+            key=lambda t: (self.is_inferred(t[0], iri, t[1]), self._rank(t[0]), self._rank(_key(t[1]))),
+            default=None,
+        )
+        example = Example(*best) if best else None
+        return Usage(len(triples), _most(subjects), _most(objects), example)
+
+    def of_class(self, iri: str) -> Usage:
+        members = self.members.get(iri, set())
+        named = [s for s in members if not s.startswith("_:")]
+        best = min(named, key=lambda s: (iri not in self._kinds[s], self._rank(s)), default=None)
+        example = Example(best) if best else None
+        return Usage(len(members), example=example, records=self._list_of(members))
+
+    def _list_of(self, members: set[str]) -> Count | None:
+        """The class of paths that all members have which have a path of their own."""
+        entities = self._site.entities
+        names = {m.removeprefix(entities.root).partition("/")[0] for m in members if m.startswith(entities.root)}
+        if len(names) != 1:
+            return None
+        name = names.pop()
+        listed = sum(entities.root + path in members for path in entities.members(name))
+        return Count(name, listed) if listed else None
+
+    def _ends(self, target: Term) -> tuple[str, ...]:
+        return (target.datatype.value,) if isinstance(target, Literal) else self._kinds.get(_key(target), ("",))
+
+    def _lowest(self, kinds: set[str]) -> tuple[str, ...]:
+        above = set().union(*(self._above.get(kind, ()) for kind in kinds))
+        return tuple(sorted(kinds - above))
+
+    def _rank(self, iri: str) -> tuple[bool, int, str]:
+        """The best example is a record rather than a part of one, and has much said of it."""
+        return "#" in iri, -self._size[iri], iri
+
+
+def _entry(ontology: Ontology, uses: Uses, kind: str, iri: str) -> Entry:
+    below = ontology.related(iri, _SUB, ahead=False, back=True)
+    name = "class" if kind == "classes" else "property"
+    relations = {
+        f"term_super_{name}": [up for up in ontology.related(iri, _SUB) if up.startswith(_OWN)],
+        f"term_sub_{name}": below,
+        **{key: ontology.related(iri, found, back=key in _MUTUAL) for key, found in _RELATIONS.items()},
+    }
+    outside = [(p, o) for p in _ALIGNMENTS for o in ontology.related(iri, [p]) if not o.startswith(iris.ONTOLOGY)]
+    usage = uses.of_class(iri) if kind == "classes" else uses.of_property(iri) if kind != "individuals" else Usage()
+    return Entry(
+        iri,
+        {key: found for key, found in relations.items() if found},
+        outside,
+        [ontology.listed(head) for head in sorted(ontology.objects(iri, OWL + "propertyChainAxiom"))],
+        [t for t in ontology.related(iri, [iris.RDF_TYPE]) if t not in KINDS.values()],
+        "true" in ontology.objects(iri, OWL + "deprecated"),
+        usage,
+    )
+
+
+def _hierarchy(ontology: Ontology, uses: Uses, own: Sequence[str]) -> list[Branch]:
+    """Our classes below the borrowed ones that they refine; the most used first."""
+    shown = {*own, *(up for iri in own for up in ontology.above.get(iri, ()))}
+    parents = {iri: [up for up in ontology.related(iri, _SUB[:1]) if up in shown] for iri in shown}
+    # Its whole branch stands once: below a class of ours, where it has one above it.
+    chief = {iri: min(found, key=lambda up: (not up.startswith(_OWN), up)) for iri, found in parents.items() if found}
+
+    def branch(iri: str, way: frozenset[str]) -> Branch:
+        below = [c for c, found in parents.items() if iri in found and c not in way]
+        made = [branch(c, way | {c}) if chief[c] == iri else Branch(c, uses.number(c), again=True) for c in below]
+        return Branch(iri, uses.number(iri), tuple(sorted(made, key=lambda b: (b.again, -b.number, b.iri))))
+
+    roots = [branch(iri, frozenset({iri})) for iri in shown if not parents[iri]]
+    return sorted(roots, key=lambda b: (-b.number, b.iri))
+
+
+def _overview(uses: Uses, ontology: Ontology) -> tuple[list[Count], list[Link]]:
+    """The classes with the most links among them, none sharing a member with another, and what they are linked by."""
+    apart = {iri for group in ontology.apart for iri in group}
+    declared = [c for c in ontology.terms["classes"] if uses.members.get(c)]
+    home: dict[str, str] = {}
+    for kind in sorted(declared, key=lambda c: (c not in apart, -len(uses.members[c]), c)):
+        if home.keys().isdisjoint(uses.members[kind]):
+            home.update(dict.fromkeys(uses.members[kind], kind))
+    found: Counter[tuple[str, str, str]] = Counter()
+    for p in ontology.terms["object_properties"]:
+        for s, o in uses.triples.get(p, ()):
+            if s in home and (target := home.get(_key(o))) and not uses.is_inferred(s, p, o):
+                found[home[s], p, target] += 1
+    weight: dict[str, float] = defaultdict(float)
+    for (source, _, target), number in found.items():
+        for kind in {source, target}:
+            weight[kind] += math.log2(1 + number)
+    kept = sorted(weight, key=lambda kind: (-weight[kind], kind))[: COLUMNS * ROWS]
+    links = [Link(*key, number) for key, number in found.items() if key[0] in kept and key[2] in kept]
+    boxes = [Count(kind, len(uses.members[kind])) for kind in kept]
+    return boxes, sorted(links, key=lambda link: (-link.number, link.source, link.property, link.target))
+
+
+def _most(counts: Counter[str]) -> tuple[Count, ...]:
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(Count(iri, number) for iri, number in ordered[:_MOST_USED])
+
+
+def _key(term: object) -> str:
+    """The IRI or text of a term; a blank node so marked."""
+    return str(term) if isinstance(term, BlankNode) else value(term)  # type: ignore[arg-type]
+
+
+def _is_iri(subject: str, target: Term) -> bool:
+    return not subject.startswith("_:") and not isinstance(target, BlankNode)

@@ -1,0 +1,55 @@
+"""`/healthz`, `/readyz`, `/metrics`, `/openapi.json`: for the machines around the server."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from api.errors import Problem
+from api.http.responses import json_answer
+from api.site.serving import Serving
+from api.telemetry import metrics
+from api.telemetry.requests import Accounts
+
+router = APIRouter()
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+@router.get("/healthz", summary="Whether the process answers")
+async def healthz() -> Response:
+    return PlainTextResponse("ok\n", headers=_NO_STORE)
+
+
+@router.get("/readyz", summary="Whether the release can be queried")
+async def readyz(request: Request) -> Response:
+    """200 with the release that is served, else 503; with `refused` when a newer one was published that is broken."""
+    serving = cast(Serving, request.app.state.serving)
+    site = serving.site
+    if not site.pool.is_ready:
+        raise Problem(503, "not-ready", "the query workers are not ready", {}, {"Retry-After": "5"})
+    document: dict[str, object] = {"release": site.version, "quads": site.manifest.quads}
+    if serving.refusal is not None:
+        # The reason names folders of the machine: it is in the log.
+        document["refused"] = {"release": serving.refusal.release, "detail": "it is not what its manifest says"}
+    return json_answer(document, _NO_STORE)
+
+
+@router.get("/metrics", summary="Numbers for Prometheus")
+async def numbers(request: Request) -> Response:
+    serving, accounts = cast(Serving, request.app.state.serving), cast(Accounts, request.app.state.accounts)
+    known = accounts.metrics
+    accounts.flush()
+    known.alive.set(serving.site.pool.alive)
+    known.waiting.set(serving.site.pool.waiting)
+    known.triples.set(serving.site.manifest.triples)
+    return Response(await run_in_threadpool(known.exposition), 200, {**_NO_STORE, "Content-Type": metrics.CONTENT_TYPE})
+
+
+@router.get("/openapi.json", summary="This API, described")
+def description(request: Request) -> Response:
+    """OpenAPI 3.1, with each stored query as an operation of its own."""
+    return json_answer(request.app.openapi())

@@ -1,0 +1,1 @@
+"""The front page, charts, explanations and static files."""

@@ -1,0 +1,32 @@
+"""`/static`: style sheets, scripts, vendored libraries; compressed and validated like every other answer."""
+
+from __future__ import annotations
+
+import mimetypes
+from functools import cache
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.errors import Problem
+from api.http.responses import answer
+
+router = APIRouter()
+
+
+@cache
+def _files() -> dict[str, Path]:
+    """All that is served, by its path: nothing else can be asked for."""
+    folder = Path(__file__).parents[1] / "static"
+    return {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+
+
+@router.get("/static/{path:path}", summary="Style sheets and scripts")
+def static(path: str) -> Response:
+    """A file that pages load."""
+    if (found := _files().get(path)) is None:
+        raise Problem(404, "not-found", f"no file is called '{path[:100]}'")
+    media_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    is_text = media_type.startswith("text/")
+    return answer(found.read_bytes(), f"{media_type}; charset=utf-8" if is_text else media_type)

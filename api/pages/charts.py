@@ -1,0 +1,81 @@
+"""`/charts`: subjects told by a few stored queries together, each as a chart with its table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import Problem
+from api.html.access import Access
+from api.html.view import View, page, view_of
+from api.i18n import language
+from api.queries import execution
+from api.queries.execution import Outcome
+from api.site.site import Site, site_of
+from kg.engines.evaluation import Query
+from kg.errors import nearest
+from kg.sparql import library
+from kg.sparql.library import StoredQuery
+
+router = APIRouter()
+
+# Which queries tell of a subject, in order; texts are `chart_<subject>` and `chart_<subject>_lead`.
+SUBJECTS = {
+    "budgets": ("budgets", "budget-change", "programmes-quoting-the-law-and-budget", "funding-terms"),
+    "timeline": ("timeline",),
+    "network-lab": ("network-lab", "projects-per-scheme", "areas-with-heads"),
+    "strategies": ("foreign-strategies-per-country", "foreign-strategies"),
+    "citations": ("citations-between-documents",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A stored query with its answer."""
+
+    query: StoredQuery
+    result: Outcome
+    access: Access
+
+
+@router.get("/charts", summary="Charts")
+def listing(request: Request) -> Response:
+    """The subjects that are told in charts."""
+    if moved := language.redirect(request):
+        return moved
+    return page(request, language.language_of(request), "charts.html", subjects=known(site_of(request)))
+
+
+@router.get("/charts/{name}", summary="A subject in charts")
+async def show(request: Request, name: str) -> Response:
+    """A subject as charts, each with its table, its query and its downloads."""
+    site = site_of(request)
+    subjects = known(site)
+    if name not in subjects:
+        raise Problem(404, "not-found", f"there are no charts of '{name[:60]}'{nearest(name, subjects)}")
+    if moved := language.redirect(request):
+        return moved
+    view = view_of(request, language.language_of(request))
+    charts = [await chart(request, site, view, site.queries[q]) for q in subjects[name]]
+    return await run_in_threadpool(
+        page, request, view.language, "chart.html", name=name, charts=charts, subjects=subjects, libraries=True
+    )
+
+
+def known(site: Site) -> dict[str, tuple[str, ...]]:
+    """The subjects of which this project has queries."""
+    found = {name: tuple(q for q in names if q in site.queries) for name, names in SUBJECTS.items()}
+    return {name: names for name, names in found.items() if names}
+
+
+async def chart(request: Request, site: Site, view: View, query: StoredQuery) -> Chart:
+    """The answer of a query in the reader's language, parameters at their defaults."""
+    values = {p.name: view.language for p in query.parameters if p.type == "language"}
+    text = library.fill(query.text, library.bind(query, values, site.context))
+    result = await execution.run(request, site, Query(text), execution.Formats(html=True))
+    host = str(request.base_url).rstrip("/")
+    return Chart(query, result, Access(view, f"queries/{query.name}", tuple(values.items()), text, host))

@@ -1,0 +1,82 @@
+"""`/explain`: why a fact holds: who states it, or by which rule it follows from what is stated."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pyoxigraph import Literal, NamedNode, RdfFormat, Triple, parse
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import Problem
+from api.html.view import View, page, view_of
+from api.http.responses import json_answer, prefers_json
+from api.i18n import language
+from api.site.site import Site, site_of
+from kg.rdf import iris
+from kg.release.explanation import Step
+
+router = APIRouter()
+_VARY = {"Vary": "Accept, Accept-Language, Cookie"}
+
+
+@router.get("/explain", summary="Why a fact holds")
+def explain(request: Request) -> Response:
+    """The passages that state a triple, or the rule that concludes it with its premises, each explained in turn."""
+    site = site_of(request)
+    if not prefers_json(request) and (moved := language.redirect(request)):
+        return moved
+    triple = _asked(request, site)
+    step = site.explanations.explain(triple)
+    if step is None:
+        raise Problem(404, "fact-not-found", f"this release does not hold: {triple} .")
+    view = view_of(request, language.language_of(request))
+    if prefers_json(request):
+        return json_answer(_as_json(view, step), _VARY)
+    return page(request, view.language, "explain.html", step=step)
+
+
+def _asked(request: Request, site: Site) -> Triple:
+    names = ("subject", "predicate", "object")
+    written = {name: request.query_params.get(name, "").strip() for name in names}
+    if missing := [name for name in names if not written[name]]:
+        raise Problem(400, "bad-parameter", f"{missing[0]}: missing; give subject, predicate and object")
+    subject, predicate = _named(site, "subject", written["subject"]), _named(site, "predicate", written["predicate"])
+    if written["object"].startswith('"'):
+        return Triple(subject, predicate, _literal(written["object"]))
+    return Triple(subject, predicate, _named(site, "object", written["object"]))
+
+
+def _named(site: Site, name: str, written: str) -> NamedNode:
+    iri = iris.RDF_TYPE if written == "a" else site.context.expand(written.removeprefix("<").removesuffix(">"))
+    if iris.ILLEGAL_IN_IRI.search(iri) or ":" not in iri:
+        raise Problem(400, "bad-parameter", f"{name}: expected an IRI or class:slug, not '{written[:80]}'")
+    return NamedNode(iri)
+
+
+def _literal(written: str) -> Literal:
+    """A literal as N-Triples has it."""
+    try:
+        (quad,) = parse(f"<x:s> <x:p> {written} .", format=RdfFormat.N_TRIPLES)
+    except (SyntaxError, ValueError):
+        quad = None
+    if quad is None or not isinstance(quad.object, Literal):
+        raise Problem(400, "bad-parameter", f"object: expected a literal as N-Triples has it, not '{written[:80]}'")
+    return quad.object
+
+
+def _as_json(view: View, step: Step) -> dict[str, object]:
+    triple = {"subject": str(step.triple.subject), "predicate": str(step.triple.predicate)}
+    evidence = [view.site.entities.evidence(graph) for graph in step.graphs]
+    found: dict[str, object] = {
+        **triple,
+        "object": str(step.triple.object),
+        "kind": "stated" if step.graphs else "inferred",
+        "evidence": [
+            {"graph": e.graph, "kind": e.kind, "source": e.source, "first_line": e.first, "last_line": e.last}
+            for e in evidence
+        ],
+    }
+    if step.rule:
+        found["rule"] = {"name": step.rule.name, "title": step.rule.title, "description": step.rule.description}
+        found["premises"] = [_as_json(view, premise) for premise in step.premises]
+    return found

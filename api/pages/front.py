@@ -1,0 +1,95 @@
+"""The front page and `/about`: what this is, in words and numbers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.html.view import View, page, view_of
+from api.http.responses import json_answer, prefers_json
+from api.i18n import language
+from api.pages import charts
+from api.site.site import Site, site_of
+from kg.errors import BrokenRelease
+from kg.rdf import iris
+from kg.release.history import Step
+
+router = APIRouter()
+# The query that the front page works: it needs the law, a programme and a budget, so it shows what a graph is for.
+_WORKED = "programmes-quoting-the-law-and-budget"
+_MOST_CHANGES = 8
+# What helps to tell of the others stands after them.
+_LAST = ("passage", "source", "vocabulary", "fiscal-year")
+
+
+@router.get("/", summary="The front page")
+async def front(request: Request) -> Response:
+    """What is here, how much of it, and the ways in; as JSON the numbers alone."""
+    site = site_of(request)
+    if prefers_json(request):
+        return json_answer(_numbers(site), {"Vary": "Accept"})
+    if moved := language.redirect(request):
+        return moved
+    view = view_of(request, language.language_of(request))
+    query = site.queries.get(_WORKED) or next(iter(site.queries.values()), None)
+    worked = await charts.chart(request, site, view, query) if query else None
+    return await run_in_threadpool(_front, request, site, view, worked)
+
+
+def _front(request: Request, site: Site, view: View, worked: charts.Chart | None) -> Response:
+    step, root = _latest(site), site.entities.root
+    return page(
+        request,
+        view.language,
+        "front.html",
+        classes=dict(sorted(site.entities.classes().items(), key=lambda pair: pair[0] in _LAST)),
+        worked=worked,
+        example=example(site),
+        host=str(request.base_url).rstrip("/"),
+        subjects=charts.known(site),
+        changed=[e for e in step.entries if site.entities.exists(root + e.path)][:_MOST_CHANGES],
+        changes=step.total or 0,
+    )
+
+
+def _latest(site: Site) -> Step:
+    """What the release changed; nothing where its history cannot be read, which is no reason to be without a page."""
+    try:
+        return site.history[0]
+    except BrokenRelease:
+        return Step(site.version, site.manifest.issued)
+
+
+@router.get("/about", summary="About this site")
+def about(request: Request) -> Response:
+    """What the marks mean, what the URIs are, how to report an error."""
+    site = site_of(request)
+    if moved := language.redirect(request):
+        return moved
+    asked = request.query_params.get("record", "").partition("#")[0]
+    known = iris.SLUG.fullmatch(asked) and site.entities.exists(site.entities.root + asked)
+    host, shown = str(request.base_url).rstrip("/"), asked if known else example(site)
+    return page(request, language.language_of(request), "about.html", host=host, example=shown)
+
+
+def example(site: Site) -> str:
+    """A record to show things by: the first law, else the first of anything."""
+    names = ["law", *site.entities.classes()]
+    return next((paths[0] for name in names if (paths := site.entities.members(name))), "")
+
+
+def _numbers(site: Site) -> dict[str, object]:
+    manifest = site.manifest
+    return {
+        "release": manifest.id,
+        "base": manifest.base_iri,
+        "software": manifest.software,
+        "example": example(site),
+        "records": manifest.records,
+        "asserted": manifest.asserted,
+        "inferred": manifest.inferred,
+        "triples": manifest.triples,
+        "classes": site.entities.classes(),
+    }

@@ -1,0 +1,1 @@
+"""Running a query for a request, and explaining an empty result."""

@@ -1,0 +1,98 @@
+"""Why a query has no rows, in the language of the reader: a term that is nowhere, or a pattern that nothing fits."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from starlette.requests import Request
+
+from api.queries.execution import client_of
+from api.site.site import Site
+from kg.engines.evaluation import Query, Wanted
+from kg.errors import KgError
+from kg.sparql import emptiness
+from kg.sparql.emptiness import Finding, Term
+
+# What remains of a reader's patience after the query itself.
+_SECONDS = 3.0
+_MOST_STEPS = 60
+_MOST_NEAR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A term of the query that does not exist where it stands, with those most like it that do."""
+
+    term: Term
+    nearest: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What was found; `missing` for terms, else the piece of the query that nothing fits."""
+
+    finding: Finding
+    missing: tuple[Missing, ...]
+
+
+async def explain(request: Request, site: Site, query: Query) -> Explanation | None:
+    """Why the query has no rows; None when that cannot be told, or not in time."""
+    client = client_of(request.client.host if request.client else "")
+    try:
+        async with asyncio.timeout(_SECONDS):
+            finding = await _finding(site, query, client)
+    except (TimeoutError, KgError):
+        return None
+    if finding is None or finding.kind == "unknown":
+        return None
+    return Explanation(finding, tuple(Missing(term, tuple(_nearest(site, term))) for term in finding.terms))
+
+
+async def _finding(site: Site, query: Query, client: str) -> Finding | None:
+    steps = emptiness.diagnose(query.text, site.prefixes)
+    try:
+        ask = next(steps)
+        for _ in range(_MOST_STEPS):
+            answer = await site.pool.run(replace(query, text=ask), Wanted("json"), client=client, seconds=_SECONDS)
+            ask = steps.send(b'"boolean":true' in answer.body.replace(b" ", b""))
+    except StopIteration as end:
+        found: Finding | None = end.value
+        return found
+    return None
+
+
+def _nearest(site: Site, term: Term) -> list[str]:
+    if term.place in ("predicate", "class") and site.is_surveyed:
+        return site.vocabulary.nearest(term.iri, is_class=term.place == "class", most=_MOST_NEAR)
+    if term.iri.startswith(site.entities.root):
+        path = term.iri.removeprefix(site.entities.root)
+        return [site.entities.root + near for near in site.entities.nearest(path, _MOST_NEAR)]
+    return []
+
+
+def as_json(site: Site, found: Explanation | None, message: str) -> dict[str, object]:
+    """The explanation for programs; `message` is the reader's."""
+    if found is None:
+        return {"kind": None, "message": message}
+    finding = found.finding
+    return {
+        "kind": finding.kind,
+        "message": message,
+        "text": finding.text,
+        "line": finding.line,
+        "column": finding.column,
+        "alone": finding.alone,
+        "before": finding.before,
+        "terms": [
+            {
+                "iri": m.term.iri,
+                "written": m.term.written,
+                "place": m.term.place,
+                "line": m.term.line,
+                "column": m.term.column,
+                "nearest": [{"iri": iri, "compact": site.context.compact(iri)} for iri in m.nearest],
+            }
+            for m in found.missing
+        ],
+    }

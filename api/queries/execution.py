@@ -1,0 +1,214 @@
+"""Strangers' queries: read, limited, sent to the workers, and stopped when the caller has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+from pyoxigraph import QueryResultsFormat, QuerySolutions, parse_query_results
+from starlette.requests import Request
+
+from api.errors import Problem, not_acceptable
+from api.site.site import Site
+from kg.engines import evaluation
+from kg.engines.evaluation import Query
+from kg.errors import FormatNotOffered, KgError, QueryMalformed
+from kg.rdf import formats, iris
+from kg.rdf.terms import AnyTerm
+from kg.sparql import guard
+
+HTML_OFFER = (formats.HTML, formats.XHTML)
+_RESULT_NAMES = {f.name: f.media_type for f in formats.RESULT_FORMATS}
+_RDF_NAMES = {f.name: f.media_type for f in formats.RDF_FORMATS}
+_Value = TypeVar("_Value")
+_LONG = 5_000
+_LONGEST_HOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """The formats that the caller would take: one for solutions, one for graphs, '' for none; `html` for a page."""
+
+    results: str = ""
+    graph: str = ""
+    html: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Solutions to be shown on a page: the first rows, and how many there are."""
+
+    columns: tuple[str, ...]
+    rows: list[list[AnyTerm | None]]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a query: bytes in a format, or for a page a table, a truth value or a graph in Turtle.
+
+    `is_volatile` when the same query may be answered otherwise the next time.
+    """
+
+    body: bytes = b""
+    content_type: str = ""
+    table: Table | None = None
+    truth: bool | None = None
+    turtle: str | None = None
+    is_volatile: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What caches are to know; they keep nothing that may be otherwise the next time."""
+        return {"Vary": "Accept", **({"Cache-Control": "no-store"} if self.is_volatile else {})}
+
+
+def wanted(accept: str | None, asked: str | None, *, html: bool = True) -> Formats:
+    """The formats by `format=`, else by Accept."""
+    if asked:
+        if asked == "html" and html:
+            return Formats(html=True)
+        # Some clients say it in several ways at once, so that one of them is understood.
+        names = [name.strip() for name in asked.split(",")]
+        results = next((f for n in names if (f := formats.result_format(n))), None)
+        graph = next((g for n in names if (g := formats.rdf_format(n))), None)
+        return Formats(results.name if results else "", graph.name if graph else "")
+    page: Sequence[tuple[str, ...]] = [HTML_OFFER] if html else []
+    best = formats.negotiate(accept, [*((f.media_type, *f.aliases) for f in formats.RESULT_FORMATS), *page])
+    best_graph = formats.negotiate(accept, [*((f.media_type, *f.aliases) for f in formats.RDF_FORMATS), *page])
+    return Formats(
+        formats.RESULT_FORMATS[best].name if best is not None and best < len(formats.RESULT_FORMATS) else "",
+        formats.RDF_FORMATS[best_graph].name
+        if best_graph is not None and best_graph < len(formats.RDF_FORMATS)
+        else "",
+        best == len(formats.RESULT_FORMATS),
+    )
+
+
+def seconds_asked(site: Site, asked: str | None) -> float:
+    """The deadline: the setting, or less when `timeout=` asks for less, in seconds."""
+    most = site.settings.query_seconds
+    if not asked:
+        return most
+    try:
+        seconds = float(asked)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise Problem(400, "bad-timeout", f"timeout: expected seconds, a number above 0, not '{asked[:40]}'")
+    return min(seconds, most)
+
+
+async def run(request: Request, site: Site, query: Query, want: Formats, timeout: str | None = None) -> Outcome:
+    """Evaluates a query in a worker process; raises `Problem` or another `KgError`."""
+    settings = site.settings
+    if error := request.scope["state"].get("error"):
+        # It was tried below the application.
+        raise _told(error, query.text)
+    limits = guard.Limits(settings.max_query_length, settings.max_query_depth, settings.max_query_operators)
+    if len(query.text) > _LONG:
+        # Long texts would hold up everybody else.
+        reading = await asyncio.to_thread(guard.read, query.text, limits, settings.services)
+    else:
+        reading = guard.read(query.text, limits, settings.services)
+    _check_graphs((*query.default_graphs, *query.named_graphs))
+    query = Query(
+        query.text,
+        query.default_graphs,
+        query.named_graphs,
+        tuple((s.start, s.end, s.endpoint) for s in reading.services),
+    )
+    sent = evaluation.Wanted(want.results, want.graph)
+    if want.html:
+        sent = evaluation.Wanted("json", "ttl", settings.max_table_rows)
+    work = site.pool.run(
+        query,
+        sent,
+        client=client_of(request.client.host if request.client else ""),
+        seconds=seconds_asked(site, timeout),
+        services=tuple(s.endpoint for s in reading.services),
+    )
+    try:
+        result = await unless_gone(request, work)
+    except (QueryMalformed, FormatNotOffered) as error:
+        raise _told(error, query.text) from None
+    if want.html:
+        return _for_page(result, reading.is_volatile)
+    return Outcome(result.body, result.content_type, is_volatile=reading.is_volatile)
+
+
+def _told(error: KgError, text: str) -> KgError:
+    """The error as the caller is told it."""
+    if isinstance(error, QueryMalformed):
+        return _placed(error, text)
+    if isinstance(error, FormatNotOffered):
+        return not_acceptable(_RDF_NAMES if error.kind == "graph" else _RESULT_NAMES)
+    return error
+
+
+def _for_page(result: evaluation.Answer, is_volatile: bool) -> Outcome:
+    if result.kind == "graph":
+        return Outcome(turtle=result.body.decode(), is_volatile=is_volatile)
+    parsed = parse_query_results(result.body, format=QueryResultsFormat.JSON)
+    if not isinstance(parsed, QuerySolutions):
+        return Outcome(truth=bool(parsed), is_volatile=is_volatile)
+    columns = tuple(v.value for v in parsed.variables)
+    return Outcome(table=Table(columns, [list(s) for s in parsed], result.total), is_volatile=is_volatile)
+
+
+def _check_graphs(names: Sequence[str]) -> None:
+    for name in names:
+        if iris.ILLEGAL_IN_IRI.search(name) or not iris.ABSOLUTE.match(name):
+            raise Problem(400, "bad-graph-name", f"a graph is named by an absolute IRI, not by '{name[:200]}'")
+
+
+def _placed(error: QueryMalformed, text: str) -> Problem:
+    """The answer for a text that is not SPARQL: the line at fault, with a mark under the place for a terminal."""
+    members: dict[str, object] = {}
+    if error.line:
+        lines = text.split("\n")
+        at_fault = lines[error.line - 1] if error.line <= len(lines) else ""
+        start = max(0, error.column - 60)
+        members = {"line": error.line, "column": error.column, "excerpt": at_fault[start : start + 120]}
+        members["mark"] = error.column - start
+    return Problem(400, "malformed-query", str(error), members)
+
+
+def client_of(host: str) -> str:
+    """Who asks, by address: of IPv6 the network alone, since one caller has all of it (RFC 6177)."""
+    return _client_of(host[:_LONGEST_HOST])
+
+
+@lru_cache(maxsize=10_000)
+def _client_of(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+
+
+async def unless_gone(request: Request, work: Awaitable[_Value]) -> _Value:
+    """The result of the work, which is cancelled when the caller leaves."""
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise Problem(499, "client-gone", "the caller left before the answer was ready")
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,1 @@
+"""The Reconciliation API and identifier resolution."""

@@ -1,0 +1,276 @@
+"""The reconciliation protocol 0.2 in JSON: the one place that another version of it would change or stand beside.
+
+Entity Reconciliation Community Group, Reconciliation Service API v0.2 (2023-04-10).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+from api.errors import Problem
+from api.http.bodies import parse_json
+from api.reconciliation.service import Cell, Content, Question, Service, Strictness, Thing, Wanted
+from api.settings import Settings
+from kg.linking.matching import Candidate, Feature
+from kg.rdf import iris
+
+VERSIONS = ("0.2",)
+PREVIEW_SIZE = (430, 320)
+_KEYS = frozenset({"query", "type", "limit", "properties", "type_strict"})
+_DAY = re.compile(r"-?\d{4}-\d\d-\d\d")
+
+
+# ---- questions ----
+
+
+def batch(text: str, settings: Settings) -> dict[str, Question]:
+    """The questions of a batch by their keys (section 4.3); raises `Problem` 400 that tells which is wrong and how."""
+    document = parse_json(text, "queries")
+    if not isinstance(document, dict):
+        raise _bad("queries", "expected an object of queries by key")
+    if len(document) > settings.max_batch:
+        detail = f"{len(document):,} queries in one batch; at most {settings.max_batch:,} are taken"
+        raise Problem(413, "batch-too-large", detail, {"limit": settings.max_batch})
+    return {key: question(written, f"queries.{key}", settings) for key, written in document.items()}
+
+
+def question(written: object, where: str, settings: Settings) -> Question:
+    """One query (section 4.1)."""
+    if not isinstance(written, dict):
+        raise _bad(where, "expected an object")
+    if unknown := sorted(written.keys() - _KEYS):
+        raise _bad(where, f"'{unknown[0]}' is not a field of a query; those are {', '.join(sorted(_KEYS))}")
+    name = written.get("query", "")
+    if not isinstance(name, str):
+        raise _bad(f"{where}.query", "expected a string")
+    properties = _properties(written.get("properties", []), f"{where}.properties")
+    if not name.strip() and not properties:
+        raise _bad(where, "needs a 'query', or 'properties' with values")
+    strictness = written.get("type_strict", "any")
+    if strictness not in get_args(Strictness):
+        raise _bad(f"{where}.type_strict", f"expected one of {', '.join(get_args(Strictness))}")
+    limit = written.get("limit", settings.candidates)
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 1:
+        raise _bad(f"{where}.limit", "expected a positive number")
+    types = _types(written.get("type", []), f"{where}.type")
+    most = int(min(limit, settings.max_candidates))
+    return Question(name, types, cast(Strictness, strictness), properties, most)
+
+
+def _types(written: object, where: str) -> tuple[str, ...]:
+    found = written if isinstance(written, list) else [written]
+    ids = [f.get("id") if isinstance(f, dict) else f for f in found]
+    if not all(isinstance(i, str) for i in ids):
+        raise _bad(where, "expected the id of a type, or a list of them")
+    return tuple(str(i) for i in ids if i)
+
+
+def _properties(written: object, where: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(written, list):
+        raise _bad(where, "expected a list")
+    pairs: list[tuple[str, str]] = []
+    for place, entry in enumerate(written):
+        if not isinstance(entry, dict) or not isinstance(entry.get("pid"), str) or "v" not in entry:
+            raise _bad(f"{where}.{place}", "expected an object with 'pid' and 'v'")
+        values = entry["v"] if isinstance(entry["v"], list) else [entry["v"]]
+        pairs += [(entry["pid"], _value(v, f"{where}.{place}.v")) for v in values]
+    return tuple(pairs)
+
+
+def _value(written: object, where: str) -> str:
+    if isinstance(written, dict) and isinstance(written.get("id"), str):
+        return str(written["id"])
+    if isinstance(written, bool):
+        return "true" if written else "false"
+    if isinstance(written, str | int | float):
+        return str(written)
+    raise _bad(where, "expected a string, number or boolean, or an object with an 'id'")
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """Which properties of which records are asked for (section 7.3)."""
+
+    ids: tuple[str, ...]
+    properties: tuple[Wanted, ...]
+
+
+def extension(text: str, settings: Settings) -> Extension:
+    """A data extension query; raises `Problem` 400."""
+    document = parse_json(text, "extend")
+    if not isinstance(document, dict):
+        raise _bad("extend", "expected an object with 'ids' and 'properties'")
+    ids, properties = document.get("ids"), document.get("properties")
+    if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids):
+        raise _bad("extend.ids", "expected a list of strings")
+    if not isinstance(properties, list):
+        raise _bad("extend.properties", "expected a list")
+    if len(ids) * max(len(properties), 1) > settings.max_batch * 10:
+        most = settings.max_batch * 10
+        raise Problem(413, "batch-too-large", f"more than {most:,} cells are asked for", {"limit": most})
+    return Extension(tuple(ids), tuple(_wanted(p, f"extend.properties.{n}") for n, p in enumerate(properties)))
+
+
+def _wanted(written: object, where: str) -> Wanted:
+    if not isinstance(written, dict) or not isinstance(written.get("id"), str):
+        raise _bad(where, "expected an object with an 'id'")
+    settings = written.get("settings") or {}
+    if not isinstance(settings, dict):
+        raise _bad(f"{where}.settings", "expected an object")
+    limit, content = str(settings.get("limit") or 0), settings.get("content") or "entity"
+    if not limit.isascii() or not limit.isdigit():
+        raise _bad(f"{where}.settings.limit", "expected a number, 0 for no limit")
+    if content not in get_args(Content):
+        raise _bad(f"{where}.settings.content", f"expected one of {', '.join(get_args(Content))}")
+    return Wanted(written["id"], int(limit[:9]), cast(Content, content))
+
+
+def _bad(where: str, detail: str) -> Problem:
+    return Problem(400, "bad-query", f"{where}: {detail}", {"where": where})
+
+
+# ---- answers ----
+
+
+def manifest(service: Service, address: str, settings: Settings) -> dict[str, Any]:
+    """The service manifest (section 3.1); `address` is that of the endpoint, as this client reached it."""
+    view, site = service.view, service.site
+    # The addresses of pages are those of the host that is asked, not of the endpoint in one language.
+    host = re.sub(r"/(?:ja/|en/)?reconcile$", "", address)
+    return {
+        "versions": list(VERSIONS),
+        "name": view.t("reconcile_name"),
+        "identifierSpace": site.base + "id/",
+        "schemaSpace": iris.ONTOLOGY + "#",
+        "defaultTypes": [_type(kind) for kind in service.kinds()],
+        "documentation": f"{host}/about#ui-reconcile",
+        "logo": f"{host}/static/icon.svg",
+        "serviceVersion": site.version,
+        "batchSize": settings.max_batch,
+        "view": {"url": f"{host}/id/{{{{id}}}}"},
+        "preview": {
+            "url": f"{address}/preview?id={{{{id}}}}",
+            "width": PREVIEW_SIZE[0],
+            "height": PREVIEW_SIZE[1],
+        },
+        "suggest": {
+            what: {
+                "service_url": address,
+                "service_path": f"/suggest/{what}",
+                "flyout_service_url": address,
+                "flyout_service_path": f"/flyout/{what}?id=${{id}}",
+            }
+            for what in ("entity", "property", "type")
+        },
+        "extend": {
+            "propose_properties": {"service_url": address, "service_path": "/properties"},
+            "property_settings": [
+                {
+                    "name": "limit",
+                    "label": view.t("reconcile_limit"),
+                    "type": "number",
+                    "default": 0,
+                    "help_text": view.t("reconcile_limit_help"),
+                },
+                {
+                    "name": "content",
+                    "label": view.t("reconcile_content"),
+                    "type": "select",
+                    "default": "entity",
+                    "help_text": view.t("reconcile_content_help"),
+                    "choices": [{"value": c, "name": view.t(f"reconcile_content_{c}")} for c in get_args(Content)],
+                },
+            ],
+        },
+    }
+
+
+def results(service: Service, found: Mapping[str, Sequence[Candidate]]) -> dict[str, Any]:
+    """A result batch (section 4.2)."""
+    return {key: result(service, candidates) for key, candidates in found.items()}
+
+
+def result(service: Service, candidates: Sequence[Candidate]) -> dict[str, Any]:
+    return {"result": [_candidate(service, candidate) for candidate in candidates]}
+
+
+def _candidate(service: Service, candidate: Candidate) -> dict[str, Any]:
+    thing = service.thing(candidate.iri)
+    return {
+        **_named(thing),
+        "type": [_type(type_) for type_ in thing.types],
+        "score": candidate.score,
+        "match": candidate.match,
+        "features": [_feature(service, feature) for feature in candidate.features],
+    }
+
+
+def _feature(service: Service, feature: Feature) -> dict[str, Any]:
+    """A feature: a number or truth value, so that one of several words becomes the truth of one of them."""
+    kind, colon, pid = feature.id.partition(":")
+    name = f"{kind}:{service.property_thing(pid).id}" if colon else kind
+    if isinstance(feature.value, str):
+        return {"id": f"{name}:{feature.value.replace(' ', '-')}", "value": True}
+    return {"id": name, "value": feature.value}
+
+
+def _named(thing: Thing) -> dict[str, Any]:
+    return {"id": thing.id, "name": thing.name, **({"description": thing.description} if thing.description else {})}
+
+
+def _type(thing: Thing) -> dict[str, Any]:
+    broader = [{"id": type_.id, "name": type_.name} for type_ in thing.types]
+    return {"id": thing.id, "name": thing.name, **({"broader": broader} if broader else {})}
+
+
+def suggestions(things: Sequence[Thing], what: str) -> dict[str, Any]:
+    """A suggest response (section 6.3)."""
+    found: list[dict[str, Any]] = []
+    for thing in things:
+        more: dict[str, Any] = {}
+        if what == "entity":
+            more["notable"] = [{"id": type_.id, "name": type_.name} for type_ in thing.types]
+        elif what == "type" and thing.types:
+            more["broader"] = [{"id": type_.id, "name": type_.name} for type_ in thing.types]
+        found.append({**_named(thing), **more})
+    return {"result": found}
+
+
+def proposal(things: Sequence[Thing], type_: str, limit: int) -> dict[str, Any]:
+    """A data extension property proposal (section 7.2)."""
+    asked: dict[str, Any] = {**({"type": type_} if type_ else {}), **({"limit": limit} if limit else {})}
+    return {**asked, "properties": [_named(thing) for thing in things]}
+
+
+def extended(service: Service, asked: Extension) -> dict[str, Any]:
+    """A data extension response (section 7.4): for every id asked for a row, for every property a list of values."""
+    meta: list[dict[str, Any]] = []
+    for wanted in asked.properties:
+        iri = service.property_iri(wanted.id)
+        kind = service.kind_of_values(iri) if wanted.content == "entity" else None
+        meta.append(
+            {
+                "id": wanted.id,
+                "name": service.property_thing(iri).name if iri else wanted.id,
+                **({"type": {"id": kind.id, "name": kind.name}} if kind else {}),
+            }
+        )
+    rows: dict[str, Any] = {}
+    for entity in asked.ids:
+        iri = service.iri(entity)
+        rows[entity] = {wanted.id: [_cell(cell) for cell in service.values(iri, wanted)] for wanted in asked.properties}
+    return {"meta": meta, "rows": rows}
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    if isinstance(cell, Thing):
+        return {"id": cell.id, "name": cell.name}
+    if isinstance(cell, int):
+        return {"int": cell}
+    if isinstance(cell, float):
+        return {"float": cell}
+    # The protocol has moments only; a day is told as its beginning.
+    return {"date": f"{cell}T00:00:00Z"} if _DAY.fullmatch(cell) else {"str": cell}

@@ -1,0 +1,105 @@
+"""`/resolve`: our record for an identifier of a register, in any of its written forms."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.errors import Problem
+from api.html.view import View, view_of
+from api.http import bodies
+from api.http.responses import json_answer, prefers_json
+from api.i18n.language import language_of
+from api.site.site import Site, site_of
+from kg.errors import BadParameter
+from kg.linking.gazetteer import Identified
+from kg.names.identifiers import SCHEMES
+
+router = APIRouter()
+_VARY = {"Vary": "Accept, Accept-Language, Cookie"}
+_LONGEST = 500
+
+
+@router.get("/resolve", summary="Our record for an outside identifier")
+def get(request: Request) -> Response:
+    """303 to the record that has an identifier, or JSON about it; 404 says why there is none."""
+    asked = request.query_params.get("iri", "").strip()
+    if not asked:
+        raise Problem(400, "bad-parameter", "iri: an IRI or identifier is expected, such as ?iri=https://ror.org/…")
+    view = view_of(request, language_of(request))
+    found = view.site.matcher.identify(asked[:_LONGEST], _scheme(request.query_params.get("scheme")))
+    if not found.iris:
+        raise _nothing(view.site, asked, found)
+    if prefers_json(request):
+        return json_answer(_told(view, asked, found), _VARY)
+    if len(found.iris) > 1:
+        response = json_answer(_told(view, asked, found), _VARY)
+        response.status_code = 300
+        return response
+    target = f"{view.root}/id/{found.iris[0].removeprefix(view.site.entities.root)}"
+    return RedirectResponse(target, 303, {**_VARY, "Cache-Control": "public, max-age=60, must-revalidate"})
+
+
+@router.post("/resolve", summary="Our records for many outside identifiers")
+async def post(request: Request) -> Response:
+    """`{"iris": […]}` answered in the same order, each with the records that have it, or why there are none.
+
+    `scheme` beside it tells the register that bare numbers are of.
+    """
+    document, site = await bodies.json_document(request), site_of(request)
+    asked = document.get("iris") if isinstance(document, dict) else None
+    if not isinstance(asked, list) or not all(isinstance(text, str) for text in asked):
+        raise Problem(400, "bad-query", 'expected {"iris": […]}, a list of strings', {"where": "iris"})
+    if len(asked) > (most := site.settings.max_batch):
+        raise Problem(
+            413, "batch-too-large", f"{len(asked):,} identifiers; at most {most:,} are taken", {"limit": most}
+        )
+    view, scheme = view_of(request, language_of(request)), _scheme(document.get("scheme"))
+    results = await run_in_threadpool(lambda: [_result(view, text, scheme) for text in asked])
+    return json_answer({"results": results}, {**_VARY, "Cache-Control": "no-store"})
+
+
+def _scheme(written: object) -> str:
+    if not written:
+        return ""
+    if not isinstance(written, str) or written not in SCHEMES:
+        raise BadParameter(f"scheme: expected one of {', '.join(SCHEMES)}")
+    return written
+
+
+def _result(view: View, asked: str, scheme: str) -> dict[str, object]:
+    found = view.site.matcher.identify(asked.strip()[:_LONGEST], scheme)
+    told = _told(view, asked, found)
+    return told if found.iris else {**told, "reason": _reason(asked, found)}
+
+
+def _told(view: View, asked: str, found: Identified) -> dict[str, object]:
+    matches = [
+        {
+            "iri": iri,
+            "id": iri.removeprefix(view.site.entities.root),
+            "name": view.plain(iri),
+            "href": view.href(iri),
+        }
+        for iri in found.iris
+    ]
+    return {"iri": asked, "matches": matches}
+
+
+def _reason(asked: str, found: Identified) -> str:
+    """Why an identifier leads to no record: a mistake in it, or that none has it."""
+    if found.faults:
+        fault = found.faults[0]
+        return f"'{asked[:200]}' is no {fault.scheme.replace('-', ' ')}: {fault.detail}"
+    return f"no record has the identifier '{asked[:200]}'"
+
+
+def _nothing(site: Site, asked: str, found: Identified) -> Problem:
+    known = site.entities
+    path = asked[:200].removeprefix(known.root)
+    near = [known.root + other for other in known.nearest(path)] if "://" not in path else []
+    near += [c.iri for c in site.matcher.match(asked[:200], limit=3) if c.iri not in near]
+    kind = "bad-identifier" if found.faults else "unknown-identifier"
+    return Problem(404, kind, _reason(asked, found), {"identifier": asked[:200], "nearest": near[:5]}, dict(_VARY))

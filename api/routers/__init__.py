@@ -1,1 +1,0 @@
-"""One router per kind of address; each module has its `router`."""

@@ -1,0 +1,1 @@
+"""One release as it is served, and the switch to the next one."""

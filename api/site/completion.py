@@ -1,0 +1,89 @@
+"""Completion for the editor: the classes and properties that a release uses, by name in either language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
+from rapidfuzz import process
+
+from kg.names import normalization
+from kg.rdf.context import Context
+from kg.release import catalogue
+from kg.release.entities import LABELS
+from kg.sparql.backend import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A class or property, how often it is used, and the normal forms of all that it is called."""
+
+    iri: str
+    compact: str
+    count: int
+    keys: tuple[str, ...]
+
+
+class Vocabulary:
+    """The classes and properties that a release uses, most used first, and the properties of each class."""
+
+    def __init__(self, store: Backend, own: str, context: Context) -> None:
+        quads: Iterable[Quad] = store.quads_for_pattern(None, None, None, DefaultGraph())
+        figures = catalogue.statistics(quads, own)
+        self._names = _names(store)
+        self._context = context
+        self.classes = self._used({iri: len(members) for iri, members in figures.members.items()})
+        self.properties = self._used({iri: found.triples for iri, found in figures.properties.items()})
+        self._of_class = {
+            iri: self._used({p: found.triples for p, found in properties.items()})
+            for iri, properties in figures.class_properties.items()
+        }
+
+    def _used(self, counts: dict[str, int]) -> list[Used]:
+        found = []
+        for iri, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
+            compact = self._context.compact(iri)
+            names = [compact.rpartition(":")[2], *self._names.get(iri, ())]
+            found.append(Used(iri, compact, count, tuple(normalization.name(n).key for n in names)))
+        return found
+
+    def properties_of(self, kind: str) -> list[Used]:
+        """The properties that members of a class have, most used first; all where the class is not known."""
+        return self._of_class.get(kind, self.properties)
+
+    @staticmethod
+    def matching(among: list[Used], text: str, most: int) -> list[Used]:
+        """Those that the text names, then those whose name or short form begins with it or has it inside."""
+        key, written = normalization.name(text).key, text.lower()
+        if not key and not written:
+            return among[:most]
+        named, begins, inside = [], [], []
+        for used in among:
+            if key in used.keys or used.compact.lower() == written:
+                named.append(used)
+            elif used.compact.lower().startswith(written) or any(k.startswith(key) for k in used.keys if key):
+                begins.append(used)
+            elif key and any(key in k for k in used.keys):
+                inside.append(used)
+        return [*named, *begins, *inside][:most]
+
+    def nearest(self, iri: str, *, is_class: bool, most: int = 3) -> list[str]:
+        """The used classes or properties whose names look most like that of one that is not used."""
+        among = self.classes if is_class else self.properties
+        asked = self._context.compact(iri)
+        by_name = {used.compact: used.iri for used in among}
+        local = asked.rpartition(":")[2].rpartition("#")[2].rpartition("/")[2]
+        keys = {name: normalization.normal(name.rpartition(":")[2]) for name in by_name}
+        found = process.extract(normalization.normal(local), keys, limit=most, score_cutoff=60)
+        return [by_name[name] for _, _, name in found]
+
+
+def _names(store: Backend) -> dict[str, list[str]]:
+    """What everything is called, in all languages."""
+    found: dict[str, list[str]] = {}
+    for predicate in LABELS:
+        for quad in store.quads_for_pattern(None, NamedNode(predicate), None, DefaultGraph()):
+            if isinstance(quad.subject, NamedNode) and isinstance(quad.object, Literal):
+                found.setdefault(quad.subject.value, []).append(quad.object.value)
+    return found

@@ -1,0 +1,39 @@
+"""What the records of a release are like: which properties each kind has, which records are of which class."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from pyoxigraph import DefaultGraph
+
+from kg.rdf import iris
+from kg.rdf.terms import value
+from kg.release.entities import Entities
+
+
+class Profile:
+    """Which properties the records of each kind are stated to have, and which are of which class."""
+
+    def __init__(self, known: Entities) -> None:
+        self.properties: dict[str, Counter[str]] = defaultdict(Counter)
+        self.members: dict[str, set[str]] = defaultdict(set)
+        self.kinds: dict[str, Counter[str]] = defaultdict(Counter)
+        stated: set[tuple[str, str, str]] = set()
+        for quad in known.store.quads_for_pattern(None, None, None, None):
+            iri, predicate, target = value(quad.subject), quad.predicate.value, quad.object
+            if not iri.startswith(known.root) or "#" in iri:
+                continue
+            if predicate == iris.RDF_TYPE:
+                self.members[value(target)].add(iri)
+            elif not (known.is_merged and isinstance(quad.graph_name, DefaultGraph)) and (
+                known.evidence(value(quad.graph_name)).kind != "inferred"
+            ):
+                stated.add((iri, predicate, str(target)))
+        for iri, predicate, _ in stated:
+            self.properties[_kind(iri, known)][predicate] += 1
+        for class_, members in self.members.items():
+            self.kinds[class_].update(_kind(iri, known) for iri in members)
+
+
+def _kind(iri: str, known: Entities) -> str:
+    return iri.removeprefix(known.root).partition("/")[0]

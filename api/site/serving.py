@@ -1,0 +1,146 @@
+"""What is served now: one site, exchanged for the next when a new release is published."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyoxigraph import Store
+
+from api.settings import Settings
+from api.site.site import Site, make_site
+from kg.engines.remote import RemoteStore
+from kg.errors import EngineError, KgError
+from kg.release import mirror, store
+from kg.release.store import Release
+
+_LOG = logging.getLogger("api.site.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A release that was published and could not be served."""
+
+    release: str
+    reason: str
+
+
+class Serving:
+    """Holds the site; with a folder of releases it follows the `current` link there.
+
+    Requests keep the site that they began with: an exchanged one goes on until its queries have ended.
+    """
+
+    def __init__(
+        self, settings: Settings, release: Release, releases: Path | None, count: Callable[[str], None]
+    ) -> None:
+        self.settings = settings
+        self.releases = releases
+        self.refusal: Refusal | None = None
+        self.site: Site = make_site(settings, release, count)
+        self._count = count
+        self._seen = self._published()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def prepare(self) -> None:
+        """Shares a store in memory with the workers: to be called before there is a loop."""
+        held = self.site.release.store
+        if isinstance(held, Store) and self.site.manifest.quads <= self.settings.memory_quads:
+            self.site.pool.prepare(held)
+
+    async def start(self) -> None:
+        await self.site.pool.start()
+        if self.releases is not None:
+            self._keep(self._follow())
+
+    async def close(self) -> None:
+        """Ends the workers of every site."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.site.pool.close()
+
+    async def look(self) -> bool:
+        """Exchanges the site when another release is current; a broken one is refused and the old one stays."""
+        if self.releases is not None and mirror.follows(self.releases):
+            # An engine that is away for a moment is no reason to stop serving what is in memory.
+            try:
+                if not await asyncio.to_thread(mirror.refresh, self.releases):
+                    return False
+            except EngineError:
+                return False
+        published = self._published()
+        served = self.site.release.store
+        has_moved = isinstance(served, RemoteStore) and served.has_moved
+        if published is None or (published == self._seen and not has_moved):
+            return False
+        before, self._seen = self._seen, published
+        directory = Path(published[0])
+        if directory == self.site.release.directory and not has_moved:
+            self.refusal = None
+            return False
+        try:
+            await self._exchange(directory)
+        except EngineError as error:
+            # It is looked at again: the engine may be away, or going over already to the next.
+            self._seen = before
+            _LOG.warning("release %s cannot be read yet: %s", directory.name, error)
+            return False
+        except (KgError, OSError) as error:
+            self.refusal = Refusal(directory.name, str(error))
+            self._count("refused")
+            _LOG.error("release %s refused, %s stays: %s", directory.name, self.site.version, error)
+            return False
+        return True
+
+    async def _exchange(self, directory: Path) -> None:
+        release = await asyncio.to_thread(store.open_release, directory, self.settings.memory_quads)
+        site = await asyncio.to_thread(make_site, self.settings, release, self._count)
+        try:
+            await site.pool.start()
+        except BaseException:
+            await site.pool.close()
+            raise
+        old, self.site, self.refusal = self.site, site, None
+        self._count("exchanged")
+        _LOG.warning("serving release %s instead of %s", site.version, old.version)
+        self._keep(_retire(old))
+
+    def _published(self) -> tuple[str, int] | None:
+        """The folder of the current release and when it was made so: a release put right is looked at again."""
+        if self.releases is None:
+            return None
+        with contextlib.suppress(OSError):
+            link = self.releases / "current"
+            return str(link.resolve(strict=True)), os.lstat(link).st_mtime_ns
+        return None
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.reload_seconds)
+            await self.look()
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _retire(site: Site) -> None:
+    """Ends the workers of a site when its queries have ended, at the latest with the server."""
+    try:
+        await site.pool.drain()
+    finally:
+        await site.pool.close()
+    # Parts of a site refer to each other: its store would stay until the collector next goes through everything.
+    del site
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,220 @@
+"""What every router needs, put together once per application: release, records, context, queries, templates."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import jinja2
+from pyoxigraph import NamedNode, Quad, Triple
+from starlette.requests import Request
+
+from api.errors import Problem
+from api.i18n import texts
+from api.settings import Settings
+from api.site.completion import Vocabulary
+from api.site.desk import Desk
+from api.site.profile import Profile
+from api.workers.pool import Pool
+from kg.engines.remote import RemoteStore
+from kg.linking import matching
+from kg.rdf import iris, serialization
+from kg.rdf.context import Context
+from kg.release import catalogue, history, paths, search
+from kg.release.entities import Entities
+from kg.release.explanation import Explanations
+from kg.release.store import Manifest, Release
+from kg.sparql import library as queries
+from kg.sparql.library import StoredQuery
+
+LICENCE = "https://creativecommons.org/licenses/by/4.0/"
+# Prefixes that only descriptions of the dataset use.
+_MORE_PREFIXES = {
+    "dcat": "http://www.w3.org/ns/dcat#",
+    "formats": "http://www.w3.org/ns/formats/",
+    "sd": "http://www.w3.org/ns/sparql-service-description#",
+    "sh": "http://www.w3.org/ns/shacl#",
+    "spdx": "http://spdx.org/rdf/terms#",
+    "void": "http://rdfs.org/ns/void#",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """One release as it is served; `prefixes` are those of the context and those of descriptions."""
+
+    settings: Settings
+    release: Release
+    project: Path
+    context: Context
+    entities: Entities
+    prefixes: Mapping[str, str]
+    queries: Mapping[str, StoredQuery]
+    cards: Mapping[str, list[StoredQuery]]
+    pool: Pool
+    templates: jinja2.Environment
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.release.manifest
+
+    @property
+    def base(self) -> str:
+        return self.release.manifest.base_iri
+
+    @cached_property
+    def version(self) -> str:
+        """The short name of the release."""
+        return self.release.manifest.id[:16]
+
+    @cached_property
+    def issued(self) -> datetime.datetime:
+        """When the release was made."""
+        return datetime.datetime.fromisoformat(self.release.manifest.issued)
+
+    @cached_property
+    def search(self) -> search.Search:
+        """The names of the release."""
+        return search.open_index(self.release)
+
+    @property
+    def is_surveyed(self) -> bool:
+        """Whether the release is small enough to be read whole by this process."""
+        return self.manifest.quads <= self.settings.survey_quads
+
+    def survey(self) -> None:
+        """Raises `Problem` (501) where the release is too large to be read whole."""
+        if not self.is_surveyed:
+            size, most = self.manifest.quads, self.settings.survey_quads
+            detail = (
+                f"this reads the whole release, which is done up to {most:,} quads, and this one has {size:,} quads; "
+                "SPARQL, records and search are there (KG_SURVEY_QUADS of whoever runs the server sets the bound)"
+            )
+            raise Problem(501, "release-too-large", detail)
+
+    @cached_property
+    def matcher(self) -> matching.Matcher:
+        """Which record a name or identifier means, for those who link tables of their own."""
+        self.survey()
+        return matching.Matcher(self.release, self.search)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """The places at the link desk."""
+        return Desk(self.settings)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """Which properties the records of each kind have, and of which classes they are."""
+        self.survey()
+        return Profile(self.entities)
+
+    @cached_property
+    def links(self) -> paths.Links:
+        """Which records the release links, for those who explore it."""
+        return paths.Links(self.entities)
+
+    @cached_property
+    def explanations(self) -> Explanations:
+        """Why the facts of the release hold, by the rules that it was closed with."""
+        return Explanations(self.release.store, list(queries.library(self.project, "rules").values()), self.base)
+
+    @cached_property
+    def history(self) -> tuple[history.Step, ...]:
+        """What each release changed, the newest first."""
+        return history.read(self.release.directory, self.manifest, history.Bounds())
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The classes and properties that the release uses."""
+        self.survey()
+        return Vocabulary(self.release.store, self.entities.root, self.context)
+
+    @cached_property
+    def catalogue(self) -> list[Quad]:
+        """What the release is, counted from its store where that is small enough (DCAT 3, VoID)."""
+        return catalogue.describe(
+            self.release,
+            self.prefixes,
+            is_counted=self.is_surveyed,
+            licence=LICENCE,
+            titles={tongue: texts.text(tongue, "site") for tongue in texts.LANGUAGES},
+            descriptions={tongue: texts.text(tongue, "lead") for tongue in texts.LANGUAGES},
+            publisher={tongue: texts.text(tongue, "publisher") for tongue in texts.LANGUAGES},
+        )
+
+    def prefixes_of(self, statements: list[Triple] | list[Quad]) -> dict[str, str]:
+        """The prefixes that these statements use."""
+        found = set()
+        for s in statements:
+            for term in (s.subject, s.predicate, s.object):
+                if isinstance(term, NamedNode):
+                    found.add(term.value)
+                elif datatype := getattr(term, "datatype", None):
+                    found.add(datatype.value)
+            if isinstance(s, Quad) and isinstance(s.graph_name, NamedNode):
+                found.add(s.graph_name.value)
+        return serialization.used_prefixes(found, self.prefixes)
+
+
+def make_site(settings: Settings, release: Release, count: Callable[[str], None]) -> Site:
+    """Reads context, queries and templates; the workers are started when they are first needed, or before."""
+    project = settings.project or iris.project_root()
+    context = _rebased(Context.read(project / "ontology" / "context.jsonld"), release.manifest.base_iri)
+    order = {term.iri: rank for rank, term in reversed(list(enumerate(context.terms.values())))}
+    order[iris.RDF_TYPE] = -1
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    prefixes = dict(sorted({**_MORE_PREFIXES, **context.prefixes}.items()))
+    site = Site(
+        settings=settings,
+        release=release,
+        project=project,
+        context=context,
+        entities=Entities(release.store, release.manifest.base_iri, order, release.manifest.is_merged),
+        prefixes=prefixes,
+        queries=queries.library(project, base=release.manifest.base_iri),
+        cards=_cards(project, release.manifest.base_iri),
+        pool=Pool(
+            *(release.directory, release.manifest.base_iri, prefixes, settings, count),
+            is_remote=isinstance(release.store, RemoteStore),
+        ),
+        templates=templates,
+    )
+    if isinstance(release.store, RemoteStore):
+        # Whoever searches first must not wait for all names to come over the network.
+        _ = site.search
+        release.store.confirm()
+    return site
+
+
+def _cards(project: Path, base: str) -> dict[str, list[StoredQuery]]:
+    """What the page of a record tells first, by the class in its path: the queries `cards/{class}.{name}.rq`."""
+    found: dict[str, list[StoredQuery]] = {}
+    for name, query in queries.library(project, "cards", base).items():
+        found.setdefault(name.partition(".")[0], []).append(query)
+    return found
+
+
+def _rebased(context: Context, base: str) -> Context:
+    """The context with its prefixes for records below another base."""
+    document: dict[str, Any] = copy.deepcopy(context.document)
+    for definition in document["@context"].values():
+        if isinstance(definition, dict) and definition.get("@prefix"):
+            definition["@id"] = iris.rebase(definition["@id"], base)
+    return Context(document)
+
+
+def site_of(request: Request) -> Site:
+    """The site that a request began with."""
+    return cast(Site, request.scope["state"]["site"])

@@ -1,0 +1,1 @@
+"""The SPARQL endpoint, the query library and the named graphs."""

@@ -1,0 +1,76 @@
+"""`/graph`: SPARQL 1.1 Graph Store HTTP Protocol, the read side; each named graph also as a page."""
+
+from __future__ import annotations
+
+import difflib
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import Problem
+from api.html.view import page
+from api.http.responses import answer, chosen_rdf, rdf_answer
+from api.i18n import language
+from api.queries import execution
+from api.queries.execution import Formats
+from api.site.site import LICENCE, Site, site_of
+from kg.engines.evaluation import Query
+from kg.rdf import formats
+from kg.release.entities import Fact
+
+router = APIRouter()
+
+
+_WHOLE = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"
+
+
+@router.get("/graph", summary="A graph of the store")
+async def indirect(request: Request) -> Response:
+    """The graph that `?graph=IRI` or `?default` identifies (Graph Store HTTP Protocol, 4.2)."""
+    site = site_of(request)
+    names, is_default = request.query_params.getlist("graph"), "default" in request.query_params
+    if len(names) + is_default != 1:
+        raise Problem(400, "which-graph", "say which graph: ?default, or ?graph= and its IRI")
+    if names and names[0] not in site.manifest.graphs:
+        near = difflib.get_close_matches(names[0], site.manifest.graphs, n=3)
+        raise Problem(
+            404, "unknown-graph", f"no graph is called '{names[0][:200]}'", {"path": names[0], "nearest": near}
+        )
+    syntax = chosen_rdf(request, html=False)
+    assert syntax is not None
+    result = await execution.run(request, site, Query(_WHOLE, tuple(names)), Formats(graph=syntax.name))
+    return answer(result.body, result.content_type, {"Vary": "Accept", "Link": f'<{LICENCE}>; rel="license"'})
+
+
+@router.get("/graph/{path:path}", summary="A named graph")
+def show(request: Request, path: str) -> Response:
+    """The facts of one graph with what it is drawn from; as quads they stay in their graph."""
+    site = site_of(request)
+    graph = f"{site.base}graph/{path}"
+    size = site.manifest.graphs.get(graph)
+    if size is None:
+        raise Problem(404, "unknown-graph", f"no graph is called '{path}'", {"path": path})
+    if (syntax := chosen_rdf(request)) is not None:
+        quads = site.entities.graph_document(graph)
+        return rdf_answer(site, [*quads, *site.entities.evidence_links(quads)], syntax)
+    if moved := language.redirect(request):
+        return moved
+    return page(
+        request,
+        language.language_of(request),
+        "graph.html",
+        graph=graph,
+        path=path,
+        size=size,
+        evidence=site.entities.evidence(graph),
+        subjects=_by_subject(site, graph) if size <= site.settings.max_table_rows else [],
+        formats=formats.RDF_FORMATS,
+    )
+
+
+def _by_subject(site: Site, graph: str) -> list[tuple[str, list[Fact]]]:
+    subjects: dict[str, list[Fact]] = {}
+    for fact in site.entities.in_graph(graph):
+        subjects.setdefault(fact.subject, []).append(fact)
+    return sorted(subjects.items())

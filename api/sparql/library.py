@@ -1,0 +1,123 @@
+"""`/queries`: the query library; each query with its parameters as a form and its answer in every format."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import Problem, of_error
+from api.html.access import Access
+from api.html.view import page, view_of
+from api.http.responses import answer, json_answer, prefers_json
+from api.i18n import language
+from api.queries import execution
+from api.queries.execution import Outcome
+from api.site.site import site_of
+from kg.engines.evaluation import Query
+from kg.errors import KgError
+from kg.sparql import library
+from kg.sparql.library import StoredQuery
+
+router = APIRouter()
+_RESERVED = ("lang", "format", "remember", "timeout")
+
+
+@router.get("/queries", summary="The query library")
+def listing(request: Request) -> Response:
+    """All stored queries, as a page or as JSON."""
+    site = site_of(request)
+    if prefers_json(request):
+        return json_answer([_as_json(q) for q in site.queries.values()], {"Vary": "Accept"})
+    if moved := language.redirect(request):
+        return moved
+    tag, asked = request.query_params.get("tag", ""), request.query_params.get("q", "").strip()
+    found = {
+        name: query
+        for name, query in site.queries.items()
+        if (not tag or tag in query.tags)
+        and (not asked or site.search.resembles(asked, [name, *query.title.values(), *query.description.values()]))
+    }
+    tags = Counter(t for query in site.queries.values() for t in query.tags)
+    return page(
+        request,
+        language.language_of(request),
+        "queries.html",
+        library=found,
+        tags=tags.most_common(),
+        tag=tag,
+        asked=asked,
+    )
+
+
+@router.get("/queries/{name}", summary="Run a stored query")
+async def run(request: Request, name: str) -> Response:
+    """The answer of a stored query; its parameters are those of the URL, checked against their types."""
+    site = site_of(request)
+    query = library.find(site.queries, name)
+    want = execution.wanted(request.headers.get("accept"), request.query_params.get("format"))
+    if want.html and (moved := language.redirect(request)):
+        return moved
+    values, text = _values(request, query), query.text
+    try:
+        text = library.fill(text, library.bind(query, values, site.context))
+        result = await execution.run(request, site, Query(text), want, request.query_params.get("timeout"))
+    except KgError as error:
+        if not want.html:
+            raise
+        return await run_in_threadpool(_page, request, query, values, text, problem=of_error(error))
+    if want.html:
+        return await run_in_threadpool(_page, request, query, values, text, result=result)
+    return answer(result.body, result.content_type, result.headers)
+
+
+def _values(request: Request, query: StoredQuery) -> dict[str, str]:
+    """What the URL says for the query's parameters; an empty field of the form means the default."""
+    known = {p.name for p in query.parameters}
+    return {
+        name: text
+        for name, text in request.query_params.multi_items()
+        if text and (name in known or name not in _RESERVED)
+    }
+
+
+def _page(
+    request: Request,
+    query: StoredQuery,
+    values: dict[str, str],
+    text: str,
+    result: Outcome | None = None,
+    problem: Problem | None = None,
+) -> Response:
+    view = view_of(request, language.language_of(request))
+    bound = tuple((p.name, values.get(p.name, p.default)) for p in query.parameters)
+    is_graph = result is not None and result.turtle is not None
+    return page(
+        request,
+        view.language,
+        "query.html",
+        problem.status if problem else 200,
+        libraries=bool(query.chart),
+        access=Access(view, f"queries/{query.name}", bound, text, str(request.base_url).rstrip("/"), is_graph),
+        query=query,
+        values=values,
+        text=text,
+        result=result,
+        problem=problem,
+    )
+
+
+def _as_json(query: StoredQuery) -> dict[str, object]:
+    return {
+        "name": query.name,
+        "title": query.title,
+        "description": query.description,
+        "parameters": [
+            {"name": p.name, "type": p.type, "default": p.default, "label": p.label} for p in query.parameters
+        ],
+        "columns": list(query.columns),
+        "tags": list(query.tags),
+    }

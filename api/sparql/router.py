@@ -1,0 +1,214 @@
+"""`/sparql`: SPARQL 1.1 Protocol, the query side; a form for browsers; the Service Description for RDF clients."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fastapi import APIRouter
+from pyoxigraph import NamedNode, Quad
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import Problem, of_error
+from api.html.access import of_query
+from api.html.view import page, view_of
+from api.http import bodies
+from api.http.responses import answer, chosen_rdf, json_answer, rdf_answer
+from api.i18n import language
+from api.queries import emptiness, execution
+from api.queries.emptiness import Explanation
+from api.queries.execution import Outcome
+from api.site.site import LICENCE, Site, site_of
+from kg.engines.evaluation import Query
+from kg.errors import KgError, UpdateRefused
+from kg.rdf import formats, iris
+from kg.rdf.terms import value
+from kg.release.catalogue import SD, W3C_FORMATS
+from kg.release.entities import DCTERMS
+
+router = APIRouter()
+
+DIRECT = "application/sparql-query"
+UPDATE = "application/sparql-update"
+
+
+class _Operation(NamedTuple):
+    parameters: list[tuple[str, str]]
+    query: str | None
+
+
+@router.get("/sparql", summary="SPARQL 1.1 query")
+async def get(request: Request) -> Response:
+    """A query in `query=`; without one the form (HTML) or the Service Description (RDF)."""
+    parameters = bodies.fields(request.scope["query_string"])
+    operation = _Operation(parameters, _only(parameters, "query"))
+    if operation.query is None:
+        if any(name == "update" for name, _ in parameters):
+            raise UpdateRefused("the endpoint only reads; updates are not taken")
+        return await run_in_threadpool(_without_query, request)
+    if _is_for_reader(request, parameters) and (moved := language.redirect(request)):
+        return moved
+    return await _respond(request, operation)
+
+
+@router.post("/sparql", summary="SPARQL 1.1 query, in the body")
+async def post(request: Request) -> Response:
+    """A query as a form (`application/x-www-form-urlencoded`) or as itself (`application/sparql-query`)."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in (bodies.FORM, DIRECT):
+        detail = f"a query is posted as {bodies.FORM} or {DIRECT}, not as '{media_type or 'nothing'}'"
+        if media_type == UPDATE:
+            detail = "the endpoint only reads; updates are not taken"
+        raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{bodies.FORM}, {DIRECT}"})
+    body = await bodies.read(request)
+    in_url = bodies.fields(request.scope["query_string"])
+    if media_type == DIRECT:
+        if _only(in_url, "query") is not None:
+            raise Problem(400, "two-queries", "one query in the body, or one in the address; not both")
+        return await _respond(request, _Operation(in_url, bodies.utf8(body)))
+    parameters = [*in_url, *bodies.fields(body)]
+    query = _only(parameters, "query")
+    if query is None and any(name == "update" for name, _ in parameters):
+        raise UpdateRefused("the endpoint only reads; updates are not taken")
+    if query is None:
+        raise Problem(400, "no-query", "the form has no field 'query'")
+    return await _respond(request, _Operation(parameters, query))
+
+
+async def _respond(request: Request, operation: _Operation) -> Response:
+    site = site_of(request)
+    values = dict(operation.parameters)
+    want = execution.wanted(request.headers.get("accept"), _format(operation.parameters))
+    query = Query(
+        operation.query or "",
+        tuple(v for k, v in operation.parameters if k == "default-graph-uri"),
+        tuple(v for k, v in operation.parameters if k == "named-graph-uri"),
+    )
+    try:
+        result = await execution.run(request, site, query, want, values.get("timeout"))
+    except KgError as error:
+        if not want.html:
+            raise
+        return await run_in_threadpool(_form, request, query.text, problem=of_error(error))
+    if want.html:
+        reason = None
+        if result.table is not None and not result.table.total:
+            reason = await emptiness.explain(request, site, query)
+        return await run_in_threadpool(_form, request, query.text, result=result, reason=reason)
+    return answer(result.body, result.content_type, result.headers)
+
+
+@router.get("/why", summary="Why a query has no rows")
+async def why(request: Request) -> Response:
+    """Which term of a query does not exist, with the nearest that do, or which pattern nothing fits."""
+    site, text = site_of(request), request.query_params.get("query", "")
+    if not text.strip():
+        raise Problem(400, "no-query", "the query to explain is expected in 'query='")
+    # A query that is none, or does have rows, is told first.
+    result = await execution.run(request, site, Query(text), execution.Formats(html=True))
+    view = view_of(request, language.language_of(request))
+    if result.table is None or result.table.total:
+        document = {"kind": None, "message": view.t("why_rows" if result.table else "why_select_only")}
+        return json_answer(document, {"Vary": "Accept-Language, Cookie"})
+    found = await emptiness.explain(request, site, Query(text))
+    return json_answer(emptiness.as_json(site, found, view.reason(found)), {"Vary": "Accept-Language, Cookie"})
+
+
+def _is_for_reader(request: Request, parameters: list[tuple[str, str]]) -> bool:
+    return execution.wanted(request.headers.get("accept"), _format(parameters)).html
+
+
+def _format(parameters: list[tuple[str, str]]) -> str:
+    return ",".join(value for name, value in parameters if name == "format")
+
+
+def _form(
+    request: Request,
+    text: str,
+    result: Outcome | None = None,
+    problem: Problem | None = None,
+    reason: Explanation | None = None,
+) -> Response:
+    site = site_of(request)
+    host = str(request.base_url).rstrip("/")
+    view = view_of(request, language.language_of(request))
+    return page(
+        request,
+        view.language,
+        "sparql.html",
+        problem.status if problem else 200,
+        libraries=True,
+        reason=reason,
+        access=of_query(view, host, text, is_graph=result is not None and result.turtle is not None),
+        text=text,
+        result=result,
+        problem=problem,
+        library=site.queries,
+        host=host,
+    )
+
+
+def _without_query(request: Request) -> Response:
+    site = site_of(request)
+    if (syntax := chosen_rdf(request)) is not None:
+        description = service_description(site, str(request.base_url))
+        return rdf_answer(
+            site, description, syntax, {"Link": f'<{LICENCE}>; rel="license", <{site.base}dataset>; rel="collection"'}
+        )
+    if moved := language.redirect(request):
+        return moved
+    first = next(iter(site.queries.values()), None)
+    return _form(request, first.text if first else _FIRST_QUERY)
+
+
+_FIRST_QUERY = """PREFIX skos: <http://www.w3.org/2004/02/skos/core#>
+PREFIX kg: <https://w3id.org/aikg/ontology#>
+
+SELECT ?document ?label ?cited ?graph WHERE {
+  GRAPH ?graph { ?document kg:cites|kg:basedOn|kg:quotes ?cited }
+  ?document skos:prefLabel ?label .
+  FILTER(LANG(?label) = "en")
+}
+LIMIT 50
+"""
+
+
+def service_description(site: Site, host: str) -> list[Quad]:
+    """What the endpoint is and does (SPARQL 1.1 Service Description); `host` is where it runs.
+
+    The default dataset is told with it as in the catalogue: the default graph and the named ones, with their sizes.
+    """
+    service, dataset = NamedNode(site.base + "sparql"), NamedNode(site.base + "dataset")
+    pairs: list[tuple[str, NamedNode]] = [
+        (iris.RDF_TYPE, NamedNode(SD + "Service")),
+        (SD + "endpoint", NamedNode(host.rstrip("/") + "/sparql")),
+        (SD + "supportedLanguage", NamedNode(SD + "SPARQL11Query")),
+        # What the rules added is stated, in a graph of its own; a query itself entails nothing more.
+        (SD + "defaultEntailmentRegime", NamedNode("http://www.w3.org/ns/entailment/Simple")),
+        (SD + "defaultDataset", dataset),
+        (DCTERMS + "license", NamedNode(LICENCE)),
+    ]
+    if site.manifest.is_merged:
+        pairs.append((SD + "feature", NamedNode(SD + "UnionDefaultGraph")))
+    if site.settings.services:
+        pairs.append((SD + "feature", NamedNode(SD + "BasicFederatedQuery")))
+    for name in dict.fromkeys(f.w3c_name for f in (*formats.RESULT_FORMATS, *formats.RDF_FORMATS) if f.w3c_name):
+        pairs.append((SD + "resultFormat", NamedNode(W3C_FORMATS + name)))
+    about_graphs = [quad for quad in site.catalogue if _is_of_graphs(quad, dataset)]
+    return [*(Quad(service, NamedNode(predicate), target) for predicate, target in pairs), *about_graphs]
+
+
+def _is_of_graphs(quad: Quad, dataset: NamedNode) -> bool:
+    subject, predicate = value(quad.subject), quad.predicate.value
+    if subject == dataset.value:
+        return predicate.startswith(SD) or value(quad.object) == SD + "Dataset"
+    return subject.startswith((f"{dataset.value}#graph-", f"{dataset.value}#default-graph"))
+
+
+def _only(parameters: list[tuple[str, str]], name: str) -> str | None:
+    """The one value of a parameter; more than one is an error (SPARQL 1.1 Protocol, 2.1)."""
+    values = [v for k, v in parameters if k == name]
+    if len(values) > 1:
+        raise Problem(400, "two-queries", f"the parameter '{name}' is given {len(values)} times")
+    return values[0] if values else None

@@ -1,0 +1,93 @@
+"""What is written down of each request: numbers, and a line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import Counter
+
+from prometheus_client import Counter as CounterOf
+from prometheus_client import Histogram as HistogramOf
+
+from api.settings import Settings
+from api.telemetry.metrics import Metrics
+
+_ACCESS = logging.getLogger("api.access")
+_FLUSH_SECONDS = 1.0
+_KNOWN_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+_KNOWN_ROUTES = frozenset(
+    {
+        *("sparql", "id", "page", "data", "linkset", "graph", "ontology", "context.jsonld", "shapes.ttl", "queries"),
+        *("dataset", ".well-known", "dumps", "about", "conformance", "static", "sitemap.xml", "robots.txt"),
+        *("healthz", "readyz", "metrics", "openapi.json", "search", "suggest", "explore", "charts", "why", "explain"),
+        *("feed.atom", "feed", "validate"),
+        *("reconcile", "ja", "en", "resolve", "link"),
+    }
+)
+
+
+def route_of(path: str) -> str:
+    """The route that a path below the mount path is counted under."""
+    route = path.lstrip("/").partition("/")[0]
+    return route if route in _KNOWN_ROUTES else "other" if route else "front"
+
+
+class Accounts:
+    """Counts requests and logs them; answers from memory are counted together, once a second."""
+
+    def __init__(self, metrics: Metrics, settings: Settings) -> None:
+        self.metrics = metrics
+        self._log_queries = settings.log_queries
+        self._hits: Counter[tuple[str, int]] = Counter()
+        self._hit_bytes = 0
+        # The library looks labels up slowly.
+        self._numbers: dict[tuple[str, str, int], tuple[CounterOf, HistogramOf]] = {}
+
+    def request(self, route: str, method: str, status: int, sent: int, seconds: float) -> None:
+        """One request that was worked on."""
+        numbers = self._numbers.get((route, method, status))
+        if numbers is None:
+            method = method if method in _KNOWN_METHODS else "other"
+            requests = self.metrics.requests.labels(route, method, str(status))
+            numbers = self._numbers[route, method, status] = (requests, self.metrics.seconds.labels(route))
+        numbers[0].inc()
+        numbers[1].observe(seconds)
+        self.metrics.sent.inc(sent)
+
+    def hit(self, route: str, status: int, sent: int) -> None:
+        """One GET that was answered from memory, below the application."""
+        if not self._hits:
+            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
+        self._hits[route, status] += 1
+        self._hit_bytes += sent
+
+    def flush(self) -> None:
+        """Adds the hits so far to the numbers; in the loop's thread."""
+        for (route, status), number in self._hits.items():
+            self.metrics.requests.labels(route, "GET", str(status)).inc(number)
+            self.metrics.cached.labels("hit").inc(number)
+        self.metrics.sent.inc(self._hit_bytes)
+        self._hits.clear()
+        self._hit_bytes = 0
+
+    @property
+    def are_logged(self) -> bool:
+        return _ACCESS.isEnabledFor(logging.INFO)
+
+    def log(
+        self, request_id: str, client: str, method: str, path: str, query: bytes, status: int, sent: int, seconds: float
+    ) -> None:
+        """One line of JSON, without the query, unless the settings ask for it."""
+        line: dict[str, object] = {
+            "request_id": request_id,
+            "client": client,
+            "method": method,
+            "path": path,
+            "status": status,
+            "bytes": sent,
+            "seconds": round(seconds, 6),
+        }
+        if self._log_queries and query:
+            line["query"] = query.decode("latin-1")
+        _ACCESS.info(json.dumps(line, ensure_ascii=False))

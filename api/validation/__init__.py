@@ -1,0 +1,1 @@
+"""The validation page and API."""

@@ -1,0 +1,101 @@
+"""A document that somebody sends to be validated: as a body, as an upload or as text of a form; kept in memory only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.requests import Request
+
+from api.errors import Problem
+from api.http import bodies, uploads
+from kg.rdf import formats
+from kg.rdf.formats import Rdf
+from kg.submitted import intake
+
+_ACCEPTED = ", ".join([*(f.media_type for f in formats.RDF_FORMATS), uploads.MULTIPART])
+# What the parts of a form take beside the document.
+_AROUND = 65_536
+_MOST_PARTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What was sent: the bytes, their syntax, and the name of the file, '' for none."""
+
+    body: bytes
+    syntax: Rdf
+    name: str = ""
+
+
+async def read(request: Request, most: int) -> Document:
+    """The document of a POST of at most so many bytes; raises `Problem` or `UnknownSyntax`."""
+    if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise _unsupported(f"a body is taken as it is, not coded as {coding[:40]}")
+    told = request.headers.get("content-type", "")
+    media_type = told.partition(";")[0].strip().lower()
+    asked = request.query_params.get("syntax", "")
+    around = _AROUND if media_type == uploads.MULTIPART else 0
+    body = await bodies.read(request, most + around, _too_large(most))
+    if media_type == uploads.MULTIPART:
+        return await _of_multipart(request.headers, body, asked, most)
+    if media_type == bodies.FORM and not asked:
+        return _of_form(body, most)
+    if not asked and not formats.rdf_format(media_type) and media_type != formats.JSON:
+        raise _unsupported(f"a document is posted with its media type, not as '{media_type[:80] or 'nothing'}'")
+    return _document(body, intake.syntax_of(asked, "", media_type), "", most)
+
+
+async def _of_multipart(headers: Headers, body: bytes, asked: str, most: int) -> Document:
+    form = await uploads.parts(headers, body, files=_MOST_PARTS, fields=_MOST_PARTS)
+    try:
+        return await _of_parts(form, asked or _text(form, "syntax"), most)
+    finally:
+        await form.close()
+
+
+async def _of_parts(form: FormData, asked: str, most: int) -> Document:
+    uploads = [f for _, f in form.multi_items() if isinstance(f, UploadFile) and (f.filename or f.size)]
+    if len(uploads) > 1:
+        raise Problem(400, "bad-form", f"one document at a time; the form has {len(uploads)}")
+    if uploads:
+        upload = uploads[0]
+        name = (upload.filename or "")[-200:]
+        media_type = "" if intake.is_untold(upload.content_type or "") else upload.content_type or ""
+        return _document(await upload.read(), intake.syntax_of(asked, name, media_type), name, most)
+    return _document(_text(form, "text").encode(), intake.syntax_of(asked or "ttl"), "", most)
+
+
+def _of_form(body: bytes, most: int) -> Document:
+    fields = (
+        parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MOST_PARTS) if body.count(b"&") < _MOST_PARTS else {}
+    )
+    if "text" not in fields:
+        hint = "; from curl send the header 'Content-Type: text/turtle', or -F file=@FILE"
+        raise _unsupported(f"the form has no field 'text'{hint}")
+    syntax = intake.syntax_of(fields.get("syntax", ["ttl"])[0])
+    return _document(fields["text"][0].encode(), syntax, "", most)
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _document(body: bytes, syntax: Rdf, name: str, most: int) -> Document:
+    if len(body) > most:
+        raise _too_large(most)
+    if not body.strip():
+        raise Problem(400, "no-document", "nothing was sent to be validated")
+    return Document(body, syntax, name)
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(
+        413, "rdf-too-large", f"the document has more than {most:,} bytes, the most that are read", {"limit": most}
+    )
+
+
+def _unsupported(detail: str) -> Problem:
+    return Problem(415, "unsupported-media-type", f"{detail}; taken are {_ACCEPTED}", {}, {"Accept-Post": _ACCEPTED})

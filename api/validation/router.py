@@ -1,0 +1,227 @@
+"""`/validate`: somebody's RDF against our shapes, vocabulary and records; nothing is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from fastapi import APIRouter
+from pyoxigraph import Literal
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import Problem, not_acceptable, of_error
+from api.html.view import page, view_of
+from api.http.responses import HTML_OFFER, is_terminal, json_answer, prefers_json, rdf_offers, write_rdf
+from api.i18n import language
+from api.queries.execution import client_of, unless_gone
+from api.site.site import Site, site_of
+from api.validation import document
+from api.validation.document import Document
+from api.workers.checkers import Checkers
+from kg.errors import KgError, RdfFault
+from kg.rdf import formats
+from kg.rdf.terms import Term
+from kg.submitted import report
+from kg.submitted.report import Report, Result
+
+router = APIRouter()
+_EXAMPLE = Path(__file__).parents[1] / "examples" / "partner.ttl"
+_TEXT, _JSON, _HTML = "text", "json", "html"
+_NAMES = {
+    _JSON: formats.JSON,
+    _TEXT: formats.PLAIN,
+    **{f.name: f.media_type for f in formats.RDF_FORMATS},
+    _HTML: formats.HTML,
+}
+_LONGEST_LINE = 240
+_LONGEST_VALUE = 500
+_AROUND = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A result as a page shows it, with the lines of the document around it: number, text, whether it is the one."""
+
+    result: Result
+    focus: Term
+    value: Term | None
+    message: str
+    excerpt: tuple[tuple[int, str, bool], ...]
+
+
+@router.get("/validate", summary="Validate RDF: the form")
+async def form(request: Request) -> Response:
+    """The form, filled in with an example when `example` is asked for; as JSON what is taken, and how much of it."""
+    site = site_of(request)
+    if prefers_json(request):
+        return json_answer(_taken(site), {"Vary": "Accept"})
+    if moved := language.redirect(request):
+        return moved
+    # Whoever opens the form will send something soon.
+    checkers_of(request).prepare(site.project, site.release.directory)
+    example = _EXAMPLE.read_text(encoding="utf-8") if "example" in request.query_params else ""
+    return await run_in_threadpool(_page, request, example)
+
+
+@router.post("/validate", summary="Validate RDF")
+async def validate(request: Request) -> Response:
+    """The report on a document that is posted as itself or in a form; 200 also when it does not conform.
+
+    With `fail=true` a document that does not conform is answered with 422, for callers that look at the status alone.
+    """
+    site, wanted = site_of(request), _wanted(request)
+    sent: Document | None = None
+    try:
+        sent = await document.read(request, site.settings.validate_max_bytes)
+        client = client_of(request.client.host if request.client else "")
+        release = site.release.directory
+        work = checkers_of(request).run(sent.body, sent.syntax, project=site.project, release=release, client=client)
+        found = await unless_gone(request, work)
+    except KgError as error:
+        problem = _placed(of_error(error), error, sent)
+        if wanted != _HTML or problem.status == 499:
+            raise problem from None
+        return await run_in_threadpool(_page, request, _decoded(sent), sent, None, problem)
+    return await run_in_threadpool(_respond, request, wanted, sent, found)
+
+
+def checkers_of(request: Request) -> Checkers:
+    return cast(Checkers, request.app.state.checkers)
+
+
+def _wanted(request: Request) -> str:
+    """The name of the format to answer in; raises `Problem` 406."""
+    if asked := request.query_params.get("format"):
+        found = formats.rdf_format(asked)
+        if asked in _NAMES or found:
+            return asked if asked in _NAMES else cast(formats.Rdf, found).name
+        raise not_acceptable(_NAMES)
+    if request.headers.get("accept", "*/*").strip() == "*/*" and is_terminal(request):
+        return _TEXT
+    offers = [(formats.JSON,), (formats.PLAIN,), *rdf_offers(), HTML_OFFER]
+    best = formats.negotiate(request.headers.get("accept"), offers)
+    if best is None:
+        raise not_acceptable(_NAMES)
+    return list(_NAMES)[best]
+
+
+def _respond(request: Request, wanted: str, sent: Document, found: Report) -> Response:
+    site = site_of(request)
+    failing = request.query_params.get("fail", "").lower() in ("true", "1", "yes")
+    status = 422 if failing and not found.conforms else 200
+    if wanted == _HTML:
+        response = _page(request, _decoded(sent), sent, found, status=status)
+    else:
+        response = Response(_written(request, site, wanted, sent, found), status)
+        rdf = formats.rdf_format(wanted) if wanted not in (_TEXT, _JSON) else None
+        response.headers["Content-Type"] = rdf.content_type if rdf else _content_type(wanted)
+        response.headers["Vary"] = "Accept"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Conforms"] = str(found.conforms).lower()
+    return response
+
+
+def _content_type(wanted: str) -> str:
+    return formats.JSON if wanted == _JSON else f"{formats.PLAIN}; charset=utf-8"
+
+
+def _written(request: Request, site: Site, wanted: str, sent: Document, found: Report) -> bytes:
+    if wanted == _JSON:
+        return json_answer(report.as_json(found)).body  # type: ignore[return-value]
+    if wanted == _TEXT:
+        name, tongue = sent.name or "-", language.chosen(request) or "en"
+        told = [*report.lines(found, name, site.context, tongue), report.summary(found, name)]
+        return "".join(f"{line}\n" for line in told).encode()
+    syntax = formats.rdf_format(wanted)
+    assert syntax is not None
+    body = write_rdf(site, report.quads(found), syntax)
+    if syntax.name == "rdf" and not formats.is_xml(body):
+        detail = "a value of the document has a character that no XML document may hold; ask for another format"
+        raise Problem(406, "not-acceptable", detail, {"formats": {k: v for k, v in _NAMES.items() if k != "rdf"}})
+    return body
+
+
+def _placed(problem: Problem, error: KgError, sent: Document | None) -> Problem:
+    """The problem with the place in the document, and the line there."""
+    if not isinstance(error, RdfFault) or not error.line:
+        return problem
+    problem.members |= {"line": error.line, "column": error.column or 1}
+    lines = _decoded(sent).split("\n")
+    if sent is not None and error.line <= len(lines):
+        start = max(0, error.column - 60)
+        problem.members["excerpt"] = lines[error.line - 1][start : start + 120].rstrip("\r")
+        problem.members["mark"] = max(1, error.column - start)
+    problem.detail = f"line {error.line}{f', column {error.column}' if error.column else ''}: {problem.detail}"
+    return problem
+
+
+def _decoded(sent: Document | None) -> str:
+    return sent.body.decode("utf-8-sig", "replace") if sent else ""
+
+
+def _page(
+    request: Request,
+    text: str = "",
+    sent: Document | None = None,
+    found: Report | None = None,
+    problem: Problem | None = None,
+    status: int = 200,
+) -> Response:
+    site, tongue = site_of(request), language.language_of(request)
+    view = view_of(request, tongue)
+    lines = text.split("\n")
+    response = page(
+        request,
+        view.language,
+        "validate.html",
+        problem.status if problem else status,
+        text=text if len(text) <= site.settings.max_body_bytes else "",
+        syntax=sent.syntax.name if sent else "",
+        name=sent.name if sent else "",
+        found=found,
+        findings=[_finding(result, lines, tongue) for result in found.results] if found else [],
+        path_shown=lambda result: report.path_shown(result, site.context),
+        problem=problem,
+        host=str(request.base_url).rstrip("/"),
+    )
+    if problem:
+        response.headers.update(problem.headers)
+    return response
+
+
+def _finding(result: Result, lines: list[str], tongue: str) -> Finding:
+    first, last = max(1, result.line - _AROUND), min(len(lines), result.line + _AROUND)
+    numbers = range(first, last + 1) if result.line else range(0)
+    return Finding(
+        result,
+        report.parse_term(result.focus),
+        _short(report.parse_term(result.value)) if result.value else None,
+        result.messages.get(tongue) or next(iter(result.messages.values()), ""),
+        tuple((n, lines[n - 1].rstrip("\r")[:_LONGEST_LINE], n == result.line) for n in numbers),
+    )
+
+
+def _short(term: Term) -> Term:
+    """A value that a page can show: of a long literal the beginning."""
+    if not isinstance(term, Literal) or len(term.value) <= _LONGEST_VALUE:
+        return term
+    return Literal(term.value[:_LONGEST_VALUE] + "…", language=term.language)
+
+
+def _taken(site: Site) -> dict[str, object]:
+    settings = site.settings
+    return {
+        "syntaxes": {f.name: f.media_type for f in formats.RDF_FORMATS},
+        "reports": _NAMES,
+        "limits": {
+            "bytes": settings.validate_max_bytes,
+            "statements": settings.validate_max_statements,
+            "depth": settings.validate_max_depth,
+            "results": settings.validate_max_results,
+            "seconds": settings.validate_seconds,
+            "at_once": settings.client_validations,
+        },
+    }

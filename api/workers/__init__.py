@@ -1,0 +1,1 @@
+"""The pools of processes that evaluate queries and validate documents."""

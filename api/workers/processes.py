@@ -1,0 +1,244 @@
+"""The processes below the server: a zygote that holds the store, and the workers that it forks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from pyoxigraph import Store
+
+from api.workers.jobs import Job, Worker
+from kg.errors import BrokenRelease
+from kg.isolation import zygote
+
+_LOG = logging.getLogger("api.workers.processes")
+_END_SECONDS = 5.0
+_CAP_SYS_NICE = 23
+
+
+def may_raise_priority() -> bool:
+    """Whether this process may give a priority back (Linux: CAP_SYS_NICE)."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return bool(int(status.partition("CapEff:")[2].split()[0], 16) >> _CAP_SYS_NICE & 1)
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _has_one_thread() -> bool:
+    """Whether a fork of this process is whole (Linux; elsewhere it is not known)."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False
+
+
+class _Forked:
+    """A child that was forked without a program of its own, with what is needed of `subprocess.Popen`."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._descriptor = os.pidfd_open(pid)
+
+    def kill(self) -> None:
+        signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits for its end, which is told once; raises `subprocess.TimeoutExpired`."""
+        if self._descriptor < 0:
+            return
+        end = select.poll()
+        end.register(self._descriptor, select.POLLIN)
+        if not end.poll(None if timeout is None else timeout * 1000):
+            raise subprocess.TimeoutExpired("zygote", timeout or 0)
+        os.close(self._descriptor)
+        self._descriptor = -1
+        os.waitpid(self.pid, 0)
+
+
+def _spawned(control: socket.socket) -> subprocess.Popen[bytes]:
+    """A zygote that reads the store by itself."""
+    command = [sys.executable, "-m", "kg.isolation.zygote", str(control.fileno())]
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(command, pass_fds=[control.fileno()], stdin=nothing, stdout=nothing)
+
+
+class Owner(Protocol):
+    """Who is told what becomes of processes."""
+
+    def on_worker(self, worker: Worker, job: Job) -> None:
+        """A worker is there, for the query that it was asked for or for any when that is over."""
+
+    def on_exit(self, pid: int, number: int, code: int) -> None:
+        """A worker has ended: by the signal of that number, else with that exit code."""
+
+    def on_zygote_lost(self, jobs_lost: list[Job]) -> None:
+        """All workers have ended, and these queries will get none."""
+
+
+class Processes:
+    """One zygote and its workers. `alive` has the numbers of those that have not ended."""
+
+    def __init__(self, options: Mapping[str, Any], owner: Owner, count: Callable[[str], None]) -> None:
+        self.account: Counter[str] = Counter()
+        self.alive: set[int] = set()
+        self._options = options
+        self._owner = owner
+        self._count_outside = count
+        self._forks: dict[int, tuple[socket.socket, socket.socket, Job]] = {}
+        self._next_fork = 0
+        self._control: socket.socket | None = None
+        self._prepared: socket.socket | None = None
+        self._zygote: subprocess.Popen[bytes] | _Forked | None = None
+        self._ready: asyncio.Future[None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self._control is not None and self._ready is not None and self._ready.done()
+
+    @property
+    def forking(self) -> int:
+        """Workers that are asked for and not there yet."""
+        return len(self._forks)
+
+    def count(self, event: str) -> None:
+        self.account[event] += 1
+        self._count_outside(event)
+
+    def prepare(self, held: Store) -> None:
+        """Forks the zygote off this process, so that they share a store in memory, which is read but once.
+
+        Before there is a loop or another thread: neither survives a fork. Where there is one already, it is left to
+        `start`, which lets the zygote read the store by itself.
+        """
+        if not _has_one_thread():
+            return
+        self._prepared, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            pid = os.fork()
+            if pid == 0:
+                zygote.begin(theirs.fileno(), self._options, held)
+        self._zygote = _Forked(pid)
+
+    async def start(self) -> None:
+        """Starts the zygote and waits until it holds the store; raises `KgError` when it cannot."""
+        if self._zygote is not None and self._prepared is None:
+            await asyncio.to_thread(self._zygote.wait)
+        loop = asyncio.get_running_loop()
+        ours, self._prepared = self._prepared, None
+        if ours is None:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self._zygote = await asyncio.to_thread(_spawned, theirs)
+            ours.send(json.dumps(self._options).encode())
+        ours.setblocking(False)
+        self._control = ours
+        self._ready = loop.create_future()
+        loop.add_reader(ours.fileno(), self._read_control)
+        await self._ready
+
+    async def close(self) -> None:
+        """Ends the zygote, and with it every worker."""
+        child = self._zygote
+        if self._prepared is not None:
+            # Prepared and never started: it ends with its socket.
+            self._prepared.close()
+            self._prepared = None
+        self._lose_zygote()
+        if child is not None:
+            try:
+                await asyncio.to_thread(child.wait, _END_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                await asyncio.to_thread(child.wait)
+
+    def fork(self, job: Job, services: Mapping[str, str]) -> None:
+        """Asks for a worker, which the owner gets with the query; `services` it may ask, each for so many seconds."""
+        self._next_fork += 1
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        self._forks[self._next_fork] = (ours, theirs, job)
+        self._tell({"fork": self._next_fork, "services": dict(services)}, theirs)
+
+    def kill(self, worker: Worker) -> None:
+        """Ends a worker, whose channel is closed at once."""
+        worker.close()
+        self._tell({"kill": worker.pid})
+
+    def renice(self, worker: Worker, *, is_slow: bool) -> None:
+        """Puts a worker at the lowest priority, or back at that of the others."""
+        self._tell({"renice": worker.pid, "slow": is_slow})
+
+    def _tell(self, message: dict[str, Any], descriptor: socket.socket | None = None) -> None:
+        if self._control is None:
+            return
+        data = json.dumps(message).encode()
+        try:
+            # The socket holds some hundred messages, and the zygote does nothing long between two of them.
+            if descriptor is None:
+                self._control.send(data)
+            else:
+                socket.send_fds(self._control, [data], [descriptor.fileno()])
+        except OSError as error:
+            _LOG.error("the zygote does not listen: %s", error)
+            self._lose_zygote()
+
+    def _read_control(self) -> None:
+        while self._control is not None:
+            try:
+                data = self._control.recv(65_536)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._lose_zygote()
+                return
+            self._hear(json.loads(data))
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        assert self._ready is not None
+        if "ready" in message:
+            self._ready.set_result(None)
+        elif "error" in message:
+            self._ready.set_exception(BrokenRelease(message["error"]))
+        elif "fork" in message:
+            self.count("forked")
+            self.alive.add(message["pid"])
+            ours, theirs, job = self._forks.pop(message["fork"])
+            self._owner.on_worker(Worker(message["pid"], ours, theirs), job)
+        elif "exit" in message:
+            self._bury(message["exit"], message["signal"], message["code"])
+
+    def _bury(self, pid: int, number: int, code: int) -> None:
+        self.count(f"ended: {signal.Signals(number).name if number else f'code {code}'}")
+        self.alive.discard(pid)
+        self._owner.on_exit(pid, number, code)
+
+    def _lose_zygote(self) -> None:
+        """Forgets a zygote that has ended, and with it every worker: they die with it."""
+        if self._control is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._control.fileno())
+        self._control.close()
+        self._control = None
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(BrokenRelease("the query workers could not be started"))
+        lost, self._forks = self._forks, {}
+        for ours, theirs, _ in lost.values():
+            ours.close()
+            theirs.close()
+        for pid in list(self.alive):
+            self._bury(pid, signal.SIGKILL, -signal.SIGKILL)
+        self._owner.on_zygote_lost([job for _, _, job in lost.values()])

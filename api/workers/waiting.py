@@ -1,0 +1,86 @@
+"""Queries that wait for a worker: who is next, and for whom it is too late."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from api.workers.jobs import Job
+
+_CROWD = 8
+
+
+class Waiting:
+    """Queries that have not begun, and those that were stopped as slow and begin anew when a slow place is free.
+
+    Of those that have not begun the first is next, and in a crowd the last: those before it have waited long already,
+    may have left, and would make everyone wait as long (adaptive last-in-first-out).
+    """
+
+    def __init__(self) -> None:
+        self._new: deque[Job] = deque()
+        self._stopped: deque[Job] = deque()
+
+    def __len__(self) -> int:
+        return len(self._new) + len(self._stopped)
+
+    def __iter__(self) -> Iterator[Job]:
+        yield from self._new
+        yield from self._stopped
+
+    @property
+    def new(self) -> int:
+        """How many have not begun."""
+        return len(self._new)
+
+    def add(self, job: Job) -> None:
+        (self._stopped if job.is_slow else self._new).append(job)
+
+    def put_back(self, jobs: Iterable[Job]) -> None:
+        """Takes back what was given to a worker and has not begun: among those that wait, in the order of their coming.
+
+        Else what came before a query and was given out and put back would be held to be newer than it.
+        """
+        back = [job for job in jobs if not job.is_over]
+        for job in back:
+            job.worker = None
+        self._stopped.extendleft(job for job in reversed(back) if job.is_slow)
+        self._new = deque(sorted([*(job for job in back if not job.is_slow), *self._new], key=_came))
+
+    def next(self, *, may_be_slow: bool) -> Job | None:
+        """Who has the next turn; it stays until it is removed."""
+        if self._stopped and may_be_slow:
+            return self._stopped[0]
+        if not self._new:
+            return None
+        return self._new[-1 if self._is_crowded else 0]
+
+    def remove(self, job: Job) -> bool:
+        """Whether it waited; it does so no longer."""
+        try:
+            (self._stopped if job.is_slow else self._new).remove(job)
+        except ValueError:
+            return False
+        return True
+
+    def remove_late(self, now: float) -> list[Job]:
+        """Those whose deadline is over, which wait no longer."""
+        late = [job for job in self if now >= job.deadline]
+        for job in late:
+            self.remove(job)
+        return late
+
+    def clear(self) -> list[Job]:
+        """All of them, which wait no longer."""
+        everyone = list(self)
+        self._new.clear()
+        self._stopped.clear()
+        return everyone
+
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self._new) > _CROWD
+
+
+def _came(job: Job) -> float:
+    return job.came

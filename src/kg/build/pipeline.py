@@ -1,0 +1,316 @@
+"""The one way of the data: curated files → checked → closed → consistent → `data/ttl` and a release."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import itertools
+import os
+import resource
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, cast
+
+from pyoxigraph import NamedNode, Quad, RdfFormat, parse
+
+from kg import __version__
+from kg.build import checks, reasoning
+from kg.curation import builder, parses
+from kg.partners import datasets as partners
+from kg.rdf import canonical, formats, iris, turtle
+from kg.release import history, search, store
+from kg.rdf.context import Context
+from kg.errors import KgError, Problem, Rejected
+from kg.partners.fetch import Limits
+from kg.release.store import Account
+from kg.rdf.terms import value
+
+_SHA256 = iris.ONTOLOGY + "#sha256"
+
+Report = Callable[[str], None]
+STAGES = ("read", "map", "check", "infer", "check again", "reason", "partners", "write", "publish")
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a build did: counts, and seconds for each stage."""
+
+    records: int = 0
+    parsed: int = 0
+    validated: int = 0
+    asserted: int = 0
+    inferred: int = 0
+    quads: int = 0
+    partners: int = 0
+    partners_left_out: tuple[str, ...] = ()
+    links: int = 0
+    warnings: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_memory_mb: float = 0.0
+    reasoner_memory_mb: float = 0.0
+    release: Path | None = None
+    changed_files: int = 0
+
+
+@contextmanager
+def _stage(name: str, summary: Summary, report: Report) -> Iterator[None]:
+    report(name)
+    start = time.perf_counter()
+    yield
+    summary.seconds[name] = time.perf_counter() - start
+
+
+def check(root: Path, files: list[Path] | None = None) -> list[Problem]:
+    """The problems of the curated files, without the DL step; only those in `files` when some are named.
+
+    Partners' datasets are checked as far as they are at hand; nothing is fetched.
+    """
+    with parses.opened(root, builder.read_context(root)) as kept:
+        curated = builder.read_all(root, parses=kept)
+        problems = list(curated.problems)
+        if not problems:
+            quads = [*builder.asserted_quads(curated), *builder.ontology_quads(root)]
+            problems = [
+                *_check(quads, root, curated),
+                *partners.load(root, quads, Limits(), offline=True).problems,
+            ]
+    if files:
+        wanted = {_relative(path, root) for path in files}
+        unknown = wanted - {_relative(path, root) for path in _input_files(root)}
+        if unknown:
+            raise KgError(f"no curated file of this project: {', '.join(sorted(unknown))}")
+        problems = [p for p in problems if p.file in wanted]
+    return sorted(set(problems))
+
+
+def _input_files(root: Path) -> list[Path]:
+    return [*builder.data_files(root), *partners.files(root)]
+
+
+def _relative(path: Path, root: Path) -> str:
+    absolute = path.resolve()
+    return absolute.relative_to(root.resolve()).as_posix() if absolute.is_relative_to(root.resolve()) else str(path)
+
+
+def _check(quads: list[Quad], root: Path, curated: builder.Curated) -> list[Problem]:
+    shapes = root / "ontology" / "shapes.ttl"
+    return [
+        *checks.shacl(quads, shapes, curated),
+        *checks.checks(quads, root / "queries" / "checks", curated),
+    ]
+
+
+def build(
+    root: Path,
+    releases: Path,
+    *,
+    base: str = iris.BASE,
+    report: Report = lambda _: None,
+    issued: datetime.datetime | None = None,
+) -> Summary:
+    """Builds a release from the curated files and publishes it; mirrors its graphs into `data/ttl` of a checkout.
+
+    Raises `Rejected` with every violation found, and leaves the last release as it was.
+    """
+    summary = Summary()
+    with store.build_lock(releases), parses.opened(root, builder.read_context(root)) as kept:
+        with _stage("read", summary, report):
+            curated = builder.read_all(root, parses=kept)
+            if curated.problems:
+                raise Rejected(curated.problems)
+        with _stage("map", summary, report):
+            asserted = builder.asserted_quads(curated)
+            ontology = builder.ontology_quads(root)
+        with _stage("check", summary, report):
+            _refuse(_check([*asserted, *ontology], root, curated), summary)
+        with _stage("infer", summary, report):
+            closure = reasoning.close([*asserted, *ontology], root / "queries" / "rules")
+            inferred = reasoning.inferred_quads(closure)
+        everything = [*asserted, *ontology, *inferred]
+        with _stage("check again", summary, report):
+            _refuse(_check(everything, root, curated), summary)
+        with _stage("reason", summary, report):
+            _prove(ontology, asserted, curated, summary)
+        with _stage("partners", summary, report):
+            everything += _joined(everything, root, base, summary)
+        with _stage("write", summary, report):
+            quads, _ = canonical.ordered(builder.rebase(everything, base))
+            if base == iris.BASE and (root / "pyproject.toml").is_file():
+                summary.changed_files = write_ttl(root, quads, curated.context)
+            account = _account(base, issued, records=len(curated.records), sources=_sources(asserted))
+            staged = _staged(releases, quads, account, _prefixes(curated.context, base))
+            manifest = store.read_manifest(staged)
+        with _stage("publish", summary, report):
+            summary.release = store.publish(releases, staged)
+    summary.parsed, summary.validated = kept.missed, kept.validated
+    summary.records, summary.asserted = manifest.records, manifest.asserted
+    summary.inferred, summary.quads = manifest.inferred, manifest.quads
+    summary.peak_memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    summary.reasoner_memory_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return summary
+
+
+def _refuse(problems: list[Problem], summary: Summary) -> None:
+    """Stops the build at violations; warnings go into the summary."""
+    if any(not p.is_warning for p in problems):
+        raise Rejected(problems)
+    summary.warnings = sorted(map(str, problems))
+
+
+def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated, summary: Summary) -> None:
+    """Stops the build when the dataset is inconsistent; of a large one, the ontology with what was read anew is proved.
+
+    A conflict that needs an unchanged record and a changed one is then left to the check queries, which see everything.
+    """
+    bounds = reasoning.Bounds()
+    proved = next((part for part in (asserted, curated.fresh, []) if len(part) <= bounds.statements), [])
+    if len(proved) < len(asserted):
+        what = f"the ontology and {len(proved):,} of {len(asserted):,} statements" if proved else "the ontology alone"
+        summary.warnings.append(f"proved consistent: {what} (KG_REASON_STATEMENTS={bounds.statements})")
+    key = reasoning.key([*proved, *ontology], curated.root / "ontology")
+    if curated.parses and curated.parses.has_passed(key):
+        return
+    if not reasoning.is_consistent([*proved, *ontology], bounds):
+        raise KgError("the dataset is inconsistent in OWL 2 DL, and no check query names the conflict")
+    if curated.parses:
+        curated.parses.conformed([key])
+
+
+def _joined(ours: list[Quad], root: Path, base: str, summary: Summary) -> list[Quad]:
+    """The quads of the partners' datasets; what is wrong with one goes into the summary, and the build goes on."""
+    found = partners.load(root, ours, Limits(), base=base)
+    summary.warnings += sorted(map(str, found.problems))
+    summary.partners, summary.links = len(found.joined), found.links
+    summary.partners_left_out = tuple(found.left_out)
+    return found.quads
+
+
+def _timestamp(issued: datetime.datetime | None) -> str:
+    """The time of the build, or the one that SOURCE_DATE_EPOCH gives (reproducible-builds.org)."""
+    if issued is None and (epoch := os.environ.get("SOURCE_DATE_EPOCH")):
+        issued = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+    return (issued or datetime.datetime.now(datetime.UTC)).isoformat(timespec="seconds")
+
+
+def _sources(asserted: list[Quad]) -> dict[str, dict[str, str]]:
+    hashes = builder.literal_values(asserted, _SHA256)
+    return {iri: {"sha256": digest} for iri, digest in sorted(hashes.items()) if "/id/source/" in iri}
+
+
+def ttl_path(root: Path, graph: str) -> Path:
+    return root / "data" / "ttl" / f"{iris.graph_path(graph)}.ttl"
+
+
+def write_ttl(root: Path, quads: list[Quad], context: Context) -> int:
+    """Mirrors each graph into its file below `data/ttl`; returns how many files changed."""
+    by_graph: dict[str, list[Quad]] = {}
+    for quad in quads:
+        by_graph.setdefault(value(quad.graph_name), []).append(quad)
+    folder = root / "data" / "ttl"
+    written, changed = set(), 0
+    try:
+        for graph, members in by_graph.items():
+            path = ttl_path(root, graph)
+            written.add(path)
+            text = turtle.write(members, context.prefixes)
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                fresh = path.with_suffix(".ttl.new")
+                fresh.write_text(text, encoding="utf-8")
+                fresh.replace(path)
+                changed += 1
+        for stale in {p for p in folder.rglob("*") if p.is_file()} - written:
+            stale.unlink()
+            changed += 1
+    except OSError as error:
+        raise store.unwritable(folder, error) from error
+    return changed
+
+
+def read_ttl(root: Path) -> list[Quad]:
+    """The quads of the built files below `data/ttl`."""
+    folder = root / "data" / "ttl"
+    quads: list[Quad] = []
+    for path in sorted(folder.rglob("*.ttl")):
+        graph = NamedNode(iris.graph_iri(path.relative_to(folder).with_suffix("").as_posix()))
+        quads += [Quad(q.subject, q.predicate, q.object, graph) for q in parse(path=str(path), format=RdfFormat.TURTLE)]
+    if not quads:
+        raise KgError(f"no built graph in {folder}; run 'kg build'")
+    return quads
+
+
+def release_from_ttl(root: Path, releases: Path) -> Path:
+    """A release of the built files as they are, without checks and without Java: for `kg serve` when there is none."""
+    quads = read_ttl(root)
+    with store.build_lock(releases):
+        account = _account(iris.BASE, records=len(builder.data_files(root)), sources=_sources(quads))
+        return store.publish(releases, _staged(releases, quads, account, builder.read_context(root).prefixes))
+
+
+def _account(
+    base: str,
+    issued: datetime.datetime | None = None,
+    *,
+    records: int | None = None,
+    sources: dict[str, dict[str, str]] | None = None,
+    is_merged: bool = True,
+) -> Account:
+    return Account(base, _timestamp(issued), f"aikg {__version__}", records, sources or {}, is_merged)
+
+
+def release_from_files(
+    files: list[Path], releases: Path, base: str, prefixes: Mapping[str, str], *, is_merged: bool = False
+) -> Path:
+    """A release of any RDF files, `.gz` included, however large: named graphs kept, the default graph as in the files.
+
+    If `is_merged`, the default graph has the triples of all graphs, as in a release that was built.
+    """
+    quads = itertools.chain.from_iterable(map(_read_rdf, files))
+    with store.build_lock(releases):
+        return store.publish(releases, _staged(releases, quads, _account(base, is_merged=is_merged), prefixes))
+
+
+def _staged(releases: Path, quads: Iterable[Quad], account: Account, prefixes: Mapping[str, str]) -> Path:
+    """A release that nobody reads yet: store, dumps, search index, what changed."""
+    staged = store.stage(releases, quads, account, prefixes)
+    try:
+        search.write(staged, search.entries(canonical.read(staged / "dataset.nq"), account.base_iri))
+        history.write(staged, _before(releases), history.Bounds())
+    except OSError as error:
+        raise store.unwritable(staged, error) from error
+    return staged
+
+
+def _before(releases: Path) -> Path | None:
+    """The release that is current, if it can be read."""
+    try:
+        directory = store.current_directory(releases)
+        store.read_manifest(directory)
+    except KgError:
+        return None
+    return directory
+
+
+def _read_rdf(path: Path) -> Iterator[Quad]:
+    name = path.name.removesuffix(".gz")
+    syntax = RdfFormat.from_extension(Path(name).suffix.removeprefix("."))
+    if syntax is None:
+        known = ", ".join(f".{f.name}" for f in formats.RDF_FORMATS)
+        raise KgError(f"{path}: no RDF syntax has that ending; known are {known}, each also with .gz")
+    try:
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as document:
+            base = path.resolve().as_uri()
+            yield from parse(cast(IO[bytes], document), format=syntax, base_iri=base, rename_blank_nodes=True)
+    except SyntaxError as error:
+        place = f"{path}:{error.lineno}:{error.offset}" if error.lineno else str(path)
+        raise KgError(f"{place}: {error.msg}") from error
+    except (OSError, EOFError) as error:
+        raise KgError(f"cannot read {path}: {error}") from error
+
+
+def _prefixes(context: Context, base: str) -> dict[str, str]:
+    """The prefixes of the context, those of records below the base of the release."""
+    return {prefix: iris.rebase(namespace, base) for prefix, namespace in context.prefixes.items()}

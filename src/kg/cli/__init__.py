@@ -1,0 +1,1 @@
+"""The `kg` command, one module for each group of subcommands."""

@@ -1,0 +1,81 @@
+"""The `kg` command: finds the module of a command, runs it, and tells errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from kg.cli.terminal import err
+from kg.errors import KgError, Rejected
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
+
+# Each is imported when it is called, so that none waits for the libraries of another.
+_COMMANDS = {
+    "build": "building:build",
+    "check": "building:check",
+    "serve": "serving:serve",
+    "query": "asking:query",
+    "dump": "releasing:dump",
+    "release": "releasing:release",
+    "generate": "releasing:generate",
+    "publish": "releasing:publish",
+    "diff": "releasing:diff",
+    "link": "linking:link_table",
+    "validate": "validating:validate",
+    "passages": "upkeep:record_passages",
+    "coverage": "upkeep:write_coverage",
+    "conformance": "upkeep:check_conformance",
+    "schema": "upkeep:write_schema",
+}
+
+
+class Commands(typer.core.TyperGroup):
+    """The group of all commands (Click, Lazily Loading Subcommands)."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, function = _COMMANDS[cmd_name].partition(":")
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(cmd_name)(getattr(import_module(f"kg.cli.{module}"), function))
+        return typer.main.get_command(alone)
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def kg() -> None:
+    """A knowledge graph of Japan's AI and science policy: build it, check it, ask it, serve it."""
+
+
+def main() -> None:
+    """Runs the command; every foreseen fault ends in its message and exit code 1."""
+    try:
+        app()
+    except KgError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone, as in `kg dump | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def fail(error: KgError) -> NoReturn:
+    if isinstance(error, Rejected):
+        for problem in error.problems:
+            err.print(str(problem), markup=False)
+        err.print(f"{len(error.problems)} problem(s); nothing was published", style="bold red")
+    else:
+        err.print(f"kg: {error}", style="red", markup=False)
+    sys.exit(1)

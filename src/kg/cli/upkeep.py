@@ -1,0 +1,60 @@
+"""Commands that write what is kept in the project: passages, coverage, conformance, the schema for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kg.cli.terminal import Releases, console, current, releases_in
+from kg.curation import coverage, passages, schema
+from kg.errors import KgError
+from kg.rdf import iris
+from kg.release import store
+
+
+def record_passages(
+    text: Annotated[Path, typer.Argument(help="The text of the source, as its record's hash says.")],
+    source: Annotated[str, typer.Option(help="The slug of the source.")] = "mext-2026-06-29",
+) -> None:
+    """Record the passages that the data cites: lines, section, position and SHA-256 of the text of each."""
+    path = passages.record(iris.project_root(), source, text)
+    console.print(f"wrote {path}")
+
+
+def write_coverage(out: Releases = None) -> None:
+    """Write docs/coverage.md: for each kind of thing that the source states, its count there and in the graph."""
+    root = iris.project_root()
+    opened = store.open_release(current(releases_in(out)))
+    rows = coverage.measure(opened.store, root)
+    path = root / "docs" / "coverage.md"
+    path.write_text(coverage.report(rows), encoding="utf-8")
+    short = [row for row in rows if row.found < row.stated]
+    console.print(f"wrote {path}: {len(rows)} kinds, {len(short)} short")
+    if short:
+        raise KgError("; ".join(f"{row.title['en']}: {row.found} of {row.stated}" for row in short))
+
+
+def check_conformance(
+    url: Annotated[str, typer.Argument(help="The server to be checked.")] = "http://127.0.0.1:8000/",
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Write the table here.", show_default="docs/conformance.md")
+    ] = None,
+) -> None:
+    """Check a running server against the specifications and write docs/conformance.md. Exits 1 when a check fails."""
+    from api.conformance import probe
+
+    findings, software = probe.check(url)
+    path = file or iris.project_root() / "docs" / "conformance.md"
+    path.write_text(probe.report(findings, software), encoding="utf-8")
+    failed = [f for f in findings if not f.passed]
+    console.print(f"wrote {path}: {len(findings)} checks, {len(failed)} failed", markup=False)
+    if failed:
+        raise KgError("; ".join(f"{f.check.name}: {f.detail}" for f in failed))
+
+
+def write_schema() -> None:
+    """Write ontology/record.schema.json: what editors complete and check in curated files."""
+    path = schema.write(iris.project_root())
+    console.print(f"wrote {path}")

@@ -1,0 +1,210 @@
+"""From curated files to asserted quads: the context maps; this checks what spans files and counts what came out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, parse
+
+from kg.curation import records
+from kg.curation.documents import Position
+from kg.curation.parses import Parses
+from kg.curation.records import Record
+from kg.errors import Problem, Rejected, nearest
+from kg.rdf import iris
+from kg.rdf.context import Context
+from kg.rdf.terms import value
+
+
+@dataclass(slots=True)
+class Curated:
+    """All records of a source tree that could be read, and every problem found so far.
+
+    `quads` has those of the records, by path, whose files were parsed before; `fresh` those of all others.
+    """
+
+    root: Path
+    context: Context
+    records: list[Record] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    parses: Parses | None = None
+    quads: dict[str, list[Quad]] = field(default_factory=dict)
+    fresh: list[Quad] = field(default_factory=list)
+
+    def position(self, subject: str, predicate: str = "") -> Position | None:
+        """Where a subject, or a property of it, stands in the files."""
+        for key in ((subject, predicate), (subject, "")):
+            for record in self.records:
+                if key in record.positions:
+                    return record.positions[key]
+        return None
+
+
+def data_files(root: Path) -> list[Path]:
+    """The curated files below `root/data`, in a stable order; without the built `data/ttl`, and without partners'."""
+    data = root / "data"
+    return sorted(p for p in data.glob("*/**/*.y*ml") if p.relative_to(data).parts[0] not in ("ttl", "partners"))
+
+
+def read_context(root: Path) -> Context:
+    return Context.read(root / "ontology" / "context.jsonld")
+
+
+def read_all(root: Path, files: Iterable[Path] | None = None, parses: Parses | None = None) -> Curated:
+    """Every record below `root/data`, with the problems of each file and those between files.
+
+    `files` narrows what is reported, not what is read: a reference can only be judged beside all records. What
+    `parses` has of a file is not read again.
+    """
+    curated = Curated(root, read_context(root), parses=parses)
+    for path in data_files(root):
+        if parses and (kept := parses.find(path, path.relative_to(root).as_posix())):
+            curated.records.append(kept.record)
+            curated.quads[kept.record.path] = kept.quads
+            continue
+        record, problems = records.read(path, root, curated.context)
+        curated.problems += problems
+        if path.suffix != ".yaml":
+            name = path.relative_to(root).as_posix()
+            curated.problems.append(Problem(name, 0, 0, "file-name", "curated files end in .yaml"))
+        if record is not None:
+            curated.records.append(record)
+    if not curated.records and not curated.problems:
+        curated.problems.append(Problem("data", 0, 0, "no-data", f"no curated file below {root / 'data'}"))
+    curated.problems += _across(curated.records)
+    if files is not None:
+        wanted = {p.resolve().relative_to(root.resolve()).as_posix() for p in files}
+        curated.problems = [p for p in curated.problems if p.file in wanted]
+    return curated
+
+
+def _across(all_records: Sequence[Record]) -> list[Problem]:
+    """Duplicate ids, dangling references, nodes without a class, graphs without evidence."""
+    problems: list[Problem] = []
+    declared: dict[str, Position] = {}
+    for record in all_records:
+        for iri, position in record.declared.items():
+            if iri in declared and declared[iri].file != position.file:
+                first = declared[iri]
+                message = f"'{_short(iri)}' is declared in {first.file}:{first.line} already"
+                problems.append(position.problem("duplicate-id", message))
+            else:
+                declared[iri] = position
+    for record in all_records:
+        for reference in record.references:
+            if reference.iri not in declared:
+                message = f"nothing is called '{_short(reference.iri)}'{_nearest_id(reference.iri, declared)}"
+                problems.append(reference.position.problem("dangling", message))
+        for iri, position in record.described.items():
+            own = iri == record.iri or iri.startswith((record.iri + "#", record.iri + "/"))
+            if own and iri not in declared:
+                problems.append(position.problem("no-type", f"'{_short(iri)}' has no 'type' in any block"))
+        for graph, position in record.block_positions.items():
+            if iris.graph_iri(graph) in iris.UNEVIDENCED or evidence_of(graph, declared):
+                continue
+            known = [i.removeprefix(iris.ID).partition("/")[2] for i in declared if _is_evidence(i)]
+            message = (
+                f"no source or passage is called '{graph}'{nearest(graph, known)}; "
+                "a new passage is recorded by 'kg passages'"
+            )
+            problems.append(position.problem("no-evidence", message))
+    return problems
+
+
+def _is_evidence(iri: str) -> bool:
+    return iri.startswith((iris.ID + "passage/", iris.ID + "source/")) and "#" not in iri
+
+
+def evidence_of(graph: str, declared: Iterable[str]) -> str | None:
+    """The passage or source that a graph's facts come from: the record of the same path."""
+    for kind in ("passage/", "source/"):
+        if (iri := iris.record_iri(kind + graph)) in declared:
+            return iri
+    return None
+
+
+def _short(iri: str) -> str:
+    path = iri.removeprefix(iris.ID)
+    head, _, rest = path.partition("/")
+    return f"{head}:{rest}"
+
+
+def _nearest_id(iri: str, declared: Iterable[str]) -> str:
+    head = iri.removeprefix(iris.ID).partition("/")[0]
+    siblings = [_short(i) for i in declared if i.startswith(f"{iris.ID}{head}/")]
+    return nearest(_short(iri), siblings)
+
+
+def asserted_quads(curated: Curated) -> list[Quad]:
+    """The quads of all records, each in its graph, with the link from every graph to its evidence in `about`.
+
+    Raises `Rejected` when the files have problems, or when the parser dropped or added a term (leaves in, terms out).
+    """
+    if curated.problems:
+        raise Rejected(curated.problems)
+    lost: list[Problem] = []
+    quads: list[Quad] = []
+    declared = {iri for record in curated.records for iri in record.declared}
+    graphs: set[str] = set()
+    for record in curated.records:
+        graphs.update(record.block_positions)
+        if (kept := curated.quads.get(record.path)) is not None:
+            quads += kept
+            continue
+        parsed = _parse(record, curated.context)
+        if len(parsed) != record.leaves:
+            where = record.block_positions and next(iter(record.block_positions.values())).file
+            message = f"{record.leaves} values were written and {len(parsed)} triples came out"
+            lost.append(Problem(where or record.path, 0, 0, "lost-value", message))
+        elif curated.parses:
+            curated.parses.keep(f"data/{record.path}.yaml", record, parsed)
+        curated.fresh += parsed
+        quads += parsed
+    if lost:
+        raise Rejected(lost)
+    about = NamedNode(iris.ABOUT)
+    for graph in graphs:
+        if evidence := evidence_of(graph, declared):
+            source = NamedNode(iris.PRIMARY_SOURCE)
+            quads.append(Quad(NamedNode(iris.graph_iri(graph)), source, NamedNode(evidence), about))
+    return list(dict.fromkeys(quads))
+
+
+def _parse(record: Record, context: Context) -> list[Quad]:
+    document = {
+        "@context": context.document["@context"],
+        "@graph": [{"@id": iris.graph_iri(g), "@graph": facts} for g, facts in record.blocks.items()],
+    }
+    text = json.dumps(document, ensure_ascii=False).encode()
+    return list(parse(text, format=RdfFormat.JSON_LD, base_iri=record.iri))
+
+
+def ontology_quads(root: Path) -> list[Quad]:
+    """The ontology with the borrowed terms that it stands on, in the graph `ontology`."""
+    graph = NamedNode(iris.ONTOLOGY_GRAPH)
+    files = [root / "ontology" / "core.ttl", root / "ontology" / "imports" / "external.ttl"]
+    return [Quad(q.subject, q.predicate, q.object, graph) for f in files for q in parse(path=f)]
+
+
+def rebase(quads: Iterable[Quad], base: str) -> list[Quad]:
+    """The same quads with our identifiers below another base, term by term."""
+    if base == iris.BASE:
+        return list(quads)
+
+    def moved(term: Any) -> Any:
+        return NamedNode(iris.rebase(term.value, base)) if isinstance(term, NamedNode) else term
+
+    return [Quad(*(moved(t) for t in (q.subject, q.predicate, q.object, q.graph_name))) for q in quads]
+
+
+def literal_values(quads: Iterable[Quad], predicate: str) -> dict[str, str]:
+    """Subject IRI → text of one literal property, the first seen."""
+    values: dict[str, str] = {}
+    for quad in quads:
+        if quad.predicate.value == predicate and isinstance(quad.object, Literal):
+            values.setdefault(value(quad.subject), quad.object.value)
+    return values

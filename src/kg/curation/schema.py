@@ -1,0 +1,124 @@
+"""A JSON Schema of the curated files, from the context, the ontology and the shapes, for editors to complete by."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import rdflib
+from rdflib.namespace import RDFS, SH, SKOS
+
+from kg.curation import builder
+from kg.rdf import iris
+from kg.rdf.context import LANGUAGES, Context, Term
+from kg.rdf.datatypes import DATATYPES
+
+_KG = iris.ONTOLOGY + "#"
+
+
+def make(root: Path) -> dict[str, Any]:
+    """The schema (JSON Schema 2020-12) of a file: a map of graph to facts, keys and classes from the context."""
+    context = builder.read_context(root)
+    ontology = rdflib.Graph()
+    for path in ("core.ttl", "imports/external.ttl"):
+        ontology.parse(root / "ontology" / path, format="turtle")
+    shapes = rdflib.Graph().parse(root / "ontology" / "shapes.ttl", format="turtle")
+    patterns = _patterns(shapes)
+    properties = {key: _term(term, ontology, patterns) for key, term in sorted(context.terms.items())}
+    properties["type"] = _one_or_more({"enum": sorted(context.classes)}) | {
+        "markdownDescription": _class_help(context, ontology, shapes)
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": iris.BASE + "record.schema.json",
+        "title": "A curated record: a map of graph to facts",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "patternProperties": {f"^{iris.SLUG.pattern}$": {"$ref": "#/$defs/node"}},
+        "$defs": {
+            "node": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": False,
+                "properties": properties,
+            },
+            "languageMap": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": False,
+                "properties": {language: _one_or_more({"type": "string"}) for language in LANGUAGES},
+            },
+        },
+    }
+
+
+def write(root: Path) -> Path:
+    path = root / "ontology" / "record.schema.json"
+    text = json.dumps(make(root), ensure_ascii=False, indent=1, sort_keys=True)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _one_or_more(value: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [value, {"type": "array", "minItems": 1, "items": value}]}
+
+
+def _term(term: Term, ontology: rdflib.Graph, patterns: dict[str, str]) -> dict[str, Any]:
+    described = {"description": _help(term.iri, ontology)}
+    if term.kind == "language":
+        return {"$ref": "#/$defs/languageMap"} | described
+    if term.kind == "included":
+        return _one_or_more({"$ref": "#/$defs/node"}) | {"description": "Other nodes that this block describes."}
+    if term.kind == "iri":
+        return _one_or_more({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/node"}]}) | described
+    if term.kind == "id":
+        return {
+            "type": "string",
+            "description": "The name of this node: '#part', 'path/below', or class:slug.",
+        }
+    value: dict[str, Any] = {"type": "string"}
+    if pattern := patterns.get(term.iri):
+        value["pattern"] = pattern
+    if term.datatype in DATATYPES:
+        described["description"] += f" ({DATATYPES[term.datatype].expected})"
+        # An editor reads an unquoted 17 as a number; the build reads the same characters as text.
+        value = {"type": ["string", "number", "boolean"]} | ({} if "pattern" not in value else value)
+    return _one_or_more(value) | described
+
+
+def _help(iri: str, ontology: rdflib.Graph) -> str:
+    subject = rdflib.URIRef(iri)
+    texts = [*ontology.objects(subject, SKOS.definition)] or [*ontology.objects(subject, RDFS.label)]
+    by_language = {getattr(t, "language", ""): str(t) for t in texts}
+    return " / ".join(by_language[k] for k in ("en", "ja") if k in by_language)
+
+
+def _patterns(shapes: rdflib.Graph) -> dict[str, str]:
+    return {
+        str(path): str(pattern)
+        for shape, pattern in shapes.subject_objects(SH.pattern)
+        for path in shapes.objects(shape, SH.path)
+        if isinstance(path, rdflib.URIRef) and not shapes.value(shape, SH.languageIn)
+    }
+
+
+def _class_help(context: Context, ontology: rdflib.Graph, shapes: rdflib.Graph) -> str:
+    """What each class is and which properties its shape requires, for the hover over `type`."""
+    keys = {term.iri: key for key, term in reversed(context.terms.items())}
+    lines = []
+    for name, iri in sorted(context.classes.items()):
+        required = sorted(
+            {
+                keys[str(path)]
+                for shape in shapes.subjects(SH.targetClass, rdflib.URIRef(iri))
+                for constraint in shapes.objects(shape, SH.property)
+                if int(str(shapes.value(constraint, SH.minCount) or 0)) > 0
+                for path in shapes.objects(constraint, SH.path)
+                if str(path) in keys
+            }
+        )
+        needs = f" Needs: {', '.join(required)}." if required else ""
+        lines.append(f"- **{name}**: {_help(iri, ontology)}{needs}")
+    return "\n".join(lines)

@@ -1,0 +1,224 @@
+"""A SPARQL 1.1 Protocol endpoint as it is asked: a pooled client, limits of time and bytes, another try where safe."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kg.errors import EngineAway, EngineFailed, EngineTimeout, KgError, QueryFailed, ResultTooLarge
+
+if TYPE_CHECKING:
+    import httpx
+
+# httpx is imported where it is used: a server without a remote engine starts a tenth of a second sooner.
+_POOLED = 32
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+# Answers that say that the same request may be well later (RFC 9110, 15.6; RFC 6585, 4).
+_LATER = frozenset({429, 502, 503})
+_TIMEOUTS = frozenset({408, 504})
+_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where an engine is asked and within which limits: seconds to connect and to wait, tries, bytes of one answer.
+
+    `dialect` is how it speaks (`kg.engines.dialects`), '' when that is still to be found out.
+    """
+
+    query_url: str
+    dialect: str = ""
+    connect_seconds: float = 5.0
+    read_seconds: float = 30.0
+    attempts: int = 3
+    most_bytes: int = 256_000_000
+    memo_quads: int = 200_000
+
+    @classmethod
+    def read(cls, path: Path) -> Options:
+        """The options as `write` left them."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+    def write(self, path: Path) -> None:
+        """Writes them whole or not at all: another process may read them meanwhile."""
+        staged = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}")
+        staged.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        staged.replace(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A good answer, whole."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Endpoint:
+    """The addresses of one engine. User and password are those of `KG_REMOTE_USER` and `KG_REMOTE_PASSWORD`.
+
+    Raises `EngineAway` (503), `EngineFailed` (502), `EngineTimeout` (504), `QueryFailed` for what it refuses and
+    `ResultTooLarge`. An answer that the engine cut short is an error, whatever its status.
+    """
+
+    def __init__(self, options: Options) -> None:
+        import httpx
+
+        self.options = options
+        self._client = httpx.Client(
+            timeout=httpx.Timeout(options.read_seconds, connect=options.connect_seconds),
+            limits=httpx.Limits(max_connections=_POOLED, max_keepalive_connections=_POOLED),
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self._auth = httpx.Auth()
+        # Connections are closed with the last reader, whoever that is.
+        weakref.finalize(self, self._client.close)
+
+    def authenticate(self, *, digest: bool) -> None:
+        """Uses the credentials of the environment, if there are any."""
+        import httpx
+
+        user, password = os.environ.get("KG_REMOTE_USER", ""), os.environ.get("KG_REMOTE_PASSWORD", "")
+        if user:
+            self._auth = httpx.DigestAuth(user, password) if digest else httpx.BasicAuth(user, password)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def server(self) -> str:
+        """What the engine calls itself, '' when it does not."""
+        return self.ask({"query": "ASK {}"}, "application/sparql-results+json").headers.get("server", "")
+
+    def ask(self, fields: Mapping[str, str | list[str]], accept: str) -> Reply:
+        """The answer of a query, which is safe to ask again: fields of the POST form (SPARQL 1.1 Protocol, 2.1.2)."""
+        pause = _FIRST_PAUSE
+        for attempt in range(1, self.options.attempts + 1):
+            try:
+                with self._streamed(fields, accept) as answer:
+                    return Reply(answer.headers, b"".join(self._bounded(answer)))
+            except EngineAway as error:
+                if attempt == self.options.attempts or error.retry_after > _LONGEST_PAUSE:
+                    raise
+                time.sleep(max(error.retry_after, pause))
+                pause *= 4
+        raise AssertionError
+
+    @contextlib.contextmanager
+    def stream(self, fields: Mapping[str, str | list[str]], accept: str) -> Iterator[Iterator[bytes]]:
+        """The parts of an answer as they come, not asked for again and without a limit of bytes."""
+        with self._streamed(fields, accept) as answer, _told(self.options):
+            yield answer.iter_bytes()
+
+    def update(self, url: str, parameter: str, text: str) -> None:
+        """SPARQL Update, sent once as a form (SPARQL 1.1 Protocol, 2.2.1)."""
+        with _told(self.options):
+            _check(self._client.post(url, data={parameter: text}, auth=self._auth))
+
+    def send(
+        self, method: str, url: str, *, body: bytes, content_type: str, parameters: Mapping[str, str] | None = None
+    ) -> Reply:
+        """A request that changes something, sent once."""
+        with _told(self.options):
+            answer = self._client.request(
+                method,
+                url,
+                params=parameters,
+                content=body,
+                headers={"Content-Type": content_type, "Accept": "*/*"},
+                auth=self._auth,
+            )
+            _check(answer)
+            return Reply(answer.headers, answer.content)
+
+    @contextlib.contextmanager
+    def _streamed(self, fields: Mapping[str, str | list[str]], accept: str) -> Iterator[httpx.Response]:
+        with _told(self.options):
+            request = self._client.build_request(
+                "POST", self.options.query_url, data=dict(fields), headers={"Accept": accept}
+            )
+            answer = self._client.send(request, stream=True, auth=self._auth)
+        try:
+            with _told(self.options):
+                if answer.status_code != 200:
+                    answer.read()
+                _check(answer)
+            yield answer
+        finally:
+            answer.close()
+
+    def _bounded(self, answer: httpx.Response) -> Iterator[bytes]:
+        size = 0
+        with _told(self.options):
+            for part in answer.iter_bytes():
+                size += len(part)
+                if size > self.options.most_bytes:
+                    raise ResultTooLarge(self.options.most_bytes)
+                yield part
+
+
+@contextlib.contextmanager
+def _told(options: Options) -> Iterator[None]:
+    """The client's errors as ours."""
+    import httpx
+
+    host = httpx.URL(options.query_url).netloc.decode()
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise EngineAway(f"the engine at {host} cannot be reached: {error}") from None
+    except httpx.TimeoutException:
+        raise EngineTimeout(f"the engine at {host} did not answer within {options.read_seconds:g} s") from None
+    except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+        raise EngineAway(f"the engine at {host} broke off its answer: {error}") from None
+    except httpx.HTTPError as error:
+        raise EngineFailed(f"the engine at {host}: {error}") from None
+
+
+def _check(answer: httpx.Response) -> None:
+    """Raises unless the answer is good and whole."""
+    headers, status = answer.headers, answer.status_code
+    state = headers.get("x-sql-state", "")
+    if headers.get("x-sparql-maxrows"):
+        raise EngineFailed(
+            f"the engine sends at most {headers['x-sparql-maxrows']} rows and cut the answer short; "
+            "raise ResultSetMaxRows in its virtuoso.ini"
+        )
+    if state or status == 206:
+        raise EngineTimeout(f"the engine ended the query before it was done ({state or status})")
+    if status < 300:
+        return
+    said = " ".join(answer.text.split())[:_SHOWN]
+    # Virtuoso says so of a query whose time was over, with status 500.
+    if status in _TIMEOUTS or "S1TAT" in said or "timed out" in said.lower() or "estimated execution time" in said:
+        raise EngineTimeout(f"the engine gave the query up ({status}): {said}")
+    if status in _LATER:
+        raise EngineAway(f"the engine is not available ({status}): {said}", _retry_after(headers))
+    if status in (401, 403):
+        raise EngineFailed(f"the engine refuses us ({status}); set KG_REMOTE_USER and KG_REMOTE_PASSWORD")
+    raise (QueryFailed if status in (400, 500) else EngineFailed)(f"the engine answers {status}: {said}")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds; an HTTP date is taken as the default."""
+    written = headers.get("retry-after", "")
+    return float(written) if written.isdigit() else 0.0
+
+
+def check_url(url: str) -> str:
+    """The address, when it is one of http or https with a host; raises `KgError`."""
+    import httpx
+
+    parsed = httpx.URL(url)
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise KgError(f"{url} is no address of an endpoint; write http://host:port/path")
+    return url

@@ -1,0 +1,413 @@
+"""A release in a remote engine, read as a store: SPARQL 1.1 Protocol, answers checked to be of one release.
+
+The default graph is a graph of its own there, named to the engine by the protocol's dataset parameters, so that
+`GRAPH ?g` never shows it. A pointer says which release the engine holds; it is taken away before anything changes. An
+answer after which the pointer still stands was therefore wholly of that release.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import resource
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pyoxigraph import (
+    BlankNode,
+    DefaultGraph,
+    Literal,
+    NamedNode,
+    Quad,
+    QueryBoolean,
+    QuerySolutions,
+    QueryTriples,
+    Store,
+    Triple,
+)
+
+from kg.engines import dialects
+from kg.engines.dialects import Dialect
+from kg.engines.endpoint import Endpoint, Options
+from kg.errors import QueryFailed, QueryRefused, ReleaseMoved
+from kg.sparql import translation
+from kg.sparql.backend import Graph, Object, Results, Subject
+
+POINTER = "urn:aikg:release"
+CURRENT, ID, MANIFEST, CHANGES = (f"urn:aikg:{n}" for n in ("current", "id", "manifest", "changes"))
+# A graph that nobody writes: what the protocol's parameters name when nothing may be seen.
+NOWHERE = "urn:aikg:nowhere"
+FILE = "remote.json"
+_BATCH = 100
+_MOST_CANDIDATES = 2_000
+_LARGEST_KEPT = 5_000
+_DEFAULT = DefaultGraph()
+_Key = tuple[Any, Any, Any, Any]
+
+
+def merged_graph(release: str) -> str:
+    """The graph that holds a release's default graph."""
+    return f"urn:aikg:merged:{release[:16]}"
+
+
+class RemoteStore:
+    """Reads one release. Raises `ReleaseMoved` when the engine goes over to another, and the errors of `Endpoint`.
+
+    `is_sealed` is for strangers' queries, in a process of their own: no connection opens while our parser reads them.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, dialect: Dialect, release: str, graphs: Iterable[str], *, is_sealed: bool = False
+    ) -> None:
+        self.endpoint = endpoint
+        self.dialect = dialect
+        self.release = release
+        self.merged = merged_graph(release)
+        self.graphs = frozenset(graphs)
+        self._is_sealed = is_sealed
+        self._memo = _Memo(endpoint.options.memo_quads)
+        # Answers that came, and how many of them are known to be of this release.
+        self._answers = self._confirmed = 0
+        self.has_moved = False
+
+    # ---- queries ----
+
+    def query(
+        self,
+        query: str,
+        /,
+        *,
+        base_iri: str | None = None,
+        prefixes: dict[str, str] | None = None,
+        default_graph: Graph | list[Graph] | None = None,
+        named_graphs: list[NamedNode | BlankNode] | None = None,
+    ) -> Results:
+        """As pyoxigraph's `Store.query`; raises `SyntaxError` as that does, by the same parser."""
+        base, known = base_iri or "", prefixes or {}
+        form, variables = self._read(query, base_iri, known)
+        asked = translation.translate(query, base, known)
+        defaults = _names(default_graph)
+        named = None if named_graphs is None else [g.value for g in named_graphs]
+        if defaults is None and named is None and asked.datasets is not None:
+            defaults, named = list(asked.datasets[0]), list(asked.datasets[1])
+        fields = self._dataset(asked, defaults, named)
+        try:
+            if asked.described is not None:
+                return self._describe(asked, fields)
+            text = translation.isolate_paths(asked.text) if self.dialect.isolates_paths else asked.text
+            body = self._ask(text, dialects.TRIPLES if form is QueryTriples else dialects.SOLUTIONS, fields)
+            if form is QueryBoolean:
+                return self.dialect.boolean(body)
+            if form is QueryTriples:
+                return dialects.graph_result(self.dialect.triples(body))
+            return self.dialect.solutions(body, variables)
+        finally:
+            self.confirm()
+
+    def _read(self, text: str, base: str | None, prefixes: dict[str, str]) -> tuple[type[Any], list[str]]:
+        """The form and the columns of a query, by our own parser over nothing."""
+        with sealed() if self._is_sealed else contextlib.nullcontext():
+            try:
+                found = Store().query(text, base_iri=base, prefixes=prefixes)
+            except (OSError, RuntimeError) as error:
+                # An ASK is evaluated at once, and a SERVICE in it fails here.
+                if "SERVICE" in text.upper():
+                    raise QueryRefused("the query would ask another endpoint; it is not run here") from None
+                translation.translate(text, base or "", prefixes)
+                raise QueryFailed(f"the query could not be evaluated: {error}") from None
+        columns = [v.value for v in found.variables] if isinstance(found, QuerySolutions) else []
+        return type(found), columns
+
+    def _dataset(
+        self, asked: translation.Translation, defaults: list[str] | None, named: list[str] | None
+    ) -> dict[str, str | list[str]]:
+        """The protocol's parameters: what the default graph is, and which names GRAPH can meet."""
+        if defaults is None and named is None:
+            seen = self.graphs if asked.graphs is None else self.graphs.intersection(asked.graphs)
+            if len(seen) > self.dialect.most_named:
+                most = self.dialect.most_named
+                raise QueryFailed(
+                    f"the dataset has {len(seen):,} graphs, and this engine can be asked about {most:,} at once; "
+                    "write the name of a graph after GRAPH instead of a variable"
+                )
+            return {"default-graph-uri": self.merged, "named-graph-uri": sorted(seen) or NOWHERE}
+        hidden = [g for g in (*(defaults or ()), *(named or ())) if g.startswith(dialects.OURS)]
+        if hidden:
+            raise QueryRefused(f"<{hidden[0]}> is no graph of the dataset")
+        return {"default-graph-uri": defaults or NOWHERE, "named-graph-uri": named or NOWHERE}
+
+    def _describe(self, asked: translation.Translation, fields: dict[str, str | list[str]]) -> QueryTriples:
+        """What is said of each resource, blank nodes followed (as our own engine describes)."""
+        found: list[Any] = [NamedNode(iri) for iri in asked.described or ()]
+        if asked.text:
+            chosen = self._solutions(asked.text, fields)
+            found += [t for row in chosen for t in row if isinstance(t, NamedNode | BlankNode)]
+        triples: dict[Triple, None] = {}
+        left, done = list(dict.fromkeys(found)), set(found)
+        while left:
+            some, left = left[:_BATCH], left[_BATCH:]
+            values = " ".join(str(self.dialect.there(t)) for t in some)
+            text = f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ VALUES ?s {{ {values} }} ?s ?p ?o }}"
+            for triple in self.dialect.triples(self._ask(text, dialects.TRIPLES, fields)):
+                triples[triple] = None
+                if isinstance(triple.object, BlankNode) and triple.object not in done:
+                    done.add(triple.object)
+                    left.append(triple.object)
+        return dialects.graph_result(list(triples))
+
+    def _solutions(self, text: str, fields: dict[str, str | list[str]] | None = None) -> QuerySolutions:
+        _, variables = self._read(text, None, {})
+        return self.dialect.solutions(self._ask(text, dialects.SOLUTIONS, fields or {}), variables)
+
+    def _ask(self, text: str, accept: str, fields: dict[str, str | list[str]]) -> bytes:
+        name, factor = self.dialect.seconds_parameter
+        limit = str(int(self.endpoint.options.read_seconds * factor))
+        body = self.endpoint.ask({"query": text, name: limit, **fields}, accept).body
+        self._answers += 1
+        return body
+
+    # ---- patterns ----
+
+    def quads_for_pattern(
+        self,
+        subject: Subject | None,
+        predicate: NamedNode | None,
+        object: Object | None,  # noqa: A002 the engine's name
+        graph_name: Graph | None = None,
+        /,
+    ) -> Iterator[Quad]:
+        """As pyoxigraph's. What a page will want next of the same records is fetched with it and kept."""
+        if subject is not None:
+            about = self._about(subject, "?s", self._memo.subjects)
+            return (q for q in about if _matches(q, predicate, object, graph_name))
+        if object is not None and predicate is None:
+            to = self._about(object, "?o", self._memo.objects)
+            return (q for q in to if _matches(q, None, None, graph_name))
+        key = (subject, predicate, object, graph_name)
+        kept = self._memo.patterns.get(key)
+        return iter(kept) if kept is not None else self._scan(key)
+
+    def expect(self, terms: Iterable[NamedNode]) -> None:
+        """Says what will be asked about next, so that one round trip brings it all: a record and its parts, a list."""
+        self._memo.expect(list(terms))
+
+    def _about(self, term: Any, variable: str, kept: OrderedDict[Any, tuple[Quad, ...]]) -> tuple[Quad, ...]:
+        """All quads with this subject or object; with them those of terms met before that pages ask for next."""
+        known = self._memo.find(kept, term)
+        if known is not None:
+            return known
+        terms = self._memo.batch(kept, term)
+        values = " ".join(str(self.dialect.there(t)) for t in terms)
+        where = f"VALUES {variable} {{ {values} }} GRAPH ?g {{ ?s ?p ?o }} {_not_blank('?s', '?o')}"
+        found: dict[Any, list[Quad]] = {t: [] for t in terms}
+        for quad in self._quads(self._solutions(f"SELECT ?s ?p ?o ?g WHERE {{ {where} }}")):
+            found.setdefault(quad.subject if variable == "?s" else quad.object, []).append(quad)
+        self._memo.keep(kept, found)
+        return tuple(found[term])
+
+    def _scan(self, key: _Key) -> Iterator[Quad]:
+        """Quads as they come from the engine; few are kept for the next time."""
+        subject, predicate, target, graph = key
+        s, p, o = (
+            variable if term is None else str(self.dialect.there(term))
+            for variable, term in (("?s", subject), ("?p", predicate), ("?o", target))
+        )
+        place = "?g" if graph is None else f"<{self.merged if graph == _DEFAULT else graph.value}>"
+        columns = " ".join(v for v in (s, p, o, place) if v.startswith("?")) or "(1 AS ?found)"
+        text = f"SELECT {columns} WHERE {{ GRAPH {place} {{ {s} {p} {o} }} {_not_blank(s, o)} }}"
+        met: list[Quad] | None = []
+        for quad in self._streamed(text, key):
+            if met is not None:
+                met.append(quad)
+                if len(met) > _LARGEST_KEPT:
+                    met = None
+            yield quad
+        if met is not None:
+            self._memo.keep(self._memo.patterns, {key: met})
+
+    def _streamed(self, text: str, key: _Key) -> Iterator[Quad]:
+        """The rows of a scan, parsed as they arrive."""
+        with self.endpoint.stream({"query": text}, dialects.SOLUTIONS) as parts:
+            for row in self.dialect.rows(parts):
+                quad = self._quad(row, key)
+                if quad is not None:
+                    yield quad
+        self._answers += 1
+        self.confirm()
+
+    def _quad(self, row: dict[str, Any], key: _Key) -> Quad | None:
+        subject, predicate, target, graph = key
+        place = graph if graph is not None else self._place(row["g"].value)
+        if place is None:
+            return None
+        return Quad(
+            row["s"] if subject is None else subject,
+            row["p"] if predicate is None else predicate,
+            row["o"] if target is None else target,
+            place,
+        )
+
+    def _quads(self, solutions: Iterable[Any]) -> Iterator[Quad]:
+        for row in solutions:
+            place = self._place(row["g"].value)
+            if place is not None:
+                yield Quad(row["s"], row["p"], row["o"], place)
+
+    def _place(self, graph: str) -> Graph | None:
+        """The graph as it is called here; None for what is in the engine beside the release."""
+        if graph == self.merged:
+            return _DEFAULT
+        return NamedNode(graph) if graph in self.graphs else None
+
+    # ---- the whole ----
+
+    def __len__(self) -> int:
+        counts = self.counts()
+        return sum(n for graph, n in counts.items() if graph == self.merged or graph in self.graphs)
+
+    def counts(self) -> dict[str, int]:
+        """How many triples each graph of the engine holds, ours or not."""
+        found = self._solutions("SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g")
+        return {row["g"].value: int(row["n"].value) for row in found}
+
+    def confirm(self) -> None:
+        """Raises `ReleaseMoved` unless all that was read until now is of this release."""
+        answers = self._answers
+        # Even if it came back since: what was read in between is kept here, and may be of the other.
+        is_lost = self.has_moved and not self._is_sealed
+        if answers == self._confirmed and not is_lost:
+            return
+        held = held_release(self.endpoint, self.dialect)
+        if is_lost or held != self.release:
+            self.has_moved = True
+            told = f"release {held[:16]}" if held else "no release, or is going over to one"
+            raise ReleaseMoved(f"the engine holds {told}, not {self.release[:16]} as it was read")
+        self._confirmed = max(self._confirmed, answers)
+
+
+class _Memo:
+    """What was read before: a release never changes. Bounded by quads; the least recently used go first."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.quads = 0
+        self.subjects: OrderedDict[Any, tuple[Quad, ...]] = OrderedDict()
+        self.objects: OrderedDict[Any, tuple[Quad, ...]] = OrderedDict()
+        self.patterns: OrderedDict[Any, tuple[Quad, ...]] = OrderedDict()
+        # Terms of what was read, which a page asks for next: their names, their parts.
+        self._candidates: OrderedDict[Any, None] = OrderedDict()
+        # Terms that are asked about together.
+        self._groups: OrderedDict[Any, tuple[NamedNode, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, kept: OrderedDict[Any, tuple[Quad, ...]], term: Any) -> tuple[Quad, ...] | None:
+        with self._lock:
+            if term in kept:
+                kept.move_to_end(term)
+            return kept.get(term)
+
+    def batch(self, kept: OrderedDict[Any, tuple[Quad, ...]], term: Any) -> list[Any]:
+        """The term and others that are worth the same round trip."""
+        with self._lock:
+            if kept is self.subjects:
+                others = list(
+                    itertools.islice((t for t in reversed(self._candidates) if t not in kept and t != term), _BATCH)
+                )
+                for other in others:
+                    del self._candidates[other]
+                self._candidates.pop(term, None)
+                return [term, *others]
+            return [term, *(t for t in self._groups.get(term, ()) if t not in kept and t != term)][:_BATCH]
+
+    def expect(self, terms: list[NamedNode]) -> None:
+        with self._lock:
+            for term in reversed(terms):  # the first is the latest, so the first to be fetched
+                if term not in self.subjects:
+                    self._candidates[term] = None
+                    self._candidates.move_to_end(term)
+            if terms:
+                self._groups[terms[0]] = tuple(terms)
+                self._bound()
+
+    def keep(self, kept: OrderedDict[Any, tuple[Quad, ...]], found: dict[Any, list[Quad]]) -> None:
+        with self._lock:
+            for term, quads in found.items():
+                if term in kept or len(quads) > _LARGEST_KEPT:
+                    continue
+                kept[term] = tuple(quads)
+                self.quads += len(quads) + 1
+                if kept is not self.patterns:
+                    self._expect(quads)
+            while self.quads > self.most:
+                largest = max((self.subjects, self.objects, self.patterns), key=len)
+                _, gone = largest.popitem(last=False)
+                self.quads -= len(gone) + 1
+
+    def _expect(self, quads: Sequence[Quad]) -> None:
+        for term in itertools.chain.from_iterable((q.object, q.subject, q.predicate) for q in quads):
+            if isinstance(term, NamedNode) and term not in self.subjects:
+                self._candidates[term] = None
+        self._bound()
+
+    def _bound(self) -> None:
+        while len(self._candidates) > _MOST_CANDIDATES:
+            self._candidates.popitem(last=False)
+        while len(self._groups) > _BATCH:
+            self._groups.popitem(last=False)
+
+
+def _not_blank(*places: str) -> str:
+    """A filter for variables: ours are no blank nodes there, and those of Virtuoso's own graphs no result may name."""
+    return " ".join(f"FILTER (!isBlank({place}))" for place in places if place.startswith("?"))
+
+
+def _matches(quad: Quad, predicate: Any, target: Any, graph: Any) -> bool:
+    return (
+        (predicate is None or quad.predicate == predicate)
+        and (target is None or quad.object == target)
+        and (graph is None or quad.graph_name == graph)
+    )
+
+
+def _names(graphs: Graph | list[Graph] | None) -> list[str] | None:
+    if graphs is None:
+        return None
+    listed = graphs if isinstance(graphs, list) else [graphs]
+    if any(isinstance(g, DefaultGraph) for g in listed):
+        raise QueryFailed("the default graph has no name in a remote engine")
+    return [g.value for g in listed if not isinstance(g, DefaultGraph)]
+
+
+@contextlib.contextmanager
+def sealed() -> Iterator[None]:
+    """No descriptor can be opened meanwhile, no connection either; for a process with one thread."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def connect(options: Options) -> tuple[Endpoint, Dialect]:
+    """The endpoint of an engine, and how it speaks."""
+    endpoint = Endpoint(options)
+    known = dialects.DIALECTS.get(options.dialect)
+    dialect = known or dialects.of_server(endpoint.server())
+    endpoint.authenticate(digest=dialect.has_digest)
+    return endpoint, dialect
+
+
+def pointed(endpoint: Endpoint, dialect: Dialect, name: str) -> str:
+    """What the pointer says under a name, '' when there is no pointer."""
+    text = f"SELECT ?v WHERE {{ GRAPH <{POINTER}> {{ <{CURRENT}> <{name}> ?v }} }}"
+    body = endpoint.ask({"query": text}, dialects.SOLUTIONS).body
+    found = [row["v"] for row in dialect.solutions(body, ["v"])]
+    return found[0].value if found and isinstance(found[0], Literal) else ""
+
+
+def held_release(endpoint: Endpoint, dialect: Dialect) -> str:
+    """The release that the engine holds, '' when it holds none or is going over to one."""
+    return pointed(endpoint, dialect, ID)

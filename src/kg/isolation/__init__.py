@@ -1,0 +1,1 @@
+"""Processes that do untrusted work: limited in time, memory and network, and killed when they exceed a limit."""

@@ -1,0 +1,90 @@
+"""Whether what a release states about a record agrees with what a caller says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+
+from pyoxigraph import DefaultGraph, Literal, NamedNode
+
+from kg.names import identifiers, normalization
+from kg.rdf.terms import Term, named_node
+from kg.sparql.backend import Backend
+
+
+class Facts:
+    """The values of properties of one release, compared as a steward would: by name, by number, by beginning of a date.
+
+    `named` tells which records a text names or identifies.
+    """
+
+    def __init__(self, store: Backend, base: str, is_merged: bool, named: Callable[[str], frozenset[str]]) -> None:
+        self._store = store
+        self._root = base + "id/"
+        self._everywhere = DefaultGraph() if is_merged else None
+        self._named = named
+        self._values = lru_cache(maxsize=20_000)(self._read)
+        self._subjects = lru_cache(maxsize=5_000)(self._find)
+
+    def predicates(self, pid: str) -> list[str]:
+        """The properties that an IRI, `prefix:local` or a local name means."""
+        if "/" in pid or "#" in pid:
+            return [pid] if named_node(pid) else []
+        return self._by_local_name.get(pid.rpartition(":")[2].lower(), [])
+
+    @cached_property
+    def _by_local_name(self) -> dict[str, list[str]]:
+        quads = self._store.quads_for_pattern(None, None, None, self._everywhere)
+        found: dict[str, list[str]] = {}
+        for predicate in sorted({quad.predicate.value for quad in quads}):
+            found.setdefault(predicate.replace("#", "/").rpartition("/")[2].lower(), []).append(predicate)
+        return found
+
+    def agree(self, iri: str, pid: str, wanted: str) -> bool | None:
+        """Whether a record has such a value for a property; None when it has none at all, or nothing is wanted."""
+        values = [value for predicate in self.predicates(pid) for value in self._values(iri, predicate)]
+        if not values or not wanted.strip():
+            return None
+        return any(self._is(value, wanted) for value in values)
+
+    def subjects(self, pid: str, wanted: str) -> frozenset[str]:
+        """The records that have such a value for a property."""
+        return self._subjects(pid, wanted)
+
+    def _find(self, pid: str, wanted: str) -> frozenset[str]:
+        found = set()
+        for predicate in self.predicates(pid):
+            for quad in self._store.quads_for_pattern(None, NamedNode(predicate), None, self._everywhere):
+                subject, target = quad.subject, quad.object
+                if not isinstance(subject, NamedNode) or not isinstance(target, Term):
+                    continue
+                is_record = subject.value.startswith(self._root) and "#" not in subject.value
+                if is_record and self._is(target, wanted):
+                    found.add(subject.value)
+        return frozenset(found)
+
+    def _read(self, iri: str, predicate: str) -> tuple[Term, ...]:
+        quads = self._store.quads_for_pattern(NamedNode(iri), NamedNode(predicate), None, self._everywhere)
+        return tuple(dict.fromkeys(o for q in quads if isinstance(o := q.object, Term)))
+
+    def _is(self, value: Term, wanted: str) -> bool:
+        if isinstance(value, Literal):
+            return _same_text(value.value, wanted)
+        if isinstance(value, NamedNode):
+            return value.value == wanted or value.value in self._named(wanted) or _same_identifier(value.value, wanted)
+        return False
+
+
+def _same_text(value: str, wanted: str) -> bool:
+    one, other = normalization.name(value).key, normalization.name(wanted).key
+    if one == other:
+        return True
+    # A year agrees with a day in it.
+    short, long = sorted((value.strip(), wanted.strip()), key=len)
+    if len(short) >= 4 and short[:4].isdigit() and long.startswith(short + "-"):
+        return True
+    return _same_identifier(value, wanted)
+
+
+def _same_identifier(value: str, wanted: str) -> bool:
+    return not set(identifiers.read(value)[0]).isdisjoint(identifiers.read(wanted)[0])

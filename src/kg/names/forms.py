@@ -1,0 +1,125 @@
+"""The forms in which Japanese documents write the name of a body, a law or a person, told from the name alone."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from typing import Literal as OneOf
+
+from kg.names import normalization, romanization
+from kg.names.normalization import name
+
+Form = OneOf["exact", "legal-form", "abbreviation", "honorific"]
+
+_KANJI = re.compile(r"[\u3400-\u9fff々]+")
+_BRACKETS = re.compile(r"^(?P<outer>[^()]+?)\s*[(]\s*(?P<inner>[^()]+?)\s*[)]$")
+_HONORIFIC = re.compile(r"(?<=\S)\s*(?:氏|様|殿|先生|博士|(?:特任|特別|客員|名誉|准)?教授|研究員|総括|委員|委員長)$")
+_ENGLISH_HONORIFIC = re.compile(r"^(?:prof(?:essor)?|dr|mr|ms|mrs)\.?\s+", re.IGNORECASE)
+# What kinds of units end in: 理研AIP is 理研AIPセンター. The shorter are told only together with their owner.
+_UNIT_ENDS = tuple(name(end).key for end in ("センター", " center"))
+_STEM_ENDS = tuple(
+    name(end).key
+    for end in ("ネットワークラボ", "ラボ", "センター", "プロジェクト", "network lab", "lab", "center", "project")
+)
+_LONGEST_PLACE = 60
+_ARTICLE_WITHOUT_MARK = re.compile(r"\d+条")
+
+
+def of_asked(text: str) -> Iterator[tuple[str, Form]]:
+    """The keys under which a name that is asked for may be known, the safest first, with what differs."""
+    key = name(text).key
+    yield key, "exact"
+    if key.startswith("the "):
+        yield key[4:], "exact"
+    bare = normalization.without_legal_form(text)
+    short = name(bare).key
+    if short != key:
+        yield short, "legal-form"
+    if short.endswith("大") and len(short) > 2:
+        yield short + "学", "abbreviation"
+    person = _ENGLISH_HONORIFIC.sub("", _HONORIFIC.sub("", bare))
+    if person != bare:
+        yield name(person).key, "honorific"
+
+
+def of_known(key: str) -> Iterator[str]:
+    """The keys under which one of our names is kept."""
+    yield key
+    if key.startswith("the "):
+        yield key[4:]
+
+
+def brackets(text: str) -> tuple[str, str] | None:
+    """What stands before brackets at the end of a name, and in them."""
+    match = _BRACKETS.match(unicodedata.normalize("NFKC", text).strip())
+    return (match["outer"], match["inner"]) if match else None
+
+
+def person(text: str) -> str:
+    """A key for names of persons in Latin letters or kana: in either order, however romanised; '' for other names."""
+    words = name(text).key if text.isascii() else romanization.of_katakana(normalization.normal(text))
+    if not words.isascii() or not 2 <= len(parts := words.split()) <= 3:
+        return ""
+    return " ".join(sorted(romanization.fold(part) for part in parts))
+
+
+def of_unit(key: str, owners: Iterable[str]) -> Iterator[str]:
+    """The keys of a unit beside the name of its owner: without that name, without センター, and with it in English."""
+    found = {key}
+    for owner in owners:
+        shorter = {key.removeprefix(owner).strip(), key.removesuffix(owner).strip()}
+        found |= {local for local in shorter if local}
+    yield from found
+    for local in found:
+        for end in _UNIT_ENDS:
+            short = local.removesuffix(end).strip()
+            if short != local and len(short) > 1:
+                yield short
+                if short.isascii():
+                    yield f"{short} center"
+
+
+def stems(key: str) -> Iterator[str]:
+    """What a unit may be called for short, and other things too: AIP for AIPネットワークラボ."""
+    for end in _STEM_ENDS:
+        if len(shorter := key.removesuffix(end).strip()) > 1 and shorter != key:
+            yield shorter
+
+
+def unqualified(text: str, places: Collection[str]) -> Iterator[str]:
+    """The keys of a name without the country that it begins with, or without what its brackets add."""
+    key = name(text).key
+    for end in range(2, min(len(key) - 2, _LONGEST_PLACE)):
+        if key[:end] in places and len(rest := key[end:].strip()) > 2:
+            yield rest
+    if parts := brackets(text):
+        yield name(parts[0]).key
+
+
+def article(key: str) -> str:
+    """The key of a part of a law, where the mark before its number is left out: 9条 is 第9条."""
+    return "第" + key if _ARTICLE_WITHOUT_MARK.match(key) else key
+
+
+def splits(key: str) -> Iterator[tuple[str, str]]:
+    """A key cut in two at each place where an owner may end and its unit begin, or the other way round."""
+    for place in range(2, len(key) - 1):
+        if key[place - 1] != " " and not (key[place - 1].isascii() and key[place].isascii() and key[place] != " "):
+            yield key[:place], key[place:].strip()
+
+
+def is_short_for(short: str, key: str) -> bool:
+    """Whether a short name of kanji picks its characters from a long one in order, the first first: 産総研."""
+    if not _KANJI.fullmatch(short) or not 3 <= len(short) <= max(3, len(key) // 2) or short[0] != key[0]:
+        return False
+    rest = iter(key)
+    return all(character in rest for character in short)
+
+
+def is_acronym_of(short: str, english: str) -> bool:
+    """Whether letters are the first ones of the words of an English name, but for one or two at its beginning: AIST."""
+    words = [w for w in re.findall(r"[A-Za-z]+", english) if w.lower() not in ("of", "and", "for", "the", "in", "on")]
+    letters = "".join(w[0].upper() for w in words)
+    is_end = letters.endswith(short.upper()) and len(short) >= max(4, len(letters) - 2)
+    return len(short) > 2 and (letters == short.upper() or is_end)

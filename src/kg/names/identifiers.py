@@ -1,0 +1,229 @@
+"""Identifiers of registers, in all the forms in which they are written, and their check digits."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from kg.rdf import iris
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_LONGEST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """What a register calls a thing; not `is_certain` for a bare number, which may be of another register or none."""
+
+    scheme: str
+    value: str
+    is_certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a text that has the form of an identifier is none."""
+
+    scheme: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """The forms of a register's identifiers: the named group `value` is the identifier, `bare` is one without a label.
+
+    `canonical` gives one form to all that are the same; `fault` says what is wrong with that, or ''.
+    """
+
+    name: str
+    forms: tuple[re.Pattern[str], ...]
+    bare: re.Pattern[str] | None = None
+    is_bare_certain: bool = True
+    canonical: Callable[[str], str] = str
+    fault: Callable[[str], str] = lambda _: ""
+
+
+# ---- check digits ----
+
+
+def corporate_check_digit(number: str) -> int:
+    """The first digit of a 法人番号, from the twelve that follow it (法人番号の指定等に関する省令, article 2)."""
+    weighted = sum(int(digit) * (1 if place % 2 == 0 else 2) for place, digit in enumerate(reversed(number)))
+    return 9 - weighted % 9
+
+
+def iso_7064_mod_11_2(digits: str) -> str:
+    """The check character of ISNI and ORCID, from the fifteen digits before it (ISO 7064)."""
+    total = 0
+    for digit in digits:
+        total = (total + int(digit)) * 2
+    remainder = (12 - total % 11) % 11
+    return "X" if remainder == 10 else str(remainder)
+
+
+def ror_check_digits(identifier: str) -> str:
+    """The last two characters of a ROR id, from the seven before: ISO 7064 mod 97-10 over Crockford's base 32."""
+    number = 0
+    for character in identifier:
+        number = number * 32 + _CROCKFORD.index(character)
+    return f"{98 - number * 100 % 97:02d}"
+
+
+def _corporate_fault(number: str) -> str:
+    expected = corporate_check_digit(number[1:])
+    return "" if int(number[0]) == expected else f"the check digit, its first, is {number[0]} and would be {expected}"
+
+
+def _isni_fault(number: str) -> str:
+    expected = iso_7064_mod_11_2(number[:-1])
+    return "" if number[-1] == expected else f"the check digit, its last, is {number[-1]} and would be {expected}"
+
+
+def _ror_fault(identifier: str) -> str:
+    expected = ror_check_digits(identifier[:-2])
+    if identifier[-2:] == expected:
+        return ""
+    return f"the check digits, its last two, are {identifier[-2:]} and would be {expected}"
+
+
+# ---- forms ----
+
+
+def _form(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.ASCII)
+
+
+def _joined(text: str) -> str:
+    return re.sub(r"[\s\-]", "", text).upper()
+
+
+_APART = r"[\s\-]?"
+_LABEL = r"\s*(?:no\.?|番号)?\s*[:#=]?\s*"
+_CORPORATE = rf"(?P<value>\d(?:{_APART}\d){{12}})"
+_SIXTEEN = rf"(?P<value>\d{{4}}(?:{_APART}\d{{4}}){{2}}{_APART}\d{{3}}[\dx])"
+_ROR = r"(?P<value>0[0-9a-hj-km-np-tv-z]{6}\d\d)"
+_LAW = r"(?P<value>\d{3}[a-z][0-9a-z]{11})(?:_\d{8}_\w{15})?"
+SCHEMES: Mapping[str, Scheme] = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme(
+            "corporate-number",
+            (
+                _form(rf"(?:法人番号|corporate\s*number|houjin-bangou){_LABEL}t?{_CORPORATE}"),
+                _form(r"(?:www\.)?houjin-bangou\.nta\.go\.jp/.*[?&]selhouzinno=(?P<value>\d{13})\b.*"),
+                _form(r"info\.gbiz\.go\.jp/hojin/.*[?&]hojinbango=(?P<value>\d{13})\b.*"),
+            ),
+            _form(rf"t?{_CORPORATE}"),
+            canonical=_joined,
+            fault=_corporate_fault,
+        ),
+        Scheme(
+            "ror", (_form(rf"(?:ror\.org/|ror{_LABEL}){_ROR}"),), _form(_ROR), canonical=str.lower, fault=_ror_fault
+        ),
+        Scheme(
+            "isni",
+            (_form(rf"(?:isni\.org/(?:isni/)?|orcid\.org/|(?:isni|orcid){_LABEL}){_SIXTEEN}"),),
+            _form(_SIXTEEN),
+            canonical=_joined,
+            fault=_isni_fault,
+        ),
+        Scheme(
+            "wikidata",
+            (
+                _form(
+                    r"(?:(?:m\.)?wikidata\.org/(?:entity|wiki)/(?:item:)?|wd:|wikidata:?\s*)(?P<value>q[1-9]\d*)(?:#.*)?"
+                ),
+            ),
+            _form(r"(?P<value>q[1-9]\d*)"),
+            canonical=str.upper,
+        ),
+        Scheme(
+            "doi",
+            (_form(r"(?:(?:dx\.)?doi\.org/|doi:\s*)(?P<value>10\.\d{4,9}/\S+)"),),
+            _form(r"(?P<value>10\.\d{4,9}/\S+)"),
+            canonical=str.lower,
+        ),
+        Scheme(
+            "egov-law",
+            (
+                _form(rf"(?:e-?laws|laws)\.e-gov\.go\.jp/(?:law/|api/\d/law_data/|document\?lawid=){_LAW}(?:[/?#].*)?"),
+                _form(rf"(?:e-?gov\s*)?(?:法令|law\s*)id{_LABEL}{_LAW}"),
+            ),
+            _form(_LAW),
+            canonical=str.upper,
+        ),
+        Scheme(
+            "review-project",
+            (_form(rf"(?:予算事業|review\s*project)\s*id{_LABEL}(?P<value>\d{{1,6}})"),),
+            _form(r"(?P<value>\d{1,6})"),
+            is_bare_certain=False,
+            canonical=lambda text: text.lstrip("0") or "0",
+        ),
+        Scheme(
+            "institution-number",
+            (_form(rf"(?:(?:研究)?機関|institution|kakenhi){_LABEL}(?P<value>\d{{5}})"),),
+            _form(r"(?P<value>\d{5})"),
+            is_bare_certain=False,
+        ),
+    )
+}
+# Which scheme the values of a property of ours are of; links are told by their own form.
+OF_PROPERTIES: Mapping[str, str] = {
+    iris.ONTOLOGY + "#" + local: scheme
+    for local, scheme in {
+        "corporateNumber": "corporate-number",
+        "kakenhiNumber": "institution-number",
+        "reviewProjectId": "review-project",
+        "egovLawId": "egov-law",
+    }.items()
+}
+_WEB = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+_LOOKS_LIKE_IRI = re.compile(r"(?:https?:)?//\S+|[\w\-]+(?:\.[\w\-]+)+/\S*|(?:www\.)[\w.\-]+", re.IGNORECASE)
+_MAY_BE_ONE = re.compile(r"\d{1,3}|//|\.\w")
+
+
+def read(text: str) -> tuple[list[Identifier], list[Fault]]:
+    """All that a whole text can be as an identifier, the most likely first, and what makes it none."""
+    text = unicodedata.normalize("NFKC", text[:_LONGEST]).strip().strip("<>").strip()
+    found: list[Identifier] = []
+    faults: list[Fault] = []
+    if not _MAY_BE_ONE.search(text):
+        return found, faults
+    address = _address(text)
+    for scheme in SCHEMES.values():
+        for written, is_certain in _values(scheme, text, address):
+            value = scheme.canonical(written)
+            if fault := scheme.fault(value):
+                faults.append(Fault(scheme.name, fault))
+            else:
+                found.append(Identifier(scheme.name, value, is_certain))
+            break
+    if _LOOKS_LIKE_IRI.fullmatch(text):
+        found.append(Identifier("iri", address))
+    return found, faults
+
+
+def of_property(predicate: str, value: str) -> Identifier | None:
+    """The identifier that a value of one of our own properties is."""
+    scheme = OF_PROPERTIES.get(predicate)
+    return Identifier(scheme, SCHEMES[scheme].canonical(value)) if scheme else None
+
+
+def _values(scheme: Scheme, text: str, address: str) -> Iterator[tuple[str, bool]]:
+    for form in scheme.forms:
+        if match := form.fullmatch(text) or form.fullmatch(address):
+            yield match["value"], True
+    if scheme.bare and (match := scheme.bare.fullmatch(text)):
+        yield match["value"], scheme.is_bare_certain
+
+
+def _address(text: str) -> str:
+    """A web address without what makes no difference: scheme, `www.`, case of the host, the slash at the end."""
+    bare = _WEB.sub("", text, count=1)
+    host, slash, rest = bare.partition("/")
+    if "%" in rest:
+        rest = unquote(rest)
+    return (host.lower().removeprefix("www.") + slash + rest).rstrip("/")

@@ -1,0 +1,105 @@
+"""Names as they are compared: one form for width, case, kana, old kanji, spaced letters and punctuation."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from kg.names import numerals
+
+# Old form → new form, only where one stands for the other everywhere (常用漢字表, 2010, in parentheses there).
+_OLD_KANJI = str.maketrans(
+    "國學廣澤邊邉齋齊圖會體發鐵縣應當與豫濟經驗醫藥藝術戰爭寫實讀變數團圓臺灣關條榮營嚴覺觀歸舊區號雜參慘絲眞壽收從縱處敍獎將燒證乘剩淨狀疊讓釀觸囑辭屬續墮對帶滯擇擔膽擴髙﨑濵德稻藏澁惠",
+    "国学広沢辺辺斎斉図会体発鉄県応当与予済経験医薬芸術戦争写実読変数団円台湾関条栄営厳覚観帰旧区号雑参惨糸真寿収従縦処叙奨将焼証乗剰浄状畳譲醸触嘱辞属続堕対帯滞択担胆拡高崎浜徳稲蔵渋恵",
+)
+# Katakana is what hiragana is written as here: readings come in either.
+_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+_CJK = r"\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々〆"
+_LONG_VOWEL = re.compile(rf"(?<=[{_CJK}])[ー―‐−-](?=[{_CJK}]|\W|$)")
+_APART = re.compile(r"[\W_]+")
+_SPACED = re.compile(r"(?<![a-z0-9])[a-z](?: [a-z])+(?![a-z0-9])")
+_TOKEN = re.compile(rf"[{_CJK}]+|[^\s{_CJK}]+")
+_BESIDE_CJK = re.compile(rf"(?<=[{_CJK}]) | (?=[{_CJK}])")
+_IS_CJK = re.compile(rf"[{_CJK}]")
+# Spellings of English that differ by country.
+_AMERICAN = {
+    "centre": "center",
+    "centres": "centers",
+    "programme": "program",
+    "programmes": "programs",
+    "organisation": "organization",
+    "organisations": "organizations",
+    " & ": " and ",
+}
+_BRITISH = re.compile(r"\b(?:centres?|programmes?|organisations?)\b| & ")
+# Legal forms of Japanese bodies, as written before or after a name, in full and in brackets (一般に用いられる略記).
+_FULL = (
+    "国立研究開発法人|独立行政法人|地方独立行政法人|国立大学法人|公立大学法人|大学共同利用機関法人|"
+    "学校法人|公益財団法人|一般財団法人|財団法人|公益社団法人|一般社団法人|社団法人|特殊法人|"
+    "特定非営利活動法人|NPO法人|医療法人|宗教法人|社会福祉法人|認可法人|株式会社|有限会社|"
+    "合同会社|合資会社|合名会社|技術研究組合"
+)
+_SHORT = "国研|独|独法|地独|国大|大|公大|大共|学|公財|一財|財|公社|一社|社|特非|医|宗|福|特|株|有|同"
+_ENGLISH_FORMS = (
+    r"national research and development (?:agency|institute)",
+    r"(?:inter-university research institute|national university|incorporated administrative|public university)"
+    r"(?: corporation| agency)?",
+    r"incorporated educational institution",
+)
+_LEGAL_FORM = re.compile(
+    rf"^\s*(?:(?:{_FULL})|[(\[]\s*(?:{_FULL}|{_SHORT})\s*[)\]]|(?:{'|'.join(_ENGLISH_FORMS)})[\s,:]+)[\s・]*"
+    rf"|[\s・]*(?:(?:{_FULL})|[(\[]\s*(?:{_FULL}|{_SHORT})\s*[)\]])\s*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name in its normal form: `key` to compare as a whole, `tokens` to look up (words, and pairs of characters)."""
+
+    key: str
+    tokens: tuple[str, ...]
+
+
+def normal(text: str) -> str:
+    """The text in one width, case and script, words apart by one space."""
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_KATAKANA).translate(_OLD_KANJI)
+    if not text.isascii():
+        text = "".join(map(_without_accent, text))
+    text = _BRITISH.sub(lambda m: _AMERICAN[m[0]], text)
+    text = numerals.with_digits(_APART.sub(" ", _LONG_VOWEL.sub("", text)).strip())
+    return _SPACED.sub(lambda m: m[0].replace(" ", ""), text)
+
+
+def without_legal_form(text: str) -> str:
+    """A body's name without its legal form (国立研究開発法人, (株), …); the text itself when it is nothing else."""
+    bare = unicodedata.normalize("NFKC", text).translate(_OLD_KANJI)
+    while (shorter := _LEGAL_FORM.sub("", bare)) != bare:
+        bare = shorter
+    return bare if bare.strip() else text
+
+
+def _without_accent(character: str) -> str:
+    """A Latin letter without its accents; anything else, voiced kana included, as it is."""
+    if character < "\u00c0" or character > "\u024f":
+        return character
+    return "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
+
+
+def name(text: str) -> Name:
+    """The normal form of a name; in `key`, spaces beside Japanese characters mean nothing."""
+    text = normal(text)
+    tokens = [t for run in _TOKEN.findall(text) for t in _parts(run)]
+    return Name(_BESIDE_CJK.sub("", text), tuple(dict.fromkeys(tokens)))
+
+
+def _parts(run: str) -> list[str]:
+    if not _IS_CJK.match(run) or len(run) == 1:
+        return [run]
+    return [run[i : i + 2] for i in range(len(run) - 1)]
+
+
+def is_japanese(token: str) -> bool:
+    """Whether a token is of characters that are compared in pairs."""
+    return bool(_IS_CJK.match(token))

@@ -1,0 +1,268 @@
+"""Datasets of partners: each in a graph of its own, held to what a partner may say; a broken one is left out.
+
+A partner speaks of its own resources and links them to ours. It says nothing of ours, nor of the terms that our
+ontology describes; what it says is no input to our rules, shapes and proofs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pyoxigraph import NamedNode, Quad
+
+from kg.curation.documents import Position
+from kg.errors import Problem, nearest
+from kg.partners import confinement, descriptions, fetch
+from kg.partners.confinement import Unreadable
+from kg.partners.descriptions import Description
+from kg.partners.fetch import Limits, Unavailable
+from kg.rdf import iris
+from kg.rdf.terms import value
+
+_DEPRECATED = "http://www.w3.org/2002/07/owl#deprecated"
+_REPLACED_BY = "http://purl.org/dc/terms/isReplacedBy"
+_OURS = (iris.ID, iris.GRAPH, iris.ONTOLOGY + "#")
+_MOST_TOLD = 20
+_Found = TypeVar("_Found")
+_PREFIX = re.compile(r"(?:@prefix|PREFIX)\s+([^\s:]*):\s*<([^>]*)>", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Partners:
+    """The quads of all datasets that could be read, with their descriptions; problems are warnings."""
+
+    joined: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    links: int = 0
+    quads: list[Quad] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Ours:
+    """What our graphs speak of, and what became of the deprecated part of it."""
+
+    known: set[str]
+    deprecated: dict[str, str]
+
+    @classmethod
+    def of(cls, quads: Iterable[Quad]) -> _Ours:
+        known, deprecated, successors = {iris.DATASET, iris.ONTOLOGY}, set(), {}
+        for quad in quads:
+            subject = value(quad.subject)
+            known.update((subject, value(quad.graph_name)))
+            if quad.predicate.value == _DEPRECATED and value(quad.object) == "true":
+                deprecated.add(subject)
+            elif quad.predicate.value == _REPLACED_BY:
+                successors[subject] = value(quad.object)
+        return cls(known, {subject: successors.get(subject, "") for subject in deprecated})
+
+
+class _LeftOut(Exception):
+    """The dataset cannot be taken; carries the problems."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__()
+        self.problems = problems
+
+
+def folder(root: Path) -> Path:
+    return root / "data" / "partners"
+
+
+def files(root: Path) -> list[Path]:
+    """The files of all partners, in a stable order."""
+    return sorted(p for p in folder(root).rglob("*") if p.is_file())
+
+
+def load(root: Path, ours: Iterable[Quad], limits: Limits, *, base: str = iris.BASE, offline: bool = False) -> Partners:
+    """The partners' datasets beside our quads; `base` is that of the build, which partners may write, too.
+
+    Never raises for what a partner did: that dataset is left out, with a warning that says where and why.
+    """
+    found, known = Partners(), _Ours.of(ours)
+    for path in sorted(p for p in folder(root).glob("*") if not p.name.startswith(".")):
+        try:
+            description = _description(path, root, known)
+            quads, problems = _checked(_read(description, root, limits, base, offline), description, root, known)
+        except _LeftOut as reason:
+            found.left_out.append(path.name)
+            problems = list(reason.problems)
+        else:
+            found.joined.append(path.name)
+            found.quads += [*quads, *descriptions.to_quads(description)]
+            found.links += sum(_target(q).startswith(iris.ID) for q in quads)
+        found.problems += [replace(p, is_warning=True) for p in problems]
+    return found
+
+
+def _description(path: Path, root: Path, ours: _Ours) -> Description:
+    name = path.relative_to(root).as_posix()
+    if not path.is_dir() or not iris.SEGMENT.fullmatch(path.name):
+        message = "a partner is a folder named in lower-case letters, digits and single hyphens, with a dataset.yaml"
+        raise _LeftOut(Problem(name, 0, 0, "partner-name", message))
+    description, problems = descriptions.read(path / "dataset.yaml", root)
+    if description is None:
+        raise _LeftOut(*problems)
+    if {description.iri, description.graph} & ours.known:
+        message = f"'{path.name}' is the name of a source of ours already; name the folder otherwise"
+        raise _LeftOut(Problem(name, 0, 0, "partner-name", message))
+    return description
+
+
+def _read(description: Description, root: Path, limits: Limits, base: str, offline: bool) -> list[Quad]:
+    """The triples of a dataset in its graph, with our IRIs below our own base."""
+    try:
+        body = _text(description, root, limits, offline)
+    except Unavailable as error:
+        key = "url" if description.rdf_url else "file"
+        raise _LeftOut(description.positions[key].problem("partner-data", f"{_source(description)} {error}")) from error
+    seconds, memory_mb = limits.seconds, limits.memory_mb
+    try:
+        triples = confinement.read(body, description.syntax, description.graph, seconds=seconds, memory_mb=memory_mb)
+    except Unreadable as error:
+        file, at = _data_file(description), Position(description.file, 0, 0)
+        at = Position(file, error.line, error.column) if file else description.positions["url"]
+        told = f"line {error.line}, column {error.column}: {error}" if error.line and not file else str(error)
+        raise _LeftOut(at.problem("partner-data", told)) from error
+    graph = NamedNode(description.graph)
+    return [Quad(_unmoved(q.subject, base), q.predicate, _unmoved(q.object, base), graph) for q in triples]
+
+
+def _unmoved(term: Any, base: str) -> Any:
+    """A term with an IRI below the base of the build as the same IRI below our own."""
+    moved = isinstance(term, NamedNode) and term.value.startswith((base + "id/", base + "graph/"))
+    return NamedNode(iris.BASE + term.value.removeprefix(base)) if moved else term
+
+
+def _text(description: Description, root: Path, limits: Limits, offline: bool) -> bytes:
+    if description.rdf_url:
+        cache = limits.cache or _cache(root)
+        body = fetch.fetch(description.rdf_url, description.sha256, limits, cache, offline=offline)
+    else:
+        path = root / _data_file(description)
+        if not path.resolve().is_relative_to((root / description.file).parent.resolve()):
+            raise Unavailable("leads out of the folder")
+        body = fetch.read_file(path, limits)
+        fetch.verify(body, description.sha256)
+    return fetch.unpack(body, limits) if description.is_packed else body
+
+
+def _cache(root: Path) -> Path:
+    """Where fetched files are kept: in a writable checkout, else in the user's folder for such things."""
+    if (root / "pyproject.toml").is_file() and os.access(root, os.W_OK):
+        return root / ".cache" / "partners"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aikg" / "partners"
+
+
+def _source(description: Description) -> str:
+    return f"'{description.rdf_url or description.rdf_file}'"
+
+
+def _data_file(description: Description) -> str:
+    """The file of the RDF below the root, '' when it is fetched."""
+    return f"{description.file.rpartition('/')[0]}/{description.rdf_file}" if description.rdf_file else ""
+
+
+def _checked(quads: list[Quad], description: Description, root: Path, ours: _Ours) -> tuple[list[Quad], list[Problem]]:
+    """The statements that may stand, and what is to be said of the others.
+
+    Statements about ours leave the dataset out; a link that leads nowhere is left out alone.
+    """
+    places = _Places(description, root)
+    if not quads:
+        raise _LeftOut(places.of("").problem("partner-data", "nothing is stated"))
+    if claims := {value(q.subject): q for q in quads if _is_ours(value(q.subject), description, ours)}:
+        told = [places.of(iri, begins=True).problem("partner-claim", _claim(q)) for iri, q in _first(claims.items())]
+        raise _LeftOut(*told, *_more(claims, description, "partner-claim"))
+    own = {value(q.subject) for q in quads} | {description.graph, description.iri}
+    named = sorted({name for q in quads for name in (q.predicate.value, _target(q))})
+    dead = dict.fromkeys(i for i in named if i.startswith(_OURS) and i not in ours.known and i not in own)
+    stale = [iri for iri in named if iri in ours.deprecated]
+    problems = [
+        *(places.of(iri).problem("dead-link", _dead(iri, ours)) for iri in _first(dead)),
+        *_more(dead, description, "dead-link"),
+        *(places.of(iri).problem("deprecated-link", _deprecated(iri, ours)) for iri in _first(stale)),
+        *_more(stale, description, "deprecated-link"),
+    ]
+    kept = [q for q in quads if not {q.predicate.value, _target(q)} & dead.keys()]
+    if not kept:
+        raise _LeftOut(*problems)
+    return kept, problems
+
+
+def _first(found: Iterable[_Found]) -> list[_Found]:
+    return list(islice(found, _MOST_TOLD))
+
+
+def _more(found: Collection[object], description: Description, rule: str) -> list[Problem]:
+    """One problem that stands for those that are not told one by one."""
+    rest = len(found) - _MOST_TOLD
+    return [Problem(description.file, 0, 0, rule, f"the same is wrong {rest:,} times more")] if rest > 0 else []
+
+
+def _target(quad: Quad) -> str:
+    """The IRI that a statement leads to, '' for a literal."""
+    return quad.object.value if isinstance(quad.object, NamedNode) else ""
+
+
+def _is_ours(subject: str, description: Description, ours: _Ours) -> bool:
+    if subject == description.graph or subject.startswith(description.graph + "#"):
+        return False
+    return subject.startswith(iris.BASE) or subject in ours.known
+
+
+def _claim(quad: Quad) -> str:
+    remedy = "; state the link from your side: <yours> <property> <ours>" if _target(quad) else ""
+    about = f"<{value(quad.subject)}>, which is not the partner's to describe (<{quad.predicate.value}>)"
+    return f"a statement about {about}{remedy}"
+
+
+def _deprecated(iri: str, ours: _Ours) -> str:
+    successor = ours.deprecated[iri]
+    return f"<{iri}> is deprecated" + (f"; it is replaced by <{successor}>" if successor else "")
+
+
+def _dead(iri: str, ours: _Ours) -> str:
+    head = iri.removeprefix(iris.ID).partition("/")[0] if iri.startswith(iris.ID) else ""
+    start = f"{iris.ID}{head}/" if head else iris.ONTOLOGY if iri.startswith(iris.ONTOLOGY) else iris.BASE
+    close = nearest(iri, (k for k in ours.known if k.startswith(start)))
+    return f"nothing of ours is called <{iri}>{close}; what is said with it is left out"
+
+
+class _Places:
+    """Where an IRI is first written in the RDF of a dataset, as well as the text tells."""
+
+    def __init__(self, description: Description, root: Path) -> None:
+        self.file = _data_file(description)
+        self.fallback = description.positions.get("url") or Position(self.file, 0, 0)
+        self.lines: list[str] = []
+        if self.file and not description.is_packed:
+            self.lines = (root / self.file).read_text(encoding="utf-8", errors="replace").splitlines()
+        self.prefixes = [pair for line in self.lines for pair in _PREFIX.findall(line)]
+
+    def of(self, iri: str, *, begins: bool = False) -> Position:
+        """The first place of an IRI; where it begins a line, when it does and that is wanted."""
+        spelling = "|".join(self._spellings(iri))
+        if not spelling:
+            return self.fallback
+        for before in ("^", r"^\s*", "") if begins else ("",):
+            pattern = re.compile(rf"{before}(?P<at>(?:{spelling})(?![\w/#-]))")
+            for number, line in enumerate(self.lines, 1):
+                if not _PREFIX.match(line.strip()) and (found := pattern.search(line)):
+                    return Position(self.file, number, found.start("at") + 1)
+        return self.fallback
+
+    def _spellings(self, iri: str) -> Iterator[str]:
+        if iri:
+            yield rf"<?{re.escape(iri)}"
+        for prefix, namespace in self.prefixes:
+            if namespace and iri.startswith(namespace):
+                local = re.escape(iri.removeprefix(namespace)).replace("/", r"\\?/")
+                yield rf"(?<![\w-]){re.escape(prefix)}:{local}"

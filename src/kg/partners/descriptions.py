@@ -1,0 +1,234 @@
+"""`dataset.yaml` of a partner: what its dataset is, who publishes it, where its RDF lies; and the same as RDF."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pyoxigraph import Literal, NamedNode, Quad
+
+from kg.curation.documents import Document, Position, read_text
+from kg.errors import Problem, nearest
+from kg.rdf import formats, iris
+
+LANGUAGES = ("ja", "en")
+DCAT = "http://www.w3.org/ns/dcat#"
+_DCTERMS = "http://purl.org/dc/terms/"
+_FOAF = "http://xmlns.com/foaf/0.1/"
+_SKOS = "http://www.w3.org/2004/02/skos/core#"
+_SHA256 = re.compile("[0-9a-f]{64}")
+REQUIRED = ("title", "description", "linking", "publisher", "license", "homepage", "contact", "distribution")
+KEYS = (*REQUIRED, "file", "url", "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A partner's dataset; texts are by language, `positions` tell where each key stands."""
+
+    name: str
+    file: str
+    title: Mapping[str, str]
+    description: Mapping[str, str]
+    linking: Mapping[str, str]
+    publisher: Mapping[str, str]
+    publisher_homepage: str
+    license: str
+    homepage: str
+    contact: str
+    distribution: str
+    rdf_file: str
+    rdf_url: str
+    sha256: str
+    syntax: formats.Rdf
+    is_packed: bool
+    positions: Mapping[str, Position] = field(default_factory=dict)
+
+    @property
+    def iri(self) -> str:
+        """The record of the dataset, which is the evidence of its graph."""
+        return iris.record_iri(f"source/partner/{self.name}")
+
+    @property
+    def graph(self) -> str:
+        return iris.PARTNER + self.name
+
+
+def read(path: Path, root: Path) -> tuple[Description | None, list[Problem]]:
+    """The description in a file, None when it has a problem."""
+    name = path.relative_to(root).as_posix()
+    text, problems = read_text(path, name)
+    if text is None:
+        return None, problems
+    reader = _Reader(name, "a map that describes a dataset")
+    values = reader.read(text)
+    if reader.problems:
+        return None, reader.problems
+    located = values.pop("url", "") or values["file"]
+    syntax, is_packed = _syntax(located)
+    assert syntax is not None
+    homepage = values["publisher"].get("homepage", "")
+    found = Description(
+        name=path.parent.name,
+        file=name,
+        publisher=values.pop("publisher")["name"],
+        publisher_homepage=homepage,
+        rdf_file=values.pop("file", ""),
+        rdf_url=located if "url" in reader.positions else "",
+        sha256=values.pop("sha256", ""),
+        syntax=syntax,
+        is_packed=is_packed,
+        positions=reader.positions,
+        **values,
+    )
+    return found, []
+
+
+def _syntax(location: str) -> tuple[formats.Rdf | None, bool]:
+    """The RDF syntax that the end of a file's name or address tells, and whether it is packed with gzip."""
+    path = re.split("[?#]", location, maxsplit=1)[0]
+    bare = path.removesuffix(".gz")
+    return formats.rdf_format(bare.rpartition(".")[2]), bare != path
+
+
+class _Reader(Document):
+    """Walks the map; every key is known, every value of its kind."""
+
+    def __init__(self, file: str, content: str) -> None:
+        super().__init__(file, content)
+        self.positions: dict[str, Position] = {}
+        self.kinds: Mapping[str, Callable[[str, yaml.Node], Any]] = {
+            **dict.fromkeys(("title", "description", "linking"), self._texts),
+            **dict.fromkeys(("license", "homepage", "distribution"), self._address),
+            "publisher": self._publisher,
+            "contact": self._contact,
+            "file": self._file,
+            "url": self._url,
+            "sha256": self._sha256,
+        }
+
+    def read(self, text: str) -> dict[str, Any]:
+        root = self.compose(text)
+        if root is None:
+            return {}
+        values = self._map(root, self.kinds, self.positions)
+        whole = Position(self.file, 1, 1)
+        for key in REQUIRED:
+            if key not in self.positions:
+                self.problems.append(whole.problem("missing-key", f"'{key}' is missing"))
+        if ("file" in self.positions) == ("url" in self.positions):
+            message = "say where the RDF lies: 'file' for one beside this file, or 'url', not both"
+            self.problems.append(whole.problem("missing-key", message))
+        elif "url" in self.positions and "sha256" not in self.positions:
+            message = "a 'url' needs its 'sha256', so that every build has the same data"
+            self.problems.append(self.positions["url"].problem("missing-key", message))
+        return values
+
+    def _map(
+        self,
+        node: yaml.MappingNode,
+        kinds: Mapping[str, Callable[[str, yaml.Node], Any]],
+        positions: dict[str, Position],
+    ) -> dict[str, Any]:
+        values = {}
+        for key, value in self.pairs(node):
+            if key.value not in kinds:
+                self.report(key, "unknown-key", f"unknown key '{key.value}'{nearest(key.value, kinds)}")
+                continue
+            positions[key.value] = self.at(value)
+            if (read := kinds[key.value](key.value, value)) is not None:
+                values[key.value] = read
+        return values
+
+    def _texts(self, key: str, node: yaml.Node) -> dict[str, str] | None:
+        if not isinstance(node, yaml.MappingNode):
+            self.report(node, "wrong-type", f"'{key}' takes a text in each language: {{ja: …, en: …}}")
+            return None
+        texts = self._map(node, dict.fromkeys(LANGUAGES, self.text), {})
+        if missing := [tongue for tongue in LANGUAGES if tongue not in texts]:
+            self.report(node, "missing-language", f"'{key}' has no text in {' and '.join(missing)}")
+        return texts
+
+    def _publisher(self, key: str, node: yaml.Node) -> dict[str, Any] | None:
+        if not isinstance(node, yaml.MappingNode):
+            self.report(node, "wrong-type", f"'{key}' takes a map with 'name' and 'homepage'")
+            return None
+        values = self._map(node, {"name": self._texts, "homepage": self._address}, {})
+        if "name" not in values:
+            self.report(node, "missing-key", f"'{key}' needs a 'name'")
+        return values
+
+    def _address(self, key: str, node: yaml.Node, schemes: tuple[str, ...] = ("https://", "http://")) -> str | None:
+        text = self.text(key, node)
+        if text is None:
+            return None
+        if not text.startswith(schemes) or iris.ILLEGAL_IN_IRI.search(text) or text in schemes:
+            self.report(node, "wrong-type", f"'{text}' under '{key}': expected an address that begins {schemes[0]}")
+            return None
+        return text
+
+    def _contact(self, key: str, node: yaml.Node) -> str | None:
+        return self._address(key, node, ("mailto:", "https://", "http://"))
+
+    def _url(self, key: str, node: yaml.Node) -> str | None:
+        return self._located(node, self._address(key, node, ("https://", "http://", "file:///")))
+
+    def _file(self, key: str, node: yaml.Node) -> str | None:
+        text = self.text(key, node)
+        if text is not None and (text.startswith(("/", ".")) or ".." in text.split("/") or "\\" in text):
+            self.report(node, "wrong-type", f"'{text}' is no file beside this one; write its name, such as links.ttl")
+            return None
+        return self._located(node, text)
+
+    def _located(self, node: yaml.Node, text: str | None) -> str | None:
+        if text is not None and _syntax(text)[0] is None:
+            known = ", ".join(f".{f.name}" for f in formats.RDF_FORMATS)
+            message = f"'{text}': no RDF syntax has that ending; known are {known}, each also with .gz"
+            self.report(node, "wrong-type", message)
+            return None
+        return text
+
+    def _sha256(self, key: str, node: yaml.Node) -> str | None:
+        text = self.text(key, node)
+        if text is not None and not _SHA256.fullmatch(text):
+            self.report(node, "wrong-type", f"'{key}' takes 64 hexadecimal digits, as 'sha256sum' prints them")
+            return None
+        return text
+
+
+def to_quads(found: Description) -> list[Quad]:
+    """The record of a dataset in the graph `about`, and what its graph is drawn from."""
+    me, publisher, distribution = found.iri, f"{found.iri}#publisher", f"{found.iri}#distribution"
+    statements: list[tuple[str, str, str]] = [
+        (found.graph, iris.PRIMARY_SOURCE, me),
+        (me, iris.RDF_TYPE, iris.ONTOLOGY + "#Source"),
+        (me, iris.RDF_TYPE, DCAT + "Dataset"),
+        (me, _DCTERMS + "license", found.license),
+        (me, _FOAF + "homepage", found.homepage),
+        (me, _DCTERMS + "publisher", publisher),
+        (me, DCAT + "distribution", distribution),
+        (publisher, iris.RDF_TYPE, _FOAF + "Agent"),
+        (publisher, _FOAF + ("mbox" if found.contact.startswith("mailto:") else "page"), found.contact),
+        (distribution, iris.RDF_TYPE, DCAT + "Distribution"),
+        (distribution, DCAT + "accessURL", found.distribution),
+    ]
+    if found.publisher_homepage:
+        statements.append((publisher, _FOAF + "homepage", found.publisher_homepage))
+    texts = [
+        (me, _SKOS + "prefLabel", found.title),
+        (me, _DCTERMS + "description", found.description),
+        (me, _SKOS + "scopeNote", found.linking),
+        (publisher, _SKOS + "prefLabel", found.publisher),
+    ]
+    about = NamedNode(iris.ABOUT)
+    return [
+        *(Quad(NamedNode(s), NamedNode(p), NamedNode(o), about) for s, p, o in statements),
+        *(
+            Quad(NamedNode(s), NamedNode(p), Literal(text, language=tongue), about)
+            for s, p, by_language in texts
+            for tongue, text in by_language.items()
+        ),
+    ]

@@ -1,0 +1,299 @@
+"""A release into a remote engine: loaded beside what is served there, read back, and only then gone over to.
+
+Graphs are loaded under names of their own (`urn:aikg:staged:…`), in chunks, so that an interrupted load goes on where
+it stopped. The default graph is loaded under the name that it keeps. Then the pointer is taken away, the graphs get
+their names, and the pointer to the new release is written: in one transaction where the engine has them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, parse, serialize
+
+from kg.engines import dialects, remote
+from kg.engines.dialects import Dialect
+from kg.engines.endpoint import Endpoint, Options
+from kg.errors import KgError
+from kg.rdf.terms import value
+from kg.release import history, store
+
+STAGED = "urn:aikg:staged:"
+_MERGED = "urn:aikg:merged:"
+_CHUNK = 10_000
+_MOVES = 50
+_SHOWN = 5
+_PROBES = 2_000
+_TOGETHER = 50
+_MOST_OF_ONE = 1_000
+_N_TRIPLES = "application/n-triples"
+_Report = Callable[[str, int, int], None]
+
+
+class NotFaithful(KgError):
+    """An engine that does not give back what it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The addresses of an engine: for queries, for updates, and for graphs (Graph Store Protocol).
+
+    Without the latter two they are those that Virtuoso and Fuseki have beside the first.
+    """
+
+    options: Options
+    update_url: str = ""
+    graphs_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done: how many triples were sent and how many were there from an earlier attempt."""
+
+    release: str
+    engine: str
+    graphs: int
+    sent: int
+    found: int
+    is_new: bool
+
+
+def publish(directory: Path, target: Target, report: _Report = lambda *_: None) -> Outcome:
+    """Makes the release of a folder the one that the engine holds; the same call again goes on after an interruption.
+
+    Raises the errors of `Endpoint`, and `NotFaithful` when what is read back is not what was sent: then readers still
+    see the release before.
+    """
+    manifest = store.read_manifest(directory)
+    endpoint, dialect = remote.connect(target.options)
+    try:
+        return _Publication(endpoint, dialect, _addressed(target, dialect), directory, manifest, report).run()
+    finally:
+        endpoint.close()
+
+
+def _addressed(target: Target, dialect: Dialect) -> Target:
+    """The target with the addresses that it does not name."""
+    query = target.options.query_url.rstrip("/")
+    if dialect is dialects.VIRTUOSO:
+        root = query.removesuffix("/sparql-auth").removesuffix("/sparql")
+        update, graphs = f"{root}/sparql-auth", f"{root}/sparql-graph-crud-auth"
+    else:
+        root = query.removesuffix("/query").removesuffix("/sparql")
+        update, graphs = (f"{root}/update", f"{root}/data") if root != query else (query, query)
+    return Target(target.options, target.update_url or update, target.graphs_url or graphs)
+
+
+class _Publication:
+    """One run."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        dialect: Dialect,
+        target: Target,
+        directory: Path,
+        manifest: store.Manifest,
+        report: _Report,
+    ) -> None:
+        self.endpoint, self.dialect, self.target = endpoint, dialect, target
+        self.directory, self.manifest, self.report = directory, manifest, report
+        self.merged = remote.merged_graph(manifest.id)
+        self.store = remote.RemoteStore(endpoint, dialect, manifest.id, manifest.graphs)
+        self.sent = self.found = 0
+
+    def run(self) -> Outcome:
+        if self._holds_it():
+            return self._outcome(is_new=False)
+        graphs = self._read()
+        counts = self.store.counts()
+        total = sum(map(len, graphs.values()))
+        for graph, triples in graphs.items():
+            self._load(self._staged(graph), triples, counts.get(self._staged(graph), 0))
+            self.report("load", self.sent + self.found, total)
+        self._verify(graphs, total, self._staged)
+        self._switch(graphs, total)
+        return self._outcome(is_new=True)
+
+    def _outcome(self, *, is_new: bool) -> Outcome:
+        name = self.dialect.name
+        return Outcome(self.manifest.id, name, len(self.manifest.graphs), self.sent, self.found, is_new)
+
+    def _holds_it(self) -> bool:
+        return remote.held_release(self.endpoint, self.dialect) == self.manifest.id and self._is_complete()
+
+    def _is_complete(self) -> bool:
+        """Whether the graphs under their own names have as many triples as they should."""
+        counts = self.store.counts()
+        wanted = {**self.manifest.graphs, self.merged: self.manifest.triples}
+        return all(counts.get(graph, 0) == n for graph, n in wanted.items())
+
+    # ---- loading ----
+
+    def _read(self) -> dict[str, list[Triple]]:
+        """The triples of each graph as they are to stand in the engine; the default graph under its name there."""
+        document = (self.directory / "dataset.nq").read_bytes()
+        if dialects.OURS.encode() in document:
+            raise KgError(
+                f"{self.directory} has IRIs below {dialects.OURS}, which are needed in the engine; rename them"
+            )
+        quads = list(parse(document, format=RdfFormat.N_QUADS))
+        if any(isinstance(q.object, Triple) for q in quads):
+            raise KgError(f"{self.directory} has triples about triples, which not every engine keeps; leave them out")
+        graphs: dict[str, list[Triple]] = {}
+        for quad in store.served(quads, self.manifest.is_merged):
+            graphs.setdefault(value(quad.graph_name) or self.merged, []).append(self.dialect.statement(quad))
+        return graphs
+
+    def _staged(self, graph: str) -> str:
+        """The name under which a graph is loaded."""
+        return graph if graph == self.merged else f"{STAGED}{self.manifest.id[:16]}:{graph}"
+
+    def _load(self, name: str, triples: Sequence[Triple], there: int) -> None:
+        """Sends what is not there yet: whole chunks of an earlier attempt stay, a broken one begins the graph anew."""
+        start = there if there == len(triples) or (there < len(triples) and there % _CHUNK == 0) else 0
+        self.found += start
+        if there and not start:
+            self._update([self.dialect.removing(name)])
+        for at in range(start, len(triples), _CHUNK):
+            chunk = triples[at : at + _CHUNK]
+            body = serialize(chunk, format=RdfFormat.N_TRIPLES) or b""
+            self._add(name, body)
+            self.sent += len(chunk)
+
+    def _add(self, graph: str, body: bytes) -> None:
+        """Adds N-Triples to a graph (SPARQL 1.1 Graph Store HTTP Protocol, 5.5)."""
+        self.endpoint.send(
+            "POST", self.target.graphs_url, body=body, content_type=_N_TRIPLES, parameters={"graph": graph}
+        )
+
+    # ---- verifying ----
+
+    def _verify(self, graphs: Mapping[str, Sequence[Triple]], total: int, name: Callable[[str], str]) -> None:
+        """Reads everything back by these names; raises `NotFaithful` and gives up the graphs that differ."""
+        lines: list[str] = []
+        wrong: list[tuple[str, list[str]]] = []
+        done = 0
+        for graph, triples in graphs.items():
+            there = set(self._read_back(name(graph)))
+            # By the form in which numbers are answered, which some engines write in their own way.
+            sent = {self.dialect.answered(t): t for t in triples}
+            if there != sent.keys():
+                wrong.append((graph, [f"- {t}" for t in sent.keys() - there] + [f"+ {t}" for t in there - sent.keys()]))
+            elif graph != self.merged or not self.manifest.is_merged:
+                place = DefaultGraph() if graph == self.merged else NamedNode(graph)
+                lines += (f"{self.dialect.original(sent[t], place)} .\n" for t in there)
+            done += len(triples)
+            self.report("verify", done, total)
+        digest = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+        if wrong or digest != self.manifest.id:
+            self._update([self.dialect.removing(name(graph)) for graph, _ in wrong])
+            raise NotFaithful(_differences(self.dialect.name, wrong, digest, self.manifest.id))
+
+    def _probe(self, graphs: Mapping[str, Sequence[Triple]]) -> None:
+        """Asks for some subjects and objects by themselves: other indexes answer that than answer for a graph."""
+        for position in ("subject", "object"):
+            found: dict[Any, set[Quad]] = {}
+            for graph, triples in graphs.items():
+                place = DefaultGraph() if graph == self.merged else NamedNode(graph)
+                for triple in map(self.dialect.answered, triples):
+                    quad = Quad(triple.subject, triple.predicate, triple.object, place)
+                    found.setdefault(getattr(triple, position), set()).add(quad)
+            few = [t for t in found if isinstance(t, NamedNode) and len(found[t]) < _MOST_OF_ONE]
+            few = few[:: max(1, len(few) // _PROBES)]
+            for at in range(0, len(few), _TOGETHER):
+                together = few[at : at + _TOGETHER]
+                self.store.expect(together)
+                for term in together:
+                    subject, target = (term, None) if position == "subject" else (None, term)
+                    if set(self.store.quads_for_pattern(subject, None, target, None)) != found[term]:
+                        raise NotFaithful(
+                            f"the engine's indexes contradict each other at <{term.value}>; "
+                            "publish into an empty database of its own"
+                        )
+
+    def _read_back(self, name: str) -> Iterator[Triple]:
+        text = f"SELECT ?s ?p ?o WHERE {{ GRAPH <{name}> {{ ?s ?p ?o }} }}"
+        with self.endpoint.stream({"query": text}, dialects.SOLUTIONS) as parts:
+            for row in self.dialect.rows(parts):
+                yield Triple(row["s"], row["p"], row["o"])
+
+    # ---- going over ----
+
+    def _switch(self, graphs: Mapping[str, Sequence[Triple]], total: int) -> None:
+        """From here to the new pointer readers are told to come again; what they read before is whole."""
+        old = self._old_graphs()
+        moves = [operation for g in self.manifest.graphs for operation in self.dialect.renaming(self._staged(g), g)]
+        drops = [self.dialect.removing(g) for g in old if g not in self.manifest.graphs]
+        unpoint = f"DELETE WHERE {{ GRAPH <{remote.POINTER}> {{ <{remote.CURRENT}> <{remote.ID}> ?id }} }}"
+        if self.dialect.is_transactional:
+            forget = self.dialect.removing(remote.POINTER)
+            point = f"INSERT DATA {{ GRAPH <{remote.POINTER}> {{ {' '.join(map(_line, self._pointer()))} }} }}"
+            self._update([forget, *moves, *drops, point])
+        else:
+            self._update([unpoint])
+            for at in range(0, len(moves), _MOVES):
+                self._update(moves[at : at + _MOVES])
+                self.report("switch", at, len(moves))
+            self._update(drops)
+            # Virtuoso has been seen to lose rows of graphs that an update did not name.
+            self._verify(graphs, total, lambda graph: graph)
+            self._probe(graphs)
+        if not self._is_complete():
+            self._update([unpoint])
+            raise NotFaithful("the engine lost triples while its graphs were renamed; publish again")
+        if not self.dialect.is_transactional:
+            self._update([self.dialect.removing(remote.POINTER)])
+            self._add(remote.POINTER, "\n".join(map(_line, self._pointer())).encode())
+        if remote.pointed(self.endpoint, self.dialect, remote.MANIFEST) != self._manifest_text():
+            self._update([unpoint])
+            raise NotFaithful("the engine does not give the manifest back as it was written")
+        self._clean()
+
+    def _old_graphs(self) -> list[str]:
+        """The graphs of the release before, also when it was given up half way."""
+        written = remote.pointed(self.endpoint, self.dialect, remote.MANIFEST)
+        try:
+            return list(json.loads(written)["graphs"]) if written else []
+        except (ValueError, KeyError):
+            return []
+
+    def _pointer(self) -> list[Triple]:
+        changes = self.directory / history.FILE
+        values = {remote.ID: self.manifest.id, remote.MANIFEST: self._manifest_text()}
+        if changes.is_file():
+            values[remote.CHANGES] = changes.read_text(encoding="utf-8")
+        current = NamedNode(remote.CURRENT)
+        return [Triple(current, NamedNode(name), Literal(text)) for name, text in values.items()]
+
+    def _manifest_text(self) -> str:
+        return json.dumps(asdict(self.manifest), ensure_ascii=False, sort_keys=True)
+
+    def _clean(self) -> None:
+        """Drops the default graph of the release before, and what attempts at others left."""
+        left = [g for g in self.store.counts() if g.startswith((STAGED, _MERGED)) and g != self.merged]
+        for at in range(0, len(left), _MOVES):
+            self._update([self.dialect.removing(g) for g in left[at : at + _MOVES]])
+
+    def _update(self, operations: Sequence[str]) -> None:
+        if not operations:
+            return
+        self.endpoint.update(self.target.update_url, self.dialect.update_parameter, " ;\n".join(operations))
+
+
+def _line(triple: Triple) -> str:
+    return f"{triple} ."
+
+
+def _differences(engine: str, wrong: Sequence[tuple[str, Sequence[str]]], digest: str, wanted: str) -> str:
+    shown = [f"<{graph}>\n  " + "\n  ".join(lines[:_SHOWN]) for graph, lines in wrong[:_SHOWN]]
+    count = sum(len(lines) for _, lines in wrong)
+    told = "\n".join(
+        [f"{engine} does not give back what it was given: {count} differences in {len(wrong)} graphs", *shown]
+    )
+    return told if wrong else f"{told}; the data read back is {digest[:16]}, not {wanted[:16]}"

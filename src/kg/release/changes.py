@@ -1,0 +1,77 @@
+"""What changed from one release to another: facts added and removed, and the records that they are about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kg.rdf import iris
+from kg.release import store
+from kg.release.store import Manifest
+
+_UNTOLD = (iris.ABOUT, iris.INFERRED)
+_DEPRECATED = '> <http://www.w3.org/2002/07/owl#deprecated> "true"'
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record that changed: how many facts were added and removed; whether it is new, gone, deprecated since."""
+
+    iri: str
+    added: int
+    removed: int
+    is_new: bool = False
+    is_gone: bool = False
+    is_deprecated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The lines of N-Quads that only one of two releases has, sorted, and the records concerned, by IRI."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    records: tuple[Record, ...]
+
+
+def between(old: Path, new: Path) -> Changes:
+    """The changes from one release's folder to another's; what is inferred is left to the facts it follows from."""
+    before, after = _lines(old), _lines(new)
+    added, removed = sorted(after - before), sorted(before - after)
+    root = store.read_manifest(new).base_iri + "id/"
+    more, less = _by_record(added, root), _by_record(removed, root)
+    known_before, known_after = _by_record(before, root), _by_record(after, root)
+    deprecated = {line[1 : line.index(">")] for line in added if _DEPRECATED in line}
+    records = [
+        Record(iri, more[iri], less[iri], iri not in known_before, iri not in known_after, iri in deprecated)
+        for iri in sorted(more.keys() | less.keys())
+    ]
+    return Changes(tuple(added), tuple(removed), tuple(records))
+
+
+def previous(directory: Path, manifest: Manifest) -> Path | None:
+    """The release that was made before this one, if it is still kept beside it."""
+    older = []
+    for other in directory.parent.iterdir():
+        if other.is_symlink() or other == directory or not (other / "manifest.json").is_file():
+            continue
+        issued = store.read_manifest(other).issued
+        if issued < manifest.issued and not other.name.startswith("."):
+            older.append((issued, other))
+    return max(older)[1] if older else None
+
+
+def _lines(directory: Path) -> set[str]:
+    base = store.read_manifest(directory).base_iri
+    untold = tuple(f"<{iris.rebase(graph, base)}> ." for graph in _UNTOLD)
+    document = (directory / "dataset.nq").read_text(encoding="utf-8")
+    # Not by splitlines: a literal may hold what Unicode takes for the end of a line.
+    return {line for line in document.split("\n") if line and not line.endswith(untold)}
+
+
+def _by_record(lines: Iterable[str], root: str) -> Counter[str]:
+    """How many lines are about each record, its `#` parts included."""
+    start = f"<{root}"
+    return Counter(iris.document_of(line[1 : line.index(">")]) for line in lines if line.startswith(start))

@@ -1,0 +1,395 @@
+"""What a release says about one IRI: its facts with their evidence, its `#` parts, the links in, the class lists."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Literal as OneOf
+
+from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, QuerySolutions, Triple
+
+from kg.engines.remote import RemoteStore
+from kg.rdf import iris
+from kg.rdf.terms import Term, value
+from kg.sparql.backend import Backend
+
+SKOS = "http://www.w3.org/2004/02/skos/core#"
+RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+DCTERMS = "http://purl.org/dc/terms/"
+OWL = "http://www.w3.org/2002/07/owl#"
+KG = iris.ONTOLOGY + "#"
+PREF_LABEL = SKOS + "prefLabel"
+LABELS = (PREF_LABEL, DCTERMS + "title", RDFS + "label")
+NAMES = (PREF_LABEL, SKOS + "altLabel", SKOS + "hiddenLabel")
+
+Kind = OneOf["passage", "curator", "register", "partner", "inferred", "description"]
+# The order in which kinds of evidence are told.
+KINDS: tuple[Kind, ...] = ("passage", "register", "curator", "partner", "description", "inferred")
+_MOST_CANDIDATES = 5_000
+_DEFAULT = DefaultGraph()
+_TYPED = "SELECT DISTINCT ?s WHERE { ?s a ?class }"
+_TYPED_ANYWHERE = "SELECT DISTINCT ?s WHERE { { ?s a ?class } UNION { GRAPH ?g { ?s a ?class } } }"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a fact stands: its named graph, what that graph is drawn from, and the lines when that is a passage."""
+
+    graph: str
+    kind: Kind
+    source: str = ""
+    section: str = ""
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One triple with its evidence; `part` when its object is a `#` part that is told in its place."""
+
+    subject: str
+    predicate: str
+    object: Term
+    evidence: tuple[Evidence, ...]
+    part: Node | None = None
+
+    @property
+    def is_inferred(self) -> bool:
+        return bool(self.evidence) and all(e.kind == "inferred" for e in self.evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A subject and its stated facts, those of one property together."""
+
+    iri: str
+    facts: tuple[Fact, ...]
+
+    @property
+    def fragment(self) -> str:
+        return self.iri.partition("#")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A record as it is published: stated facts, parts that none of them leads to, links in, what was inferred."""
+
+    node: Node
+    loose_parts: tuple[Node, ...]
+    incoming: tuple[Fact, ...]
+    inferred: tuple[Fact, ...]
+    inferred_incoming: tuple[Fact, ...]
+
+
+def by_predicate(facts: Iterable[Fact]) -> list[tuple[str, list[Fact]]]:
+    """Facts of one property together, in the order in which they come."""
+    return [(p, list(group)) for p, group in groupby(facts, key=lambda f: f.predicate)]
+
+
+class Entities:
+    """The records of a release, read from its store.
+
+    `order` ranks properties (by their place in the context): facts come in that order. Unless `is_merged`, the default
+    graph has triples of its own, which stand without evidence.
+    """
+
+    def __init__(self, store: Backend, base: str, order: Mapping[str, int], is_merged: bool = True) -> None:
+        self.store = store
+        self._is_merged = is_merged
+        # Where every triple is found at least once, and in a merged release only once.
+        self._all = _DEFAULT if is_merged else None
+        self.base = base
+        self.root = base + "id/"
+        self._order = order
+        self._graphs = base + "graph/"
+        self.about = NamedNode(iris.rebase(iris.ABOUT, base))
+        self.ontology = NamedNode(iris.rebase(iris.ONTOLOGY_GRAPH, base))
+        self._primary = {
+            value(q.subject): value(q.object)
+            for q in store.quads_for_pattern(None, NamedNode(iris.PRIMARY_SOURCE), None, self.about)
+        }
+        self._evidence: dict[str, Evidence] = {}
+        self._parts: dict[str, list[str]] = {}
+        self._classes: dict[str, list[str]] = {}
+        self._heads: dict[str, list[str]] = {}
+        self._index()
+
+    def _index(self) -> None:
+        # By a query: it makes one object of each subject instead of some of each statement.
+        rows = self.store.query(_TYPED if self._is_merged else _TYPED_ANYWHERE)
+        assert isinstance(rows, QuerySolutions)
+        subjects = (value(row[0]) for row in rows)
+        for iri in sorted(s for s in subjects if s.startswith(self.root)):
+            document, hash_mark, _ = iri.partition("#")
+            if hash_mark:
+                self._parts.setdefault(document, []).append(iri)
+            else:
+                path = iri.removeprefix(self.root)
+                self._classes.setdefault(path.partition("/")[0], []).append(path)
+        for name, paths in self._classes.items():
+            known = set(paths)
+            self._heads[name] = [p for p in paths if known.isdisjoint(_above(p))]
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the default graph holds every triple once, beside the named graphs."""
+        return self._is_merged
+
+    @property
+    def everywhere(self) -> DefaultGraph | None:
+        """The graph to look in for any triple: in a merged release each is found there once."""
+        return self._all
+
+    # ---- classes ----
+
+    def classes(self) -> dict[str, int]:
+        """How many records each class of paths has, the largest first; what is below a record is not counted."""
+        return dict(sorted(((c, len(p)) for c, p in self._heads.items()), key=lambda pair: (-pair[1], pair[0])))
+
+    def members(self, name: str, *, parts: bool = False) -> list[str]:
+        """The paths `class/slug` of a class, sorted, with those below them when `parts`; empty for no class."""
+        return (self._classes if parts else self._heads).get(name, [])
+
+    def below(self, path: str) -> list[str]:
+        """The paths below that of a record: its articles, units, elements."""
+        return [p for p in self._classes.get(path.partition("/")[0], []) if p.startswith(path + "/")]
+
+    def parts(self, iri: str) -> list[str]:
+        """The `#` parts of a record."""
+        return self._parts.get(iri, [])
+
+    def nearest(self, path: str, most: int = 5) -> list[str]:
+        """The known paths that look most like one that is not known."""
+        if not iris.SLUG.fullmatch(path):
+            path = "/".join(iris.SEGMENT.findall(path.lower()))
+        name, _, slug = path.partition("/")
+        candidates = self._classes.get(name) or [p for paths in self._classes.values() for p in paths]
+        found = difflib.get_close_matches(path, candidates[:_MOST_CANDIDATES], n=most, cutoff=0.6)
+        elsewhere = (f"{other}/{slug}" for other in self._classes) if slug else iter(())
+        return list(dict.fromkeys([*(p for p in elsewhere if self.exists(self.root + p)), *found]))[:most]
+
+    # ---- single values ----
+
+    def exists(self, iri: str) -> bool:
+        return next(self._quads(iri), None) is not None
+
+    def values(self, iri: str, predicate: str) -> list[Term]:
+        """The objects of a property, each once."""
+        return list(dict.fromkeys(o for q in self._quads(iri, predicate) if isinstance(o := q.object, Term)))
+
+    def text(self, iri: str, predicate: str, languages: Iterable[str]) -> Literal | None:
+        """The literal of a property in the first of those languages that has one, else any."""
+        literals = [v for v in self.values(iri, predicate) if isinstance(v, Literal)]
+        for language in languages:
+            for literal in literals:
+                if literal.language == language:
+                    return literal
+        return min(literals, key=lambda v: v.language or "", default=None)
+
+    def label(self, iri: str, languages: Iterable[str]) -> Literal | None:
+        """The name of anything the release knows: `skos:prefLabel`, else its title, else `rdfs:label`."""
+        wanted = tuple(languages)
+        return next((found for p in LABELS if (found := self.text(iri, p, wanted))), None)
+
+    def types(self, iri: str) -> list[str]:
+        """The stated classes of a subject; the inferred ones only when none is stated."""
+        quads = list(self._named(NamedNode(iri), NamedNode(iris.RDF_TYPE), None))
+        stated = [value(q.object) for q in quads if self.evidence(value(q.graph_name)).kind != "inferred"]
+        return list(dict.fromkeys(sorted(t for t in stated or [value(q.object) for q in quads] if t)))
+
+    def successor(self, iri: str) -> str | None:
+        """For a deprecated record the IRI that replaces it, '' when none does; None when it is not deprecated."""
+        if not any(value(v) == "true" for v in self.values(iri, OWL + "deprecated")):
+            return None
+        return next((value(v) for v in self.values(iri, DCTERMS + "isReplacedBy")), "")
+
+    # ---- evidence ----
+
+    def evidence(self, graph: str) -> Evidence:
+        """What a named graph is drawn from."""
+        if graph not in self._evidence:
+            self._evidence[graph] = self._read_evidence(graph)
+        return self._evidence[graph]
+
+    def _read_evidence(self, graph: str) -> Evidence:
+        path = graph.removeprefix(self._graphs)
+        if path == "inferred":
+            return Evidence(graph, "inferred")
+        source = self._primary.get(graph, "")
+        if source.startswith(self.root + "passage/"):
+            lines = [next((int(value(v)) for v in self.values(source, KG + p)), 0) for p in ("firstLine", "lastLine")]
+            section = next((value(v) for v in self.values(source, KG + "inSection")), "")
+            return Evidence(graph, "passage", source, section, *lines)
+        head = path.partition("/")[0]
+        if head == "curator":
+            return Evidence(graph, "curator", source)
+        if head == "register":
+            return Evidence(graph, "register", source)
+        if head == "partner":
+            return Evidence(graph, "partner", source)
+        return Evidence(graph, "passage" if source else "description", source)
+
+    def graph_of(self, passage: str) -> str | None:
+        """The named graph that is drawn from a passage or source."""
+        return self._graph_by_source.get(passage)
+
+    @cached_property
+    def _graph_by_source(self) -> dict[str, str]:
+        return {source: graph for graph, source in self._primary.items()}
+
+    # ---- descriptions ----
+
+    def describe(self, iri: str) -> Description:
+        """All that a page tells of a record; `exists` says whether there is any."""
+        parts = self.parts(iri)
+        self.expect([iri, *parts])
+        placed: set[str] = {iri}
+        node = self._node(iri, set(parts), placed)
+        loose = []
+        for part in parts:
+            if part not in placed:
+                placed.add(part)
+                loose.append(self._node(part, set(parts), placed))
+        own = {iri, *parts}
+        inward = [f for target in (iri, *parts) for f in self.incoming(target) if f.subject not in own]
+        return Description(
+            node,
+            tuple(loose),
+            tuple(f for f in inward if not f.is_inferred),
+            tuple(f for subject in (iri, *parts) for f in self.facts(subject) if f.is_inferred),
+            tuple(f for f in inward if f.is_inferred),
+        )
+
+    def _node(self, iri: str, parts: set[str], placed: set[str]) -> Node:
+        facts = []
+        for fact in self.facts(iri):
+            if fact.is_inferred:
+                continue
+            target = value(fact.object)
+            if target in parts and target not in placed:
+                placed.add(target)
+                part = self._node(target, parts, placed)
+                fact = Fact(fact.subject, fact.predicate, fact.object, fact.evidence, part)
+            facts.append(fact)
+        return Node(iri, tuple(facts))
+
+    def expect(self, iris: Iterable[str]) -> None:
+        """Says what will be asked about next: a remote store fetches it in one round trip."""
+        if isinstance(self.store, RemoteStore):
+            self.store.expect(map(NamedNode, iris))
+
+    def facts(self, iri: str) -> list[Fact]:
+        """Every triple of a subject with its evidence, in the order of the properties."""
+        return self._facts(self._named(NamedNode(iri), None, None))
+
+    def incoming(self, iri: str) -> list[Fact]:
+        """Every triple whose object is this IRI, with its evidence."""
+        return self._facts(q for q in self._named(None, None, NamedNode(iri)) if isinstance(q.subject, NamedNode))
+
+    def in_graph(self, graph: str) -> list[Fact]:
+        """Every triple of a named graph, with its evidence there and elsewhere."""
+        quads = self.store.quads_for_pattern(None, None, None, NamedNode(graph))
+        return self._facts(same for q in quads for same in self._named(q.subject, q.predicate, q.object))
+
+    def _facts(self, quads: Iterable[Quad]) -> list[Fact]:
+        quads = list(quads)
+        self.expect(self._primary[g] for q in quads if (g := value(q.graph_name)) in self._primary)
+        graphs: dict[tuple[str, str, Term], list[Evidence]] = {}
+        for quad in quads:
+            if isinstance(quad.object, Term):
+                key = (value(quad.subject), quad.predicate.value, quad.object)
+                evidence = graphs.setdefault(key, [])
+                if name := value(quad.graph_name):
+                    evidence.append(self.evidence(name))
+        facts = [Fact(*key, tuple(sorted(set(e), key=_evidence_order))) for key, e in graphs.items()]
+        return sorted(facts, key=self._fact_order)
+
+    def _fact_order(self, fact: Fact) -> tuple[int, str, str, int, str]:
+        rank = self._order.get(fact.predicate, len(self._order))
+        return rank, fact.predicate, fact.subject, *self._object_order(fact.object)
+
+    def _object_order(self, term: Term) -> tuple[int, str]:
+        stated = self.values(term.value, KG + "order") if isinstance(term, NamedNode) else []
+        return (int(value(stated[0])) if stated else 0), str(term)
+
+    # ---- documents ----
+
+    def document(self, iri: str) -> list[Quad]:
+        """The named quads of a record, of its `#` parts, and of the links in; sorted, types first."""
+        subjects = [iri, *self.parts(iri)]
+        self.expect(subjects)
+        quads = [q for s in subjects for q in self._named(NamedNode(s), None, None)]
+        quads += [q for s in subjects for q in self._named(None, None, NamedNode(s))]
+        return sort_quads(quads)
+
+    def triples(self, iri: str) -> list[Triple]:
+        """The triples of a record's document with the names of what it mentions, its own first."""
+        quads = self.document(iri)
+        triples = sort_triples([*quads, *self.neighbour_labels(quads)])
+        return sorted(triples, key=lambda t: iris.document_of(value(t.subject)) != iri)
+
+    def graph_document(self, graph: str) -> list[Quad]:
+        """The quads of one named graph."""
+        return sort_quads(self.store.quads_for_pattern(None, None, None, NamedNode(graph)))
+
+    def evidence_links(self, quads: Iterable[Quad]) -> list[Quad]:
+        """What `about` says of the graphs in which these quads stand: the passage each is drawn from."""
+        graphs = dict.fromkeys(q.graph_name for q in quads if isinstance(q.graph_name, NamedNode))
+        primary = NamedNode(iris.PRIMARY_SOURCE)
+        return [q for g in graphs for q in self.store.quads_for_pattern(g, primary, None, self.about)]
+
+    def neighbour_labels(self, quads: Iterable[Quad]) -> list[Triple]:
+        """The preferred names of the records that these quads mention."""
+        terms = dict.fromkeys(t for q in quads for t in (q.subject, q.object) if isinstance(t, NamedNode))
+        label = NamedNode(PREF_LABEL)
+        return [
+            Triple(q.subject, q.predicate, q.object)
+            for term in terms
+            if term.value.startswith(self.root)
+            for q in self.store.quads_for_pattern(term, label, None, self._all)
+        ]
+
+    def _quads(self, iri: str, predicate: str | None = None) -> Iterator[Quad]:
+        return self.store.quads_for_pattern(
+            NamedNode(iri), NamedNode(predicate) if predicate else None, None, self._all
+        )
+
+    def _named(
+        self, subject: Quad | object | None, predicate: NamedNode | None, target: object | None
+    ) -> Iterator[Quad]:
+        quads = self.store.quads_for_pattern(subject, predicate, target, None)  # type: ignore[arg-type]
+        return (q for q in quads if not self._is_merged or isinstance(q.graph_name, NamedNode))
+
+
+def _above(path: str) -> list[str]:
+    """The paths above a path, without its class."""
+    segments = path.split("/")
+    return ["/".join(segments[:n]) for n in range(2, len(segments))]
+
+
+def sort_quads(quads: Iterable[Quad]) -> list[Quad]:
+    """Each quad once, by subject (`rdf:type` first) and graph: what the serialisers need to group them well."""
+    return sorted(dict.fromkeys(quads), key=_quad_order)
+
+
+def sort_triples(statements: Iterable[Quad | Triple]) -> list[Triple]:
+    """The triples of statements, each once, by subject with `rdf:type` first."""
+    triples = dict.fromkeys(Triple(s.subject, s.predicate, s.object) for s in statements)
+    return sorted(triples, key=triple_order)
+
+
+def triple_order(statement: Quad | Triple) -> tuple[str, str, str]:
+    """What triples are sorted by: the subject, then the property with `rdf:type` first, then the object."""
+    predicate = "" if statement.predicate.value == iris.RDF_TYPE else statement.predicate.value
+    return str(statement.subject), predicate, str(statement.object)
+
+
+def _quad_order(quad: Quad) -> tuple[str, str, str, str]:
+    return str(quad.graph_name), *triple_order(quad)
+
+
+def _evidence_order(evidence: Evidence) -> tuple[int, int, str]:
+    return KINDS.index(evidence.kind), evidence.first, evidence.graph

@@ -1,0 +1,146 @@
+"""What changed from release to release, carried over from each to the next: who asks seldom misses nothing.
+
+A release has it as `changes.json`, newest first. A release without that file has the one step that can be computed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pyoxigraph import Literal as Text
+from pyoxigraph import RdfFormat, parse
+
+from kg.errors import BrokenRelease
+from kg.rdf.terms import value
+from kg.release import changes, store
+from kg.release.store import Manifest
+
+FILE = "changes.json"
+Kind = Literal["added", "changed", "deprecated", "removed"]
+_LABEL = "http://www.w3.org/2004/02/skos/core#prefLabel"
+_REPLACED_BY = "http://purl.org/dc/terms/isReplacedBy"
+_LANGUAGES = ("ja", "en")
+
+
+class Bounds(BaseSettings):
+    """How much history a release carries; `KG_HISTORY_RELEASES=10` sets `releases`."""
+
+    model_config = SettingsConfigDict(env_prefix="KG_HISTORY_", frozen=True, extra="ignore")
+
+    releases: int = Field(100, ge=1, description="How many releases back a release tells what changed.")
+    records: int = Field(10_000, ge=0, description="How many changed records it tells of, all releases together.")
+    quads: int = Field(500_000, ge=0, description="Releases of more quads are not compared with the one before.")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record that a release changed: its path `class/slug`, how, by how many facts, and its names at that time."""
+
+    path: str
+    kind: Kind
+    added: int
+    removed: int
+    label: Mapping[str, str] = field(default_factory=dict)
+    successor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A release and what it changed; `total` counts records, of which `entries` has all or, if too many, none.
+
+    `total` is None when there was nothing to compare with.
+    """
+
+    release: str
+    issued: str
+    previous: str = ""
+    total: int | None = None
+    entries: tuple[Entry, ...] = ()
+
+
+def read(directory: Path, manifest: Manifest, bounds: Bounds) -> tuple[Step, ...]:
+    """The steps that led to a release, the newest first; at least its own. Raises `BrokenRelease`."""
+    try:
+        document: list[dict[str, Any]] = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        return tuple(_step(fields) for fields in document)
+    except FileNotFoundError:
+        return (_compared(directory, manifest, changes.previous(directory, manifest), bounds),)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BrokenRelease(f"{directory / FILE} cannot be read: {error}") from error
+
+
+def _step(fields: Mapping[str, Any]) -> Step:
+    entries = tuple(Entry(**entry) for entry in fields["entries"])
+    return Step(**{**fields, "entries": entries})
+
+
+def write(directory: Path, before: Path | None, bounds: Bounds) -> None:
+    """Writes the history of a staged release, which follows on that in the folder `before`."""
+    manifest = store.read_manifest(directory)
+    steps = [_compared(directory, manifest, before, bounds)]
+    if before is not None:
+        # A history that cannot be read ends there; the next one begins.
+        with contextlib.suppress(BrokenRelease):
+            steps += _kept(read(before, store.read_manifest(before), bounds), bounds, len(steps[0].entries))
+    document = json.dumps([asdict(step) for step in steps], ensure_ascii=False, indent=1)
+    (directory / FILE).write_text(document + "\n", encoding="utf-8")
+
+
+def _kept(steps: Sequence[Step], bounds: Bounds, told: int) -> list[Step]:
+    """As many of the older steps as the bounds leave room for, whole ones only."""
+    kept: list[Step] = []
+    for step in steps[: bounds.releases - 1]:
+        told += len(step.entries)
+        if told > bounds.records:
+            break
+        kept.append(step)
+    return kept
+
+
+def _compared(directory: Path, manifest: Manifest, before: Path | None, bounds: Bounds) -> Step:
+    name = manifest.id[:16]
+    if before is None or manifest.quads > bounds.quads:
+        return Step(name, manifest.issued)
+    earlier = store.read_manifest(before)
+    if earlier.base_iri != manifest.base_iri or earlier.quads > bounds.quads:
+        return Step(name, manifest.issued)
+    found = changes.between(before, directory).records
+    told = found if len(found) <= bounds.records else ()
+    words = {**_words(before), **_words(directory)}
+    entries = tuple(_entry(record, words.get(record.iri, {}), manifest.base_iri + "id/") for record in told)
+    return Step(name, manifest.issued, earlier.id[:16], len(found), entries)
+
+
+def _entry(record: changes.Record, words: Mapping[str, str], root: str) -> Entry:
+    label = {tongue: words[tongue] for tongue in _LANGUAGES if tongue in words}
+    successor = words.get("successor", "") if record.is_deprecated else ""
+    return Entry(record.iri.removeprefix(root), _kind(record), record.added, record.removed, label, successor)
+
+
+def _kind(record: changes.Record) -> Kind:
+    if record.is_gone:
+        return "removed"
+    if record.is_deprecated:
+        return "deprecated"
+    return "added" if record.is_new else "changed"
+
+
+def _words(directory: Path) -> dict[str, dict[str, str]]:
+    """The names of all records by language and, under `successor`, what replaces them."""
+    found: dict[str, dict[str, str]] = {}
+    with (directory / "dataset.nq").open("rb") as document:
+        lines = b"".join(line for line in document if _LABEL.encode() in line or _REPLACED_BY.encode() in line)
+    for quad in parse(lines, format=RdfFormat.N_QUADS):
+        words = found.setdefault(value(quad.subject), {})
+        if quad.predicate.value == _REPLACED_BY:
+            words["successor"] = value(quad.object)
+        elif quad.predicate.value == _LABEL and isinstance(quad.object, Text) and quad.object.language in _LANGUAGES:
+            words.setdefault(quad.object.language, quad.object.value)
+    return found

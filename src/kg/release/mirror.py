@@ -1,0 +1,106 @@
+"""The releases of a remote engine as folders of this machine, which hold all but the data.
+
+Such a folder has `manifest.json`, `changes.json` and `remote.json`, which says where the store is; `current` names the
+one that the engine holds, as in a folder of releases that `kg build` makes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from kg.engines import remote
+from kg.engines.dialects import Dialect
+from kg.engines.endpoint import Endpoint, Options
+from kg.errors import EngineFailed, NoRelease
+from kg.release import history, store
+
+# Seconds that a start waits: for an engine without any release, for one that goes over, and between two looks.
+_MOMENT, _PATIENCE, _PAUSE = 1.0, 60.0, 0.2
+
+
+def start(releases: Path, options: Options) -> Path:
+    """Begins such folders in an empty one; returns that of the release that the engine holds. Raises `NoRelease`.
+
+    An engine that is going over to another release is waited for.
+    """
+    options.write(releases / remote.FILE)
+    endpoint, dialect = remote.connect(options)
+    begun, patience = time.monotonic(), _MOMENT
+    try:
+        while not _refresh(releases, options, endpoint, dialect):
+            # What is left of a release while the next comes; between the two there is nothing for a moment.
+            if remote.pointed(endpoint, dialect, remote.MANIFEST):
+                patience = _PATIENCE
+            if time.monotonic() - begun > patience:
+                url = options.query_url
+                raise NoRelease(f"{url} holds no release; load one with 'kg publish --to {url}'")
+            time.sleep(_PAUSE)
+    finally:
+        endpoint.close()
+    return store.current_directory(releases)
+
+
+def follows(releases: Path) -> bool:
+    """Whether these are folders of a remote engine's releases."""
+    return (releases / remote.FILE).is_file()
+
+
+def refresh(releases: Path) -> bool:
+    """Looks which release the engine holds and makes it the current one here; False when it holds none at the moment.
+
+    Several processes may do so at once. Raises the errors of `Endpoint`.
+    """
+    options = Options.read(releases / remote.FILE)
+    endpoint, dialect = remote.connect(options)
+    try:
+        return _refresh(releases, options, endpoint, dialect)
+    finally:
+        endpoint.close()
+
+
+def _refresh(releases: Path, options: Options, endpoint: Endpoint, dialect: Dialect) -> bool:
+    release = remote.held_release(endpoint, dialect)
+    if not release:
+        return False
+    directory = releases / release[:16]
+    if not directory.is_dir() and not _fetch(directory, options, endpoint, dialect):
+        return False
+    link = releases / "current"
+    if not link.is_symlink() or link.readlink() != Path(directory.name):
+        new = releases / f".current-{os.getpid()}-{threading.get_ident()}"
+        new.unlink(missing_ok=True)
+        new.symlink_to(directory.name)
+        new.replace(link)
+    return True
+
+
+def _fetch(directory: Path, options: Options, endpoint: Endpoint, dialect: Dialect) -> bool:
+    """Writes the folder of the release that the engine holds; False when it goes over to another meanwhile."""
+    written = remote.pointed(endpoint, dialect, remote.MANIFEST)
+    changes = remote.pointed(endpoint, dialect, remote.CHANGES)
+    if remote.held_release(endpoint, dialect)[:16] != directory.name:
+        return False
+    try:
+        manifest = store.Manifest(**json.loads(written))
+    except (ValueError, TypeError) as error:
+        raise EngineFailed(f"the engine has no readable manifest: {error}") from None
+    staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=directory.parent))
+    # The files of dumps are where the release was made.
+    document = asdict(replace(manifest, dumps={}))
+    (staged / "manifest.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    if changes:
+        (staged / history.FILE).write_text(changes, encoding="utf-8")
+    replace(options, dialect=dialect.name).write(staged / remote.FILE)
+    try:
+        staged.rename(directory)
+    except OSError:
+        # Another process was faster.
+        if not directory.is_dir():
+            raise
+    return True

@@ -1,0 +1,362 @@
+"""The links between records: who is linked with whom and by what, and the shortest chains from one to another."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice, pairwise
+from typing import Literal as OneOf
+
+from pyoxigraph import NamedNode, Quad
+
+from kg.rdf import iris
+from kg.rdf.terms import value
+from kg.release.entities import OWL, RDFS, Entities
+from kg.sparql.backend import Backend
+
+Direction = OneOf["out", "in"]
+
+# What nearly everything hangs together by; it is told when a reader asks for it by name.
+QUIET = frozenset({"passage", "source", "fiscal-year"})
+# To have the same country or status is hardly a connection.
+CATEGORIES = frozenset({"place", "vocabulary"})
+MOST_STEPS = 12
+CHAINS = 3
+# Costs are whole numbers, so that equal is equal: one step, and more for one through a record with many neighbours.
+_STEP = 1_000
+_HUB = 2
+_TOLD = 2 * _STEP
+_THROUGH_CATEGORY = 4 * MOST_STEPS * _STEP
+# Records whose links are remembered, records of a class that are candidates, statements of a property looked at.
+_REMEMBERED, _CANDIDATES, _LOOKED_AT = 20_000, 500, 1_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Link:
+    """A statement that links two records; both are paths `class/slug`, the property is an IRI."""
+
+    source: str
+    property: str
+    target: str
+    is_inferred: bool = False
+
+    def other(self, path: str) -> str:
+        return self.target if path == self.source else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All links of a record by one property in one direction."""
+
+    property: str
+    direction: Direction
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Records in a row, each linked with the next; `links[n]` joins `nodes[n]` and `nodes[n + 1]`, either way round."""
+
+    nodes: tuple[str, ...]
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The first `most` links of a record by one property in one direction."""
+
+    path: str
+    direction: Direction
+    property: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which links count: inferred ones too or not, and all but those by some properties or with some records."""
+
+    inferred: bool = False
+    without: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+
+    def takes(self, link: Link) -> bool:
+        """Whether a link counts; `hidden` holds paths of records and names of their classes."""
+        if (link.is_inferred and not self.inferred) or link.property in self.without:
+            return False
+        ends = (link.source, link.target)
+        return not self.hidden or self.hidden.isdisjoint((*ends, *map(kind_of, ends)))
+
+
+ALL = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Records and the links among them; `roles` says why a record is there: "end", "chain", "node", '' for neighbour.
+
+    `is_cut` when there would have been more records than are shown.
+    """
+
+    choice: Choice
+    roles: dict[str, str]
+    links: list[Link]
+    chains: list[Chain]
+    is_cut: bool
+
+
+def kind_of(path: str) -> str:
+    """The class in the path of a record."""
+    return path.partition("/")[0]
+
+
+class Links:
+    """The links of one release, those of `#` parts told as links of their owners; reading only, from any thread.
+
+    They are read from the store record by record, when one is looked at.
+    """
+
+    def __init__(self, entities: Entities) -> None:
+        self._entities = entities
+        self._store, self._root = entities.store, entities.root
+        self._inferred = iris.rebase(iris.INFERRED, entities.base)
+        self._terms = _Terms.read(entities.store, entities.ontology)
+        self._all = lru_cache(maxsize=_REMEMBERED)(self._read)
+        self._near = lru_cache(maxsize=_REMEMBERED)(self._find_neighbours)
+
+    def inverse(self, predicate: str) -> str | None:
+        """The property that says the same the other way round."""
+        return self._terms.inverses.get(predicate)
+
+    def knows(self, predicate: str) -> bool:
+        """Whether a property links records; no text that is not an IRI does."""
+        try:
+            named = NamedNode(predicate)
+        except ValueError:
+            return False
+        quads = self._store.quads_for_pattern(None, named, None, self._entities.everywhere)
+        return any(value(q.object).startswith(self._root) for q in islice(quads, _LOOKED_AT))
+
+    def degree(self, path: str) -> int:
+        """How many records one is linked with."""
+        return len({link.other(path) for link in self._all(path)})
+
+    def best_linked(self, kinds: Iterable[str]) -> list[str]:
+        """The record of each class that is linked with most others, itself not below another one.
+
+        Of a large class the first records are looked at.
+        """
+        found = []
+        for kind in kinds:
+            heads = (path for path in self._entities.members(kind) if path.count("/") == 1)
+            best = min(((-self.degree(path), path) for path in islice(heads, _CANDIDATES)), default=(0, ""))
+            if best[0]:
+                found.append(best[1])
+        return found
+
+    def at(self, path: str, choice: Choice = ALL) -> list[Link]:
+        """The links of a record, sorted; those with passages, sources and years only when it is one of them itself."""
+        found = (link for link in self._all(path) if choice.takes(link))
+        if kind_of(path) in QUIET:
+            return list(found)
+        return [link for link in found if kind_of(link.other(path)) not in QUIET]
+
+    def groups(self, path: str, choice: Choice = ALL) -> list[Group]:
+        """The links of a record by property and direction, the links out first."""
+        found: dict[tuple[Direction, str], list[Link]] = defaultdict(list)
+        for link in self.at(path, choice):
+            found["out" if link.source == path else "in", link.property].append(link)
+        ordered = sorted(found.items(), key=lambda pair: (pair[0][0] == "in", pair[0][1]))
+        return [Group(predicate, direction, tuple(links)) for (direction, predicate), links in ordered]
+
+    def between(self, paths: Collection[str], choice: Choice = ALL) -> list[Link]:
+        """The links that have both ends among some records, sorted."""
+        known = set(paths)
+        return sorted({link for path in known for link in self.at(path, choice) if link.other(path) in known})
+
+    def picture(
+        self, named: Iterable[str], parts: Iterable[Part], ends: tuple[str, str] | None, choice: Choice, most: int
+    ) -> Picture:
+        """Named records, chains between two ends, and the neighbours in some parts: the first `most` of all these."""
+        found = self.chains(*ends, CHAINS, choice) if ends else []
+        roles = dict.fromkeys(ends or (), "end") | {path: "chain" for chain in found for path in chain.nodes[1:-1]}
+        most_of = {(part.path, part.direction, part.property): part.most for part in parts}
+        expanded = dict.fromkeys(path for path, _, _ in most_of)
+        roles = dict.fromkeys((*named, *expanded), "node") | roles
+        for path in expanded:
+            for group in self.groups(path, choice):
+                for link in group.links[: most_of.get((path, group.direction, group.property), 0)]:
+                    roles.setdefault(link.other(path), "")
+        kept = [path for path in roles if choice.hidden.isdisjoint((path, kind_of(path)))]
+        # What has a role before neighbours.
+        shown = sorted(kept, key=lambda path: not roles[path])[:most]
+        links = self.between(shown, choice)
+        return Picture(choice, {path: roles[path] for path in shown}, links, found, len(shown) < len(kept))
+
+    # ---- chains ----
+
+    def chains(self, start: str, end: str, most: int = 1, choice: Choice = ALL) -> list[Chain]:
+        """Up to `most` chains between two records, the shortest first, none longer than `MOST_STEPS`.
+
+        Each further one is the cheapest when what those before it pass through has become dearer: chains that differ in
+        one member of a list tell the reader nothing new.
+        """
+        found: list[tuple[str, ...]] = []
+        dearer: Counter[str] = Counter()
+        for _ in range(2 * most if start != end else 0):
+            if len(found) == most or (nodes := self._cheapest(start, end, dearer, choice)) is None:
+                break
+            dearer.update(nodes[1:-1])
+            if nodes not in found:
+                found.append(nodes)
+        return [Chain(nodes, tuple(self._near(a, choice)[b] for a, b in pairwise(nodes))) for nodes in found]
+
+    def _cheapest(self, start: str, end: str, dearer: Mapping[str, int], choice: Choice) -> tuple[str, ...] | None:
+        """The cheapest chain, the first by name among equals (Dijkstra 1959)."""
+        through_quiet = not QUIET.isdisjoint({kind_of(start), kind_of(end)})
+        waiting: list[tuple[int, tuple[str, ...]]] = [(0, (start,))]
+        fewest: dict[str, int] = {}
+        while waiting:
+            cost, nodes = heapq.heappop(waiting)
+            here, steps = nodes[-1], len(nodes) - 1
+            if here == end:
+                return nodes
+            # A dearer way to the same record is of use only if it is a shorter one.
+            if steps >= fewest.get(here, MOST_STEPS):
+                continue
+            fewest[here] = steps
+            for other in self._near(here, choice):
+                if other == end:
+                    heapq.heappush(waiting, (cost + _STEP, (*nodes, other)))
+                elif other not in nodes and (through_quiet or kind_of(other) not in QUIET):
+                    heapq.heappush(waiting, (cost + self._cost(other, dearer.get(other, 0)), (*nodes, other)))
+        return None
+
+    def _cost(self, through: str, times: int) -> int:
+        """What it costs to step to a record and on; more the more it is linked with, and the more it has been told."""
+        category = _THROUGH_CATEGORY if kind_of(through) in CATEGORIES else 0
+        return category + _STEP + round(_STEP * math.log2(max(self.degree(through), 1)) / _HUB) + times * _TOLD
+
+    def _find_neighbours(self, path: str, choice: Choice) -> dict[str, Link]:
+        """The neighbours of a record with the link to tell for each, a stated one before an inferred one."""
+        near: dict[str, Link] = {}
+        for link in sorted(self._all(path), key=lambda found: found.is_inferred):
+            if choice.takes(link):
+                near.setdefault(link.other(path), link)
+        return near
+
+    # ---- reading ----
+
+    def _read(self, path: str) -> tuple[Link, ...]:
+        """All links of a record, sorted. Those that say the same have the same two ends, so that none is missed."""
+        names = [self._root + path, *self._entities.parts(self._root + path)]
+        self._entities.expect(names)
+        stated: set[Link] = set()
+        inferred: set[Link] = set()
+        for node in map(NamedNode, names):
+            for quad in (*self._quads(node, None), *self._quads(None, node)):
+                if link := self._link(quad):
+                    (inferred if link.is_inferred else stated).add(link)
+        inferred = {link for link in inferred if replace(link, is_inferred=False) not in stated}
+        return tuple(sorted(self._without_echoes(stated, inferred)))
+
+    def _quads(self, subject: NamedNode | None, target: NamedNode | None) -> Iterator[Quad]:
+        return self._store.quads_for_pattern(subject, None, target, None)
+
+    def _link(self, quad: Quad) -> Link | None:
+        """The link that a quad is, if it is one: from one record to another, and not from the merged copy."""
+        subject, target, graph = quad.subject, quad.object, quad.graph_name
+        if not isinstance(target, NamedNode) or not isinstance(subject, NamedNode):
+            return None
+        if self._entities.is_merged and not isinstance(graph, NamedNode):
+            return None
+        if not subject.value.startswith(self._root) or not target.value.startswith(self._root):
+            return None
+        source, other = (iris.document_of(t.value).removeprefix(self._root) for t in (subject, target))
+        predicate = quad.predicate.value
+        if source == other or predicate == iris.RDF_TYPE:
+            return None
+        return Link(source, predicate, other, isinstance(graph, NamedNode) and graph.value == self._inferred)
+
+    def _without_echoes(self, stated: set[Link], inferred: set[Link]) -> Iterator[Link]:
+        """Each link once: not told back by an inverse or symmetric property, nor by a broader one, as an inference."""
+        told: set[tuple[str, str, str]] = set()
+        for link in sorted(stated):
+            if (link.source, link.property, link.target) not in told:
+                yield link
+                told |= self._terms.implied(link)
+        # The most specific first, for it implies the others.
+        for link in sorted(inferred, key=lambda found: (-len(self._terms.broader(found.property)), found)):
+            if (link.source, link.property, link.target) in told:
+                continue
+            link = self._terms.in_usual_direction(link)
+            yield link
+            told |= self._terms.implied(link)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What the ontology says of properties that bears on which links say the same."""
+
+    inverses: Mapping[str, str]
+    # The direction in which a pair of inverse properties is defined: `p owl:inverseOf q` is on p.
+    defined: frozenset[str]
+    symmetric: frozenset[str]
+    above: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def read(cls, store: Backend, graph: NamedNode) -> _Terms:
+        def pairs(predicate: str) -> Iterator[tuple[str, str]]:
+            for quad in store.quads_for_pattern(None, NamedNode(predicate), None, graph):
+                if isinstance(quad.subject, NamedNode) and isinstance(quad.object, NamedNode):
+                    yield quad.subject.value, quad.object.value
+
+        inverse = sorted(pairs(OWL + "inverseOf"))
+        above: dict[str, set[str]] = defaultdict(set)
+        for narrow, broad in pairs(RDFS + "subPropertyOf"):
+            above[narrow].add(broad)
+        symmetric = {s for s, kind in pairs(iris.RDF_TYPE) if kind == OWL + "SymmetricProperty"}
+        return cls(
+            {**{q: p for p, q in inverse}, **dict(inverse)},
+            frozenset(p for p, _ in inverse),
+            frozenset(symmetric),
+            {p: frozenset(_closure(p, above)) for p in above},
+        )
+
+    def broader(self, predicate: str) -> frozenset[str]:
+        """The properties that follow from one, itself among them."""
+        return self.above.get(predicate, frozenset()) | {predicate}
+
+    def in_usual_direction(self, link: Link) -> Link:
+        other = self.inverses.get(link.property)
+        if other is None or link.property in self.defined:
+            return link
+        return Link(link.target, other, link.source, link.is_inferred)
+
+    def implied(self, link: Link) -> set[tuple[str, str, str]]:
+        """The statements about the same two records that follow from one, itself among them."""
+        found: set[tuple[str, str, str]] = set()
+        waiting = [(link.source, link.property, link.target)]
+        while waiting:
+            s, p, o = statement = waiting.pop()
+            if statement in found:
+                continue
+            found.add(statement)
+            waiting += [(s, broad, o) for broad in self.above.get(p, ())]
+            if p in self.symmetric:
+                waiting.append((o, p, s))
+            if other := self.inverses.get(p):
+                waiting.append((o, other, s))
+        return found
+
+
+def _closure(start: str, above: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        waiting += (more := above.get(waiting.pop(), set()) - found)
+        found |= more
+    return found - {start}

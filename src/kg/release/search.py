@@ -1,0 +1,321 @@
+"""Search over names: one index for pages, suggestions and completion. Tantivy finds; we rank and say why.
+
+A document of the index is one text about one record: a name in one language, an identifier, or the description.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal as OneOf
+
+import tantivy
+from pyoxigraph import Literal, NamedNode, Quad
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+from tantivy import Occur, Query
+
+from kg.names import normalization
+from kg.names.normalization import Name
+from kg.rdf import iris
+from kg.release.entities import DCTERMS, KG, OWL, RDFS, SKOS
+from kg.release.store import Release
+
+Role = OneOf["name", "other name", "spelling", "reading", "identifier", "description"]
+How = OneOf["exact", "begins", "contains", "words", "similar"]
+
+_FOLDER = "search"
+_NAMES = "names.json"
+_ROLES: Mapping[str, Role] = {
+    SKOS + "prefLabel": "name",
+    DCTERMS + "title": "name",
+    RDFS + "label": "name",
+    SKOS + "altLabel": "other name",
+    SKOS + "hiddenLabel": "spelling",
+    **{
+        KG + local: "identifier"
+        for local in (
+            *("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "lawNumber", "fundingStreamCode"),
+            *("isoAlpha2", "isoAlpha3"),
+        )
+    },
+    SKOS + "exactMatch": "identifier",
+    OWL + "sameAs": "identifier",
+    DCTERMS + "description": "description",
+    SKOS + "definition": "description",
+}
+# How much a match counts by what kind of text it is in.
+_WEIGHTS: Mapping[Role, float] = {
+    "name": 1.0,
+    "other name": 0.98,
+    "spelling": 0.96,
+    "reading": 0.95,
+    "identifier": 0.97,
+    "description": 0.45,
+}
+# Terms of the ontology, and what tells of others, give way to a record of the same name.
+_OF_KINDS = {"ontology": 0.97, "source": 0.9, "vocabulary": 0.97}
+_READING = "ja-hrkt"
+_CANDIDATES = 300
+_LEAST = 0.34
+_MOST_TOKENS = 24
+_LONGEST_QUERY = 200
+_LONGEST_PREFIX = 12
+ONTOLOGY_KIND = "ontology"
+_UNNAMED_KINDS = ("passage",)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One text about one record; `kind` is the class in the record's path, or "ontology" for a term."""
+
+    iri: str
+    kind: str
+    text: str
+    language: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A record that matches, with the text that does and how; `score` is in 0 to 1."""
+
+    iri: str
+    kind: str
+    score: float
+    how: How
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best hits, how many there are in all, and how many of each kind (before a choice of kind)."""
+
+    hits: tuple[Hit, ...]
+    total: int
+    kinds: dict[str, int]
+
+
+def entries(quads: Iterable[Quad], base: str) -> list[Entry]:
+    """What of a dataset can be searched: stated names, identifiers and descriptions of records and terms, sorted."""
+    inferred = NamedNode(iris.rebase(iris.INFERRED, base))
+    found = set()
+    for quad in quads:
+        role, subject, target = _ROLES.get(quad.predicate.value), quad.subject, quad.object
+        if role is None or quad.graph_name == inferred or not isinstance(subject, NamedNode):
+            continue
+        if not (kind := _kind(subject.value, base)):
+            continue
+        if isinstance(target, Literal):
+            language = target.language or ""
+            found.add(Entry(subject.value, kind, target.value, language, "reading" if language == _READING else role))
+        elif isinstance(target, NamedNode) and not target.value.startswith(base):
+            found.add(Entry(subject.value, kind, target.value, "", role))
+    return sorted(found, key=astuple)
+
+
+def _kind(iri: str, base: str) -> str:
+    if iri.startswith(iris.ONTOLOGY + "#"):
+        return ONTOLOGY_KIND
+    if not iri.startswith(base + "id/") or "#" in iri:
+        return ""
+    kind = iri.removeprefix(base + "id/").partition("/")[0]
+    return "" if kind in _UNNAMED_KINDS else kind
+
+
+def write(folder: Path, found: Sequence[Entry]) -> None:
+    """Writes the index of a release into its folder."""
+    place = folder / _FOLDER
+    place.mkdir()
+    _fill(tantivy.Index(_SCHEMA, str(place)), found)
+    (place / _NAMES).write_text(json.dumps([astuple(e) for e in found], ensure_ascii=False), encoding="utf-8")
+
+
+def open_index(release: Release) -> Search:
+    """The index of a release; one that has none is indexed now, in memory."""
+    if (release.directory / _FOLDER / _NAMES).is_file():
+        return read(release.directory)
+    index, found = tantivy.Index(_SCHEMA), entries(texts(release), release.manifest.base_iri)
+    _fill(index, found)
+    return Search(index, found)
+
+
+def read(folder: Path) -> Search:
+    """The index that `write` left in a folder."""
+    place = folder / _FOLDER
+    rows = json.loads((place / _NAMES).read_text(encoding="utf-8"))
+    return Search(tantivy.Index.open(str(place)), [Entry(*row) for row in rows])
+
+
+def texts(release: Release) -> Iterator[Quad]:
+    """The statements of a release that `entries` looks at."""
+    for predicate in _ROLES:
+        for quad in release.store.quads_for_pattern(None, NamedNode(predicate), None, None):
+            if not release.manifest.is_merged or isinstance(quad.graph_name, NamedNode):
+                yield quad
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field("row", fast=True)
+    builder.add_text_field("kind", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("key", tokenizer_name="raw", index_option="basic")
+    for field in ("token", "prefix"):
+        builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
+    return builder.build()
+
+
+_SCHEMA = _schema()
+
+
+def _fill(index: tantivy.Index, found: Sequence[Entry]) -> None:
+    writer = index.writer(heap_size=50_000_000, num_threads=1)
+    for row, entry in enumerate(found):
+        name = normalization.name(entry.text)
+        prefixes = dict.fromkeys(p for token in name.tokens for p in _prefixes(token))
+        document = tantivy.Document(
+            row=row, kind=entry.kind, key=name.key, token=" ".join(name.tokens), prefix=" ".join(prefixes)
+        )
+        writer.add_document(document)
+    writer.commit()
+    writer.wait_merging_threads()
+
+
+def _prefixes(token: str) -> Iterable[str]:
+    """What one may have typed of a token so far."""
+    return (token[:n] for n in range(1, min(len(token), _LONGEST_PREFIX) + 1))
+
+
+class Search:
+    """The searchable texts of one release; reading only, from any thread."""
+
+    def __init__(self, index: tantivy.Index, found: Sequence[Entry]) -> None:
+        index.config_reader("manual", 0)
+        index.reload()
+        self._index = index
+        self._entries = found
+        self._names = lru_cache(maxsize=20_000)(normalization.name)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All texts, sorted by record."""
+        return self._entries
+
+    def find(
+        self, text: str, *, kinds: Sequence[str] = (), limit: int = 20, offset: int = 0, depth: int = _CANDIDATES
+    ) -> Found:
+        """The records that a text names or nearly names, best first; `kinds` narrows them.
+
+        `depth` is how many texts of the index are compared: fewer are faster and may miss what is only alike.
+        """
+        asked = normalization.name(text[:_LONGEST_QUERY])
+        best: dict[str, Hit] = {}
+        for entry in self._candidates(asked, kinds, depth) if asked.tokens else ():
+            hit = self._compare(asked, entry)
+            if hit and (entry.iri not in best or hit.score > best[entry.iri].score):
+                best[entry.iri] = hit
+        hits = list(best.values())
+        if any(h.how != "similar" and h.entry.role != "description" for h in hits):
+            # What only looks alike is for questions that name nothing.
+            hits = [h for h in hits if h.how != "similar"]
+        counts = Counter(h.kind for h in hits)
+        chosen = [h for h in hits if not kinds or h.kind in kinds]
+        chosen.sort(key=lambda h: (-h.score, len(h.entry.text), h.iri))
+        return Found(tuple(chosen[offset : offset + limit]), len(chosen), dict(counts.most_common()))
+
+    def resembles(self, text: str, others: Iterable[str]) -> bool:
+        """Whether a text is found in one of the others, word by word."""
+        asked = normalization.name(text[:_LONGEST_QUERY])
+        found = (_likeness(asked, self._names(other), is_long=False) for other in others)
+        return bool(asked.tokens) and any(how != "similar" and score >= _LEAST for score, how in found)
+
+    def _candidates(self, asked: Name, kinds: Sequence[str], depth: int) -> Iterator[Entry]:
+        """Texts that share enough with what is asked to be worth comparing."""
+        searcher = self._index.searcher()
+        query = _retrieval(asked)
+        for chosen in {(), tuple(kinds)}:
+            # Facets count all kinds, a choice of one is filled up from that one.
+            narrowed = query
+            if chosen:
+                among = Query.term_set_query(_SCHEMA, "kind", list(chosen))
+                narrowed = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(among, 0.0))])
+            addresses = [address for _, address in searcher.search(narrowed, depth, count=False).hits]
+            for row in searcher.fast_field_values("row", addresses) if addresses else ():
+                yield self._entries[int(row or 0)]
+
+    def _compare(self, asked: Name, entry: Entry) -> Hit | None:
+        score, how = _likeness(asked, self._names(entry.text), is_long=entry.role == "description")
+        if score < _LEAST:
+            return None
+        weight = _WEIGHTS[entry.role] * _OF_KINDS.get(entry.kind, 1)
+        return Hit(entry.iri, entry.kind, round(score * weight, 4), how, entry)
+
+
+def _retrieval(asked: Name) -> Query:
+    """What finds candidates: the whole name, or enough of its tokens, each as it is, begun, or misspelt."""
+    tokens = asked.tokens[:_MOST_TOKENS]
+    wanted: list[tuple[Occur, Query]] = []
+    for token in tokens:
+        forms = [
+            Query.boost_query(Query.term_query(_SCHEMA, "token", token), 2.0),
+            Query.term_query(_SCHEMA, "prefix", token),
+        ]
+        if (distance := _errors(token)) and not normalization.is_japanese(token):
+            forms.append(Query.boost_query(Query.fuzzy_term_query(_SCHEMA, "token", token, distance), 0.5))
+        wanted.append((Occur.Should, Query.disjunction_max_query(forms)))
+    # In Japanese one wrong character spoils two pairs.
+    enough = 1 if len(tokens) <= 3 else -(-len(tokens) * 2 // 5)
+    whole = Query.boost_query(Query.term_query(_SCHEMA, "key", asked.key), 20.0)
+    return Query.boolean_query(
+        [(Occur.Should, whole), (Occur.Should, Query.boolean_query(wanted, minimum_number_should_match=enough))]
+    )
+
+
+def _errors(word: str) -> int:
+    """How many letters of a word may be wrong."""
+    return 0 if len(word) < 4 or word.isdigit() else 1 if len(word) < 8 else 2
+
+
+def _likeness(asked: Name, name: Name, *, is_long: bool) -> tuple[float, How]:
+    """How much a text is what was asked for, 0 to 1, and in what way."""
+    if asked.key == name.key:
+        return 1.0, "exact"
+    share = len(asked.key) / max(len(name.key), 1)
+    if share <= 1 and name.key.startswith(asked.key):
+        return 0.86 + 0.1 * share, "begins"
+    if share <= 1 and asked.key in name.key:
+        return 0.72 + 0.1 * share, "contains"
+    covered, exact = _coverage(asked, name)
+    if covered >= 0.999 and exact:
+        return 0.6 + 0.1 * share, "words"
+    if is_long:
+        return (0.5 * covered, "words") if covered >= 0.8 else (0.0, "words")
+    # Against a shorter name the whole is compared: a long question does not mean every word in it.
+    ratio = (fuzz.partial_ratio if share <= 1 else fuzz.ratio)(asked.key, name.key) / 100
+    likeness = max(covered if covered >= 0.6 else 0.0, ratio if ratio >= 0.72 else 0.0)
+    return 0.3 + 0.35 * likeness + 0.05 * min(share, 1.0) if likeness else 0.0, "similar"
+
+
+def _coverage(asked: Name, name: Name) -> tuple[float, bool]:
+    """The share of what was asked that the name has, by length, and whether nothing of it is misspelt."""
+    total = covered = 0.0
+    exact = True
+    for token in asked.tokens:
+        total += len(token)
+        # A pair of Japanese characters begins no other token.
+        is_whole = len(token) == 2 and normalization.is_japanese(token)
+        if token in name.tokens or (not is_whole and any(other.startswith(token) for other in name.tokens)):
+            covered += len(token)
+        elif not normalization.is_japanese(token) and (errors := _errors(token)):
+            nearest = min((OSA.distance(token, o, score_cutoff=errors) for o in name.tokens), default=errors + 1)
+            if nearest <= errors:
+                covered += len(token) * (1 - nearest / len(token))
+                exact = False
+    return covered / total if total else 0.0, exact

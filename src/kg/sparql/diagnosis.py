@@ -1,0 +1,104 @@
+"""Where a text stops being SPARQL, and what could stand there: the engine's own position is often a few words off.
+
+Its parser reports the furthest character that any attempt looked at, and an attempt at a keyword looks at as many
+characters as the keyword has. So the place is searched for: the first token that no query could go on with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pyoxigraph import Store
+
+from kg.errors import QueryMalformed
+from kg.sparql import lexer
+
+_POSITION = re.compile(r"error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
+_ALTERNATIVE = re.compile(r'"(?:[^"\\]|\\.)*"|\[(?:[^\]\']|\'(?:[^\'\\]|\\.[^\']*)\')*\]|[^,"\[\]]+', re.DOTALL)
+# Longer than any keyword: no attempt at one that began before it reaches its end.
+_PADDING = " " * 40
+_LONGEST_SEARCHED = 20_000
+_MOST_NAMED = 12
+_DIGITS = "['0'..='9']"
+_Prefixes = Mapping[str, str]
+_NONE: _Prefixes = {}
+
+
+def diagnose(text: str, error: SyntaxError, prefixes: _Prefixes = _NONE) -> QueryMalformed:
+    """The error with its line and column, counted from 1 in characters, and what was expected there.
+
+    `prefixes` are those that the text need not declare.
+    """
+    message = str(error)
+    if _POSITION.match(message) is None:
+        return QueryMalformed(message)
+    if len(text) <= _LONGEST_SEARCHED:
+        start, message, reason = _first_wrong(text, prefixes)
+    else:
+        start, reason = _offset(text, message), message
+    line, column = text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1) + 1
+    found = next((m[0] for m in lexer.tokens(text[start:]) if m[0].strip()), "")
+    met = f"'{found[:40]}' cannot stand here" if found else "the query ends too early"
+    if said := next((part for part in _alternatives(reason) if " " in part), ""):
+        met = f"'{found[:40]}': {said[0].lower()}{said[1:]}" if found else said
+        message = ""
+    expected = _readable(message)
+    hint = f"; expected {expected}" if expected else ""
+    return QueryMalformed(f"line {line}, column {column}: {met}{hint}", line, column)
+
+
+def _first_wrong(text: str, prefixes: _Prefixes) -> tuple[int, str, str]:
+    """The start of the first token after which no query can go on; the errors at the text before it and up to it."""
+    ends = [0, *(m.end() for m in lexer.tokens(text) if m.lastgroup or m[0].strip())]
+    low, high = 0, len(ends) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _can_go_on(text[: ends[middle]], prefixes):
+            low = middle
+        else:
+            high = middle - 1
+    rest = text[ends[low] :]
+    upto = text[: ends[min(low + 1, len(ends) - 1)]]
+    reached = _error(text[: ends[low]] + _PADDING, prefixes)
+    return ends[low] + len(rest) - len(rest.lstrip()), reached, _error(upto, prefixes)
+
+
+def _can_go_on(text: str, prefixes: _Prefixes) -> bool:
+    message = _error(text + _PADDING, prefixes)
+    return not message or _offset(text + _PADDING, message) >= len(text) + len(_PADDING)
+
+
+def _error(text: str, prefixes: _Prefixes) -> str:
+    """The engine's message for a text, '' when it is a query."""
+    try:
+        Store().query(text, prefixes=dict(prefixes))
+    except SyntaxError as error:
+        return str(error)
+    except (OSError, ValueError, RuntimeError):
+        return ""
+    return ""
+
+
+def _offset(text: str, message: str) -> int:
+    match = _POSITION.match(message)
+    if match is None:
+        return len(text)
+    lines = text.split("\n")[: int(match[1]) - 1]
+    return sum(len(line) + 1 for line in lines) + int(match[2]) - 1
+
+
+def _alternatives(message: str) -> list[str]:
+    """What the engine names: quoted tokens, keywords, and now and then a sentence."""
+    match = _POSITION.match(message)
+    parts = (part.strip() for part in _ALTERNATIVE.findall(match[3])) if match else ()
+    return [p for p in parts if p and not p.startswith("[")]
+
+
+def _readable(message: str) -> str:
+    """What was expected, without the character classes of names and numbers."""
+    named = [p for p in _alternatives(message) if " " not in p]
+    if _DIGITS in message:
+        named.append("a number")
+    shown = ", ".join(named[:_MOST_NAMED])
+    return f"{shown} …" if len(named) > _MOST_NAMED else shown

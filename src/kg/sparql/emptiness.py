@@ -1,0 +1,163 @@
+"""Why a query has no solution: a term that does not exist, or else the first piece that leaves nothing over.
+
+A group without its last pieces never has fewer solutions. So the piece at fault is found by halving: what stands before
+it has solutions, and with it there are none.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from kg.errors import QueryMalformed
+from kg.sparql import decomposition as pieces
+from kg.sparql.decomposition import Kind, Piece, Place, Reading, Use
+
+# At most so many questions about names, about the pieces that have one that does not exist, and about FROM.
+_MOST_NAMES, _MOST_SUSPECTS, _MOST_GRAPHS = 32, 6, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """An IRI of the query: expanded, as written, where it stands from 1, and in what place."""
+
+    iri: str
+    written: str
+    line: int
+    column: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What leaves no solution: `text` at its line and column, after `before`, which still has some, or `alone`.
+
+    `terms` are all that do not exist. With another kind than `term` they are such as solutions do not depend on, as in
+    an OPTIONAL, VALUES or one branch of a UNION.
+    """
+
+    kind: Kind
+    terms: tuple[Term, ...]
+    text: str
+    line: int
+    column: int
+    before: str
+    alone: bool
+
+
+def diagnose(query: str, prefixes: Mapping[str, str]) -> Generator[str, bool, Finding | None]:
+    """Yields ASK queries, is sent the truth of each, and returns why there is no solution; None for what it can't read.
+
+    It reads SELECT, ASK and CONSTRUCT queries of SPARQL 1.1 without SERVICE.
+    """
+    try:
+        reading = pieces.read(query, prefixes)
+    except QueryMalformed:
+        return None
+    steps, truths = _search(reading), dict[str, bool]()
+    try:
+        ask = next(steps)
+        while True:
+            if ask not in truths:
+                truths[ask] = yield ask
+            ask = steps.send(truths[ask])
+    except StopIteration as stop:
+        found: Finding = stop.value
+    return found
+
+
+def _search(reading: Reading) -> Generator[str, bool, Finding]:
+    absent = []
+    for use in reading.graphs[:_MOST_GRAPHS]:
+        if not (yield use.check):
+            absent.append(use)
+    if absent and len(absent) == len(reading.graphs):
+        return _finding(reading, "term", absent, absent[0].written, absent[0].start, alone=True)
+    absent += yield from _absent(reading)
+    for use, question in islice(_suspects(reading, reading.pieces, absent, "", ""), _MOST_SUSPECTS):
+        if not (yield question):
+            return _finding(reading, "term", absent, use.written, use.start, alone=True)
+    before = reading.body(reading.pieces)
+    if not (yield reading.ask(before)):
+        return (yield from _fault(reading, absent))
+    for name, start, end in reading.clauses:
+        if name not in ("GROUP", "ORDER") and not (yield reading.ask_up_to(end)):
+            kinds: dict[str, Kind] = {"HAVING": "having", "VALUES": "pattern"}
+            return _finding(reading, kinds.get(name, "modifier"), absent, reading.query[start:end], start, before)
+    return _finding(reading, "unknown", absent, before=before)
+
+
+def _absent(reading: Reading) -> Generator[str, bool, list[Use]]:
+    """All uses of names that do not exist, in order, each name asked for once."""
+    same: dict[tuple[str, Place, bool], list[Use]] = {}
+    for use in reading.uses:
+        same.setdefault((use.iri, use.place, "GRAPH ?g" in use.check), []).append(use)
+    absent = []
+    for uses in islice(same.values(), _MOST_NAMES):
+        if not (yield reading.ask(uses[0].check)):
+            absent += uses
+    return sorted(absent, key=lambda use: use.start)
+
+
+def _suspects(
+    reading: Reading, pieces: Iterable[Piece], absent: Sequence[Use], opening: str, closing: str
+) -> Iterator[tuple[Use, str]]:
+    """Each piece with an absent name, and what asks whether it has solutions none the less, as an OPTIONAL has."""
+    starts = [use.start for use in absent]
+    for piece in pieces if absent else ():
+        spans = ((piece.spans[0][0], piece.opened),) if piece.inside else piece.spans
+        found = [at for start, end in spans for at in (bisect_left(starts, start),) if at < bisect_left(starts, end)]
+        if found:
+            yield absent[min(found)], reading.ask(opening + reading.body([piece]) + closing)
+        yield from _suspects(reading, piece.inside, absent, opening + reading.opening(piece), "} " + closing)
+
+
+def _fault(reading: Reading, absent: Sequence[Use]) -> Generator[str, bool, Finding]:
+    """The piece at fault, looked for inside a group when it is a group."""
+    pieces, outside, wrapping, closing, before = reading.pieces, "", "", "", ""
+    while True:
+        index = yield from _first_false(reading, pieces, outside, closing)
+        piece, above = pieces[index], outside + reading.body(pieces[:index])
+        before = above + closing if index else before
+        kind = piece.kind
+        # The same without the clause: whether it is the graph that leaves nothing over.
+        if kind == "graph" and not (yield reading.ask(f"{above}{{ {reading.body(piece.inside)} }}{closing}")):
+            kind = "pattern"
+        if kind == "graph" or not piece.inside:
+            break
+        pieces, closing = piece.inside, "} " + closing
+        outside, wrapping = above + reading.opening(piece), wrapping + reading.opening(piece)
+    # A filter by itself has nothing to look at.
+    itself = reading.ask(wrapping + reading.body([piece]) + closing)
+    alone = not before or (kind != "filter" and not (yield itself))
+    return _finding(reading, kind, absent, reading.text(piece), piece.spans[-1][0], "" if alone else before, alone)
+
+
+def _first_false(reading: Reading, pieces: Sequence[Piece], outside: str, closing: str) -> Generator[str, bool, int]:
+    """The index of the piece with which nothing is left, when nothing is with all of them."""
+    low, high = 0, len(pieces)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (yield reading.ask(outside + reading.body(pieces[:middle]) + closing)):
+            low = middle
+        else:
+            high = middle
+    return high - 1
+
+
+def _finding(
+    reading: Reading,
+    kind: Kind,
+    absent: Iterable[Use],
+    text: str = "",
+    start: int = 0,
+    before: str = "",
+    alone: bool = False,
+) -> Finding:
+    first: dict[tuple[str, Place], Use] = {}
+    for use in absent:
+        first.setdefault((use.iri, use.place), use)
+    terms = (Term(use.iri, use.written, *reading.place(use.start), use.place) for use in first.values())
+    return Finding(kind, tuple(terms), text, *reading.place(start), before.strip(), alone)

@@ -1,0 +1,1 @@
+"""Validation of submitted RDF: reading it within limits, checking it, and reporting what was found."""

@@ -1,0 +1,1 @@
+"""Uploaded tables: CSV, TSV and workbooks, read as rows of text."""

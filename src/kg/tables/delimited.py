@@ -1,0 +1,136 @@
+"""Delimited text, CSV and TSV, as rows: which characters, which delimiter, and where it is malformed."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from kg.tables.rows import Limits, Row, TableError
+
+ENCODINGS = ("utf-8", "utf-16", "cp932", "euc-jp")
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_DELIMITERS = ",\t;"
+_SAMPLE = 20
+_NOT_IN_CP932 = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
+# The longest cell that the csv module reads.
+_READER_LIMIT = 131_072
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+
+
+# ---- characters ----
+
+
+def decoded(body: bytes, encoding: str) -> tuple[str, bool]:
+    """The text, and whether it is UTF-8 without a byte-order mark. Nothing is replaced and nothing guessed."""
+    for mark, name in _BOMS:
+        if body.startswith(mark):
+            return _strictly(body[len(mark) :], (name,)), False
+    if encoding:
+        return _strictly(body, (encoding,)), encoding == "utf-8"
+    text = _strictly(body, ("utf-8", "cp932"))
+    if _fits(body, "utf-8"):
+        return text, True
+    if _fits(body, "euc-jp"):
+        raise TableError("ambiguous")
+    return text, False
+
+
+def _decode(body: bytes, encoding: str) -> str:
+    """The text; raises `UnicodeDecodeError` also for bytes that are no Shift_JIS, which Python maps."""
+    text = body.decode(encoding)
+    if encoding == "cp932" and (found := _NOT_IN_CP932.search(text)):
+        at = len(text[: found.start()].encode(encoding))
+        raise UnicodeDecodeError(encoding, body, at, at + 1, "no character")
+    return text
+
+
+def _fits(body: bytes, encoding: str) -> bool:
+    try:
+        _decode(body, encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _strictly(body: bytes, encodings: Sequence[str]) -> str:
+    """The text in the first encoding that fits; else the error stands where the one that fits longest breaks off."""
+    furthest, at = "", -1
+    for encoding in encodings:
+        try:
+            return _decode(body, encoding)
+        except UnicodeDecodeError as error:
+            if error.start > at:
+                furthest, at = encoding, error.start
+        except LookupError:
+            raise TableError("encoding", name=encoding[:40], known=", ".join(ENCODINGS)) from None
+    before = body[:at].decode(furthest)
+    row, column, line = _place(before, delimiter_of(before, ""))
+    byte = f"0x{body[at]:02X}"
+    raise TableError("byte", row=row, column=column, line=line, byte=byte, encoding=furthest)
+
+
+def _place(before: str, delimiter: str) -> tuple[int, int, int]:
+    """The row (0 for the header), column and line at the end of a text."""
+    row, column = -1, 1
+    reader = csv.reader(io.StringIO(before, newline=""), delimiter=delimiter)
+    with contextlib.suppress(csv.Error):
+        for cells in reader:
+            row, column = row + bool(cells), max(len(cells), 1)
+    line = len(re.findall(r"\r\n|\n|\r", before)) + 1
+    return (row + 1, 1, line) if not before or before.endswith(("\n", "\r")) else (row, column, line)
+
+
+# ---- rows ----
+
+
+def delimiter_of(text: str, name: str) -> str:
+    """What stands between cells: of comma, tab and semicolon the one that gives the first rows the same width.
+
+    A list of names without any is one column, whose commas are its own.
+    """
+    if name.endswith((".tsv", ".tab")):
+        return "\t"
+    best, rank = "", (False, 1)
+    for delimiter in _DELIMITERS:
+        sample = csv.reader(io.StringIO(text[: _READER_LIMIT - 1], newline=""), delimiter=delimiter)
+        widths = [len(row) for row, _ in zip(sample, range(_SAMPLE), strict=False) if row] or [1]
+        # The last row of the sample may be cut.
+        found = (len({*widths[:-1]} or {widths[0]}) == 1, widths[0])
+        if widths[0] > 1 and found > rank:
+            best, rank = delimiter, found
+    return best or ("," if name.endswith(".csv") else "\t")
+
+
+def parse(text: str, delimiter: str, limits: Limits) -> Iterator[Row]:
+    """The rows of delimited text (RFC 4180), quoted line breaks included; raises `TableError` at what is malformed."""
+    if found := _CONTROL.search(text):
+        row, column, line = _place(text[: found.start()], delimiter)
+        raise TableError("control", row=row, column=column, line=line, character=f"U+{ord(found[0]):04X}")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    number, line = 0, 1
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise _malformed(text, line, number, delimiter, str(error), limits) from None
+        yield Row(line, tuple(cells))
+        number += bool(cells)
+        line = reader.line_num + 1
+
+
+def _malformed(text: str, line: int, number: int, delimiter: str, reason: str, limits: Limits) -> TableError:
+    """What the csv module stumbled over in the row that begins at this line, with the column."""
+    rest = "".join(islice(io.StringIO(text, newline=""), line - 1, None))[: _READER_LIMIT - 1]
+    cells = next(csv.reader(io.StringIO(rest, newline=""), delimiter=delimiter), [""])
+    if "end of data" in reason:
+        return TableError("quote-open", row=number, column=len(cells), line=line)
+    if "larger than field limit" in reason:
+        return TableError("quote-long", row=number, column=len(cells), line=line, limit=limits.cell)
+    return TableError("quote-inside", row=number, line=line)

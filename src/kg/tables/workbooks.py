@@ -1,0 +1,104 @@
+"""Workbooks (Office Open XML, ECMA-376) as rows of text, held to their limits before anything is unpacked."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+from xml.parsers import expat
+
+from kg.tables.rows import Limits, Row, TableError
+
+_MOST_FILES = 2_000
+# The last row of any worksheet (ECMA-376, 18.3.1.73); a file that claims more is not walked through.
+_LAST_ROW = 1_048_576
+_CHUNK = 65_536
+
+
+def rows(body: bytes, limits: Limits, sheet: str = "") -> Iterator[Row]:
+    """The rows of the first sheet, or of a named one; values as they are shown without formatting, blanks as ''."""
+    _check(body, limits)
+    import openpyxl
+
+    with warnings.catch_warnings():
+        # It warns of what it leaves out, such as charts.
+        warnings.simplefilter("ignore")
+        try:
+            workbook = openpyxl.load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
+            worksheet = _sheet(workbook, sheet)
+            worksheet.reset_dimensions()
+            for number, values in enumerate(worksheet.iter_rows(values_only=True), 1):
+                if number > _LAST_ROW:
+                    raise TableError("damaged")
+                yield Row(0, tuple(map(_text, values)))
+        except TableError:
+            raise
+        except Exception as error:  # the library raises anything at all on damaged files
+            raise TableError("damaged") from error
+
+
+def _check(body: bytes, limits: Limits) -> None:
+    """Refuses what unpacks to too much, or has a document type (forbidden by ECMA-376-2, 8.1.4), without unpacking."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            files = archive.infolist()
+            if len(files) > _MOST_FILES or sum(f.file_size for f in files) > limits.unpacked:
+                raise TableError("unpacked", limit=limits.unpacked)
+            if "[Content_Types].xml" not in archive.namelist():
+                raise TableError("no-workbook")
+            for file in files:
+                if file.filename.endswith((".xml", ".rels")):
+                    with archive.open(file) as part:
+                        _check_prolog(part)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+        raise TableError("damaged") from error
+
+
+class _Begun(Exception):
+    """The root element has begun: no document type can follow."""
+
+
+def _check_prolog(part: Any) -> None:
+    def refuse(*_: object) -> None:
+        raise TableError("doctype")
+
+    def begun(*_: object) -> None:
+        raise _Begun
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse, begun
+    try:
+        while chunk := part.read(_CHUNK):
+            parser.Parse(chunk)
+        parser.Parse(b"", True)
+    except _Begun:
+        return
+    except expat.ExpatError as error:
+        raise TableError("damaged") from error
+
+
+def _sheet(workbook: Any, name: str) -> Any:
+    names = [s.title for s in workbook.worksheets]
+    if not names:
+        raise TableError("no-sheet")
+    if name and name not in names:
+        raise TableError("unknown-sheet", name=name[:100], known=", ".join(names[:20]))
+    return workbook[name or names[0]]
+
+
+def _text(value: object) -> str:
+    """A value as text: whole numbers without a fraction, dates in ISO 8601."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return value.date().isoformat()
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value)

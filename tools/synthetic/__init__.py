@@ -1,0 +1,1 @@
+"""Synthetic data of any size in the shape of the real graph."""
