@@ -16,9 +16,10 @@ from kg.curation import builder
 from kg.partners import datasets
 from kg.partners.fetch import Limits
 from kg.rdf import formats, iris
+from kg.rdf.namespaces import DCTERMS, OWL
+from kg.rdf.ordering import sort_quads
 from kg.release import catalogue
 from kg.release.catalogue import DCAT, FOAF, SD, SH, SPDX, VOID
-from kg.release.entities import DCTERMS, OWL, sort_quads
 from kg.release.store import Release
 
 TEXTS = {"ja": "題", "en": "Title"}

@@ -11,8 +11,8 @@ from pyoxigraph import NamedNode, Quad, Store, Triple
 
 from kg.errors import KgError
 from kg.rdf import iris
+from kg.rdf.namespaces import KG
 from kg.release import store
-from kg.release.entities import KG
 from kg.release.explanation import Explanations, Rule, Step
 from kg.sparql import library
 

@@ -20,6 +20,7 @@ from api.i18n.values import amount, shown
 from api.queries.emptiness import Explanation
 from api.site.site import Site, site_of
 from kg.rdf import formats, iris
+from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SKOS
 from kg.rdf.terms import AnyTerm, value
 from kg.release import entities
 from kg.release.entities import Evidence, Fact
@@ -32,24 +33,24 @@ CSP = _CSP.format(more="", images="")
 # The libraries of editor and charts set styles in the elements that they make, and have small pictures in their styles.
 CSP_OF_LIBRARIES = _CSP.format(more=" 'unsafe-inline'", images=" data:")
 _CURRENCY = "https://schema.org/currency"
-_AMOUNTS = frozenset({entities.KG + "amount", *(f"https://schema.org/{n}" for n in ("value", "minValue", "maxValue"))})
+_AMOUNTS = frozenset({KG + "amount", *(f"https://schema.org/{n}" for n in ("value", "minValue", "maxValue"))})
 # From this many values on, a mixed list is told kind by kind.
 _LONG_LIST = 6
 _LANGUAGE_OF_TAG = {"ja-hrkt": "ja-Hrkt"}
 # Where a register shows what has a number of its.
 _LOOKUPS = {
-    entities.KG + "corporateNumber": "https://www.houjin-bangou.nta.go.jp/henkorireki-johoto.html?selHouzinNo={}",
-    entities.KG + "egovLawId": "https://laws.e-gov.go.jp/law/{}",
-    entities.KG + "reviewProjectId": "https://rssystem.go.jp/project?projectNumbers={}",
+    KG + "corporateNumber": "https://www.houjin-bangou.nta.go.jp/henkorireki-johoto.html?selHouzinNo={}",
+    KG + "egovLawId": "https://laws.e-gov.go.jp/law/{}",
+    KG + "reviewProjectId": "https://rssystem.go.jp/project?projectNumbers={}",
 }
 _OUTSIDE = frozenset(
     {
-        entities.OWL + "sameAs",
-        entities.RDFS + "seeAlso",
+        OWL + "sameAs",
+        RDFS + "seeAlso",
         "http://xmlns.com/foaf/0.1/homepage",
-        *(entities.SKOS + m for m in ("exactMatch", "closeMatch", "relatedMatch")),
+        *(SKOS + m for m in ("exactMatch", "closeMatch", "relatedMatch")),
         *(
-            entities.KG + name
+            KG + name
             for name in (
                 *("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "fundingStreamCode"),
                 *("isoAlpha2", "isoAlpha3"),
@@ -169,13 +170,13 @@ class View:
     def description(self, iri: str) -> Markup | str:
         """What a record or term is, in a sentence or two; '' where nothing says it."""
         known = self.site.entities
-        for predicate in (entities.DCTERMS + "description", entities.SKOS + "definition"):
+        for predicate in (DCTERMS + "description", SKOS + "definition"):
             if found := known.text(iri, predicate, self.languages):
                 return self.literal(found)
         return ""
 
     def definition(self, iri: str) -> str:
-        found = self.site.entities.text(iri, entities.SKOS + "definition", self.languages)
+        found = self.site.entities.text(iri, SKOS + "definition", self.languages)
         return found.value if found else ""
 
     def short(self, iri: str) -> str:

@@ -14,7 +14,7 @@ from api.errors import Problem, as_text, not_acceptable
 from api.site.site import LICENCE, Site
 from kg.rdf import formats, iris, serialization
 from kg.rdf.formats import Rdf
-from kg.release.entities import sort_quads, sort_triples
+from kg.rdf.ordering import sort_quads, sort_triples
 
 HTML_OFFER = (formats.HTML, formats.XHTML)
 # Compaction takes milliseconds for a record and seconds for a catalogue.

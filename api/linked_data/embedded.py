@@ -11,9 +11,9 @@ from pyoxigraph import Literal, NamedNode
 from api.http.responses import compacted
 from api.site.site import LICENCE, Site
 from kg.rdf import iris
+from kg.rdf.namespaces import DCTERMS, KG, OWL, SKOS
 from kg.rdf.terms import value
 from kg.release import entities
-from kg.release.entities import DCTERMS, OWL, SKOS
 
 SCHEMA = "https://schema.org/"
 _FOAF = "http://xmlns.com/foaf/0.1/"
@@ -26,8 +26,8 @@ _TYPES: Mapping[str, str] = {
     _ELI + "LegalResourceSubdivision": "Legislation",
     _ORG + "OrganizationalUnit": "Organization",
     _ORG + "Organization": "Organization",
-    entities.KG + "Programme": "Grant",
-    entities.KG + "Event": "Event",
+    KG + "Programme": "Grant",
+    KG + "Event": "Event",
     SKOS + "ConceptScheme": "DefinedTermSet",
     SKOS + "Concept": "DefinedTerm",
 }

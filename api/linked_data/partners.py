@@ -9,8 +9,9 @@ from pyoxigraph import NamedNode
 
 from api.site.site import Site
 from kg.rdf import iris
+from kg.rdf.namespaces import DCTERMS
 from kg.rdf.terms import value
-from kg.release.entities import DCTERMS, Fact
+from kg.release.entities import Fact
 
 
 @dataclass(frozen=True, slots=True)

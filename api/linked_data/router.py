@@ -19,7 +19,8 @@ from api.i18n import language
 from api.linked_data import cards, embedded, facets, partners, signposting
 from api.site.site import LICENCE, Site, site_of
 from kg.rdf import formats, iris
-from kg.release.entities import PREF_LABEL, Fact, by_predicate, sort_quads
+from kg.rdf.ordering import sort_quads
+from kg.release.entities import PREF_LABEL, Fact, by_predicate
 from kg.sparql import library
 
 router = APIRouter()

@@ -20,8 +20,8 @@ from api.i18n import language, texts
 from api.ontology import vocabulary
 from api.site.site import Site, site_of
 from kg.rdf import formats, iris
+from kg.rdf.namespaces import OWL
 from kg.rdf.terms import Term
-from kg.release.entities import OWL
 
 router = APIRouter()
 

@@ -12,8 +12,8 @@ from pyoxigraph import BlankNode, Literal, NamedNode
 from api.ontology.diagram import COLUMNS, ROWS, Count, Diagram, Link, draw
 from api.site.site import Site
 from kg.rdf import iris
+from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SKOS
 from kg.rdf.terms import Term, value
-from kg.release.entities import DCTERMS, OWL, RDFS, SKOS
 
 KINDS = {
     "classes": OWL + "Class",

@@ -12,15 +12,15 @@ from pyoxigraph import Literal
 from api.html.view import View
 from kg.linking.matching import Candidate
 from kg.rdf import formats, iris
+from kg.rdf.namespaces import DCTERMS, SKOS
 from kg.rdf.terms import Term, named_node, value
-from kg.release import entities
 
 Strictness = OneOf["any", "all", "should"]
 Content = OneOf["entity", "name", "id", "iri"]
 What = OneOf["entity", "property", "type"]
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
-_ABOUT = (entities.DCTERMS + "description", entities.SKOS + "definition")
+_ABOUT = (DCTERMS + "description", SKOS + "definition")
 # Kinds that nobody's table has as rows come last among those proposed.
 _LAST_KINDS = ("vocabulary", "source")
 _UNNAMED_KINDS = ("passage",)

@@ -23,9 +23,9 @@ from api.site.site import LICENCE, Site, site_of
 from kg.engines.evaluation import Query
 from kg.errors import KgError, UpdateRefused
 from kg.rdf import formats, iris
+from kg.rdf.namespaces import DCTERMS
 from kg.rdf.terms import value
 from kg.release.catalogue import SD, W3C_FORMATS
-from kg.release.entities import DCTERMS
 
 router = APIRouter()
 

@@ -26,8 +26,8 @@ from kg.errors import FormatNotOffered, QueryFailed, ResultTooLarge
 from kg.rdf import formats, serialization
 from kg.rdf.datatypes import XSD
 from kg.rdf.formats import Rdf, Results
+from kg.rdf.ordering import triple_order
 from kg.rdf.terms import AnyTerm
-from kg.release.entities import triple_order
 from kg.sparql.backend import Backend
 from kg.sparql.diagnosis import diagnose
 

@@ -12,8 +12,8 @@ from kg.names import forms, identifiers, law_numbers, normalization
 from kg.names.identifiers import Fault
 from kg.names.law_numbers import LawNumber
 from kg.rdf import iris
+from kg.rdf.namespaces import KG, OWL, SKOS
 from kg.rdf.terms import value
-from kg.release.entities import KG, OWL, SKOS
 from kg.release.search import ONTOLOGY_KIND, Entry
 from kg.release.store import Release
 

@@ -18,7 +18,8 @@ from pyoxigraph import Literal, NamedNode, Triple
 from kg.errors import KgError
 from kg.rdf import iris, serialization
 from kg.rdf.formats import Rdf
-from kg.release.entities import RDFS, SKOS, sort_triples
+from kg.rdf.namespaces import RDFS, SKOS
+from kg.rdf.ordering import sort_triples
 
 PROV = "http://www.w3.org/ns/prov#"
 VOID = "http://rdfs.org/ns/void#"

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
 
 from kg.rdf import formats, iris
-from kg.release.entities import DCTERMS, OWL, RDFS, SKOS, sort_quads
+from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SKOS
+from kg.rdf.ordering import sort_quads
 from kg.release.store import Release
 
 DCAT = "http://www.w3.org/ns/dcat#"

@@ -13,14 +13,11 @@ from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, QuerySolutions, T
 
 from kg.engines.remote import RemoteStore
 from kg.rdf import iris
+from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SKOS
+from kg.rdf.ordering import sort_quads, sort_triples
 from kg.rdf.terms import Term, value
 from kg.sparql.backend import Backend
 
-SKOS = "http://www.w3.org/2004/02/skos/core#"
-RDFS = "http://www.w3.org/2000/01/rdf-schema#"
-DCTERMS = "http://purl.org/dc/terms/"
-OWL = "http://www.w3.org/2002/07/owl#"
-KG = iris.ONTOLOGY + "#"
 PREF_LABEL = SKOS + "prefLabel"
 LABELS = (PREF_LABEL, DCTERMS + "title", RDFS + "label")
 NAMES = (PREF_LABEL, SKOS + "altLabel", SKOS + "hiddenLabel")
@@ -368,27 +365,6 @@ def _above(path: str) -> list[str]:
     """The paths above a path, without its class."""
     segments = path.split("/")
     return ["/".join(segments[:n]) for n in range(2, len(segments))]
-
-
-def sort_quads(quads: Iterable[Quad]) -> list[Quad]:
-    """Each quad once, by subject (`rdf:type` first) and graph: what the serialisers need to group them well."""
-    return sorted(dict.fromkeys(quads), key=_quad_order)
-
-
-def sort_triples(statements: Iterable[Quad | Triple]) -> list[Triple]:
-    """The triples of statements, each once, by subject with `rdf:type` first."""
-    triples = dict.fromkeys(Triple(s.subject, s.predicate, s.object) for s in statements)
-    return sorted(triples, key=triple_order)
-
-
-def triple_order(statement: Quad | Triple) -> tuple[str, str, str]:
-    """What triples are sorted by: the subject, then the property with `rdf:type` first, then the object."""
-    predicate = "" if statement.predicate.value == iris.RDF_TYPE else statement.predicate.value
-    return str(statement.subject), predicate, str(statement.object)
-
-
-def _quad_order(quad: Quad) -> tuple[str, str, str, str]:
-    return str(quad.graph_name), *triple_order(quad)
 
 
 def _evidence_order(evidence: Evidence) -> tuple[int, int, str]:

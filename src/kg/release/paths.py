@@ -14,8 +14,9 @@ from typing import Literal as OneOf
 from pyoxigraph import NamedNode, Quad
 
 from kg.rdf import iris
+from kg.rdf.namespaces import OWL, RDFS
 from kg.rdf.terms import value
-from kg.release.entities import OWL, RDFS, Entities
+from kg.release.entities import Entities
 from kg.sparql.backend import Backend
 
 Direction = OneOf["out", "in"]

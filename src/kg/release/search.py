@@ -22,7 +22,7 @@ from tantivy import Occur, Query
 from kg.names import normalization
 from kg.names.normalization import Name
 from kg.rdf import iris
-from kg.release.entities import DCTERMS, KG, OWL, RDFS, SKOS
+from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SKOS
 from kg.release.store import Release
 
 Role = OneOf["name", "other name", "spelling", "reading", "identifier", "description"]

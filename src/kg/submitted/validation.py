@@ -22,9 +22,10 @@ from kg.curation import builder
 from kg.rdf import iris
 from kg.rdf.context import Context
 from kg.rdf.formats import Rdf
+from kg.rdf.namespaces import DCTERMS, OWL, RDFS
 from kg.rdf.terms import value
 from kg.release import store
-from kg.release.entities import DCTERMS, OWL, RDFS, Entities
+from kg.release.entities import Entities
 from kg.sparql import library
 from kg.sparql.backend import Backend
 from kg.sparql.library import StoredQuery

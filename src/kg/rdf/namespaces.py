@@ -1,0 +1,11 @@
+"""The namespaces of the vocabularies that code refers to by name."""
+
+from __future__ import annotations
+
+from kg.rdf import iris
+
+SKOS = "http://www.w3.org/2004/02/skos/core#"
+RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+DCTERMS = "http://purl.org/dc/terms/"
+OWL = "http://www.w3.org/2002/07/owl#"
+KG = iris.ONTOLOGY + "#"
