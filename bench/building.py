@@ -77,7 +77,7 @@ def ours(project: Path, folder: Path, *, is_next: bool) -> Run:
     """`kg build`, from nothing or after what was built before."""
     if not is_next:
         (project / ".cache" / "records.sqlite").unlink(missing_ok=True)
-    return run(["-m", "kg.cli.commands", "build"], project, folder / "releases")
+    return run(["-m", "kg.cli", "build"], project, folder / "releases")
 
 
 def row(what: str, triples: int, runs: Sequence[Run]) -> Row:

@@ -159,7 +159,7 @@ def _of_size(real: Path, bigger: Path, folder: Path, measured: dict[str, float])
 
 def _of_making(bigger: Path, folder: Path) -> dict[str, float]:
     quads = str(_folder(bigger) / "dataset.nq")
-    command = [sys.executable, "-m", "kg.cli.commands", "release", quads, "--merged", "--out", str(folder / "made")]
+    command = [sys.executable, "-m", "kg.cli", "release", quads, "--merged", "--out", str(folder / "made")]
     making = subprocess.Popen(command)
     _, status, used = os.wait4(making.pid, 0)
     making.returncode = os.waitstatus_to_exitcode(status)

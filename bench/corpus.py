@@ -60,7 +60,7 @@ def prepare(name: str, folder: Path) -> Corpus:
 
 def _generated(folder: Path, scale: int) -> tuple[Path, float]:
     """A release of generated data of the shape of the real graph, and how long it took to make from N-Quads."""
-    kg = [sys.executable, "-m", "kg.cli.commands"]
+    kg = [sys.executable, "-m", "kg.cli"]
     generated, releases = folder / "generated", folder / "releases"
     command = [*kg, "generate", "--scale", str(scale), "--out", str(generated), "--format", "nq"]
     subprocess.run(command, check=True, stdout=sys.stderr)

@@ -112,7 +112,7 @@ _ASK = "?query=" + urllib.parse.quote("ASK { ?s ?p ?o }")
 def kg(setup: Setup) -> Iterator[Peer]:
     """Our server: one HTTP process, its workers, nothing logged."""
     url = f"http://127.0.0.1:{engines.free_port()}"
-    command = [sys.executable, "-m", "kg.cli.commands", "serve", "--port", url.rpartition(":")[2]]
+    command = [sys.executable, "-m", "kg.cli", "serve", "--port", url.rpartition(":")[2]]
     command += ["--store", str(setup.corpus.release)]
     settings = {**SETTINGS, **setup.environment}
     inherited = (f"-u{name}" for name in os.environ if name.startswith("KG_"))

@@ -27,7 +27,7 @@ def make_project(folder: Path, files: Mapping[str, str] | None = None) -> Path:
 
 
 def kg_command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "kg.cli.commands", *arguments]
+    return [sys.executable, "-m", "kg.cli", *arguments]
 
 
 def environment(project: Path, **extra: str) -> dict[str, str]:

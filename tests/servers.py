@@ -47,7 +47,7 @@ def serve(
 ) -> Iterator[Process]:
     """Starts `kg serve --store`; settings are environment variables. Ends only what it started."""
     log = log or Path(store).parent / f"serve-{time.monotonic_ns()}.log"
-    command = [sys.executable, "-m", "kg.cli.commands", "serve", "--port", "0", "--store", str(store), *arguments]
+    command = [sys.executable, "-m", "kg.cli", "serve", "--port", "0", "--store", str(store), *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stderr=stderr or output, stdout=output, env={**environment(ROOT), **settings}

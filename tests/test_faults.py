@@ -293,7 +293,7 @@ def test_ten_thousand_connections_are_served_or_refused(tiny: Release, tmp_path:
 def test_a_full_disk_under_the_log_costs_the_log_alone(tiny: Release, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "kg.cli.commands", "serve", "--port", str(port), "--store", str(tiny.directory)]
+    command = [sys.executable, "-m", "kg.cli", "serve", "--port", str(port), "--store", str(tiny.directory)]
     with open("/dev/full", "w") as full:  # noqa: PTH123 a device, not a file
         process = subprocess.Popen(command, stderr=full, stdout=full, env=environment(ROOT))
         try:

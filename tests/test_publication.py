@@ -106,7 +106,7 @@ def test_a_release_and_the_next(empty: engines.Engine, tmp_path: Path) -> None:
 
 def test_an_interrupted_load_goes_on(empty: engines.Engine, tmp_path: Path, real: Release) -> None:
     with remotes.credentials(empty):
-        command = [sys.executable, "-m", "kg.cli.commands", "publish", "--to", empty.query_url]
+        command = [sys.executable, "-m", "kg.cli", "publish", "--to", empty.query_url]
         releases = {"KG_RELEASES": str(real.directory.parent)}
         running = subprocess.Popen([*command], env={**environment(ROOT), **os.environ, **releases})
         deadline = time.monotonic() + 60
@@ -294,7 +294,7 @@ def test_a_server_goes_over(empty: engines.Engine, tmp_path: Path) -> None:
 
 def test_the_command_serves_it(empty: engines.Engine, tmp_path: Path, tiny: Release) -> None:
     environment_of = {"KG_REMOTE_USER": empty.user, "KG_REMOTE_PASSWORD": empty.password}
-    command = [sys.executable, "-m", "kg.cli.commands", "publish", "--to", empty.query_url]
+    command = [sys.executable, "-m", "kg.cli", "publish", "--to", empty.query_url]
     told = subprocess.run(
         command,
         env={**environment(ROOT), **environment_of, "KG_RELEASES": str(tiny.directory.parent)},

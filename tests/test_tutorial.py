@@ -58,7 +58,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     launcher = folder / "kg"
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kg.cli.commands "$@"\n')
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kg.cli "$@"\n')
     launcher.chmod(0o755)
     pipeline.release_from_ttl(folder, folder / ".releases")
     return folder

@@ -627,7 +627,7 @@ def test_the_examples_of_the_document_run(block: str, real: Release, real_server
         pytest.skip("no curl on this machine")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "ours.ttl").write_bytes(WRONG)
-    (tmp_path / "kg").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kg.cli.commands "$@"\n')
+    (tmp_path / "kg").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kg.cli "$@"\n')
     (tmp_path / "kg").chmod(0o755)
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("KG_")},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -17,21 +18,21 @@ if TYPE_CHECKING:
 
 # Each is imported when it is called, so that none waits for the libraries of another.
 _COMMANDS = {
-    "build": "building:build",
-    "check": "building:check",
-    "serve": "serving:serve",
-    "query": "asking:query",
-    "dump": "releasing:dump",
-    "release": "releasing:release",
-    "generate": "releasing:generate",
-    "publish": "releasing:publish",
-    "diff": "releasing:diff",
-    "link": "linking:link_table",
-    "validate": "validating:validate",
-    "passages": "upkeep:record_passages",
-    "coverage": "upkeep:write_coverage",
-    "conformance": "upkeep:check_conformance",
-    "schema": "upkeep:write_schema",
+    "build": "kg.cli.building:build",
+    "check": "kg.cli.building:check",
+    "serve": "kg.cli.serving:serve",
+    "query": "kg.cli.asking:query",
+    "dump": "kg.cli.releasing:dump",
+    "release": "kg.cli.releasing:release",
+    "generate": "tools.synthetic.command:generate",
+    "publish": "kg.cli.releasing:publish",
+    "diff": "kg.cli.releasing:diff",
+    "link": "kg.cli.linking:link_table",
+    "validate": "kg.cli.validating:validate",
+    "passages": "kg.cli.upkeep:record_passages",
+    "coverage": "kg.cli.upkeep:write_coverage",
+    "conformance": "kg.cli.upkeep:check_conformance",
+    "schema": "kg.cli.upkeep:write_schema",
 }
 
 
@@ -39,15 +40,22 @@ class Commands(typer.core.TyperGroup):
     """The group of all commands (Click, Lazily Loading Subcommands)."""
 
     def list_commands(self, ctx: Context) -> list[str]:
-        return list(_COMMANDS)
+        return [name for name, place in _COMMANDS.items() if _is_installed(place)]
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        if not _is_installed(_COMMANDS[cmd_name]):
+            raise KgError(f"'kg {cmd_name}' is not part of the installed package; run it from a checkout")
         module, _, function = _COMMANDS[cmd_name].partition(":")
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(cmd_name)(getattr(import_module(f"kg.cli.{module}"), function))
+        alone.command(cmd_name)(getattr(import_module(module), function))
         return typer.main.get_command(alone)
+
+
+def _is_installed(place: str) -> bool:
+    """Whether the package of a command is here: `tools` exists in a checkout only."""
+    return find_spec(place.partition(".")[0]) is not None
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

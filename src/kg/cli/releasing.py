@@ -18,7 +18,6 @@ from kg.errors import KgError
 from kg.publishing import publication
 from kg.rdf import formats, iris, serialization
 from kg.release import changes, store
-from tools.synthetic import generation
 
 # A graph of any size is renamed within this.
 _PUBLISH_SECONDS = 3_600.0
@@ -38,19 +37,6 @@ def release(
     directory = pipeline.release_from_files(files, releases_in(out), base_iri, context.prefixes, is_merged=merged)
     manifest = store.read_manifest(directory)
     console.print(f"{manifest.quads:,} quads in {len(manifest.graphs):,} named graphs: {directory}", markup=False)
-
-
-def generate(
-    scale: Annotated[int, typer.Option(min=1, help="About how many triples, stated and inferred, each counted once.")],
-    out: Annotated[Path, typer.Option(help="The folder to write into.")],
-    output: Annotated[
-        generation.Format, typer.Option("--format", "-f", help="The dataset as built, or a project to be built.")
-    ] = "nq",
-    seed: Annotated[int, typer.Option(min=0, help="Another number gives other data of the same shape.")] = 1,
-) -> None:
-    """Write data of any size in the shape of the real graph, for benchmarks: its records and copies of them."""
-    path, triples = generation.generate(iris.project_root(), scale, out, output, seed)
-    console.print(f"{triples:,} triples: {path}", markup=False, highlight=False)
 
 
 def dump(
