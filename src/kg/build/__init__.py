@@ -1,0 +1,1 @@
+"""The build: from curated files through checks and inference to a release."""
