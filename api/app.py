@@ -18,7 +18,6 @@ from starlette.responses import Response
 from api.catalogue import feeds
 from api.catalogue import router as catalogue
 from api.conformance import router as conformance
-from api.errors import Problem, of_error
 from api.explorer import router as explore
 from api.hotpath.shortcut import Shortcut
 from api.html import view
@@ -30,15 +29,16 @@ from api.ontology import router as vocabulary
 from api.operations import openapi
 from api.operations import router as operations
 from api.pages import assets, charts, explain, front
+from api.problems import Problem, of_error
 from api.reconciliation import resolve
 from api.reconciliation import router as reconciliation
 from api.search import router as search
 from api.settings import Settings
-from api.site.serving import Serving
-from api.sparql import graphs, library
+from api.site.current import Serving
+from api.sparql import graphs, stored_queries
 from api.sparql import router as sparql
 from api.telemetry.metrics import Metrics
-from api.telemetry.requests import Accounts
+from api.telemetry.requests import RequestLog
 from api.validation import router as validate
 from api.workers.checkers import Checkers
 from kg.errors import KgError
@@ -48,7 +48,7 @@ _LOG = logging.getLogger("api")
 # Containers made, above those given up, before the youngest are gone through; most end with their request.
 _ALLOCATIONS = 20_000
 ROUTERS = (
-    *(front, search, sparql, linked_data, graphs, vocabulary, library, charts, explore, explain),
+    *(front, search, sparql, linked_data, graphs, vocabulary, stored_queries, charts, explore, explain),
     *(reconciliation, resolve, desk, validate),
     *(catalogue, feeds, conformance, operations, assets),
 )
@@ -57,7 +57,7 @@ ROUTERS = (
 def create_app(settings: Settings, release: Release, releases: Path | None = None) -> FastAPI:
     """The server of a release; with a folder of releases it goes over to each new one that becomes current there."""
     metrics, checkers = Metrics(), Checkers(settings)
-    serving, accounts = Serving(settings, release, releases, metrics.count), Accounts(metrics, settings)
+    serving, accounts = Serving(settings, release, releases, metrics.count), RequestLog(metrics, settings)
     cache = Cache(settings.cache_mb * 1_000_000)
 
     @asynccontextmanager

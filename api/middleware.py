@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import Problem, of_error
 from api.html.view import respond
 from api.http.responses import problem_response
-from api.site.serving import Serving
-from api.telemetry.requests import Accounts, route_of
+from api.problems import Problem, of_error
+from api.site.current import Serving
+from api.telemetry.requests import RequestLog, route_of
 from kg.engines.remote import RemoteStore
 from kg.errors import KgError
 
@@ -60,7 +60,7 @@ class Envelope:
     Writes one line of JSON per request, without the query, unless the settings ask for it.
     """
 
-    def __init__(self, app: ASGIApp, serving: Serving, accounts: Accounts) -> None:
+    def __init__(self, app: ASGIApp, serving: Serving, accounts: RequestLog) -> None:
         self.app = app
         self.serving = serving
         self.accounts = accounts

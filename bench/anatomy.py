@@ -15,7 +15,7 @@ from pyoxigraph import QuerySolutions, QueryTriples
 
 from kg.curation import builder
 from kg.engines import evaluation
-from kg.engines.evaluation import Query, Wanted
+from kg.engines.evaluation import Query, ResultFormats
 from kg.isolation import packets
 from kg.rdf import formats, iris
 from kg.release import store
@@ -43,7 +43,7 @@ def microseconds(work: Callable[[], object]) -> float:
 def parts(opened: Release, text: str, prefixes: dict[str, str]) -> list[float]:
     """Of one query: the engine with its own writing, the same in `evaluate`, the guard, the messages, the socket."""
     backend, base = opened.store, opened.manifest.base_iri
-    query, want = Query(text), Wanted("json", "nt")
+    query, want = Query(text), ResultFormats("json", "nt")
     json = formats.RESULT_FORMATS[0].syntax
 
     def engine() -> object:
@@ -76,7 +76,8 @@ def parts(opened: Release, text: str, prefixes: dict[str, str]) -> list[float]:
 
     with ours, theirs:
         return [
-            microseconds(work) for work in (engine, whole, lambda: guard.read(text, guard.Limits()), messages, moved)
+            microseconds(work)
+            for work in (engine, whole, lambda: guard.read(text, guard.QueryLimits()), messages, moved)
         ]
 
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from kg.rdf import iris
 from kg.release import search, store
-from kg.release.search import Entry, Search
+from kg.release.search import IndexEntry, Search
 
 SEED = 20260629
 QUESTIONS = 3_000
 
 
-def questions(entries: list[Entry], most: int) -> list[str]:
+def questions(entries: list[IndexEntry], most: int) -> list[str]:
     """What people type: beginnings of names, whole names, names with two letters swapped, one word of a name."""
     chance = random.Random(SEED)
     names = sorted({e.text for e in entries if e.role in ("name", "other name", "spelling", "reading")})
@@ -37,7 +37,7 @@ def questions(entries: list[Entry], most: int) -> list[str]:
     return list(found)
 
 
-def generated(entries: list[Entry], labels: int) -> list[Entry]:
+def generated(entries: list[IndexEntry], labels: int) -> list[IndexEntry]:
     """Further records, each called after two real ones and a number, in the languages that these have names in."""
     chance = random.Random(SEED)
     names = [e for e in entries if e.role == "name" and e.kind != search.ONTOLOGY_KIND and e.language in ("ja", "en")]
@@ -49,7 +49,7 @@ def generated(entries: list[Entry], labels: int) -> list[Entry]:
         joint = " " if first.language == "en" else ""
         words = second.text.split(" ") if first.language == "en" else [second.text[:6]]
         text = f"{first.text}{joint}{chance.choice(words)}{joint}{number}"
-        made.append(Entry(f"{iris.BASE}id/{first.kind}/n-{number}", first.kind, text, first.language, "name"))
+        made.append(IndexEntry(f"{iris.BASE}id/{first.kind}/n-{number}", first.kind, text, first.language, "name"))
     raise AssertionError
 
 

@@ -39,7 +39,7 @@ def tiny_quads() -> list[Quad]:
 def make_release(folder: Path, quads: list[Quad], base: str = iris.BASE) -> store.Release:
     """Publishes quads as a release and opens it."""
     records = len({q.subject for q in quads})
-    account = store.Account(base, "2026-07-01T00:00:00+00:00", "tests", records)
+    account = store.BuildInfo(base, "2026-07-01T00:00:00+00:00", "tests", records)
     prefixes = builder.read_context(ROOT).prefixes
     with store.build_lock(folder):
         return store.open_release(store.publish(folder, store.stage(folder, quads, account, prefixes)))

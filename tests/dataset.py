@@ -14,7 +14,7 @@ from pyoxigraph import Literal, NamedNode, Quad, Store
 from kg.build import reasoning
 from kg.curation import builder
 from kg.partners import datasets
-from kg.partners.fetch import Limits
+from kg.partners.fetch import FetchLimits
 from kg.rdf import iris
 from kg.rdf.terms import value
 from kg.release import store
@@ -89,7 +89,7 @@ def build() -> tuple[builder.Curated, list[Quad], list[Quad]]:
     stated = [*asserted, *builder.ontology_quads(ROOT)]
     inferred = reasoning.inferred_quads(reasoning.close(stated, ROOT / "queries" / "rules"))
     ours = [*stated, *inferred]
-    return curated, asserted, [*ours, *datasets.load(ROOT, ours, Limits()).quads]
+    return curated, asserted, [*ours, *datasets.load(ROOT, ours, FetchLimits()).quads]
 
 
 @functools.cache

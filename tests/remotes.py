@@ -33,7 +33,7 @@ def credentials(engine: Engine):
         yield
 
 
-def publish(directory: Path, engine: Engine, **options: object) -> publication.Outcome:
+def publish(directory: Path, engine: Engine, **options: object) -> publication.PublicationOutcome:
     with credentials(engine):
         return publication.publish(directory, publication.Target(Options(engine.query_url)), **options)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyoxigraph import QueryBoolean, QuerySolutions, RdfFormat, Store
 
 from kg.sparql import lexer, library
-from kg.sparql.emptiness import Finding, diagnose
+from kg.sparql.emptiness import EmptinessCause, diagnose
 
 DATA = """
 @prefix kg: <https://example.org/o#> . @prefix id: <https://example.org/id/> .
@@ -39,7 +39,7 @@ STORE.load(DATA.encode(), format=RdfFormat.TRIG)
 ROOT = Path(__file__).parents[1]
 
 
-def drive(query: str, store: Store = STORE, most: int = 200) -> tuple[Finding | None, list[str]]:
+def drive(query: str, store: Store = STORE, most: int = 200) -> tuple[EmptinessCause | None, list[str]]:
     """What is found, with the answers of the store, and what was asked."""
     asked: list[str] = []
     steps = diagnose(query, PREFIXES)
@@ -55,7 +55,7 @@ def drive(query: str, store: Store = STORE, most: int = 200) -> tuple[Finding | 
         return stop.value, asked
 
 
-def found(query: str) -> Finding:
+def found(query: str) -> EmptinessCause:
     """The finding about a query that is indeed without solutions."""
     result = STORE.query(query, prefixes=PREFIXES)
     if isinstance(result, QuerySolutions):
@@ -394,7 +394,7 @@ def answer_at_random(query: str, seed: int, is_query: bool = True) -> None:
             ask = steps.send(answers.random() < 0.8)
     except StopIteration as stop:
         finding = stop.value
-    assert finding is None or isinstance(finding, Finding)
+    assert finding is None or isinstance(finding, EmptinessCause)
 
 
 LIBRARY = library.library(ROOT)

@@ -22,7 +22,7 @@ from api.app import create_app
 from api.settings import Settings
 from kg.engines import evaluation
 from kg.engines.endpoint import Endpoint, Options
-from kg.engines.evaluation import Query, Wanted
+from kg.engines.evaluation import Query, ResultFormats
 from kg.engines.remote import RemoteStore
 from kg.errors import EngineAway, EngineFailed, EngineTimeout, QueryFailed, QueryMalformed, QueryRefused
 from kg.rdf import formats, iris
@@ -48,7 +48,7 @@ def evaluated(store: Any, text: str, results: str = "json", graph: str = "nt") -
     return evaluation.evaluate(
         store,
         Query(text),
-        Wanted(results, graph),
+        ResultFormats(results, graph),
         base=iris.BASE,
         prefixes=CONTEXT.prefixes,
         most_bytes=50_000_000,

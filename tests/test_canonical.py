@@ -72,7 +72,7 @@ def test_figures_are_those_of_the_quads(quads: list[Quad]) -> None:
 
 
 def test_the_store_and_its_file_agree(tmp_path: Path) -> None:
-    account = store.Account("http://example.org/", "2026-07-01T00:00:00+00:00", "tests")
+    account = store.BuildInfo("http://example.org/", "2026-07-01T00:00:00+00:00", "tests")
     with store.build_lock(tmp_path):
         staged = store.stage(tmp_path, [*BLANK, *ODD], account, {})
         release = store.open_release(store.publish(tmp_path, staged), in_memory_up_to=0)
@@ -83,7 +83,7 @@ def test_the_store_and_its_file_agree(tmp_path: Path) -> None:
 
 def test_a_large_dataset_is_dumped_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_MOST_IN_EVERY_SYNTAX", len(ODD) - 1)
-    account = store.Account("http://example.org/", "2026-07-01T00:00:00+00:00", "tests")
+    account = store.BuildInfo("http://example.org/", "2026-07-01T00:00:00+00:00", "tests")
     with store.build_lock(tmp_path):
         large = store.read_manifest(store.stage(tmp_path, ODD, account, {}))
         small = store.read_manifest(store.stage(tmp_path, ODD[1:], account, {}))
@@ -124,7 +124,7 @@ def test_the_ends_of_a_document(size: int, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_store_of_another_document_is_refused(tmp_path: Path) -> None:
-    account = store.Account("http://example.org/", "2026-07-01T00:00:00+00:00", "tests")
+    account = store.BuildInfo("http://example.org/", "2026-07-01T00:00:00+00:00", "tests")
     with store.build_lock(tmp_path):
         directory = store.publish(tmp_path, store.stage(tmp_path, ODD, account, {}))
     document = directory / "dataset.nq"

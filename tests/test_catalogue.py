@@ -14,7 +14,7 @@ from pyoxigraph import BlankNode, NamedNode, Quad, QuerySolutions, RdfFormat, St
 from api.site.site import LICENCE
 from kg.curation import builder
 from kg.partners import datasets
-from kg.partners.fetch import Limits
+from kg.partners.fetch import FetchLimits
 from kg.rdf import formats, iris
 from kg.rdf.namespaces import DCTERMS, OWL
 from kg.rdf.ordering import sort_quads
@@ -254,7 +254,7 @@ def violations(release: Release, *names: str, without: str = "") -> set[tuple[st
 def joined(tiny: Release, tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The small release with the partner of this checkout."""
     ours = [*builder.asserted_quads(builder.read_all(ROOT)), *builder.ontology_quads(ROOT)]
-    found = datasets.load(ROOT, ours, Limits(), offline=True)
+    found = datasets.load(ROOT, ours, FetchLimits(), offline=True)
     named = [q for q in tiny.store if isinstance(q.graph_name, NamedNode)]
     return make_release(tmp_path_factory.mktemp("joined"), [*named, *found.quads])
 

@@ -35,11 +35,11 @@ from pyoxigraph import (
 from api.app import create_app
 from api.conformance import probe, requirements
 from api.conformance import run as conformance
-from api.conformance.run import Check
+from api.conformance.run import Requirement
 from api.settings import Settings
 from kg.build import pipeline
 from kg.engines import evaluation
-from kg.engines.evaluation import Query, Wanted
+from kg.engines.evaluation import Query, ResultFormats
 from kg.errors import KgError, QueryFailed
 from kg.release import store
 from kg.release.store import Release
@@ -56,7 +56,7 @@ def whole(tiny: Release, queries_project: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.name)
-def test_what_a_specification_demands_holds(whole: str, check: Check) -> None:
+def test_what_a_specification_demands_holds(whole: str, check: Requirement) -> None:
     target = urlsplit(whole)
 
     async def fetch(request: conformance.Request) -> conformance.Response:
@@ -67,10 +67,10 @@ def test_what_a_specification_demands_holds(whole: str, check: Check) -> None:
 
 
 def test_a_check_that_should_fail_fails(whole: str) -> None:
-    wrong = Check(
+    wrong = Requirement(
         "wrong", "VoID", "1", {"en": "x"}, conformance.Request("GET", "/healthz"), 200, lambda r: r.json()["x"] == 1
     )
-    other = Check("other", "VoID", "1", {"en": "y"}, conformance.Request("GET", "/healthz"), 404)
+    other = Requirement("other", "VoID", "1", {"en": "y"}, conformance.Request("GET", "/healthz"), 404)
     target = urlsplit(whole)
 
     async def fetch(request: conformance.Request) -> conformance.Response:
@@ -235,7 +235,9 @@ def test_what_the_w3c_calls_no_query_is_none(case: Case) -> None:
 
 def answer(data: Store, text: str, case: Case) -> evaluation.Answer:
     base = case.query.resolve().as_uri()
-    return evaluation.evaluate(data, Query(text), Wanted("json", "nt"), base=base, prefixes={}, most_bytes=10_000_000)
+    return evaluation.evaluate(
+        data, Query(text), ResultFormats("json", "nt"), base=base, prefixes={}, most_bytes=10_000_000
+    )
 
 
 @pytest.mark.parametrize("case", EVALUATION)

@@ -23,8 +23,8 @@ from api.settings import Settings
 from kg.build import pipeline, reasoning
 from kg.cli.commands import app
 from kg.curation import builder, schema
-from kg.partners.fetch import Limits
-from kg.release.history import Bounds
+from kg.partners.fetch import FetchLimits
+from kg.release.history import HistoryBounds
 from kg.sparql import library as queries
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -126,7 +126,12 @@ def test_the_editor_schema_takes_the_real_files_and_refuses_a_misspelt_key() -> 
 def test_every_setting_is_in_the_table_with_its_default() -> None:
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `KG_(\w+)` \| (.+?) \| ", text, re.MULTILINE))
-    prefixed = (("", Settings), ("PARTNER_", Limits), ("HISTORY_", Bounds), ("REASON_", reasoning.Bounds))
+    prefixed = (
+        ("", Settings),
+        ("PARTNER_", FetchLimits),
+        ("HISTORY_", HistoryBounds),
+        ("REASON_", reasoning.ReasoningBounds),
+    )
     fields = {p + name.upper(): field for p, model in prefixed for name, field in model.model_fields.items()}
     assert list(rows) == list(fields)
     special = {"": "(none)", "None": "(found)", "()": "`[]`", "True": "`true`", "False": "`false`"}

@@ -13,7 +13,7 @@ from kg.errors import KgError
 from kg.rdf import iris
 from kg.rdf.namespaces import KG
 from kg.release import store
-from kg.release.explanation import Explanations, Rule, Step
+from kg.release.explanation import Explanations, ProofStep, Rule
 from kg.sparql import library
 
 HTML = {"accept": "text/html"}
@@ -22,11 +22,11 @@ RULES = list(library.library(ROOT, "rules").values())
 ROOT_IRI = iris.BASE + "id/"
 
 
-def leaves(step: Step) -> list[Step]:
+def leaves(step: ProofStep) -> list[ProofStep]:
     return [step] if not step.premises else [leaf for premise in step.premises for leaf in leaves(premise)]
 
 
-def inner(step: Step) -> list[Triple]:
+def inner(step: ProofStep) -> list[Triple]:
     """The triples that a proof concludes on the way, from the last one down each branch."""
     return [step.triple, *(t for premise in step.premises for t in inner(premise))] if step.rule else []
 
@@ -54,7 +54,7 @@ def test_a_circle_proves_nothing() -> None:
     found.add(Quad(*inverse, NamedNode(iris.ONTOLOGY_GRAPH)))
     found.extend(Quad(*t) for t in (there, back, inverse))
     step = Explanations(found, RULES, iris.BASE).explain(there)
-    assert step == Step(there)
+    assert step == ProofStep(there)
     # Once one of them is stated, the other follows.
     found.add(Quad(*back, NamedNode(iris.BASE + "graph/curator")))
     step = Explanations(found, RULES, iris.BASE).explain(there)

@@ -22,7 +22,7 @@ from kg.build import pipeline
 from kg.errors import BrokenRelease
 from kg.rdf import iris
 from kg.release import changes, history, store
-from kg.release.history import Bounds, Step
+from kg.release.history import HistoryBounds, ReleaseChanges
 
 LABEL = "<http://www.w3.org/2004/02/skos/core#prefLabel>"
 TYPE = f"<{iris.RDF_TYPE}> <http://www.w3.org/2004/02/skos/core#Concept>"
@@ -64,8 +64,8 @@ def release(folder: Path, text: str, base: str = iris.BASE) -> store.Release:
     return store.open_release(pipeline.release_from_files([file], folder / "releases", base, {}))
 
 
-def steps(of: store.Release, **bounds: int) -> tuple[Step, ...]:
-    return history.read(of.directory, of.manifest, Bounds(**bounds))
+def steps(of: store.Release, **bounds: int) -> tuple[ReleaseChanges, ...]:
+    return history.read(of.directory, of.manifest, HistoryBounds(**bounds))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def two(tmp_path: Path) -> tuple[store.Release, store.Release]:
 
 def test_a_first_release_has_nothing_to_compare_with(tmp_path: Path) -> None:
     first = release(tmp_path, FIRST)
-    assert steps(first) == (Step(first.manifest.id[:16], first.manifest.issued),)
+    assert steps(first) == (ReleaseChanges(first.manifest.id[:16], first.manifest.issued),)
 
 
 def test_what_became_of_each_record(two: tuple[store.Release, store.Release]) -> None:

@@ -16,7 +16,7 @@ from kg.build import pipeline, reasoning
 from kg.curation import builder
 from kg.errors import KgError
 from kg.partners import datasets
-from kg.partners.fetch import Limits
+from kg.partners.fetch import FetchLimits
 from kg.rdf import canonical, iris
 from kg.rdf.terms import value
 from tools.synthetic import generation
@@ -59,7 +59,7 @@ def test_quads_are_those_of_a_build(project: Path, quads: list[Quad]) -> None:
     asserted = stated(project)
     inferred = reasoning.inferred_quads(reasoning.close(asserted, project / "queries" / "rules"))
     ours = [*asserted, *inferred]
-    joined = datasets.load(project, ours, Limits(), offline=True)
+    joined = datasets.load(project, ours, FetchLimits(), offline=True)
     assert joined.joined
     built, written = canonical.ordered([*ours, *joined.quads]), canonical.ordered(quads)
     assert set(map(str, built[0])) ^ set(map(str, written[0])) == set()

@@ -104,7 +104,7 @@ def test_reading_ends_on_any_text_and_loses_no_character(text: str) -> None:
 def test_reading_takes_no_longer_than_its_length_allows(seed: str) -> None:
     start = time.process_time()
     with contextlib.suppress(KgError):
-        guard.read((seed * 200_000)[:200_000], guard.Limits(depth=10**9, operators=10**9))
+        guard.read((seed * 200_000)[:200_000], guard.QueryLimits(depth=10**9, operators=10**9))
     assert time.process_time() - start < 3
 
 

@@ -12,15 +12,15 @@ from kg.errors import RdfFault, RdfMalformed, RdfRefused, RdfTooComplex, RdfTooL
 from kg.rdf import formats, iris
 from kg.rdf.context import Context
 from kg.submitted import intake
-from kg.submitted.intake import Limits
+from kg.submitted.intake import RdfLimits
 
-SMALL = Limits(size=20_000, quads=5, depth=8)
+SMALL = RdfLimits(size=20_000, quads=5, depth=8)
 PREFIX = "@prefix ex: <http://e/> .\n"
 XML = '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:e="http://e/">{}</rdf:RDF>'
 NODE = '<rdf:Description rdf:about="http://e/a"><e:p>{}</e:p></rdf:Description>'
 
 
-def read(text: str | bytes, name: str = "ttl", limits: Limits = SMALL, **contexts: object) -> int:
+def read(text: str | bytes, name: str = "ttl", limits: RdfLimits = SMALL, **contexts: object) -> int:
     syntax = formats.rdf_format(name)
     assert syntax is not None
     body = text.encode() if isinstance(text, str) else text
@@ -75,9 +75,9 @@ def nested(name: str, depth: int) -> str:
 def test_deep_nesting_is_refused_before_any_parser_sees_it(name: str, depth: int) -> None:
     text = nested(name, depth)
     with pytest.raises(RdfTooComplex, match="nest deeper than 8 levels") as caught:
-        read(text, name, Limits(size=len(text), depth=8))
+        read(text, name, RdfLimits(size=len(text), depth=8))
     assert (caught.value.limit, caught.value.line > 0, caught.value.column > 0) == (8, True, True)
-    assert read(nested(name, 6), name, Limits(depth=8)) >= 1
+    assert read(nested(name, 6), name, RdfLimits(depth=8)) >= 1
 
 
 def test_brackets_in_strings_comments_and_iris_do_not_nest() -> None:
@@ -208,4 +208,4 @@ def test_an_entity_for_a_namespace_is_read_as_such() -> None:
 )
 def test_triples_about_triples_are_refused(text: str) -> None:
     with pytest.raises(RdfFault, match="triples about triples"):
-        read(text, limits=Limits(depth=8))
+        read(text, limits=RdfLimits(depth=8))

@@ -13,14 +13,14 @@ from rdflib.namespace import DCAT, FOAF, PROV, SKOS, VOID
 
 from kg.errors import KgError
 from kg.linking import linkset, review
-from kg.linking.linkset import Account, Link
-from kg.linking.review import Choice, Decision
+from kg.linking.linkset import Link, LinksetInfo
+from kg.linking.review import Decision, MatchSetup
 from kg.rdf import formats, iris
 from kg.tables.rows import TableError
 from kg.tables.table import Table
 
 AT = datetime.datetime(2026, 7, 1, 9, 30, tzinfo=datetime.UTC)
-ACCOUNT = Account(iris.BASE, "0123456789abcdef", "aikg 1.0.0", AT, "bodies.csv", "山田 “太郎”")
+ACCOUNT = LinksetInfo(iris.BASE, "0123456789abcdef", "aikg 1.0.0", AT, "bodies.csv", "山田 “太郎”")
 RIKEN, TOKYO = iris.ID + "organization/riken", iris.ID + "organization/university-of-tokyo"
 LINKS = [
     Link("https://example.go.jp/id/2", RIKEN),
@@ -98,7 +98,7 @@ def test_its_terms_exist_in_their_vocabularies() -> None:
 
 
 def test_the_publisher_names_linkset_and_dataset() -> None:
-    named = Account(
+    named = LinksetInfo(
         iris.BASE, "0", "s", AT, linkset="https://example.go.jp/links", dataset="https://example.go.jp/data"
     )
     store = graph(linkset.write(LINKS, named, SYNTAXES[0]), SYNTAXES[0])
@@ -108,7 +108,7 @@ def test_the_publisher_names_linkset_and_dataset() -> None:
     assert not holds(store, "?x void:uriSpace ?y")
     for bad in ("no iri", "links", "https://x/<y>"):
         with pytest.raises(KgError, match="no absolute IRI"):
-            Account(iris.BASE, "0", "s", AT, dataset=bad)
+            LinksetInfo(iris.BASE, "0", "s", AT, dataset=bad)
 
 
 def test_a_dataset_of_many_hosts_has_no_uri_space() -> None:
@@ -122,7 +122,7 @@ def test_a_dataset_of_many_hosts_has_no_uri_space() -> None:
     table=st.text(st.characters(exclude_categories=("Cs",)), max_size=30),
 )
 def test_any_text_is_escaped(reviewer: str, table: str) -> None:
-    account = Account(iris.BASE, "0", "s", AT, table, reviewer)
+    account = LinksetInfo(iris.BASE, "0", "s", AT, table, reviewer)
     for syntax in SYNTAXES:
         texts = {
             q.object.value
@@ -139,9 +139,9 @@ EXACT = Decision(RIKEN, "exact", "machine", 100)
 
 
 def test_a_template_makes_iris_and_escapes_what_it_takes() -> None:
-    made = review.links(TABLE, [EXACT, Decision()], Choice(2, subject="https://example.go.jp/id/{code}"))
+    made = review.links(TABLE, [EXACT, Decision()], MatchSetup(2, subject="https://example.go.jp/id/{code}"))
     assert made == [Link("https://example.go.jp/id/a%2F1%20%E6%9D%B1", RIKEN)]
-    assert review.links(TABLE, [Decision(RIKEN, "close", "person"), Decision()], Choice(2, subject="IRI")) == [
+    assert review.links(TABLE, [Decision(RIKEN, "close", "person"), Decision()], MatchSetup(2, subject="IRI")) == [
         Link("https://example.go.jp/1", RIKEN, "close", True)
     ]
 
@@ -151,13 +151,13 @@ def test_a_template_makes_iris_and_escapes_what_it_takes() -> None:
 )
 def test_a_row_without_an_iri_is_told(subject: str, code: str, column: int) -> None:
     with pytest.raises(TableError) as caught:
-        review.links(TABLE, [EXACT, EXACT], Choice(2, subject=subject))
+        review.links(TABLE, [EXACT, EXACT], MatchSetup(2, subject=subject))
     assert (caught.value.code, caught.value.row, caught.value.column) == (code, 2, column)
 
 
 def test_two_rows_of_one_iri_may_not_contradict() -> None:
     table = Table(("IRI",), [("https://example.go.jp/1",)] * 3)
-    choice = Choice(0, subject="IRI")
+    choice = MatchSetup(0, subject="IRI")
     assert len(set(review.links(table, [EXACT] * 3, choice))) == 1
     with pytest.raises(TableError, match=r"row 3: .* here and to .* in row 1"):
         review.links(table, [EXACT, EXACT, Decision(TOKYO, "exact", "person")], choice)

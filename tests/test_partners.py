@@ -25,7 +25,7 @@ from kg.build import pipeline
 from kg.curation import builder
 from kg.partners import datasets
 from kg.partners.datasets import Partners
-from kg.partners.fetch import Limits
+from kg.partners.fetch import FetchLimits
 from kg.rdf import iris
 from kg.rdf.terms import value
 from kg.release import catalogue, store
@@ -63,7 +63,7 @@ def load(folder: Path, files: Mapping[str, str | bytes], name: str = "ministry",
     project = make_project(folder / "project")
     write(project, files, name)
     limits.setdefault("cache", folder / "cache")
-    return datasets.load(project, ours(project), Limits(**limits))
+    return datasets.load(project, ours(project), FetchLimits(**limits))
 
 
 def write(project: Path, files: Mapping[str, str | bytes], name: str = "ministry") -> None:
@@ -132,7 +132,7 @@ def test_a_build_under_another_base_takes_links_to_either(tmp_path: Path) -> Non
     base = "https://kg.example.go.jp/"
     text = LINKS + f"<https://ministry.example.jp/3> skos:closeMatch <{base}id/law/act> .\n"
     write(project, {"dataset.yaml": BESIDE, "links.ttl": text})
-    found = datasets.load(project, ours(project), Limits(), base=base)
+    found = datasets.load(project, ours(project), FetchLimits(), base=base)
     assert (told(found), found.links) == ([], 3)
     moved = builder.rebase(found.quads, base)
     assert {value(q.graph_name) for q in moved} == {f"{base}graph/partner/ministry", f"{base}graph/about"}
@@ -322,7 +322,7 @@ def test_a_link_to_what_is_deprecated_stays_with_a_warning(tiny: store.Release, 
     project = make_project(tmp_path / "project")
     text = f"<urn:x:1> <http://www.w3.org/2004/02/skos/core#closeMatch> <{iris.ID}concept/old-notion> ."
     write(project, {"dataset.yaml": BESIDE, "links.ttl": text})
-    found = datasets.load(project, [q for q in tiny.store if isinstance(q.graph_name, NamedNode)], Limits())
+    found = datasets.load(project, [q for q in tiny.store if isinstance(q.graph_name, NamedNode)], FetchLimits())
     assert found.links == 1
     assert f"is deprecated; it is replaced by <{iris.ID}concept/new-notion> [deprecated-link]" in told(found)[0]
 
@@ -345,7 +345,7 @@ def test_hidden_files_are_no_partners(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     datasets.folder(project).mkdir()
     (datasets.folder(project) / ".keep").touch()
-    assert datasets.load(project, ours(project), Limits()).problems == []
+    assert datasets.load(project, ours(project), FetchLimits()).problems == []
 
 
 @pytest.mark.parametrize("name", ["Ministry", "the ministry", "ministry.jp"])
@@ -362,7 +362,7 @@ def test_a_name_that_a_source_of_ours_has(tmp_path: Path) -> None:
     clash.parent.mkdir()
     clash.write_text(curated, encoding="utf-8")
     write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS})
-    found = datasets.load(project, ours(project), Limits())
+    found = datasets.load(project, ours(project), FetchLimits())
     assert [p.rule for p in found.problems] == ["partner-name"]
     assert "'ministry' is the name of a source of ours already" in told(found)[0]
 
@@ -373,7 +373,7 @@ def test_a_file_that_leads_out_of_the_folder(target: str, tmp_path: Path) -> Non
     write(project, {"dataset.yaml": BESIDE})
     write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS}, "other")
     (project / RDF).symlink_to(project / target)
-    found = datasets.load(project, ours(project), Limits())
+    found = datasets.load(project, ours(project), FetchLimits())
     assert found.joined == ["other"]
     assert told(found) == [f"{FILE}:11:7: 'links.ttl' leads out of the folder [partner-data]"]
 
@@ -523,7 +523,7 @@ def test_an_address_of_a_file(tmp_path: Path) -> None:
 def test_limits_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KG_PARTNER_MAX_BYTES", "100")
     monkeypatch.setenv("KG_PARTNER_CACHE", str(tmp_path))
-    limits = Limits()
+    limits = FetchLimits()
     assert (limits.max_bytes, limits.cache) == (100, tmp_path)
     project = make_project(tmp_path / "project")
     write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS})
@@ -701,5 +701,5 @@ def test_the_real_one_says_what_the_identifiers_say(data: Data) -> None:
 
 
 def test_the_real_one_is_part_of_this_checkout() -> None:
-    found = datasets.load(ROOT, ours(ROOT), Limits(), offline=True)
+    found = datasets.load(ROOT, ours(ROOT), FetchLimits(), offline=True)
     assert (told(found), found.links) == ([], 7)

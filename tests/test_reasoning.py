@@ -214,7 +214,7 @@ def test_what_was_proved_is_not_proved_again(tmp_path: Path, monkeypatch: pytest
     asked: list[int] = []
     prove = reasoning.is_consistent
 
-    def counted(quads: list[Quad], bounds: reasoning.Bounds) -> bool:
+    def counted(quads: list[Quad], bounds: reasoning.ReasoningBounds) -> bool:
         asked.append(len(quads))
         return prove(quads, bounds)
 

@@ -26,7 +26,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from api.app import create_app
-from api.reconciliation import protocol
+from api.reconciliation import version_0_2
 from api.settings import Settings
 from kg.release import store
 
@@ -571,4 +571,4 @@ def test_a_client_on_another_origin_reconciles_and_shows_a_preview(
 
 def test_the_size_of_the_preview_is_told(real_http: httpx.Client) -> None:
     preview = real_http.get("/reconcile").json()["preview"]
-    assert (preview["width"], preview["height"]) == protocol.PREVIEW_SIZE
+    assert (preview["width"], preview["height"]) == version_0_2.PREVIEW_SIZE

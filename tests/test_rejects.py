@@ -11,7 +11,7 @@ from projects import ROOT, make_project, run_kg
 
 from kg.build import pipeline
 from kg.curation import builder
-from kg.errors import Problem
+from kg.errors import FileProblem
 
 INVALID = ROOT / "tests" / "fixtures" / "invalid"
 RECORDS = sorted((INVALID / "records").glob("*.yaml"))
@@ -135,5 +135,5 @@ def test_every_rule_has_a_fixture() -> None:
 
 
 def test_a_problem_reads_as_one_line() -> None:
-    assert str(Problem("a.yaml", 1, 2, "rule", "what")) == "a.yaml:1:2: what [rule]"
-    assert str(Problem("a.yaml", 0, 0, "rule", "what", is_warning=True)) == "a.yaml: warning: what [rule]"
+    assert str(FileProblem("a.yaml", 1, 2, "rule", "what")) == "a.yaml:1:2: what [rule]"
+    assert str(FileProblem("a.yaml", 0, 0, "rule", "what", is_warning=True)) == "a.yaml: warning: what [rule]"

@@ -12,7 +12,7 @@ from pyoxigraph import Literal, NamedNode, Quad
 from test_workers import run
 
 from api.settings import Settings
-from api.site.serving import Serving
+from api.site.current import Serving
 
 
 def test_a_release_that_is_no_longer_served_is_given_up(tmp_path: Path) -> None:

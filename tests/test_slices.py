@@ -10,7 +10,7 @@ from projects import ROOT, make_project
 
 from kg.build import checks, pipeline, slices
 from kg.curation import builder, parses
-from kg.errors import Problem
+from kg.errors import FileProblem
 from kg.rdf import iris
 
 SHAPES = ROOT / "ontology" / "shapes.ttl"
@@ -23,7 +23,7 @@ def project(tmp_path: Path) -> Path:
     return make_project(tmp_path / "project")
 
 
-def check(project: Path, *, is_kept: bool = True) -> tuple[list[Problem], int]:
+def check(project: Path, *, is_kept: bool = True) -> tuple[list[FileProblem], int]:
     """The violations of the shapes, sorted, and how many documents had to be validated."""
     with parses.opened(project, builder.read_context(project)) as kept:
         curated = builder.read_all(project, parses=kept if is_kept else None)

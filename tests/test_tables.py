@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kg.tables import rows
 from kg.tables import table as tables
-from kg.tables.rows import Limits, TableError
+from kg.tables.rows import TableError, TableLimits
 from kg.tables.table import Table
 
 TEXT = '機関名,備考\r\n東京大学,"二行の\r\n備考"\r\n㈱①髙島,\r\n'
@@ -34,7 +34,7 @@ def workbook(cells: list[list[object]], sheet: str = "一覧") -> bytes:
     return output.getvalue()
 
 
-def refusal(body: bytes, name: str = "t.csv", limits: Limits = rows.USUAL, **options: str) -> TableError:
+def refusal(body: bytes, name: str = "t.csv", limits: TableLimits = rows.USUAL, **options: str) -> TableError:
     with pytest.raises(TableError) as caught:
         tables.read(body, name, limits, **options)  # type: ignore[arg-type]
     return caught.value
@@ -141,14 +141,14 @@ def test_a_table_without_a_header_has_numbers_for_names() -> None:
 @pytest.mark.parametrize(
     ("limits", "code", "row", "column"),
     [
-        (Limits(bytes=10), "bytes", None, None),
-        (Limits(rows=1), "rows", 2, None),
-        (Limits(columns=1), "columns", 0, None),
-        (Limits(cell=3), "cell", 2, 2),
-        (Limits(characters=6), "characters", 2, None),
+        (TableLimits(bytes=10), "bytes", None, None),
+        (TableLimits(rows=1), "rows", 2, None),
+        (TableLimits(columns=1), "columns", 0, None),
+        (TableLimits(cell=3), "cell", 2, 2),
+        (TableLimits(characters=6), "characters", 2, None),
     ],
 )
-def test_every_limit_of_a_table(limits: Limits, code: str, row: int | None, column: int | None) -> None:
+def test_every_limit_of_a_table(limits: TableLimits, code: str, row: int | None, column: int | None) -> None:
     body = b"a,b\n1,222\n3,4444\n"
     error = refusal(body, limits=limits)
     assert (error.code, error.kind, error.row, error.column) == (code, "too-large", row, column)
@@ -199,7 +199,7 @@ def _repacked(change: Callable[[str, bytes], bytes]) -> bytes:
 def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked() -> None:
     body = _repacked(lambda name, part: b" " * 50_000_000 + part if name.endswith("sheet1.xml") else part)
     assert len(body) < 200_000
-    error = refusal(body, limits=Limits(unpacked=10_000_000))
+    error = refusal(body, limits=TableLimits(unpacked=10_000_000))
     assert (error.code, error.kind) == ("unpacked", "too-large")
 
 

@@ -32,7 +32,7 @@ from kg.isolation import frames
 from kg.rdf import formats, iris
 from kg.release.store import Release
 from kg.submitted import intake, report, validation
-from kg.submitted.intake import Limits
+from kg.submitted.intake import RdfLimits
 
 PARTNER = ROOT / "tests" / "fixtures" / "partner"
 GOOD, WRONG = (PARTNER / "good.ttl").read_bytes(), (PARTNER / "wrong.ttl").read_bytes()
@@ -69,7 +69,7 @@ def knowledge(real: Release) -> validation.Knowledge:
 
 
 def lines(body: bytes, knowledge: validation.Knowledge, name: str = "ttl", language: str = "en") -> list[str]:
-    found = validation.check(body, intake.syntax_of(name), Limits(), knowledge)
+    found = validation.check(body, intake.syntax_of(name), RdfLimits(), knowledge)
     told = report.lines(found, "f", knowledge.context, language)
     return [re.sub(r"_:[0-9a-f]{20,}", "_:b", line).removeprefix("f: ").removeprefix("f:") for line in told]
 
@@ -125,7 +125,7 @@ def test_a_key_that_the_context_does_not_know(knowledge: validation.Knowledge) -
 def test_a_deprecated_record_is_a_warning_and_conforms(tiny: Release) -> None:
     known = validation.Knowledge.open(ROOT, tiny.directory)
     body = b"<http://e/x> <http://e/p> <https://w3id.org/aikg/id/concept/old-notion> ."
-    found = validation.check(body, intake.syntax_of("ttl"), Limits(), known)
+    found = validation.check(body, intake.syntax_of("ttl"), RdfLimits(), known)
     assert (found.conforms, found.counts) == (True, {"Warning": 1})
     assert list(report.lines(found, "f", known.context)) == [
         "f:1: warning: <http://e/x> <http://e/p>: concept:old-notion is deprecated; did you mean 'concept:new-notion'?"
@@ -436,7 +436,7 @@ def checker(release: Release, **options: Any) -> Iterator[tuple[subprocess.Popen
     """A checking process by hand, ready."""
     ours, theirs = socket.socketpair()
     with theirs:
-        command = [sys.executable, "-m", "kg.submitted.checker", str(theirs.fileno())]
+        command = [sys.executable, "-m", "kg.submitted.process", str(theirs.fileno())]
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL)
     settings = {"memory_bytes": 500_000_000, "seconds": 30, "parent": os.getpid(), **options}
     with ours, ours.makefile("rb") as stream:

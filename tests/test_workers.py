@@ -23,21 +23,21 @@ import pytest
 from pyoxigraph import Literal, NamedNode, Quad, Store
 from servers import descendants, descriptors, is_alive, serve, threads, until
 
-from api.errors import Problem
+from api.problems import Problem
 from api.queries.execution import client_of
 from api.settings import Settings
 from api.workers.jobs import Job, Worker
 from api.workers.places import Places
 from api.workers.pool import Pool
 from api.workers.waiting import Waiting
-from kg.engines.evaluation import Answer, Query, Wanted
+from kg.engines.evaluation import Answer, Query, ResultFormats
 from kg.errors import KgError, QueryFailed, QueryMalformed, QueryTooComplex, ResultTooLarge
 from kg.isolation import packets
 from kg.rdf import formats
 from kg.release.store import Release
 
 PRODUCT = "SELECT (COUNT(*) AS ?n{}) {{ ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }}"
-JSON = Wanted("json", "ttl")
+JSON = ResultFormats("json", "ttl")
 
 
 @asynccontextmanager
@@ -58,7 +58,7 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
         thread.submit(lambda: asyncio.run(asyncio.wait_for(work(), 60))).result()  # type: ignore[arg-type]
 
 
-async def ask(pool: Pool, text: str, *, client: str = "a", seconds: float = 10.0, want: Wanted = JSON) -> Answer:
+async def ask(pool: Pool, text: str, *, client: str = "a", seconds: float = 10.0, want: ResultFormats = JSON) -> Answer:
     return await pool.run(Query(text), want, client=client, seconds=seconds)
 
 
@@ -169,10 +169,10 @@ def test_each_format_is_written_where_nothing_can_be_opened(tiny: Release) -> No
     async def work() -> None:
         async with started(tiny) as pool:
             for known in formats.RESULT_FORMATS:
-                assert (await ask(pool, "SELECT * { ?s ?p ?o } LIMIT 3", want=Wanted(known.name))).body
+                assert (await ask(pool, "SELECT * { ?s ?p ?o } LIMIT 3", want=ResultFormats(known.name))).body
             for syntax in formats.RDF_FORMATS:
-                assert (await ask(pool, "DESCRIBE ?s { ?s ?p ?o }", want=Wanted(graph=syntax.name))).total
-            assert (await ask(pool, "SELECT * { ?s ?p ?o }", want=Wanted("json", rows=2))).total > 2
+                assert (await ask(pool, "DESCRIBE ?s { ?s ?p ?o }", want=ResultFormats(graph=syntax.name))).total
+            assert (await ask(pool, "SELECT * { ?s ?p ?o }", want=ResultFormats("json", rows=2))).total > 2
 
     run(work)
 
@@ -255,7 +255,7 @@ def test_small_queries_behind_a_large_one_are_taken_back_and_none_is_lost(tiny: 
             small = [f"SELECT ?n {{ VALUES ?n {{ {n} }} }}" for n in range(200)]
             texts = [q for n, q in enumerate(small) for q in ([PRODUCT.format(n), q] if n % 40 == 0 else [q])]
             found = await asyncio.gather(
-                *(ask(pool, q, seconds=1.5 if "COUNT" in q else 20, want=Wanted("csv")) for q in texts),
+                *(ask(pool, q, seconds=1.5 if "COUNT" in q else 20, want=ResultFormats("csv")) for q in texts),
                 return_exceptions=True,
             )
             for text, answer in zip(texts, found, strict=True):
@@ -358,7 +358,7 @@ def test_no_answer_is_that_of_another_query_while_workers_are_kept_waiting(tiny:
                 texts = [
                     f"SELECT ({n} AS ?n) {{}}" if n % 2 else f"SELECT ?n {{ VALUES ?n {{ {n} }} }}" for n in numbers
                 ]
-                found = await asyncio.gather(*(ask(pool, q, seconds=30, want=Wanted("csv")) for q in texts))
+                found = await asyncio.gather(*(ask(pool, q, seconds=30, want=ResultFormats("csv")) for q in texts))
                 assert [int(a.body.split()[1]) for a in found] == list(numbers)
             await asyncio.gather(*hogs, return_exceptions=True)
 
@@ -370,10 +370,10 @@ def test_a_text_of_many_packets_arrives_whole(tiny: Release) -> None:
         async with started(tiny) as pool:
             long = "x" * 900_000
             answers = await asyncio.gather(
-                *(ask(pool, f'SELECT (STRLEN("{n}{long}") AS ?n) {{}}', want=Wanted("csv")) for n in range(6))
+                *(ask(pool, f'SELECT (STRLEN("{n}{long}") AS ?n) {{}}', want=ResultFormats("csv")) for n in range(6))
             )
             assert {a.body for a in answers} == {b"n\r\n900001\r\n"}
-            body = (await ask(pool, f'SELECT ("{long}" AS ?x) {{}}', want=Wanted("csv"))).body
+            body = (await ask(pool, f'SELECT ("{long}" AS ?x) {{}}', want=ResultFormats("csv"))).body
             assert body == f"x\r\n{long}\r\n".encode()
 
     run(work)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as Xml
 from api.html.view import View
 from api.site.site import LICENCE
 from kg.rdf import formats
-from kg.release.history import Entry, Step
+from kg.release.history import ChangeEntry, ReleaseChanges
 
 ATOM = "http://www.w3.org/2005/Atom"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -23,11 +23,11 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 class Item(NamedTuple):
     """A release, or, with `entry`, a record that it changed."""
 
-    step: Step
-    entry: Entry | None = None
+    step: ReleaseChanges
+    entry: ChangeEntry | None = None
 
 
-def items(history: Sequence[Step], name: str = "") -> list[Item]:
+def items(history: Sequence[ReleaseChanges], name: str = "") -> list[Item]:
     """What a feed tells, the newest first: of all, or of the records of one class without the releases themselves."""
     found: list[Item] = []
     for step in history:
@@ -91,7 +91,7 @@ class Feed:
                 if 1 <= number <= self.pages:
                     yield relation, self._url(number), formats.ATOM, view.language
 
-    def _release(self, step: Step) -> Xml.Element:
+    def _release(self, step: ReleaseChanges) -> Xml.Element:
         view = self.view
         entry = self._entry(step, "", view.t("feed_release", release=step.release))
         _link(entry, "alternate", self._page("dataset"), formats.HTML, view.language)
@@ -104,7 +104,7 @@ class Feed:
         _text(entry, "summary", summary)
         return entry
 
-    def _record(self, step: Step, changed: Entry) -> Xml.Element:
+    def _record(self, step: ReleaseChanges, changed: ChangeEntry) -> Xml.Element:
         view, name = self.view, changed.path.partition("/")[0]
         iri = view.site.entities.root + changed.path
         label = next((changed.label[t] for t in view.languages if t in changed.label), changed.path)
@@ -122,7 +122,7 @@ class Feed:
         _text(entry, "summary", " ".join(filter(None, (counts, successor))))
         return entry
 
-    def _entry(self, step: Step, path: str, title: str) -> Xml.Element:
+    def _entry(self, step: ReleaseChanges, path: str, title: str) -> Xml.Element:
         entry = Xml.Element("entry")
         _text(entry, "id", f"{self.view.site.base}feed.atom#{step.release}{'/' + path if path else ''}")
         _text(entry, "title", title)

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.catalogue.feed import Feed, items
-from api.errors import Problem
 from api.html.view import view_of
 from api.http.responses import answer
 from api.i18n import language
+from api.problems import Problem
 from api.site.site import site_of
 from kg.rdf import formats
 

@@ -12,12 +12,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
-from api.errors import Problem
 from api.html.view import page
 from api.http.representation import condition
 from api.http.responses import answer, chosen_rdf, json_answer, prefers_json, rdf_answer
 from api.i18n import language
 from api.linked_data import partners
+from api.problems import Problem
 from api.site.site import LICENCE, Site, site_of
 from kg.errors import KgError
 from kg.rdf import formats

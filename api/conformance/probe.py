@@ -11,14 +11,14 @@ from starlette.datastructures import Headers
 
 from api.conformance import requirements
 from api.conformance import run as conformance
-from api.conformance.run import Finding, Request, Response, report
+from api.conformance.run import Request, Response, Verdict, report
 from kg.errors import KgError
 
 __all__ = ["check", "report"]
 _SECONDS = 60.0
 
 
-def check(url: str) -> tuple[list[Finding], str]:
+def check(url: str) -> tuple[list[Verdict], str]:
     """The findings, and which software answered; raises `KgError` when nobody does."""
     target = urlsplit(url)
     if target.scheme not in ("http", "https") or not target.hostname:
@@ -27,7 +27,7 @@ def check(url: str) -> tuple[list[Finding], str]:
     async def fetch(request: Request) -> Response:
         return await asyncio.to_thread(_fetch, target, request)
 
-    async def work() -> tuple[list[Finding], str]:
+    async def work() -> tuple[list[Verdict], str]:
         front = json.loads((await fetch(Request("GET", "/", {"accept": "application/json"}))).body)
         findings = await conformance.run(requirements.all_checks(front["base"], front["example"]), fetch)
         return findings, front["software"]

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from pyoxigraph import NamedNode, RdfFormat, parse, parse_query_results
 
-from api.conformance.run import PROTOCOL, Check, Request, Response
+from api.conformance.run import PROTOCOL, Request, Requirement, Response
 from kg.rdf import formats, iris
 
 
@@ -75,11 +75,11 @@ def _check(
     request: Request,
     status: int,
     holds: Callable[[Response], bool],
-) -> Check:
-    return Check(name, specification, section, {"ja": ja, "en": en}, request, status, holds)
+) -> Requirement:
+    return Requirement(name, specification, section, {"ja": ja, "en": en}, request, status, holds)
 
 
-def _protocol() -> list[Check]:
+def _protocol() -> list[Requirement]:
     body = _ASK.encode()
     form = urlencode({"query": _ASK}).encode()
     twice = urlencode([("query", _ASK), ("query", _ASK)])
@@ -238,7 +238,7 @@ def _protocol() -> list[Check]:
     return found
 
 
-def _store(base: str) -> list[Check]:
+def _store(base: str) -> list[Requirement]:
     unknown = urlencode({"graph": "urn:nothing"})
 
     return [
@@ -365,7 +365,7 @@ def _store(base: str) -> list[Check]:
     ]
 
 
-def _records(path: str, base: str) -> list[Check]:
+def _records(path: str, base: str) -> list[Requirement]:
     """Checks on a record of the release, `class/slug`."""
 
     found = [
@@ -438,7 +438,7 @@ def _records(path: str, base: str) -> list[Check]:
     return found
 
 
-def all_checks(base: str, record: str) -> list[Check]:
+def all_checks(base: str, record: str) -> list[Requirement]:
     """All checks for a release with this base; those on records need the path of one, '' for none."""
     assert iris.ABSOLUTE.match(base)
     return [*_protocol(), *_store(base), *(_records(record, base) if record else [])]

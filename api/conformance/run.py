@@ -51,7 +51,7 @@ Fetch = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Requirement:
     """One demand of a specification: what is asked, and what the answer must be."""
 
     name: str
@@ -68,31 +68,31 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Verdict:
     """What became of a check; `detail` says what came instead."""
 
-    check: Check
+    check: Requirement
     passed: bool
     detail: str
 
 
-async def run(checks: Sequence[Check], fetch: Fetch) -> list[Finding]:
+async def run(checks: Sequence[Requirement], fetch: Fetch) -> list[Verdict]:
     """Runs checks one after the other."""
     return [await _run(check, fetch) for check in checks]
 
 
-async def _run(check: Check, fetch: Fetch) -> Finding:
+async def _run(check: Requirement, fetch: Fetch) -> Verdict:
     response = await fetch(check.request)
     if response.status != check.status:
-        return Finding(check, False, f"{response.status} instead of {check.status}")
+        return Verdict(check, False, f"{response.status} instead of {check.status}")
     try:
         holds = bool(check.holds(response))
     except (ValueError, KeyError, SyntaxError, StopIteration) as error:
-        return Finding(check, False, f"the answer cannot be read: {error}")
-    return Finding(check, holds, "" if holds else f"{response.media_type}, {len(response.body)} bytes: not as demanded")
+        return Verdict(check, False, f"the answer cannot be read: {error}")
+    return Verdict(check, holds, "" if holds else f"{response.media_type}, {len(response.body)} bytes: not as demanded")
 
 
-def report(findings: Sequence[Finding], software: str) -> str:
+def report(findings: Sequence[Verdict], software: str) -> str:
     """The findings as the text of docs/conformance.md."""
     passed = sum(f.passed for f in findings)
     lines = [

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from api.html.view import View
 from api.i18n import texts
 from api.site.site import Site
-from kg.release.paths import CATEGORIES, MOST_STEPS, QUIET, Group, Link, Part, Picture, kind_of
+from kg.release.paths import CATEGORIES, MOST_STEPS, QUIET, Edge, Group, Part, Picture, kind_of
 
 # The links of one property in one direction that are shown at first, and with each further request for more.
 AT_ONCE = 60
@@ -89,11 +89,11 @@ def url_of(view: View, state: State) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LinkRow:
     """The links of one record by one property: those that are shown, how many there are, and how to have more."""
 
     heading: str
-    shown: list[Link]
+    shown: list[Edge]
     total: int
     more: str
 
@@ -105,7 +105,7 @@ def node_of(view: View, path: str) -> dict[str, str]:
     return {"path": path, "iri": iri, "label": name, "kind": kind, "kind_label": kind_name, "href": view.href(iri)}
 
 
-def link_of(view: View, link: Link) -> dict[str, object]:
+def link_of(view: View, link: Edge) -> dict[str, object]:
     """A link for JSON."""
     return {
         "source": link.source,
@@ -160,7 +160,7 @@ class Exploration:
             found.setdefault(kind_of(path), []).append(path)
         return sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0]))
 
-    def rows(self, path: str) -> list[Row]:
+    def rows(self, path: str) -> list[LinkRow]:
         """The links of a record by property and direction, in the order of the properties elsewhere."""
         groups = self.view.site.links.groups(path, self.picture.choice)
         groups.sort(key=lambda group: (group.direction == "in", self._ranks.get(group.property, len(self._ranks))))
@@ -170,11 +170,11 @@ class Exploration:
     def _ranks(self) -> dict[str, int]:
         return {term.iri: rank for rank, term in enumerate(self.view.site.context.terms.values())}
 
-    def _row(self, path: str, group: Group) -> Row:
+    def _row(self, path: str, group: Group) -> LinkRow:
         shown = [link for link in group.links if link.other(path) in self.picture.roles]
         most = (len(shown) // AT_ONCE + 1) * AT_ONCE
         more = _written(self.view.site, Part(path, group.direction, group.property, most))
-        return Row(self.heading(group), shown, len(group.links), more)
+        return LinkRow(self.heading(group), shown, len(group.links), more)
 
     def heading(self, group: Group) -> str:
         """A property as one says it of the record that it is told of."""

@@ -10,15 +10,15 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.errors import Problem
 from api.explorer.exploration import AT_ONCE, Exploration, State, document_of, link_of, node_of, url_of
 from api.html.view import page, view_of
 from api.http.responses import json_answer, prefers_json
 from api.i18n import language
+from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.rdf import iris
-from kg.release.paths import CHAINS, Choice, Direction, Link, Part, Picture
-from kg.release.search import Hit
+from kg.release.paths import CHAINS, Direction, Edge, EdgeFilter, Part, Picture
+from kg.release.search import SearchHit
 
 router = APIRouter()
 _MOST_SHOWN = 600
@@ -60,9 +60,9 @@ def neighbours(request: Request) -> Response:
     predicate = site.context.expand(name)
     if name and not site.links.knows(predicate):
         raise Problem(400, "bad-parameter", f"property: no link is by '{name[:100]}'")
-    at, choice = _number(request, "at", 0, 0, 1_000_000), Choice(_flag(request, "inferred"))
+    at, choice = _number(request, "at", 0, 0, 1_000_000), EdgeFilter(_flag(request, "inferred"))
     view = view_of(request, language.language_of(request))
-    roles, links, more = dict.fromkeys((_known(site, p) for p in paths), "node"), dict[Link, None](), []
+    roles, links, more = dict.fromkeys((_known(site, p) for p in paths), "node"), dict[Edge, None](), []
     for path in paths:
         for group in site.links.groups(path, choice):
             if (name and predicate != group.property) or direction not in ("", group.direction):
@@ -151,7 +151,7 @@ def _known(site: Site, path: str) -> str:
     raise Problem(404, "unknown-id", f"nothing is called '{path[:200]}'", {"path": path[:200], "nearest": near})
 
 
-def _resolved(site: Site, state: State, text: str) -> tuple[State, list[Hit] | None]:
+def _resolved(site: Site, state: State, text: str) -> tuple[State, list[SearchHit] | None]:
     """The state with names as records: ends of a chain as the best hit, and a start that only one hit can mean.
 
     Where several could be meant, they come beside it; an empty list when nothing could.
@@ -175,11 +175,11 @@ def _end(site: Site, text: str) -> str:
     return next((hit.iri.removeprefix(site.entities.root) for hit in _hits(site, text, 1)), "")
 
 
-def _hits(site: Site, text: str, limit: int) -> Sequence[Hit]:
+def _hits(site: Site, text: str, limit: int) -> Sequence[SearchHit]:
     return site.search.find(text, kinds=list(site.entities.classes()), limit=limit).hits
 
 
-def _is_provisional(request: Request, state: State, candidates: Sequence[Hit] | None) -> bool:
+def _is_provisional(request: Request, state: State, candidates: Sequence[SearchHit] | None) -> bool:
     """Whether a form made the address, with names in it that are records now, or with fields left empty."""
     asked = request.query_params
     named = any(text and asked[name] != text for name, text in (("from", state.start), ("to", state.end)))
@@ -190,9 +190,9 @@ def _is_provisional(request: Request, state: State, candidates: Sequence[Hit] | 
 # ---- the picture ----
 
 
-def _choice(site: Site, state: State) -> Choice:
+def _choice(site: Site, state: State) -> EdgeFilter:
     properties = frozenset(site.context.expand(name) for name in state.without if ":" in name)
-    return Choice(state.inferred, properties, frozenset(name for name in state.without if ":" not in name))
+    return EdgeFilter(state.inferred, properties, frozenset(name for name in state.without if ":" not in name))
 
 
 def _picture(site: Site, state: State) -> Picture:

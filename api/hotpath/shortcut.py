@@ -19,16 +19,16 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from api.http.bodies import fields
 from api.http.caching import MANY_BYTES, Cache, cache_key
 from api.http.heads import Head, Heads
-from api.http.representation import Representation, Wire, of_answer
+from api.http.representation import EncodedResponse, Representation, of_answer
 from api.http.responses import answer
 from api.middleware import ALWAYS, known_or_new_id
-from api.queries.execution import Formats, Outcome, client_of, seconds_asked, wanted
+from api.queries.execution import Formats, QueryOutcome, client_of, seconds_asked, wanted
 from api.settings import Settings
-from api.site.serving import Serving
+from api.site.current import Serving
 from api.site.site import Site
-from api.telemetry.requests import Accounts, route_of
+from api.telemetry.requests import RequestLog, route_of
 from api.workers.jobs import Job
-from kg.engines.evaluation import Answer, Query, Wanted
+from kg.engines.evaluation import Answer, Query, ResultFormats
 from kg.errors import KgError
 from kg.isolation import packets
 from kg.sparql import guard
@@ -59,14 +59,16 @@ class Flight:
 class Shortcut:
     """Answers what can be answered below the application; one for all connections of a process."""
 
-    def __init__(self, settings: Settings, serving: Serving, cache: Cache, accounts: Accounts) -> None:
+    def __init__(self, settings: Settings, serving: Serving, cache: Cache, accounts: RequestLog) -> None:
         self._settings = settings
         self._serving = serving
         self._cache = cache
         self._accounts = accounts
         self._heads = Heads(settings.trusted_proxies)
         self._root = b"/" + settings.root_path.strip("/").encode() if settings.root_path.strip("/") else b""
-        self._limits = guard.Limits(settings.max_query_length, settings.max_query_depth, settings.max_query_operators)
+        self._limits = guard.QueryLimits(
+            settings.max_query_length, settings.max_query_depth, settings.max_query_operators
+        )
         self._flights: dict[object, Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -115,7 +117,7 @@ class Shortcut:
             self._log(connection, head, target, status, sent, 0.0)
         return True
 
-    def _send(self, connection: Connection, head: Head, wire: Wire) -> tuple[int, int]:
+    def _send(self, connection: Connection, head: Head, wire: EncodedResponse) -> tuple[int, int]:
         """Sends a representation, or that it is not modified; returns the status and the size of the body."""
         request_id = connection.request_id = known_or_new_id(head.request_id)
         last = b"x-request-id: %s\r\n\r\n" % request_id.encode()
@@ -175,7 +177,7 @@ class Shortcut:
             return None
         # Endpoints that may be asked are for the application: here every SERVICE is an error.
         reading = guard.read(query, self._limits)
-        want = Wanted(formats.results, formats.graph)
+        want = ResultFormats(formats.results, formats.graph)
         seconds = seconds_asked(site, values.get("timeout"))
         return packets.request(Query(query), want, self._settings.max_result_bytes), seconds, reading.is_volatile
 
@@ -241,5 +243,5 @@ def _formats(accept: str | None, asked: str | None) -> Formats:
 @lru_cache(maxsize=100)
 def _headers(content_type: str, is_volatile: bool) -> tuple[tuple[bytes, bytes], ...]:
     """The header fields that the application gives to the answer of a query."""
-    plain = Outcome(content_type=content_type, is_volatile=is_volatile)
+    plain = QueryOutcome(content_type=content_type, is_volatile=is_volatile)
     return tuple(answer(b"", content_type, plain.headers).raw_headers)

@@ -12,12 +12,12 @@ from pyoxigraph import Literal, NamedNode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem
 from api.http.responses import answer, problem_response, wants_html
 from api.i18n import texts
 from api.i18n.language import language_of
 from api.i18n.values import amount, shown
-from api.queries.emptiness import Explanation
+from api.problems import Problem
+from api.queries.empty_results import Explanation
 from api.site.site import Site, site_of
 from kg.rdf import formats, iris
 from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SKOS

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from starlette.requests import Request
 
-from api.errors import Problem
+from api.problems import Problem
 from api.site.site import site_of
 from kg.rdf import formats
 

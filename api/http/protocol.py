@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.errors import Problem
+from api.problems import Problem
 from api.settings import Settings
 from kg.rdf import formats
 

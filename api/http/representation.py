@@ -27,7 +27,7 @@ _Fields = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class EncodedResponse:
     """A representation in one coding as it goes over the wire: all of the head but what each answer has of its own.
 
     `head` are its fields and `not_modified` those of a 304; `tag` is the entity tag, '' for a redirect.
@@ -51,7 +51,7 @@ class Representation:
     is_text: bool
     is_kept: bool
     coded: dict[str, bytes] = field(default_factory=dict)
-    wires: dict[str, Wire] = field(default_factory=dict)
+    wires: dict[str, EncodedResponse] = field(default_factory=dict)
 
     @property
     def is_compressible(self) -> bool:
@@ -89,7 +89,7 @@ class Representation:
         fields["content-length"] = str(len(self.body_in(coding)))
         return fields.raw
 
-    def wire(self, coding: str, site: Site, common: tuple[tuple[str, str], ...]) -> Wire:
+    def wire(self, coding: str, site: Site, common: tuple[tuple[str, str], ...]) -> EncodedResponse:
         """What is sent in a coding, made once; `common` are the fields that every answer of the release has."""
         if (made := self.wires.get(coding)) is None:
             body, tag = self.body_in(coding), self.tag_in(coding)
@@ -97,7 +97,7 @@ class Representation:
             head, unmodified = _lines(tuple(self.headers), kind, coding, site.issued, common)
             validator = b"etag: %s\r\n" % tag.encode() if tag else b""
             head = b"%s%scontent-length: %d\r\n" % (head, validator, len(body))
-            made = self.wires[coding] = Wire(self.status, head, unmodified + validator, body, tag)
+            made = self.wires[coding] = EncodedResponse(self.status, head, unmodified + validator, body, tag)
         return made
 
     @property

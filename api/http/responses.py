@@ -10,7 +10,7 @@ from pyoxigraph import Quad, RdfFormat, Triple, serialize
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem, as_text, not_acceptable
+from api.problems import Problem, as_text, not_acceptable
 from api.site.site import LICENCE, Site
 from kg.rdf import formats, iris, serialization
 from kg.rdf.formats import Rdf

@@ -10,8 +10,8 @@ from starlette.datastructures import FormData, Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from api.errors import Problem
 from api.http import bodies
+from api.problems import Problem
 
 MULTIPART = "multipart/form-data"
 _MOST_FIELDS = 1_000

@@ -12,7 +12,7 @@ from api.html.access import Access, of_query
 from api.html.view import View
 from kg.rdf import iris
 from kg.rdf.terms import AnyTerm, value
-from kg.release.entities import Description, Fact
+from kg.release.entities import EntityDescription, Fact
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
@@ -67,7 +67,7 @@ class Neighbour:
     is_incoming: bool
 
 
-def neighbours(view: View, iri: str, description: Description) -> list[Neighbour]:
+def neighbours(view: View, iri: str, description: EntityDescription) -> list[Neighbour]:
     """The first few records that a record is linked with, on an ellipse around it, the links out first."""
     links: dict[str, Fact] = {}
     for fact in (*_flat(description.node.facts), *(f for part in description.loose_parts for f in _flat(part.facts))):

@@ -40,20 +40,20 @@ class Facet:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FacetChoice:
     """A value that the reader asked for; `predicate` and `value` are IRIs."""
 
     predicate: str
     value: str
 
 
-def choices(site: Site, parameters: Sequence[tuple[str, str]]) -> list[Choice]:
+def choices(site: Site, parameters: Sequence[tuple[str, str]]) -> list[FacetChoice]:
     """What an address asks for: each parameter that is a property, with its value."""
     known = site.context.expand
-    return [Choice(known(k), known(v)) for k, v in parameters if k not in _RESERVED and ":" in k]
+    return [FacetChoice(known(k), known(v)) for k, v in parameters if k not in _RESERVED and ":" in k]
 
 
-def chosen(site: Site, paths: Sequence[str], among: Sequence[Choice]) -> list[str]:
+def chosen(site: Site, paths: Sequence[str], among: Sequence[FacetChoice]) -> list[str]:
     """The records that have every value asked for."""
     store, root = site.release.store, site.entities.root
     fitting = [
@@ -74,7 +74,7 @@ def _is_iri(text: str) -> bool:
     return iris.ABSOLUTE.match(text) is not None and iris.ILLEGAL_IN_IRI.search(text) is None
 
 
-def facets(site: Site, paths: Sequence[str], among: Sequence[Choice]) -> list[Facet]:
+def facets(site: Site, paths: Sequence[str], among: Sequence[FacetChoice]) -> list[Facet]:
     """The facets of these records, those of the most records first, with the values chosen marked."""
     counts: dict[str, Counter[str]] = {}
     having: Counter[str] = Counter()
@@ -127,7 +127,7 @@ def _facet(site: Site, predicate: str, values: Counter[str], asked: set[tuple[st
     )
 
 
-def query(name: str, site: Site, among: Sequence[Choice]) -> str:
+def query(name: str, site: Site, among: Sequence[FacetChoice]) -> str:
     """The list as SPARQL: the records whose path has this class, with every value asked for."""
     patterns = "".join(f"  ?record <{c.predicate}> <{c.value}> .\n" for c in among if _is_iri(c.value))
     start = f"{site.entities.root}{name}/"

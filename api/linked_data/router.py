@@ -11,12 +11,12 @@ from pyoxigraph import Literal, NamedNode, Quad
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.errors import Problem
 from api.html.access import of_query
 from api.html.view import page, view_of
 from api.http.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
 from api.i18n import language
 from api.linked_data import cards, embedded, facets, partners, signposting
+from api.problems import Problem
 from api.site.site import LICENCE, Site, site_of
 from kg.rdf import formats, iris
 from kg.rdf.ordering import sort_quads
@@ -98,7 +98,7 @@ def show(request: Request, path: str) -> Response:
     return response
 
 
-class Links(NamedTuple):
+class IncomingLinks(NamedTuple):
     """One page of the links by one property to a record; `name` is the property's, as in the address."""
 
     predicate: str
@@ -109,7 +109,7 @@ class Links(NamedTuple):
     pages: int
 
 
-def _incoming(request: Request, site: Site, facts: tuple[Fact, ...]) -> list[Links]:
+def _incoming(request: Request, site: Site, facts: tuple[Fact, ...]) -> list[IncomingLinks]:
     """Links to a record by property; `in` and `at` choose a page of one of them."""
     size, asked = site.settings.links_shown, request.query_params.get("in", "")
     written = request.query_params.get("at", "1")
@@ -121,7 +121,9 @@ def _incoming(request: Request, site: Site, facts: tuple[Fact, ...]) -> list[Lin
             if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
                 raise Problem(404, "no-such-page", f"the links by {name} have pages 1 to {pages}")
             number = int(written)
-        found.append(Links(predicate, name, group[(number - 1) * size : number * size], len(group), number, pages))
+        found.append(
+            IncomingLinks(predicate, name, group[(number - 1) * size : number * size], len(group), number, pages)
+        )
     return found
 
 
@@ -184,7 +186,7 @@ class Page(NamedTuple):
     total: int
     paths: list[str]
     parts: bool
-    choices: list[facets.Choice]
+    choices: list[facets.FacetChoice]
     facets: list[facets.Facet]
 
 

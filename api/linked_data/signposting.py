@@ -14,7 +14,7 @@ _ABOUT_PAGE = "https://schema.org/AboutPage"
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class TypedLink:
     """A link of one context: RFC 8288."""
 
     relation: str
@@ -48,11 +48,11 @@ def linkset(site: Site, iri: str, host: str) -> dict[str, object]:
 
 def class_linkset(site: Site, anchor: str, members: Sequence[str]) -> dict[str, object]:
     """The members of a class list."""
-    items = [Link("item", site.entities.root + quote(path)) for path in members]
-    return {"linkset": [_context(anchor, iter([Link("license", LICENCE), *items]))]}
+    items = [TypedLink("item", site.entities.root + quote(path)) for path in members]
+    return {"linkset": [_context(anchor, iter([TypedLink("license", LICENCE), *items]))]}
 
 
-def _context(anchor: str, links: Iterator[Link]) -> dict[str, object]:
+def _context(anchor: str, links: Iterator[TypedLink]) -> dict[str, object]:
     targets: dict[str, list[dict[str, object]]] = {}
     for link in links:
         target: dict[str, object] = {"href": link.target}
@@ -64,26 +64,26 @@ def _context(anchor: str, links: Iterator[Link]) -> dict[str, object]:
     return {"anchor": anchor, **targets}
 
 
-def _of_page(site: Site, iri: str, host: str) -> Iterator[Link]:
+def _of_page(site: Site, iri: str, host: str) -> Iterator[TypedLink]:
     path = quote(iri.removeprefix(site.entities.root))
-    yield Link("cite-as", iri)
-    yield Link("describes", iri)
-    yield Link("type", _ABOUT_PAGE)
-    yield Link("type", schema_type(site, iri))
-    yield Link("license", LICENCE)
-    yield Link("collection", f"{host}id/{path.partition('/')[0]}")
+    yield TypedLink("cite-as", iri)
+    yield TypedLink("describes", iri)
+    yield TypedLink("type", _ABOUT_PAGE)
+    yield TypedLink("type", schema_type(site, iri))
+    yield TypedLink("license", LICENCE)
+    yield TypedLink("collection", f"{host}id/{path.partition('/')[0]}")
     for syntax in formats.RDF_FORMATS:
         target = f"{host}data/{path}.{syntax.name}"
-        yield Link("describedby", target, syntax.media_type)
-        yield Link("alternate", target, syntax.media_type)
+        yield TypedLink("describedby", target, syntax.media_type)
+        yield TypedLink("alternate", target, syntax.media_type)
     for language in ("ja", "en"):
-        yield Link("alternate", f"{host}page/{path}?lang={language}", formats.HTML, language)
-    yield Link("linkset", f"{host}linkset/{path}", formats.LINKSET)
+        yield TypedLink("alternate", f"{host}page/{path}?lang={language}", formats.HTML, language)
+    yield TypedLink("linkset", f"{host}linkset/{path}", formats.LINKSET)
 
 
-def _of_data(site: Site, iri: str, host: str) -> Iterator[Link]:
+def _of_data(site: Site, iri: str, host: str) -> Iterator[TypedLink]:
     path = quote(iri.removeprefix(site.entities.root))
-    yield Link("describes", iri)
-    yield Link("collection", f"{host}page/{path}", formats.HTML)
-    yield Link("license", LICENCE)
-    yield Link("linkset", f"{host}linkset/{path}", formats.LINKSET)
+    yield TypedLink("describes", iri)
+    yield TypedLink("collection", f"{host}page/{path}", formats.HTML)
+    yield TypedLink("license", LICENCE)
+    yield TypedLink("linkset", f"{host}linkset/{path}", formats.LINKSET)

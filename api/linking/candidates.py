@@ -8,7 +8,7 @@ from api.html.view import View
 from api.i18n import texts
 from kg.linking import review
 from kg.linking.matching import Candidate
-from kg.linking.review import Choice, Decision
+from kg.linking.review import Decision, MatchSetup
 
 
 def describe(view: View, found: Candidate) -> dict[str, object]:
@@ -42,12 +42,12 @@ def reason(view: View, found: Candidate) -> str:
     return view.t("comma").join(told)
 
 
-def decisions(view: View, rows: list[tuple[str, ...]], choice: Choice) -> list[Decision]:
+def decisions(view: View, rows: list[tuple[str, ...]], choice: MatchSetup) -> list[Decision]:
     """What the machine decides of these rows."""
     return list(review.match_rows(view.site.matcher, rows, choice, view.plain))
 
 
-def by_person(view: View, row: tuple[str, ...], choice: Choice, iri: str, *, is_close: bool) -> Decision:
+def by_person(view: View, row: tuple[str, ...], choice: MatchSetup, iri: str, *, is_close: bool) -> Decision:
     """What a person decided of a row: a candidate or another record, exactly or closely; none without an IRI."""
     if not iri:
         return Decision(by="person")

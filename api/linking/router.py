@@ -16,7 +16,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem
 from api.html.view import View, page, view_of
 from api.http import bodies, uploads
 from api.http.responses import json_answer, prefers_json
@@ -24,13 +23,14 @@ from api.http.uploads import Form
 from api.i18n import language
 from api.linking import candidates, state
 from api.linking.state import Work
+from api.problems import Problem
 from api.site.site import Site, site_of
 from kg import __version__
 from kg.errors import KgError
 from kg.linking import linkset, review
-from kg.linking.linkset import Account
+from kg.linking.linkset import LinksetInfo
 from kg.linking.matching import Candidate
-from kg.linking.review import Choice, Decision
+from kg.linking.review import Decision, MatchSetup
 from kg.rdf import formats
 from kg.tables import table as tables
 
@@ -174,7 +174,7 @@ async def _each_chunk(request: Request, site: Site, rows: list[tuple[str, ...]],
     return found
 
 
-def _batch(site: Site, document: Any) -> tuple[list[tuple[str, ...]], Choice]:
+def _batch(site: Site, document: Any) -> tuple[list[tuple[str, ...]], MatchSetup]:
     """The names of a batch with their properties, as rows of a table."""
     if not isinstance(document, dict) or not isinstance(names := document.get("names"), list):
         raise Problem(422, "bad-batch", "an object with 'names', a list of texts, is expected")
@@ -193,11 +193,11 @@ def _batch(site: Site, document: Any) -> tuple[list[tuple[str, ...]], Choice]:
             if not isinstance(cell, str) or len(cell) > most:
                 detail = f"row {row}, column {column}: a text of at most {most:,} characters is expected"
                 raise Problem(422, "bad-batch", detail, {"row": row, "column": column})
-    choice = Choice(0, kind, tuple(enumerate(properties, 1)))
+    choice = MatchSetup(0, kind, tuple(enumerate(properties, 1)))
     return list(zip(names, *properties.values(), strict=True)), choice
 
 
-def _row(view: View, row: tuple[str, ...], choice: Choice) -> dict[str, Any]:
+def _row(view: View, row: tuple[str, ...], choice: MatchSetup) -> dict[str, Any]:
     found = review.candidates(view.site.matcher, row, choice)
     return {
         "candidates": [candidates.describe(view, c) for c in found],
@@ -312,8 +312,8 @@ async def _finished(request: Request) -> tuple[View, Work, str]:
         return view, await asyncio.to_thread(state.checked, work, site.entities.exists), asked
 
 
-def _account(site: Site, work: Work) -> Account:
-    return Account(
+def _account(site: Site, work: Work) -> LinksetInfo:
+    return LinksetInfo(
         base=site.base,
         release=work.release or site.version,
         software=f"aikg {__version__}",

@@ -11,14 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from api.errors import Problem
 from api.http import bodies
 from api.http.uploads import Form
+from api.problems import Problem
 from api.settings import Settings
 from kg.errors import KgError
-from kg.linking.review import Choice, Decision
-from kg.tables import reading
-from kg.tables.rows import Limits, TableError
+from kg.linking.review import Decision, MatchSetup
+from kg.tables import process as reading
+from kg.tables.rows import TableError, TableLimits
 from kg.tables.table import Table
 
 _STATUS = {"broken": 422, "too-large": 413, "unsupported": 415}
@@ -31,7 +31,7 @@ class Work:
 
     file: str
     table: Table
-    choice: Choice | None = None
+    choice: MatchSetup | None = None
     decisions: tuple[Decision, ...] = ()
     release: str = ""
     reviewer: str = ""
@@ -61,8 +61,8 @@ def cells(decision: Decision) -> list[str | float]:
     return [decision.iri, decision.relation, decision.by, decision.score, decision.reason, decision.told]
 
 
-def limits_of(settings: Settings) -> Limits:
-    return Limits(
+def limits_of(settings: Settings) -> TableLimits:
+    return TableLimits(
         bytes=settings.desk_file_bytes,
         rows=settings.desk_rows,
         columns=settings.desk_columns,
@@ -108,7 +108,7 @@ async def _read(body: bytes, name: str, form: Form, settings: Settings) -> Table
         seconds=int(settings.desk_seconds) + 1,
     )
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "kg.tables.reading"),
+        *(sys.executable, "-P", "-m", "kg.tables.process"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -182,12 +182,12 @@ def _text(value: object) -> str:
     return value
 
 
-def _choice(document: dict[str, Any], table: Table) -> Choice | None:
+def _choice(document: dict[str, Any], table: Table) -> MatchSetup | None:
     name = document.get("name")
     if name is None:
         return None
     properties = tuple((_index(at, table), _text(to)) for at, to in document.get("properties") or ())
-    return Choice(
+    return MatchSetup(
         _index(name, table), _text(document.get("kind") or ""), properties, _text(document.get("subject") or "")
     )
 
@@ -226,7 +226,7 @@ def chosen(work: Work, form: Form, kinds: Sequence[str]) -> Work:
         raise Problem(422, "bad-column", str(error)) from None
     if names["kind"] and names["kind"] not in kinds:
         raise Problem(422, "bad-kind", f"no kind '{names['kind'][:40]}'; there are {', '.join(kinds)}")
-    choice = Choice(at, names["kind"], properties, names["subject"])
+    choice = MatchSetup(at, names["kind"], properties, names["subject"])
     return replace(work, choice=choice, reviewer=names["reviewer"], dataset=names["dataset"])
 
 

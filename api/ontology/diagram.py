@@ -23,7 +23,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Connector:
     """How many stated triples lead from members of one class to members of another by a property."""
 
     source: str
@@ -39,14 +39,14 @@ class Box:
     kind: Count
     x: float
     y: float
-    loop: Link | None
+    loop: Connector | None
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A link in the diagram: from where to where, where its name stands, and how many more join the two classes."""
 
-    link: Link
+    link: Connector
     ends: tuple[int, int, int, int]
     label: tuple[int, int]
     more: int
@@ -58,14 +58,14 @@ class Diagram:
 
     boxes: Sequence[Box]
     lines: Sequence[Line]
-    links: Sequence[Link]
+    links: Sequence[Connector]
     width: int
     height: int
 
 
-def draw(kinds: Sequence[Count], links: Sequence[Link]) -> Diagram:
+def draw(kinds: Sequence[Count], links: Sequence[Connector]) -> Diagram:
     """The strongest link of each two classes as a line, as many as stay legible, and every class with one at least."""
-    pairs: dict[frozenset[str], list[Link]] = defaultdict(list)
+    pairs: dict[frozenset[str], list[Connector]] = defaultdict(list)
     for link in links:
         pairs[frozenset((link.source, link.target))].append(link)
     joining = {pair: found for pair, found in pairs.items() if len(pair) == 2}
@@ -130,11 +130,11 @@ def _cross(a: int, b: int, c: int, d: int) -> bool:
     return len({a, b, c, d}) == 4 and side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
 
 
-def _way(link: Link, place: Mapping[str, complex]) -> complex:
+def _way(link: Connector, place: Mapping[str, complex]) -> complex:
     return place[link.target] - place[link.source]
 
 
-def _line(link: Link, more: int, place: Mapping[str, complex], taken: list[complex]) -> Line:
+def _line(link: Connector, more: int, place: Mapping[str, complex], taken: list[complex]) -> Line:
     """A line from border to border; its name goes where no box or other name stands yet."""
     start, end, way = place[link.source], place[link.target], _way(link, place)
     share = min(_HALF.real / (abs(way.real) or 1e-9), _HALF.imag / (abs(way.imag) or 1e-9))

@@ -13,11 +13,11 @@ from pyoxigraph import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem
 from api.html.view import View, page, view_of
 from api.http.responses import answer, chosen_rdf, rdf_answer
 from api.i18n import language, texts
 from api.ontology import vocabulary
+from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.rdf import formats, iris
 from kg.rdf.namespaces import OWL
@@ -82,14 +82,14 @@ def _shapes(site: Site) -> Path:
     return site.project / "ontology" / "shapes.ttl"
 
 
-def _prefixes(site: Site, reference: vocabulary.Reference) -> dict[str, str]:
+def _prefixes(site: Site, reference: vocabulary.TermReference) -> dict[str, str]:
     """The namespaces of the context and of all borrowed terms, each with its prefix, '' where it has none."""
     known = {namespace: prefix for prefix, namespace in site.prefixes.items()}
     vocabularies = [*site.context.vocabularies.values(), *reference.borrowed]
     return {namespace: known.get(namespace, "") for namespace in vocabularies}
 
 
-def _anchors(site: Site, reference: vocabulary.Reference) -> Mapping[str, str]:
+def _anchors(site: Site, reference: vocabulary.TermReference) -> Mapping[str, str]:
     """Where on the page each term stands: ours under its local name, a borrowed one as furniture of the page."""
     found = {entry.iri: entry.anchor for entries in reference.sections.values() for entry in entries}
     prefixes = _prefixes(site, reference)

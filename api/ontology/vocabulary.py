@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pyoxigraph import BlankNode, Literal, NamedNode
 
-from api.ontology.diagram import COLUMNS, ROWS, Count, Diagram, Link, draw
+from api.ontology.diagram import COLUMNS, ROWS, Connector, Count, Diagram, draw
 from api.site.site import Site
 from kg.rdf import iris
 from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SKOS
@@ -63,7 +63,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TermEntry:
     """A term of ours: what its axioms say, relation by relation, and its use."""
 
     iri: str
@@ -95,17 +95,17 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class TermReference:
     """All that the page tells, in no language: terms by kind, borrowed ones by namespace, disjoint groups, diagram."""
 
-    sections: Mapping[str, Sequence[Entry]]
+    sections: Mapping[str, Sequence[TermEntry]]
     hierarchy: Sequence[Branch]
     borrowed: Mapping[str, Sequence[Count]]
     apart: Sequence[Sequence[str]]
     diagram: Diagram
 
 
-def describe(site: Site) -> Reference:
+def describe(site: Site) -> TermReference:
     """The ontology of a release and its use, read from the store once; raises `Problem` where that is too large."""
     site.survey()
     ontology = Ontology(site)
@@ -115,7 +115,7 @@ def describe(site: Site) -> Reference:
     for iri in sorted({i for found in ontology.terms.values() for i in found if not i.startswith(_OWN)}):
         namespace = iri[: max(iri.rfind("#"), iri.rfind("/")) + 1]
         borrowed.setdefault(namespace, []).append(Count(iri, uses.number(iri)))
-    return Reference(
+    return TermReference(
         {kind: [_entry(ontology, uses, kind, iri) for iri in found] for kind, found in own.items() if found},
         _hierarchy(ontology, uses, own["classes"]),
         borrowed,
@@ -251,7 +251,7 @@ class Uses:
         return "#" in iri, -self._size[iri], iri
 
 
-def _entry(ontology: Ontology, uses: Uses, kind: str, iri: str) -> Entry:
+def _entry(ontology: Ontology, uses: Uses, kind: str, iri: str) -> TermEntry:
     below = ontology.related(iri, _SUB, ahead=False, back=True)
     name = "class" if kind == "classes" else "property"
     relations = {
@@ -261,7 +261,7 @@ def _entry(ontology: Ontology, uses: Uses, kind: str, iri: str) -> Entry:
     }
     outside = [(p, o) for p in _ALIGNMENTS for o in ontology.related(iri, [p]) if not o.startswith(iris.ONTOLOGY)]
     usage = uses.of_class(iri) if kind == "classes" else uses.of_property(iri) if kind != "individuals" else Usage()
-    return Entry(
+    return TermEntry(
         iri,
         {key: found for key, found in relations.items() if found},
         outside,
@@ -288,7 +288,7 @@ def _hierarchy(ontology: Ontology, uses: Uses, own: Sequence[str]) -> list[Branc
     return sorted(roots, key=lambda b: (-b.number, b.iri))
 
 
-def _overview(uses: Uses, ontology: Ontology) -> tuple[list[Count], list[Link]]:
+def _overview(uses: Uses, ontology: Ontology) -> tuple[list[Count], list[Connector]]:
     """The classes with the most links among them, none sharing a member with another, and what they are linked by."""
     apart = {iri for group in ontology.apart for iri in group}
     declared = [c for c in ontology.terms["classes"] if uses.members.get(c)]
@@ -306,7 +306,7 @@ def _overview(uses: Uses, ontology: Ontology) -> tuple[list[Count], list[Link]]:
         for kind in {source, target}:
             weight[kind] += math.log2(1 + number)
     kept = sorted(weight, key=lambda kind: (-weight[kind], kind))[: COLUMNS * ROWS]
-    links = [Link(*key, number) for key, number in found.items() if key[0] in kept and key[2] in kept]
+    links = [Connector(*key, number) for key, number in found.items() if key[0] in kept and key[2] in kept]
     boxes = [Count(kind, len(uses.members[kind])) for kind in kept]
     return boxes, sorted(links, key=lambda link: (-link.number, link.source, link.property, link.target))
 

@@ -9,11 +9,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from api.errors import Problem
 from api.http.responses import json_answer
-from api.site.serving import Serving
+from api.problems import Problem
+from api.site.current import Serving
 from api.telemetry import metrics
-from api.telemetry.requests import Accounts
+from api.telemetry.requests import RequestLog
 
 router = APIRouter()
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -40,7 +40,7 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics", summary="Numbers for Prometheus")
 async def numbers(request: Request) -> Response:
-    serving, accounts = cast(Serving, request.app.state.serving), cast(Accounts, request.app.state.accounts)
+    serving, accounts = cast(Serving, request.app.state.serving), cast(RequestLog, request.app.state.accounts)
     known = accounts.metrics
     accounts.flush()
     known.alive.set(serving.site.pool.alive)

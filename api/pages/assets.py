@@ -9,8 +9,8 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.errors import Problem
 from api.http.responses import answer
+from api.problems import Problem
 
 router = APIRouter()
 

@@ -9,12 +9,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem
 from api.html.access import Access
 from api.html.view import View, page, view_of
 from api.i18n import language
+from api.problems import Problem
 from api.queries import execution
-from api.queries.execution import Outcome
+from api.queries.execution import QueryOutcome
 from api.site.site import Site, site_of
 from kg.engines.evaluation import Query
 from kg.errors import nearest
@@ -38,7 +38,7 @@ class Chart:
     """A stored query with its answer."""
 
     query: StoredQuery
-    result: Outcome
+    result: QueryOutcome
     access: Access
 
 

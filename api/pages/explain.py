@@ -7,13 +7,13 @@ from pyoxigraph import Literal, NamedNode, RdfFormat, Triple, parse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem
 from api.html.view import View, page, view_of
 from api.http.responses import json_answer, prefers_json
 from api.i18n import language
+from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.rdf import iris
-from kg.release.explanation import Step
+from kg.release.explanation import ProofStep
 
 router = APIRouter()
 _VARY = {"Vary": "Accept, Accept-Language, Cookie"}
@@ -64,7 +64,7 @@ def _literal(written: str) -> Literal:
     return quad.object
 
 
-def _as_json(view: View, step: Step) -> dict[str, object]:
+def _as_json(view: View, step: ProofStep) -> dict[str, object]:
     triple = {"subject": str(step.triple.subject), "predicate": str(step.triple.predicate)}
     evidence = [view.site.entities.evidence(graph) for graph in step.graphs]
     found: dict[str, object] = {

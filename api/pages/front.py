@@ -14,7 +14,7 @@ from api.pages import charts
 from api.site.site import Site, site_of
 from kg.errors import BrokenRelease
 from kg.rdf import iris
-from kg.release.history import Step
+from kg.release.history import ReleaseChanges
 
 router = APIRouter()
 # The query that the front page works: it needs the law, a programme and a budget, so it shows what a graph is for.
@@ -54,12 +54,12 @@ def _front(request: Request, site: Site, view: View, worked: charts.Chart | None
     )
 
 
-def _latest(site: Site) -> Step:
+def _latest(site: Site) -> ReleaseChanges:
     """What the release changed; nothing where its history cannot be read, which is no reason to be without a page."""
     try:
         return site.history[0]
     except BrokenRelease:
-        return Step(site.version, site.manifest.issued)
+        return ReleaseChanges(site.version, site.manifest.issued)
 
 
 @router.get("/about", summary="About this site")

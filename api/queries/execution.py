@@ -12,7 +12,7 @@ from typing import TypeVar
 from pyoxigraph import QueryResultsFormat, QuerySolutions, parse_query_results
 from starlette.requests import Request
 
-from api.errors import Problem, not_acceptable
+from api.problems import Problem, not_acceptable
 from api.site.site import Site
 from kg.engines import evaluation
 from kg.engines.evaluation import Query
@@ -39,7 +39,7 @@ class Formats:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ResultTable:
     """Solutions to be shown on a page: the first rows, and how many there are."""
 
     columns: tuple[str, ...]
@@ -48,7 +48,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class QueryOutcome:
     """What came of a query: bytes in a format, or for a page a table, a truth value or a graph in Turtle.
 
     `is_volatile` when the same query may be answered otherwise the next time.
@@ -56,7 +56,7 @@ class Outcome:
 
     body: bytes = b""
     content_type: str = ""
-    table: Table | None = None
+    table: ResultTable | None = None
     truth: bool | None = None
     turtle: str | None = None
     is_volatile: bool = False
@@ -103,13 +103,13 @@ def seconds_asked(site: Site, asked: str | None) -> float:
     return min(seconds, most)
 
 
-async def run(request: Request, site: Site, query: Query, want: Formats, timeout: str | None = None) -> Outcome:
+async def run(request: Request, site: Site, query: Query, want: Formats, timeout: str | None = None) -> QueryOutcome:
     """Evaluates a query in a worker process; raises `Problem` or another `KgError`."""
     settings = site.settings
     if error := request.scope["state"].get("error"):
         # It was tried below the application.
         raise _told(error, query.text)
-    limits = guard.Limits(settings.max_query_length, settings.max_query_depth, settings.max_query_operators)
+    limits = guard.QueryLimits(settings.max_query_length, settings.max_query_depth, settings.max_query_operators)
     if len(query.text) > _LONG:
         # Long texts would hold up everybody else.
         reading = await asyncio.to_thread(guard.read, query.text, limits, settings.services)
@@ -122,9 +122,9 @@ async def run(request: Request, site: Site, query: Query, want: Formats, timeout
         query.named_graphs,
         tuple((s.start, s.end, s.endpoint) for s in reading.services),
     )
-    sent = evaluation.Wanted(want.results, want.graph)
+    sent = evaluation.ResultFormats(want.results, want.graph)
     if want.html:
-        sent = evaluation.Wanted("json", "ttl", settings.max_table_rows)
+        sent = evaluation.ResultFormats("json", "ttl", settings.max_table_rows)
     work = site.pool.run(
         query,
         sent,
@@ -138,7 +138,7 @@ async def run(request: Request, site: Site, query: Query, want: Formats, timeout
         raise _told(error, query.text) from None
     if want.html:
         return _for_page(result, reading.is_volatile)
-    return Outcome(result.body, result.content_type, is_volatile=reading.is_volatile)
+    return QueryOutcome(result.body, result.content_type, is_volatile=reading.is_volatile)
 
 
 def _told(error: KgError, text: str) -> KgError:
@@ -150,14 +150,14 @@ def _told(error: KgError, text: str) -> KgError:
     return error
 
 
-def _for_page(result: evaluation.Answer, is_volatile: bool) -> Outcome:
+def _for_page(result: evaluation.Answer, is_volatile: bool) -> QueryOutcome:
     if result.kind == "graph":
-        return Outcome(turtle=result.body.decode(), is_volatile=is_volatile)
+        return QueryOutcome(turtle=result.body.decode(), is_volatile=is_volatile)
     parsed = parse_query_results(result.body, format=QueryResultsFormat.JSON)
     if not isinstance(parsed, QuerySolutions):
-        return Outcome(truth=bool(parsed), is_volatile=is_volatile)
+        return QueryOutcome(truth=bool(parsed), is_volatile=is_volatile)
     columns = tuple(v.value for v in parsed.variables)
-    return Outcome(table=Table(columns, [list(s) for s in parsed], result.total), is_volatile=is_volatile)
+    return QueryOutcome(table=ResultTable(columns, [list(s) for s in parsed], result.total), is_volatile=is_volatile)
 
 
 def _check_graphs(names: Sequence[str]) -> None:

@@ -7,11 +7,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.errors import Problem
 from api.html.view import View, view_of
 from api.http import bodies
 from api.http.responses import json_answer, prefers_json
 from api.i18n.language import language_of
+from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.errors import BadParameter
 from kg.linking.gazetteer import Identified

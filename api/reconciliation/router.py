@@ -11,14 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem
 from api.html.view import page, view_of
 from api.http import bodies
 from api.http.responses import json_answer
 from api.i18n.language import language_of
 from api.i18n.texts import LANGUAGES
-from api.reconciliation import protocol
-from api.reconciliation.service import Service, What
+from api.problems import Problem
+from api.reconciliation import version_0_2
+from api.reconciliation.service import ReconciliationService, What
 from api.site.site import site_of
 from kg.errors import BadParameter
 
@@ -37,7 +37,7 @@ def get(request: Request) -> Response:
         raise Problem(400, "no-jsonp", "JSONP is not offered; every answer may be read from any origin (CORS)")
     found = _answer(request, dict(parameters))
     if found is None:
-        found = protocol.manifest(_service(request), _address(request), site_of(request).settings)
+        found = version_0_2.manifest(_service(request), _address(request), site_of(request).settings)
     return json_answer(found, _VARY)
 
 
@@ -54,14 +54,14 @@ def _answer(request: Request, fields: dict[str, str]) -> dict[str, object] | Non
     """The answer to queries or an extension; None where neither is asked."""
     service, settings = _service(request), site_of(request).settings
     if (text := fields.get("queries")) is not None:
-        questions = protocol.batch(text, settings)
-        return protocol.results(service, {key: service.answer(question) for key, question in questions.items()})
+        questions = version_0_2.batch(text, settings)
+        return version_0_2.results(service, {key: service.answer(question) for key, question in questions.items()})
     if (text := fields.get("extend")) is not None:
-        return protocol.extended(service, protocol.extension(text, settings))
+        return version_0_2.extended(service, version_0_2.extension(text, settings))
     if (text := fields.get("query")) is not None:
         # One query by itself, as an object or as a bare name, is what older clients send.
         written = bodies.parse_json(text, "query") if text.lstrip().startswith("{") else {"query": text}
-        return protocol.result(service, service.answer(protocol.question(written, "query", settings)))
+        return version_0_2.result(service, service.answer(version_0_2.question(written, "query", settings)))
     return None
 
 
@@ -72,7 +72,7 @@ def suggest(request: Request) -> Response:
     limit = _number(request, "limit", _SUGGESTIONS, 1, _MOST_SUGGESTIONS)
     what, prefix = _what(request), parameters.get("prefix", "")[:200]
     things = _service(request).suggest(what, prefix, cursor, limit, parameters.get("type", ""))
-    return json_answer(protocol.suggestions(things, what), _VARY)
+    return json_answer(version_0_2.suggestions(things, what), _VARY)
 
 
 def flyout(request: Request) -> Response:
@@ -90,7 +90,7 @@ def flyout(request: Request) -> Response:
 def properties(request: Request) -> Response:
     """The properties that entities of a type have, for data extension."""
     type_, limit = request.query_params.get("type", ""), _number(request, "limit", 0, 0, 1_000)
-    return json_answer(protocol.proposal(_service(request).propose(type_, limit), type_, limit), _VARY)
+    return json_answer(version_0_2.proposal(_service(request).propose(type_, limit), type_, limit), _VARY)
 
 
 def preview(request: Request) -> Response:
@@ -105,10 +105,10 @@ def preview(request: Request) -> Response:
     return response
 
 
-def _service(request: Request) -> Service:
+def _service(request: Request) -> ReconciliationService:
     """The service in the language of its address, else in that of the caller."""
     first = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/").partition("/")[0]
-    return Service(view_of(request, first if first in LANGUAGES else language_of(request)))
+    return ReconciliationService(view_of(request, first if first in LANGUAGES else language_of(request)))
 
 
 def _address(request: Request) -> str:
@@ -123,7 +123,7 @@ def _what(request: Request) -> What:
     return cast(What, what)
 
 
-def _unknown(service: Service, what: What, id_: str) -> Problem:
+def _unknown(service: ReconciliationService, what: What, id_: str) -> Problem:
     if not id_:
         return Problem(400, "bad-parameter", f"id: the id of the {what} is expected")
     near = [service.site.entities.root + path for path in service.site.entities.nearest(id_[:200])]

@@ -1,4 +1,4 @@
-"""What a reconciliation service is asked and answers, in any version of `api.reconciliation.protocol`."""
+"""What a reconciliation service is asked and answers, in any version of `api.reconciliation.version_0_2`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExtensionProperty:
     """A property to fetch: at most so many values (0 for all), records as themselves, by name, id or IRI."""
 
     id: str
@@ -59,7 +59,7 @@ class Thing:
 Cell = Thing | str | int | float
 
 
-class Service:
+class ReconciliationService:
     """A reconciliation service of one release in one language."""
 
     def __init__(self, view: View) -> None:
@@ -202,7 +202,7 @@ class Service:
         ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         return [self.property_thing(iri) for iri, _ in ordered][: limit or None]
 
-    def values(self, iri: str, wanted: Wanted) -> list[Cell]:
+    def values(self, iri: str, wanted: ExtensionProperty) -> list[Cell]:
         """The values of a property of a record: literals in the reader's language where there are any in it."""
         predicate = self.property_iri(wanted.id)
         terms = self._known.values(iri, predicate) if iri and predicate else []

@@ -6,13 +6,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem
 from api.html.view import View, page, view_of
 from api.http.responses import json_answer, prefers_json
 from api.i18n import language
+from api.problems import Problem
 from api.site.completion import Used
 from api.site.site import site_of
-from kg.release.search import Found, Hit
+from kg.release.search import Found, SearchHit
 
 router = APIRouter()
 _PAGE_SIZE = 20
@@ -87,7 +87,7 @@ def _as_json(view: View, asked: str, found: Found, number: int) -> dict[str, obj
     }
 
 
-def _hit(view: View, hit: Hit) -> dict[str, object]:
+def _hit(view: View, hit: SearchHit) -> dict[str, object]:
     label = view.site.entities.label(hit.iri, view.languages)
     return {
         "iri": hit.iri,

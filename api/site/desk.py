@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from api.errors import Problem
+from api.problems import Problem
 from api.settings import Settings
 
 

@@ -14,8 +14,8 @@ import jinja2
 from pyoxigraph import NamedNode, Quad, Triple
 from starlette.requests import Request
 
-from api.errors import Problem
 from api.i18n import texts
+from api.problems import Problem
 from api.settings import Settings
 from api.site.completion import Vocabulary
 from api.site.desk import Desk
@@ -115,9 +115,9 @@ class Site:
         return Profile(self.entities)
 
     @cached_property
-    def links(self) -> paths.Links:
+    def links(self) -> paths.LinkGraph:
         """Which records the release links, for those who explore it."""
-        return paths.Links(self.entities)
+        return paths.LinkGraph(self.entities)
 
     @cached_property
     def explanations(self) -> Explanations:
@@ -125,9 +125,9 @@ class Site:
         return Explanations(self.release.store, list(queries.library(self.project, "rules").values()), self.base)
 
     @cached_property
-    def history(self) -> tuple[history.Step, ...]:
+    def history(self) -> tuple[history.ReleaseChanges, ...]:
         """What each release changed, the newest first."""
-        return history.read(self.release.directory, self.manifest, history.Bounds())
+        return history.read(self.release.directory, self.manifest, history.HistoryBounds())
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem
 from api.html.view import page
 from api.http.responses import answer, chosen_rdf, rdf_answer
 from api.i18n import language
+from api.problems import Problem
 from api.queries import execution
 from api.queries.execution import Formats
 from api.site.site import LICENCE, Site, site_of

@@ -10,15 +10,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem, of_error
 from api.html.access import of_query
 from api.html.view import page, view_of
 from api.http import bodies
 from api.http.responses import answer, chosen_rdf, json_answer, rdf_answer
 from api.i18n import language
-from api.queries import emptiness, execution
-from api.queries.emptiness import Explanation
-from api.queries.execution import Outcome
+from api.problems import Problem, of_error
+from api.queries import empty_results, execution
+from api.queries.empty_results import Explanation
+from api.queries.execution import QueryOutcome
 from api.site.site import LICENCE, Site, site_of
 from kg.engines.evaluation import Query
 from kg.errors import KgError, UpdateRefused
@@ -94,7 +94,7 @@ async def _respond(request: Request, operation: _Operation) -> Response:
     if want.html:
         reason = None
         if result.table is not None and not result.table.total:
-            reason = await emptiness.explain(request, site, query)
+            reason = await empty_results.explain(request, site, query)
         return await run_in_threadpool(_form, request, query.text, result=result, reason=reason)
     return answer(result.body, result.content_type, result.headers)
 
@@ -111,8 +111,8 @@ async def why(request: Request) -> Response:
     if result.table is None or result.table.total:
         document = {"kind": None, "message": view.t("why_rows" if result.table else "why_select_only")}
         return json_answer(document, {"Vary": "Accept-Language, Cookie"})
-    found = await emptiness.explain(request, site, Query(text))
-    return json_answer(emptiness.as_json(site, found, view.reason(found)), {"Vary": "Accept-Language, Cookie"})
+    found = await empty_results.explain(request, site, Query(text))
+    return json_answer(empty_results.as_json(site, found, view.reason(found)), {"Vary": "Accept-Language, Cookie"})
 
 
 def _is_for_reader(request: Request, parameters: list[tuple[str, str]]) -> bool:
@@ -126,7 +126,7 @@ def _format(parameters: list[tuple[str, str]]) -> str:
 def _form(
     request: Request,
     text: str,
-    result: Outcome | None = None,
+    result: QueryOutcome | None = None,
     problem: Problem | None = None,
     reason: Explanation | None = None,
 ) -> Response:

@@ -33,7 +33,7 @@ def route_of(path: str) -> str:
     return route if route in _KNOWN_ROUTES else "other" if route else "front"
 
 
-class Accounts:
+class RequestLog:
     """Counts requests and logs them; answers from memory are counted together, once a second."""
 
     def __init__(self, metrics: Metrics, settings: Settings) -> None:

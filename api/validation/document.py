@@ -8,8 +8,8 @@ from urllib.parse import parse_qs
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.requests import Request
 
-from api.errors import Problem
 from api.http import bodies, uploads
+from api.problems import Problem
 from kg.rdf import formats
 from kg.rdf.formats import Rdf
 from kg.submitted import intake
@@ -21,7 +21,7 @@ _MOST_PARTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class SubmittedDocument:
     """What was sent: the bytes, their syntax, and the name of the file, '' for none."""
 
     body: bytes
@@ -29,7 +29,7 @@ class Document:
     name: str = ""
 
 
-async def read(request: Request, most: int) -> Document:
+async def read(request: Request, most: int) -> SubmittedDocument:
     """The document of a POST of at most so many bytes; raises `Problem` or `UnknownSyntax`."""
     if (coding := request.headers.get("content-encoding", "identity")) != "identity":
         raise _unsupported(f"a body is taken as it is, not coded as {coding[:40]}")
@@ -47,7 +47,7 @@ async def read(request: Request, most: int) -> Document:
     return _document(body, intake.syntax_of(asked, "", media_type), "", most)
 
 
-async def _of_multipart(headers: Headers, body: bytes, asked: str, most: int) -> Document:
+async def _of_multipart(headers: Headers, body: bytes, asked: str, most: int) -> SubmittedDocument:
     form = await uploads.parts(headers, body, files=_MOST_PARTS, fields=_MOST_PARTS)
     try:
         return await _of_parts(form, asked or _text(form, "syntax"), most)
@@ -55,7 +55,7 @@ async def _of_multipart(headers: Headers, body: bytes, asked: str, most: int) ->
         await form.close()
 
 
-async def _of_parts(form: FormData, asked: str, most: int) -> Document:
+async def _of_parts(form: FormData, asked: str, most: int) -> SubmittedDocument:
     uploads = [f for _, f in form.multi_items() if isinstance(f, UploadFile) and (f.filename or f.size)]
     if len(uploads) > 1:
         raise Problem(400, "bad-form", f"one document at a time; the form has {len(uploads)}")
@@ -67,7 +67,7 @@ async def _of_parts(form: FormData, asked: str, most: int) -> Document:
     return _document(_text(form, "text").encode(), intake.syntax_of(asked or "ttl"), "", most)
 
 
-def _of_form(body: bytes, most: int) -> Document:
+def _of_form(body: bytes, most: int) -> SubmittedDocument:
     fields = (
         parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MOST_PARTS) if body.count(b"&") < _MOST_PARTS else {}
     )
@@ -83,12 +83,12 @@ def _text(form: FormData, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _document(body: bytes, syntax: Rdf, name: str, most: int) -> Document:
+def _document(body: bytes, syntax: Rdf, name: str, most: int) -> SubmittedDocument:
     if len(body) > most:
         raise _too_large(most)
     if not body.strip():
         raise Problem(400, "no-document", "nothing was sent to be validated")
-    return Document(body, syntax, name)
+    return SubmittedDocument(body, syntax, name)
 
 
 def _too_large(most: int) -> Problem:

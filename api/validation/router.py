@@ -12,14 +12,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem, not_acceptable, of_error
 from api.html.view import page, view_of
 from api.http.responses import HTML_OFFER, is_terminal, json_answer, prefers_json, rdf_offers, write_rdf
 from api.i18n import language
+from api.problems import Problem, not_acceptable, of_error
 from api.queries.execution import client_of, unless_gone
 from api.site.site import Site, site_of
 from api.validation import document
-from api.validation.document import Document
+from api.validation.document import SubmittedDocument
 from api.workers.checkers import Checkers
 from kg.errors import KgError, RdfFault
 from kg.rdf import formats
@@ -42,7 +42,7 @@ _AROUND = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ShownResult:
     """A result as a page shows it, with the lines of the document around it: number, text, whether it is the one."""
 
     result: Result
@@ -73,7 +73,7 @@ async def validate(request: Request) -> Response:
     With `fail=true` a document that does not conform is answered with 422, for callers that look at the status alone.
     """
     site, wanted = site_of(request), _wanted(request)
-    sent: Document | None = None
+    sent: SubmittedDocument | None = None
     try:
         sent = await document.read(request, site.settings.validate_max_bytes)
         client = client_of(request.client.host if request.client else "")
@@ -108,7 +108,7 @@ def _wanted(request: Request) -> str:
     return list(_NAMES)[best]
 
 
-def _respond(request: Request, wanted: str, sent: Document, found: Report) -> Response:
+def _respond(request: Request, wanted: str, sent: SubmittedDocument, found: Report) -> Response:
     site = site_of(request)
     failing = request.query_params.get("fail", "").lower() in ("true", "1", "yes")
     status = 422 if failing and not found.conforms else 200
@@ -128,7 +128,7 @@ def _content_type(wanted: str) -> str:
     return formats.JSON if wanted == _JSON else f"{formats.PLAIN}; charset=utf-8"
 
 
-def _written(request: Request, site: Site, wanted: str, sent: Document, found: Report) -> bytes:
+def _written(request: Request, site: Site, wanted: str, sent: SubmittedDocument, found: Report) -> bytes:
     if wanted == _JSON:
         return json_answer(report.as_json(found)).body  # type: ignore[return-value]
     if wanted == _TEXT:
@@ -144,7 +144,7 @@ def _written(request: Request, site: Site, wanted: str, sent: Document, found: R
     return body
 
 
-def _placed(problem: Problem, error: KgError, sent: Document | None) -> Problem:
+def _placed(problem: Problem, error: KgError, sent: SubmittedDocument | None) -> Problem:
     """The problem with the place in the document, and the line there."""
     if not isinstance(error, RdfFault) or not error.line:
         return problem
@@ -158,14 +158,14 @@ def _placed(problem: Problem, error: KgError, sent: Document | None) -> Problem:
     return problem
 
 
-def _decoded(sent: Document | None) -> str:
+def _decoded(sent: SubmittedDocument | None) -> str:
     return sent.body.decode("utf-8-sig", "replace") if sent else ""
 
 
 def _page(
     request: Request,
     text: str = "",
-    sent: Document | None = None,
+    sent: SubmittedDocument | None = None,
     found: Report | None = None,
     problem: Problem | None = None,
     status: int = 200,
@@ -192,10 +192,10 @@ def _page(
     return response
 
 
-def _finding(result: Result, lines: list[str], tongue: str) -> Finding:
+def _finding(result: Result, lines: list[str], tongue: str) -> ShownResult:
     first, last = max(1, result.line - _AROUND), min(len(lines), result.line + _AROUND)
     numbers = range(first, last + 1) if result.line else range(0)
-    return Finding(
+    return ShownResult(
         result,
         report.parse_term(result.focus),
         _short(report.parse_term(result.value)) if result.value else None,

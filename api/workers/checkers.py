@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.errors import Problem
+from api.problems import Problem
 from api.settings import Settings
 from api.workers.places import Places
 from kg import errors
@@ -154,7 +154,7 @@ class Checkers:
 
     async def _start(self, project: Path, release: Path) -> _Checker:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "kg.submitted.checker", str(theirs.fileno())]
+        command = [sys.executable, "-m", "kg.submitted.process", str(theirs.fileno())]
         with theirs:
             process = await asyncio.to_thread(
                 subprocess.Popen,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from api.errors import Problem
+from api.problems import Problem
 from kg.engines.evaluation import Answer
 from kg.errors import KgError, QueryTooComplex
 from kg.isolation import packets

@@ -27,7 +27,7 @@ from api.workers import jobs
 from api.workers.jobs import Job, Worker
 from api.workers.processes import Processes, may_raise_priority
 from api.workers.waiting import Waiting
-from kg.engines.evaluation import Answer, Query, Wanted
+from kg.engines.evaluation import Answer, Query, ResultFormats
 from kg.errors import KgError
 from kg.isolation import packets
 
@@ -128,7 +128,7 @@ class Pool:
     # ---- queries ----
 
     async def run(
-        self, query: Query, want: Wanted, *, client: str, seconds: float, services: tuple[str, ...] = ()
+        self, query: Query, want: ResultFormats, *, client: str, seconds: float, services: tuple[str, ...] = ()
     ) -> Answer:
         """The answer of a query within so many seconds; raises `Problem` 429, 503, 504 or what is wrong with the query.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class FileProblem:
     """One finding in curated input: where it stands, which rule it breaks, what to do.
 
     `line` and `column` count from 1; 0 means that the finding concerns the file, or the dataset, as a whole.
@@ -34,7 +34,7 @@ class KgError(Exception):
 class Rejected(KgError):
     """Curated input that breaks rules; carries every problem of the run."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[FileProblem]) -> None:
         self.problems = sorted(set(problems))
         super().__init__("\n".join(map(str, self.problems)))
 

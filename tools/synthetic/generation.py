@@ -24,7 +24,7 @@ from kg.build import reasoning
 from kg.curation import builder
 from kg.errors import KgError, Rejected
 from kg.partners import datasets
-from kg.partners.fetch import Limits
+from kg.partners.fetch import FetchLimits
 from kg.rdf import canonical
 from tools.synthetic import wording
 from tools.synthetic.templates import OTHER, OWN, Maker, Slots, Text, suffix
@@ -154,7 +154,7 @@ def _quads(root: Path) -> list[Quad]:
     stated = [*builder.asserted_quads(builder.read_all(root)), *builder.ontology_quads(root)]
     inferred = reasoning.inferred_quads(reasoning.close(stated, root / "queries" / "rules"))
     ours = [*stated, *inferred]
-    return [*ours, *datasets.load(root, ours, Limits(), offline=True).quads]
+    return [*ours, *datasets.load(root, ours, FetchLimits(), offline=True).quads]
 
 
 def _copy_project(root: Path, to: Path) -> None:

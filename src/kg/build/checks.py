@@ -13,14 +13,14 @@ import rdflib
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, Store, parse
 
 from kg.build import slices
-from kg.rdf import iris
-from kg.sparql import library
 from kg.curation.builder import Curated
+from kg.errors import FileProblem
+from kg.rdf import iris
 from kg.rdf.context import Context
-from kg.errors import Problem
-from kg.sparql.library import StoredQuery
-from kg.release.store import merged
 from kg.rdf.terms import AnyTerm, value
+from kg.release.store import merged
+from kg.sparql import library
+from kg.sparql.library import StoredQuery
 
 SH = rdflib.SH
 
@@ -135,7 +135,7 @@ def _path(report: rdflib.Graph, path: rdflib.term.Node | None) -> Iterator[str]:
                 yield from _path(report, one)
 
 
-def shacl(quads: list[Quad], shapes: Path, curated: Curated) -> list[Problem]:
+def shacl(quads: list[Quad], shapes: Path, curated: Curated) -> list[FileProblem]:
     """The violations of the shapes, placed where the focus node stands in the files.
 
     A document that conformed before, and on which nothing bears that has changed, is not validated again.
@@ -159,7 +159,7 @@ def _violations(quads: list[Quad], graph: rdflib.Graph, shapes: Path, curated: C
     return found
 
 
-def _problem(found: Violation, curated: Curated) -> Problem:
+def _problem(found: Violation, curated: Curated) -> FileProblem:
     focus = found.focus.strip("<>")
     predicate = found.path[0] if len(found.path) == 1 and found.path[0][0] != "^" else ""
     shown = f" (is: {_bare(found.value)})" if found.value and found.value != found.focus else ""
@@ -179,14 +179,14 @@ def _message(messages: Mapping[str, str]) -> str:
     return " / ".join(messages[k] for k in ("en", "ja", "") if k in messages)
 
 
-def _placed(curated: Curated, subject: str, predicate: str, rule: str, message: str) -> Problem:
+def _placed(curated: Curated, subject: str, predicate: str, rule: str, message: str) -> FileProblem:
     if position := curated.position(subject, predicate):
         return position.problem(rule, message)
-    return Problem("data", 0, 0, rule, message)
+    return FileProblem("data", 0, 0, rule, message)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CheckRow:
     """One row of a check query: `this` is at fault, the other columns say what."""
 
     query: StoredQuery
@@ -194,7 +194,7 @@ class Row:
     others: dict[str, AnyTerm]
 
 
-def rows(quads: Iterable[Quad], checks: Iterable[StoredQuery]) -> Iterator[Row]:
+def rows(quads: Iterable[Quad], checks: Iterable[StoredQuery]) -> Iterator[CheckRow]:
     """What the check queries find; each row is a violation."""
     store = Store()
     # Not in bulk: that would reserve 200 MB of addresses for its threads, which are what a process is limited in.
@@ -202,12 +202,12 @@ def rows(quads: Iterable[Quad], checks: Iterable[StoredQuery]) -> Iterator[Row]:
     for query in checks:
         for row in library.select(store, query.text):
             found = {name: row[name] for name in query.columns}
-            yield Row(query, found.pop("this"), {name: v for name, v in found.items() if v is not None})
+            yield CheckRow(query, found.pop("this"), {name: v for name, v in found.items() if v is not None})
 
 
-def checks(quads: Iterable[Quad], folder: Path, curated: Curated) -> list[Problem]:
+def checks(quads: Iterable[Quad], folder: Path, curated: Curated) -> list[FileProblem]:
     """A problem for every row that a check query finds; `?this` says where, the other columns say what."""
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     for row in rows(merged(quads), [library.read(path) for path in sorted(folder.glob("*.rq"))]):
         this, title = _text(row.this, curated.context), row.query.title
         others = ", ".join(_text(v, curated.context) for v in row.others.values())

@@ -19,14 +19,14 @@ from pyoxigraph import NamedNode, Quad, RdfFormat, parse
 from kg import __version__
 from kg.build import checks, reasoning
 from kg.curation import builder, parses
+from kg.errors import FileProblem, KgError, Rejected
 from kg.partners import datasets as partners
+from kg.partners.fetch import FetchLimits
 from kg.rdf import canonical, formats, iris, turtle
-from kg.release import history, search, store
 from kg.rdf.context import Context
-from kg.errors import KgError, Problem, Rejected
-from kg.partners.fetch import Limits
-from kg.release.store import Account
 from kg.rdf.terms import value
+from kg.release import history, search, store
+from kg.release.store import BuildInfo
 
 _SHA256 = iris.ONTOLOGY + "#sha256"
 
@@ -63,7 +63,7 @@ def _stage(name: str, summary: Summary, report: Report) -> Iterator[None]:
     summary.seconds[name] = time.perf_counter() - start
 
 
-def check(root: Path, files: list[Path] | None = None) -> list[Problem]:
+def check(root: Path, files: list[Path] | None = None) -> list[FileProblem]:
     """The problems of the curated files, without the DL step; only those in `files` when some are named.
 
     Partners' datasets are checked as far as they are at hand; nothing is fetched.
@@ -75,7 +75,7 @@ def check(root: Path, files: list[Path] | None = None) -> list[Problem]:
             quads = [*builder.asserted_quads(curated), *builder.ontology_quads(root)]
             problems = [
                 *_check(quads, root, curated),
-                *partners.load(root, quads, Limits(), offline=True).problems,
+                *partners.load(root, quads, FetchLimits(), offline=True).problems,
             ]
     if files:
         wanted = {_relative(path, root) for path in files}
@@ -95,7 +95,7 @@ def _relative(path: Path, root: Path) -> str:
     return absolute.relative_to(root.resolve()).as_posix() if absolute.is_relative_to(root.resolve()) else str(path)
 
 
-def _check(quads: list[Quad], root: Path, curated: builder.Curated) -> list[Problem]:
+def _check(quads: list[Quad], root: Path, curated: builder.Curated) -> list[FileProblem]:
     shapes = root / "ontology" / "shapes.ttl"
     return [
         *checks.shacl(quads, shapes, curated),
@@ -153,7 +153,7 @@ def build(
     return summary
 
 
-def _refuse(problems: list[Problem], summary: Summary) -> None:
+def _refuse(problems: list[FileProblem], summary: Summary) -> None:
     """Stops the build at violations; warnings go into the summary."""
     if any(not p.is_warning for p in problems):
         raise Rejected(problems)
@@ -165,7 +165,7 @@ def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated,
 
     A conflict that needs an unchanged record and a changed one is then left to the check queries, which see everything.
     """
-    bounds = reasoning.Bounds()
+    bounds = reasoning.ReasoningBounds()
     proved = next((part for part in (asserted, curated.fresh, []) if len(part) <= bounds.statements), [])
     if len(proved) < len(asserted):
         what = f"the ontology and {len(proved):,} of {len(asserted):,} statements" if proved else "the ontology alone"
@@ -181,7 +181,7 @@ def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated,
 
 def _joined(ours: list[Quad], root: Path, base: str, summary: Summary) -> list[Quad]:
     """The quads of the partners' datasets; what is wrong with one goes into the summary, and the build goes on."""
-    found = partners.load(root, ours, Limits(), base=base)
+    found = partners.load(root, ours, FetchLimits(), base=base)
     summary.warnings += sorted(map(str, found.problems))
     summary.partners, summary.links = len(found.joined), found.links
     summary.partners_left_out = tuple(found.left_out)
@@ -257,8 +257,8 @@ def _account(
     records: int | None = None,
     sources: dict[str, dict[str, str]] | None = None,
     is_merged: bool = True,
-) -> Account:
-    return Account(base, _timestamp(issued), f"aikg {__version__}", records, sources or {}, is_merged)
+) -> BuildInfo:
+    return BuildInfo(base, _timestamp(issued), f"aikg {__version__}", records, sources or {}, is_merged)
 
 
 def release_from_files(
@@ -273,12 +273,12 @@ def release_from_files(
         return store.publish(releases, _staged(releases, quads, _account(base, is_merged=is_merged), prefixes))
 
 
-def _staged(releases: Path, quads: Iterable[Quad], account: Account, prefixes: Mapping[str, str]) -> Path:
+def _staged(releases: Path, quads: Iterable[Quad], account: BuildInfo, prefixes: Mapping[str, str]) -> Path:
     """A release that nobody reads yet: store, dumps, search index, what changed."""
     staged = store.stage(releases, quads, account, prefixes)
     try:
         search.write(staged, search.entries(canonical.read(staged / "dataset.nq"), account.base_iri))
-        history.write(staged, _before(releases), history.Bounds())
+        history.write(staged, _before(releases), history.HistoryBounds())
     except OSError as error:
         raise store.unwritable(staged, error) from error
     return staged

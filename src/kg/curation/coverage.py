@@ -11,7 +11,7 @@ from kg.sparql.backend import Backend
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CoverageRow:
     """One kind: how many the source states, how many rows its query finds."""
 
     name: str
@@ -20,7 +20,7 @@ class Row:
     found: int
 
 
-def measure(store: Backend, root: Path) -> list[Row]:
+def measure(store: Backend, root: Path) -> list[CoverageRow]:
     """A row for every query in `queries/coverage`; a query finds one row for each thing that it covers."""
     rows = []
     for path in sorted((root / "queries" / "coverage").glob("*.rq")):
@@ -28,11 +28,11 @@ def measure(store: Backend, root: Path) -> list[Row]:
         if query.expected is None:
             raise KgError(f"{path}: the header states no 'expected' count")
         found = len({tuple(map(str, solution)) for solution in library.select(store, query.text)})
-        rows.append(Row(path.stem, query.title, query.expected, found))
+        rows.append(CoverageRow(path.stem, query.title, query.expected, found))
     return rows
 
 
-def report(rows: list[Row]) -> str:
+def report(rows: list[CoverageRow]) -> str:
     """The table as Markdown, in the order of the inventory."""
     lines = [
         "# Coverage",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from kg.errors import Problem
+from kg.errors import FileProblem
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SUSPECT = frozenset("&*!")
@@ -28,11 +28,11 @@ class Position:
     line: int
     column: int
 
-    def problem(self, rule: str, message: str) -> Problem:
-        return Problem(self.file, self.line, self.column, rule, message)
+    def problem(self, rule: str, message: str) -> FileProblem:
+        return FileProblem(self.file, self.line, self.column, rule, message)
 
 
-def read_text(path: Path, file: str) -> tuple[str | None, list[Problem]]:
+def read_text(path: Path, file: str) -> tuple[str | None, list[FileProblem]]:
     """The text of a file, or why it is none; `file` is its name in messages."""
     where = Position(file, 1, 1)
     try:
@@ -46,19 +46,19 @@ def read_text(path: Path, file: str) -> tuple[str | None, list[Problem]]:
         line = before.count(b"\n") + 1
         column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        return None, [Problem(file, line, column, "encoding", message)]
+        return None, [FileProblem(file, line, column, "encoding", message)]
     if text.startswith("\ufeff"):
         return None, [where.problem("encoding", "starts with a byte-order mark; save the file as UTF-8 without one")]
     return text, []
 
 
-class Document:
+class YamlDocument:
     """One YAML file as it is walked; problems are collected instead of stopping. `content` says what the file is."""
 
     def __init__(self, file: str, content: str) -> None:
         self.file = file
         self.content = content
-        self.problems: list[Problem] = []
+        self.problems: list[FileProblem] = []
 
     def at(self, node: yaml.Node) -> Position:
         return Position(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -77,13 +77,13 @@ class Document:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
             what = " ".join(filter(None, (error.problem, error.context)))
-            self.problems.append(Problem(self.file, line, column, "syntax", f"not YAML: {what}"))
+            self.problems.append(FileProblem(self.file, line, column, "syntax", f"not YAML: {what}"))
             return None
         except yaml.YAMLError as error:
-            self.problems.append(Problem(self.file, 0, 0, "syntax", f"not YAML: {str(error).splitlines()[0]}"))
+            self.problems.append(FileProblem(self.file, 0, 0, "syntax", f"not YAML: {str(error).splitlines()[0]}"))
             return None
         if root is None:
-            self.problems.append(Problem(self.file, 1, 1, "empty", f"the file is empty; expected {self.content}"))
+            self.problems.append(FileProblem(self.file, 1, 1, "empty", f"the file is empty; expected {self.content}"))
             return None
         if not isinstance(root, yaml.MappingNode):
             self.report(root, "shape", f"expected {self.content} at the top of the file")
@@ -94,7 +94,7 @@ class Document:
         if not unicodedata.is_normalized("NFC", text):
             line = next(i for i, t in enumerate(text.split("\n"), 1) if not unicodedata.is_normalized("NFC", t))
             message = "text is not in Unicode normal form C; retype the composed letters"
-            self.problems.append(Problem(self.file, line, 1, "normal-form", message))
+            self.problems.append(FileProblem(self.file, line, 1, "normal-form", message))
 
     def _check_events(self, text: str) -> None:
         """Anchors, aliases and tags are outside the profile; composing would resolve them unseen."""
@@ -104,13 +104,13 @@ class Document:
             anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
             if isinstance(event, yaml.AliasEvent):
                 message = f"alias *{anchor}: aliases are not used here; write the value again, or link by id"
-                self.problems.append(Problem(self.file, line, column, "alias", message))
+                self.problems.append(FileProblem(self.file, line, column, "alias", message))
             elif anchor:
                 message = f"anchor &{anchor}: anchors are not used here; quote the value if it begins with '&'"
-                self.problems.append(Problem(self.file, line, column, "anchor", message))
+                self.problems.append(FileProblem(self.file, line, column, "anchor", message))
             elif tag:
                 message = f"tag {tag}: tags are not used here; the context types every value"
-                self.problems.append(Problem(self.file, line, column, "tag", message))
+                self.problems.append(FileProblem(self.file, line, column, "tag", message))
 
     def pairs(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
         """The entries of a map, without those whose key is no string or stands there twice."""

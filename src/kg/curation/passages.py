@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kg.curation import builder
 from kg.curation.records import Record
-from kg.errors import KgError, Problem, Rejected
+from kg.errors import FileProblem, KgError, Rejected
 from kg.rdf import iris
 
 _LINES = re.compile(r"(\d+)(?:-(\d+))?")
@@ -62,7 +62,9 @@ def record(root: Path, source: str, text_file: Path) -> Path:
             first = int(match[1])
             passage = locate(text, first, int(match[2] or first))
         except ValueError as error:
-            problems.append(Problem(keys[key].file, keys[key].line, keys[key].column, "passage", f"'{key}': {error}"))
+            problems.append(
+                FileProblem(keys[key].file, keys[key].line, keys[key].column, "passage", f"'{key}': {error}")
+            )
             continue
         entries.append(_entry(key, source, passage, _section(about, passage.first)))
     if problems:

@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from kg.curation.documents import Document, Position, read_text
-from kg.errors import Problem, nearest
+from kg.curation.documents import Position, YamlDocument, read_text
+from kg.errors import FileProblem, nearest
 from kg.rdf import iris
-from kg.rdf.context import LANGUAGES, Context, Term
+from kg.rdf.context import LANGUAGES, Context, ContextTerm
 from kg.rdf.datatypes import DATATYPES
 
 
@@ -42,7 +42,7 @@ class Record:
     leaves: int = 0
 
 
-def read(path: Path, root: Path, context: Context) -> tuple[Record | None, list[Problem]]:
+def read(path: Path, root: Path, context: Context) -> tuple[Record | None, list[FileProblem]]:
     """The record in a file below `root/data`, and all problems found in it.
 
     The record is None when the file cannot be read as a map at all.
@@ -60,7 +60,7 @@ def _record_path(path: Path, root: Path) -> str:
     return relative.with_suffix("").as_posix()
 
 
-class _Reader(Document):
+class _Reader(YamlDocument):
     """Walks one file's node tree beside the context."""
 
     def __init__(self, file: str, record_path: str, context: Context) -> None:
@@ -68,7 +68,7 @@ class _Reader(Document):
         self.context = context
         self.record = Record(record_path, iris.record_iri(record_path))
 
-    def read(self, text: str) -> tuple[Record | None, list[Problem]]:
+    def read(self, text: str) -> tuple[Record | None, list[FileProblem]]:
         class_name, slash, _ = self.record.path.partition("/")
         whole = Position(self.file, 0, 0)
         if not slash or not iris.SLUG.fullmatch(self.record.path):
@@ -131,7 +131,7 @@ class _Reader(Document):
             extra = "; that is a class: write it as the value of 'type'"
         self.report(key, "unknown-key", f"unknown key '{key.value}'{extra}")
 
-    def _value(self, term: Term, node: yaml.Node, subject: str) -> Any:
+    def _value(self, term: ContextTerm, node: yaml.Node, subject: str) -> Any:
         if term.kind == "language":
             return self._language_map(term, node)
         if isinstance(node, yaml.SequenceNode):
@@ -144,7 +144,7 @@ class _Reader(Document):
             return kept or None
         return self._single(term, node, subject)
 
-    def _duplicates(self, term: Term, node: yaml.SequenceNode) -> None:
+    def _duplicates(self, term: ContextTerm, node: yaml.SequenceNode) -> None:
         seen: set[str] = set()
         for member in node.value:
             if isinstance(member, yaml.ScalarNode):
@@ -152,7 +152,7 @@ class _Reader(Document):
                     self.report(member, "duplicate-value", f"'{member.value}' stands twice under '{term.key}'")
                 seen.add(member.value)
 
-    def _single(self, term: Term, node: yaml.Node, subject: str) -> Any:
+    def _single(self, term: ContextTerm, node: yaml.Node, subject: str) -> Any:
         if isinstance(node, yaml.SequenceNode):
             self.report(node, "shape", f"a list within a list under '{term.key}'")
             return None
@@ -166,7 +166,7 @@ class _Reader(Document):
             return None
         return self._scalar(term, node, subject)
 
-    def _nested(self, term: Term, node: yaml.MappingNode) -> dict[str, Any] | None:
+    def _nested(self, term: ContextTerm, node: yaml.MappingNode) -> dict[str, Any] | None:
         id_node = next((v for k, v in node.value if getattr(k, "value", None) == "id"), None)
         if not isinstance(id_node, yaml.ScalarNode):
             self.report(
@@ -192,7 +192,7 @@ class _Reader(Document):
             self.record.references.append(Reference(iri, self.at(id_node)))
         return {"@id": iri, **facts}
 
-    def _scalar(self, term: Term, node: yaml.Node, subject: str) -> str | None:
+    def _scalar(self, term: ContextTerm, node: yaml.Node, subject: str) -> str | None:
         text = self.text(term.key, node)
         if text is None:
             return None
@@ -217,7 +217,7 @@ class _Reader(Document):
         self.record.leaves += 1
         return text
 
-    def _language_map(self, term: Term, node: yaml.Node) -> dict[str, Any] | None:
+    def _language_map(self, term: ContextTerm, node: yaml.Node) -> dict[str, Any] | None:
         if not isinstance(node, yaml.MappingNode):
             self.report(node, "wrong-type", f"'{term.key}' takes {self._expected(term)}")
             return None
@@ -242,7 +242,7 @@ class _Reader(Document):
         return result or None
 
     @staticmethod
-    def _expected(term: Term) -> str:
+    def _expected(term: ContextTerm) -> str:
         if term.kind == "language":
             return "a map of language to text, such as {ja: …, en: …}"
         if term.kind == "typed":

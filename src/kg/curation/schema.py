@@ -11,7 +11,7 @@ from rdflib.namespace import RDFS, SH, SKOS
 
 from kg.curation import builder
 from kg.rdf import iris
-from kg.rdf.context import LANGUAGES, Context, Term
+from kg.rdf.context import LANGUAGES, Context, ContextTerm
 from kg.rdf.datatypes import DATATYPES
 
 _KG = iris.ONTOLOGY + "#"
@@ -65,7 +65,7 @@ def _one_or_more(value: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [value, {"type": "array", "minItems": 1, "items": value}]}
 
 
-def _term(term: Term, ontology: rdflib.Graph, patterns: dict[str, str]) -> dict[str, Any]:
+def _term(term: ContextTerm, ontology: rdflib.Graph, patterns: dict[str, str]) -> dict[str, Any]:
     described = {"description": _help(term.iri, ontology)}
     if term.kind == "language":
         return {"$ref": "#/$defs/languageMap"} | described

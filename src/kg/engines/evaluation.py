@@ -56,7 +56,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ResultFormats:
     """The names of the formats for solutions and for graphs, '' where none suits.
 
     With `rows`, solutions are counted whole and only so many written, as for a page.
@@ -92,7 +92,7 @@ class _Bounded(io.BytesIO):
 
 
 def evaluate(
-    store: Backend, query: Query, want: Wanted, *, base: str, prefixes: Mapping[str, str], most_bytes: int
+    store: Backend, query: Query, want: ResultFormats, *, base: str, prefixes: Mapping[str, str], most_bytes: int
 ) -> Answer:
     """Evaluates and writes; raises `QueryMalformed`, `QueryFailed`, `ResultTooLarge` or `FormatNotOffered`.
 
@@ -107,7 +107,7 @@ def evaluate(
 
 
 def _evaluate(
-    store: Backend, query: Query, want: Wanted, base: str, prefixes: Mapping[str, str], most_bytes: int
+    store: Backend, query: Query, want: ResultFormats, base: str, prefixes: Mapping[str, str], most_bytes: int
 ) -> Answer:
     default, named = _dataset(query)
     # Our prefixes are known without being declared; a query's own declarations go before them.

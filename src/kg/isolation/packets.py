@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from kg.engines.evaluation import Answer, Query, Wanted
+from kg.engines.evaluation import Answer, Query, ResultFormats
 from kg.errors import (
     EngineAway,
     EngineFailed,
@@ -69,16 +69,16 @@ class Receiver:
         return part
 
 
-def request(query: Query, want: Wanted, most_bytes: int) -> bytes:
+def request(query: Query, want: ResultFormats, most_bytes: int) -> bytes:
     """What a worker is asked."""
     asked = (query.text, query.default_graphs, query.named_graphs, query.services)
     return marshal.dumps((asked, (want.results, want.graph, want.rows), most_bytes))
 
 
-def read_request(message: bytes) -> tuple[Query, Wanted, int]:
+def read_request(message: bytes) -> tuple[Query, ResultFormats, int]:
     """The inverse of `request`."""
     asked, want, most_bytes = marshal.loads(message)  # noqa: S302 written by the server, never by a stranger
-    return Query(*asked), Wanted(*want), most_bytes
+    return Query(*asked), ResultFormats(*want), most_bytes
 
 
 def answer(result: Answer) -> bytes:

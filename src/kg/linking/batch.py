@@ -16,13 +16,13 @@ from kg import __version__
 from kg.errors import KgError, nearest
 from kg.linking import linkset, matching, review
 from kg.linking.journal import Journal
-from kg.linking.linkset import Account
-from kg.linking.review import Choice, Decision
+from kg.linking.linkset import LinksetInfo
+from kg.linking.review import Decision, MatchSetup
 from kg.rdf.formats import Rdf
 from kg.release.entities import Entities
 from kg.release.store import Release
 from kg.tables import table as tables
-from kg.tables.rows import Limits, TableError
+from kg.tables.rows import TableError, TableLimits
 from kg.tables.table import Table
 
 # Rows between two entries of the journal: what an interruption loses at most.
@@ -48,11 +48,11 @@ class Order:
     reviewer: str = ""
     linkset: str = ""
     dataset: str = ""
-    limits: Limits = field(default_factory=Limits)
+    limits: TableLimits = field(default_factory=TableLimits)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BatchOutcome:
     """What came of it: the files written, rows by state, and how many rows an earlier, interrupted run had done."""
 
     table: Path
@@ -64,7 +64,7 @@ class Outcome:
 
 def run(
     release: Release, order: Order, folder: Path | None, syntax: Rdf, report: Callable[[int, int], None]
-) -> Outcome:
+) -> BatchOutcome:
     """Links a table; `report` is told how many rows of how many are done. Nothing is left half written."""
     body = _body(order)
     try:
@@ -98,7 +98,7 @@ class _Work:
         self.choice = _choice(self.entities, table, order)
         _make(folder)
 
-    def matched(self, report: Callable[[int, int], None]) -> Outcome:
+    def matched(self, report: Callable[[int, int], None]) -> BatchOutcome:
         """Matches all rows that an earlier run has not done, and writes table and linkset."""
         with Journal(self.folder / f".{self.order.file.name}.journal", self.key) as journal:
             decisions = [Decision(*fields) for batch in journal.entries for fields in batch]
@@ -111,19 +111,19 @@ class _Work:
                 report(len(decisions), total)
             path = self.folder / f"{_stem(self.order.file)}.linked.csv"
             _write(path, tables.write(review.linked(self.table, decisions, self._label)))
-            return Outcome(path, *self._linkset(decisions), review.counts(decisions), resumed)
+            return BatchOutcome(path, *self._linkset(decisions), review.counts(decisions), resumed)
 
-    def reviewed(self) -> Outcome:
+    def reviewed(self) -> BatchOutcome:
         """Writes the linkset of a table that a person has looked through."""
         decisions = review.reviewed(self.table, self.entities.exists)
-        return Outcome(self.order.file, *self._linkset(decisions), review.counts(decisions), 0)
+        return BatchOutcome(self.order.file, *self._linkset(decisions), review.counts(decisions), 0)
 
     def _linkset(self, decisions: Sequence[Decision]) -> tuple[Path | None, int]:
         """Writes the linkset, where it is told which IRIs the rows have."""
         if not self.choice.subject:
             return None, 0
         links = review.links(self.table, decisions, self.choice)
-        account = Account(
+        account = LinksetInfo(
             base=self.release.manifest.base_iri,
             release=self.release.manifest.id[:16],
             software=f"aikg {__version__}",
@@ -151,7 +151,7 @@ def _body(order: Order) -> bytes:
         raise KgError(f"cannot read {order.file}: {error.strerror}") from error
 
 
-def _choice(entities: Entities, table: Table, order: Order) -> Choice:
+def _choice(entities: Entities, table: Table, order: Order) -> MatchSetup:
     if order.kind and order.kind not in (known := entities.classes()):
         raise KgError(f"no kind '{order.kind}'{nearest(order.kind, known)}; there are {', '.join(known)}")
     for _, name in order.properties:
@@ -159,7 +159,7 @@ def _choice(entities: Entities, table: Table, order: Order) -> Choice:
     properties = tuple((review.column(table, name), to) for name, to in order.properties)
     if order.subject:
         review.check_subject(table, order.subject)
-    return Choice(review.column(table, order.column), order.kind, properties, order.subject)
+    return MatchSetup(review.column(table, order.column), order.kind, properties, order.subject)
 
 
 def _check_property(entities: Entities, name: str) -> None:

@@ -14,7 +14,7 @@ from kg.names.law_numbers import LawNumber
 from kg.rdf import iris
 from kg.rdf.namespaces import KG, OWL, SKOS
 from kg.rdf.terms import value
-from kg.release.search import ONTOLOGY_KIND, Entry
+from kg.release.search import ONTOLOGY_KIND, IndexEntry
 from kg.release.store import Release
 
 _ORG = "http://www.w3.org/ns/org#"
@@ -57,7 +57,7 @@ _ROLE_COSTS = {"other name": 1.0, "spelling": 2.0, "reading": 2.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class NameHit:
     """A record that has a name: in which form of it, and which text of ours that is."""
 
     iri: str
@@ -82,15 +82,15 @@ class Identified:
 class Gazetteer:
     """The names and identifiers of one release; reading only, from any thread."""
 
-    def __init__(self, release: Release, entries: Iterable[Entry]) -> None:
+    def __init__(self, release: Release, entries: Iterable[IndexEntry]) -> None:
         self._base = release.manifest.base_iri
         self._root = self._base + "id/"
         self.kinds: dict[str, str] = {}
-        self._of: dict[str, list[Entry]] = defaultdict(list)
-        self._names: dict[str, list[Entry]] = defaultdict(list)
-        self._persons: dict[str, list[Entry]] = defaultdict(list)
-        self._locals: dict[str, list[Entry]] = defaultdict(list)
-        self._stems: dict[str, list[Entry]] = defaultdict(list)
+        self._of: dict[str, list[IndexEntry]] = defaultdict(list)
+        self._names: dict[str, list[IndexEntry]] = defaultdict(list)
+        self._persons: dict[str, list[IndexEntry]] = defaultdict(list)
+        self._locals: dict[str, list[IndexEntry]] = defaultdict(list)
+        self._stems: dict[str, list[IndexEntry]] = defaultdict(list)
         for entry in entries:
             self.kinds[entry.iri] = entry.kind
             if entry.role not in ("identifier", "description"):
@@ -107,7 +107,7 @@ class Gazetteer:
             for entry in found:
                 self._add(entry, places)
 
-    def _add(self, entry: Entry, places: frozenset[str]) -> None:
+    def _add(self, entry: IndexEntry, places: frozenset[str]) -> None:
         key = normalization.name(entry.text).key
         for known in forms.of_known(key):
             self._names[known].append(entry)
@@ -136,18 +136,18 @@ class Gazetteer:
         """Whether a kind is one of those wanted, or, when all are, one that is found without being asked for."""
         return kind in wanted if wanted else kind not in _QUIET
 
-    def _takes(self, hit: Hit, wanted: frozenset[str]) -> bool:
+    def _takes(self, hit: NameHit, wanted: frozenset[str]) -> bool:
         if not wanted and hit.iri in self._parts and hit.form in _ALONE:
             return len(normalization.name(hit.matched).key) >= _DISTINCTIVE and self.fits(hit.kind, wanted)
         return self.fits(hit.kind, wanted)
 
-    def texts(self, iri: str) -> Sequence[Entry]:
+    def texts(self, iri: str) -> Sequence[IndexEntry]:
         """The names of a record."""
         return self._of.get(iri, ())
 
     # ---- names ----
 
-    def hits(self, name: str, wanted: frozenset[str]) -> list[Hit]:
+    def hits(self, name: str, wanted: frozenset[str]) -> list[NameHit]:
         """What has this name, by the first way of reading it that finds anything among the wanted kinds."""
         for reading in (self._exactly, self._as_identifier, self._in_brackets, self._as_unit, self._as_person):
             if found := [hit for hit in reading(name) if self._takes(hit, wanted)]:
@@ -155,52 +155,52 @@ class Gazetteer:
                 return found if wanted else [replace(h, form="number") if h.form == "code" else h for h in found]
         return self.rivals(name, wanted) or self._beginning(name, wanted)
 
-    def rivals(self, name: str, wanted: frozenset[str], but: frozenset[str] = frozenset()) -> list[Hit]:
+    def rivals(self, name: str, wanted: frozenset[str], but: frozenset[str] = frozenset()) -> list[NameHit]:
         """What may be called so for short."""
         return [
-            Hit(e.iri, e.kind, "short", e.text, e.role)
+            NameHit(e.iri, e.kind, "short", e.text, e.role)
             for e in self._stems.get(normalization.name(name).key, ())
             if e.iri not in but and self.fits(e.kind, wanted)
         ]
 
-    def _beginning(self, name: str, wanted: frozenset[str]) -> list[Hit]:
+    def _beginning(self, name: str, wanted: frozenset[str]) -> list[NameHit]:
         """The body whose name is the beginning: 東京大学 of 東京大学医学部, which is a unit that nobody told us of."""
         key = normalization.name(normalization.without_legal_form(name)).key
         for end in range(len(key) - 1, 1, -1):
             found = [e for e in self._names.get(key[:end], ()) if e.kind == _BODY and self.fits(e.kind, wanted)]
             if found:
-                return [Hit(e.iri, e.kind, "owner", e.text, e.role) for e in found]
+                return [NameHit(e.iri, e.kind, "owner", e.text, e.role) for e in found]
         return []
 
     def named(self, text: str) -> frozenset[str]:
         """The records of any kind that a text names or identifies beyond doubt."""
         return frozenset(hit.iri for hit in self.hits(text.strip(), frozenset()) if hit.form not in UNSURE)
 
-    def _exactly(self, name: str) -> Iterator[Hit]:
+    def _exactly(self, name: str) -> Iterator[NameHit]:
         for key, form in forms.of_asked(name):
             only = _ONLY_FOR.get(form)
             found = [e for e in self._names.get(key, ()) if only in (None, e.kind)]
-            yield from (Hit(e.iri, e.kind, form, e.text, e.role) for e in found)
+            yield from (NameHit(e.iri, e.kind, form, e.text, e.role) for e in found)
             if found and form == "exact":
                 return
 
-    def _as_identifier(self, name: str) -> Iterator[Hit]:
+    def _as_identifier(self, name: str) -> Iterator[NameHit]:
         found, _ = identifiers.read(name)
         for identifier in found:
             for iri in self.identified(identifier.scheme, identifier.value):
-                yield Hit(iri, self.kinds[iri], "identifier" if identifier.is_certain else "code", identifier.value)
+                yield NameHit(iri, self.kinds[iri], "identifier" if identifier.is_certain else "code", identifier.value)
         if (law := law_numbers.split(name)) and law[0] in self._laws:
             iri, rest = self._laws[law[0]], normalization.name(law[1]).key
             if not rest:
-                yield Hit(iri, self.kinds[iri], "law-number", str(law[0]))
+                yield NameHit(iri, self.kinds[iri], "law-number", str(law[0]))
             units = (e for e in self._locals.get(forms.article(rest), ()) if iri in self._owners[e.iri])
-            yield from (Hit(e.iri, e.kind, "unit", e.text, e.role) for e in units)
+            yield from (NameHit(e.iri, e.kind, "unit", e.text, e.role) for e in units)
         if own := self.own(name):
-            yield Hit(own, self.kinds[own], "identifier", own)
+            yield NameHit(own, self.kinds[own], "identifier", own)
         if code := self._codes.get(name.upper()):
-            yield Hit(code, self.kinds[code], "code", name.upper())
+            yield NameHit(code, self.kinds[code], "code", name.upper())
 
-    def _in_brackets(self, name: str) -> Iterator[Hit]:
+    def _in_brackets(self, name: str) -> Iterator[NameHit]:
         """A name with another of the same record in brackets, or with the letters by which it is known."""
         if not (parts := forms.brackets(name)):
             return
@@ -212,14 +212,14 @@ class Gazetteer:
             if hit.iri in names or (not inner and self._abbreviates(normalization.name(parts[1]).key, hit.iri)):
                 yield replace(hit, form="brackets")
 
-    def _as_unit(self, name: str) -> Iterator[Hit]:
+    def _as_unit(self, name: str) -> Iterator[NameHit]:
         """The names of an owner and one of its units: 理研AIP, 産総研 人工知能研究センター, AI法第9条."""
         key = normalization.name(normalization.without_legal_form(name)).key
         for head, tail in forms.splits(key):
             for owner, unit in ((head, forms.article(tail)), (tail, head)):
                 for entry in self._locals.get(unit, ()):
                     if self._is_any(owner, self._owners[entry.iri]):
-                        yield Hit(entry.iri, entry.kind, "unit", entry.text, entry.role)
+                        yield NameHit(entry.iri, entry.kind, "unit", entry.text, entry.role)
 
     def _is_any(self, key: str, owners: Sequence[str]) -> bool:
         """Whether a key names one of these owners: in full, for short, or as a unit of another."""
@@ -236,9 +236,9 @@ class Gazetteer:
             return any(e.language == "en" and forms.is_acronym_of(key, e.text) for e in self.texts(iri))
         return any(forms.is_short_for(key, normalization.name(e.text).key) for e in self.texts(iri))
 
-    def _as_person(self, name: str) -> Iterator[Hit]:
+    def _as_person(self, name: str) -> Iterator[NameHit]:
         if folded := forms.person(name):
-            yield from (Hit(e.iri, e.kind, "romanised", e.text, e.role) for e in self._persons.get(folded, ()))
+            yield from (NameHit(e.iri, e.kind, "romanised", e.text, e.role) for e in self._persons.get(folded, ()))
 
     # ---- identifiers ----
 

@@ -43,7 +43,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class LinksetInfo:
     """How a linkset came about: the release and software that matched, when, the table, and who reviewed.
 
     `linkset` and `dataset` are the IRIs that the publisher gives to the linkset and to their dataset; without them the
@@ -70,20 +70,20 @@ def is_iri(text: str) -> bool:
     return bool(iris.ABSOLUTE.match(text)) and not iris.ILLEGAL_IN_IRI.search(text)
 
 
-def write(links: Sequence[Link], account: Account, syntax: Rdf) -> bytes:
+def write(links: Sequence[Link], account: LinksetInfo, syntax: Rdf) -> bytes:
     """The linkset in one syntax; the same bytes for the same links and account."""
     statements = sort_triples(describe(links, account))
     return serialization.to_bytes(statements, syntax, {p: ns for p, ns in PREFIXES.items() if _uses(statements, ns)})
 
 
-def describe(links: Sequence[Link], account: Account) -> list[Triple]:
+def describe(links: Sequence[Link], account: LinksetInfo) -> list[Triple]:
     """The links and what is said of them."""
     distinct = sorted(set(links), key=lambda link: (link.subject, link.target, link.relation, link.is_reviewed))
     me = account.linkset or _name(distinct, account)
     return [*_links(distinct), *_dataset(me, distinct, account), *_activities(me, distinct, account)]
 
 
-def _name(links: Sequence[Link], account: Account) -> str:
+def _name(links: Sequence[Link], account: LinksetInfo) -> str:
     digest = hashlib.sha256("\n".join([account.release, *map(repr, links)]).encode())
     return uuid.uuid5(uuid.NAMESPACE_URL, digest.hexdigest()).urn
 
@@ -98,7 +98,7 @@ def _links(links: Sequence[Link]) -> Iterable[Triple]:
         yield _triple(link.subject, PREDICATES[link.relation], NamedNode(link.target))
 
 
-def _dataset(me: str, links: Sequence[Link], account: Account) -> Iterable[Triple]:
+def _dataset(me: str, links: Sequence[Link], account: LinksetInfo) -> Iterable[Triple]:
     """The linkset in VoID: one `void:Linkset` for each predicate, since VoID gives it just one."""
     subjects = account.dataset or f"{me}#subjects"
     yield _type(me, VOID + "Dataset")
@@ -120,7 +120,7 @@ def _dataset(me: str, links: Sequence[Link], account: Account) -> Iterable[Tripl
         yield _triple(part, VOID + "triples", _number(size))
 
 
-def _activities(me: str, links: Sequence[Link], account: Account) -> Iterable[Triple]:
+def _activities(me: str, links: Sequence[Link], account: LinksetInfo) -> Iterable[Triple]:
     """Who matched what, by what, and when."""
     at = Literal(account.at.isoformat(timespec="seconds"), datatype=NamedNode(XSD + "dateTime"))
     matching, software, release, table = (f"{me}#{n}" for n in ("matching", "software", "release", "table"))
@@ -143,7 +143,7 @@ def _activities(me: str, links: Sequence[Link], account: Account) -> Iterable[Tr
         yield from _review(me, reviewed, account, at)
 
 
-def _review(me: str, subjects: Sequence[str], account: Account, at: Literal) -> Iterable[Triple]:
+def _review(me: str, subjects: Sequence[str], account: LinksetInfo, at: Literal) -> Iterable[Triple]:
     review, person = f"{me}#review", f"{me}#reviewer"
     yield _triple(me, PROV + "wasGeneratedBy", NamedNode(review))
     yield _type(review, PROV + "Activity")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kg.linking.evidence import Facts
-from kg.linking.gazetteer import LINKS, UNSURE, Gazetteer, Hit, Identified
+from kg.linking.gazetteer import LINKS, UNSURE, Gazetteer, Identified, NameHit
 from kg.names import identifiers
 from kg.release import search
 from kg.release.store import Release
@@ -90,7 +90,7 @@ class Matcher:
         """
         return self._known.identify(text, scheme)
 
-    def _by_properties(self, name: str, properties: Properties, wanted: frozenset[str]) -> Iterator[Hit]:
+    def _by_properties(self, name: str, properties: Properties, wanted: frozenset[str]) -> Iterator[NameHit]:
         """What the properties tell by themselves: identifiers always, other values when there is no name."""
         for pid, text in properties:
             for predicate in self._facts.predicates(pid):
@@ -100,15 +100,15 @@ class Matcher:
                 found = (i for i in identifiers.read(text)[0] if scheme in (None, i.scheme))
                 for iri in (iri for i in found for iri in self._known.identified(i.scheme, i.value)):
                     if self._known.fits(kind := self._known.kinds[iri], wanted):
-                        yield Hit(iri, kind, "identifier", text)
+                        yield NameHit(iri, kind, "identifier", text)
         if not name and properties:
             pid, text = properties[0]
             for iri in sorted(self._facts.subjects(pid, text)):
                 kind = self._known.kinds.get(iri, "passage")
                 if self._known.fits(kind, wanted):
-                    yield Hit(iri, kind, "short", text)
+                    yield NameHit(iri, kind, "short", text)
 
-    def _judge(self, hits: Sequence[Hit], properties: Properties, is_contradictory: bool) -> list[Candidate]:
+    def _judge(self, hits: Sequence[NameHit], properties: Properties, is_contradictory: bool) -> list[Candidate]:
         """The candidates, one of them as a match if it alone is named, or alone backed by what is said of it."""
         told = {hit.iri: self._agreements(hit.iri, properties) for hit in hits}
         against = {iri for iri, found in told.items() if any(feature.value is False for feature in found)}
@@ -176,16 +176,16 @@ def _of_several(records: int) -> float:
     return 1.0 if records <= 1 else 0.2 + 0.7 / records
 
 
-def _contradict(by_name: Sequence[Hit], by_property: Sequence[Hit]) -> bool:
+def _contradict(by_name: Sequence[NameHit], by_property: Sequence[NameHit]) -> bool:
     """Whether the name means one record for sure and an identifier another."""
     named = {hit.iri for hit in by_name if hit.form not in UNSURE}
     identified = {hit.iri for hit in by_property if hit.form == "identifier"}
     return bool(named and identified) and named.isdisjoint(identified)
 
 
-def _best(hits: Iterable[Hit]) -> list[Hit]:
+def _best(hits: Iterable[NameHit]) -> list[NameHit]:
     """The best hit for each record, the best first."""
-    best: dict[str, Hit] = {}
+    best: dict[str, NameHit] = {}
     for hit in hits:
         if hit.iri not in best or hit.score > best[hit.iri].score:
             best[hit.iri] = hit

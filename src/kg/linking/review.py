@@ -22,7 +22,7 @@ _MOST_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class MatchSetup:
     """What of a table is matched: the column of names, the kind, and columns that hold properties (`kg:…`).
 
     `subject` is a column with IRIs, or a template such as `https://example.go.jp/id/{code}` over columns.
@@ -70,13 +70,13 @@ def column(table: Table, asked: str) -> int:
     raise KgError(f"no column '{asked}'{nearest(asked, table.columns)}; there are {known}")
 
 
-def asked(row: Sequence[str], choice: Choice) -> tuple[str, tuple[tuple[str, str], ...]]:
+def asked(row: Sequence[str], choice: MatchSetup) -> tuple[str, tuple[tuple[str, str], ...]]:
     """The name in a row and the properties beside it, without what is empty."""
     properties = tuple((name, row[n].strip()) for n, name in choice.properties if row[n].strip())
     return row[choice.name].strip(), properties
 
 
-def candidates(matcher: Matcher, row: Sequence[str], choice: Choice, limit: int = 5) -> Sequence[Candidate]:
+def candidates(matcher: Matcher, row: Sequence[str], choice: MatchSetup, limit: int = 5) -> Sequence[Candidate]:
     """What the matcher finds for a row; nothing for an empty name without properties."""
     name, properties = asked(row, choice)
     if not name and not properties:
@@ -137,7 +137,7 @@ def reviewed(table: Table, exists: Callable[[str], bool]) -> list[Decision]:
     return found
 
 
-def links(table: Table, decisions: Iterable[Decision], choice: Choice) -> list[Link]:
+def links(table: Table, decisions: Iterable[Decision], choice: MatchSetup) -> list[Link]:
     """The links of all rows that have one; raises `TableError` where a row has no IRI, or two rows contradict."""
     made: list[Link] = []
     exact: dict[str, tuple[str, int]] = {}
@@ -195,7 +195,7 @@ def counts(decisions: Iterable[Decision]) -> Mapping[str, int]:
 
 
 def match_rows(
-    matcher: Matcher, rows: Iterable[Sequence[str]], choice: Choice, label: Callable[[str], str]
+    matcher: Matcher, rows: Iterable[Sequence[str]], choice: MatchSetup, label: Callable[[str], str]
 ) -> Iterator[Decision]:
     """The machine's decision for each row; rows that ask the same are matched once."""
     known: dict[tuple[str, tuple[tuple[str, str], ...]], Decision] = {}

@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 from pyoxigraph import NamedNode, Quad
 
 from kg.curation.documents import Position
-from kg.errors import Problem, nearest
+from kg.errors import FileProblem, nearest
 from kg.partners import confinement, descriptions, fetch
 from kg.partners.confinement import Unreadable
-from kg.partners.descriptions import Description
-from kg.partners.fetch import Limits, Unavailable
+from kg.partners.descriptions import DatasetDescription
+from kg.partners.fetch import FetchLimits, Unavailable
 from kg.rdf import iris
 from kg.rdf.terms import value
 
@@ -41,7 +41,7 @@ class Partners:
     left_out: list[str] = field(default_factory=list)
     links: int = 0
     quads: list[Quad] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class _Ours:
 class _LeftOut(Exception):
     """The dataset cannot be taken; carries the problems."""
 
-    def __init__(self, *problems: Problem) -> None:
+    def __init__(self, *problems: FileProblem) -> None:
         super().__init__()
         self.problems = problems
 
@@ -81,7 +81,9 @@ def files(root: Path) -> list[Path]:
     return sorted(p for p in folder(root).rglob("*") if p.is_file())
 
 
-def load(root: Path, ours: Iterable[Quad], limits: Limits, *, base: str = iris.BASE, offline: bool = False) -> Partners:
+def load(
+    root: Path, ours: Iterable[Quad], limits: FetchLimits, *, base: str = iris.BASE, offline: bool = False
+) -> Partners:
     """The partners' datasets beside our quads; `base` is that of the build, which partners may write, too.
 
     Never raises for what a partner did: that dataset is left out, with a warning that says where and why.
@@ -102,21 +104,21 @@ def load(root: Path, ours: Iterable[Quad], limits: Limits, *, base: str = iris.B
     return found
 
 
-def _description(path: Path, root: Path, ours: _Ours) -> Description:
+def _description(path: Path, root: Path, ours: _Ours) -> DatasetDescription:
     name = path.relative_to(root).as_posix()
     if not path.is_dir() or not iris.SEGMENT.fullmatch(path.name):
         message = "a partner is a folder named in lower-case letters, digits and single hyphens, with a dataset.yaml"
-        raise _LeftOut(Problem(name, 0, 0, "partner-name", message))
+        raise _LeftOut(FileProblem(name, 0, 0, "partner-name", message))
     description, problems = descriptions.read(path / "dataset.yaml", root)
     if description is None:
         raise _LeftOut(*problems)
     if {description.iri, description.graph} & ours.known:
         message = f"'{path.name}' is the name of a source of ours already; name the folder otherwise"
-        raise _LeftOut(Problem(name, 0, 0, "partner-name", message))
+        raise _LeftOut(FileProblem(name, 0, 0, "partner-name", message))
     return description
 
 
-def _read(description: Description, root: Path, limits: Limits, base: str, offline: bool) -> list[Quad]:
+def _read(description: DatasetDescription, root: Path, limits: FetchLimits, base: str, offline: bool) -> list[Quad]:
     """The triples of a dataset in its graph, with our IRIs below our own base."""
     try:
         body = _text(description, root, limits, offline)
@@ -141,7 +143,7 @@ def _unmoved(term: Any, base: str) -> Any:
     return NamedNode(iris.BASE + term.value.removeprefix(base)) if moved else term
 
 
-def _text(description: Description, root: Path, limits: Limits, offline: bool) -> bytes:
+def _text(description: DatasetDescription, root: Path, limits: FetchLimits, offline: bool) -> bytes:
     if description.rdf_url:
         cache = limits.cache or _cache(root)
         body = fetch.fetch(description.rdf_url, description.sha256, limits, cache, offline=offline)
@@ -161,16 +163,18 @@ def _cache(root: Path) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aikg" / "partners"
 
 
-def _source(description: Description) -> str:
+def _source(description: DatasetDescription) -> str:
     return f"'{description.rdf_url or description.rdf_file}'"
 
 
-def _data_file(description: Description) -> str:
+def _data_file(description: DatasetDescription) -> str:
     """The file of the RDF below the root, '' when it is fetched."""
     return f"{description.file.rpartition('/')[0]}/{description.rdf_file}" if description.rdf_file else ""
 
 
-def _checked(quads: list[Quad], description: Description, root: Path, ours: _Ours) -> tuple[list[Quad], list[Problem]]:
+def _checked(
+    quads: list[Quad], description: DatasetDescription, root: Path, ours: _Ours
+) -> tuple[list[Quad], list[FileProblem]]:
     """The statements that may stand, and what is to be said of the others.
 
     Statements about ours leave the dataset out; a link that leads nowhere is left out alone.
@@ -201,10 +205,10 @@ def _first(found: Iterable[_Found]) -> list[_Found]:
     return list(islice(found, _MOST_TOLD))
 
 
-def _more(found: Collection[object], description: Description, rule: str) -> list[Problem]:
+def _more(found: Collection[object], description: DatasetDescription, rule: str) -> list[FileProblem]:
     """One problem that stands for those that are not told one by one."""
     rest = len(found) - _MOST_TOLD
-    return [Problem(description.file, 0, 0, rule, f"the same is wrong {rest:,} times more")] if rest > 0 else []
+    return [FileProblem(description.file, 0, 0, rule, f"the same is wrong {rest:,} times more")] if rest > 0 else []
 
 
 def _target(quad: Quad) -> str:
@@ -212,7 +216,7 @@ def _target(quad: Quad) -> str:
     return quad.object.value if isinstance(quad.object, NamedNode) else ""
 
 
-def _is_ours(subject: str, description: Description, ours: _Ours) -> bool:
+def _is_ours(subject: str, description: DatasetDescription, ours: _Ours) -> bool:
     if subject == description.graph or subject.startswith(description.graph + "#"):
         return False
     return subject.startswith(iris.BASE) or subject in ours.known
@@ -239,7 +243,7 @@ def _dead(iri: str, ours: _Ours) -> str:
 class _Places:
     """Where an IRI is first written in the RDF of a dataset, as well as the text tells."""
 
-    def __init__(self, description: Description, root: Path) -> None:
+    def __init__(self, description: DatasetDescription, root: Path) -> None:
         self.file = _data_file(description)
         self.fallback = description.positions.get("url") or Position(self.file, 0, 0)
         self.lines: list[str] = []

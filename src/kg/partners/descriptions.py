@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from pyoxigraph import Literal, NamedNode, Quad
 
-from kg.curation.documents import Document, Position, read_text
-from kg.errors import Problem, nearest
+from kg.curation.documents import Position, YamlDocument, read_text
+from kg.errors import FileProblem, nearest
 from kg.rdf import formats, iris
 
 LANGUAGES = ("ja", "en")
@@ -26,7 +26,7 @@ KEYS = (*REQUIRED, "file", "url", "sha256")
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class DatasetDescription:
     """A partner's dataset; texts are by language, `positions` tell where each key stands."""
 
     name: str
@@ -57,7 +57,7 @@ class Description:
         return iris.PARTNER + self.name
 
 
-def read(path: Path, root: Path) -> tuple[Description | None, list[Problem]]:
+def read(path: Path, root: Path) -> tuple[DatasetDescription | None, list[FileProblem]]:
     """The description in a file, None when it has a problem."""
     name = path.relative_to(root).as_posix()
     text, problems = read_text(path, name)
@@ -71,7 +71,7 @@ def read(path: Path, root: Path) -> tuple[Description | None, list[Problem]]:
     syntax, is_packed = _syntax(located)
     assert syntax is not None
     homepage = values["publisher"].get("homepage", "")
-    found = Description(
+    found = DatasetDescription(
         name=path.parent.name,
         file=name,
         publisher=values.pop("publisher")["name"],
@@ -94,7 +94,7 @@ def _syntax(location: str) -> tuple[formats.Rdf | None, bool]:
     return formats.rdf_format(bare.rpartition(".")[2]), bare != path
 
 
-class _Reader(Document):
+class _Reader(YamlDocument):
     """Walks the map; every key is known, every value of its kind."""
 
     def __init__(self, file: str, content: str) -> None:
@@ -199,7 +199,7 @@ class _Reader(Document):
         return text
 
 
-def to_quads(found: Description) -> list[Quad]:
+def to_quads(found: DatasetDescription) -> list[Quad]:
     """The record of a dataset in the graph `about`, and what its graph is drawn from."""
     me, publisher, distribution = found.iri, f"{found.iri}#publisher", f"{found.iri}#distribution"
     statements: list[tuple[str, str, str]] = [

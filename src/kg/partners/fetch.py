@@ -24,7 +24,7 @@ _CHUNK = 65_536
 _GZIP = zlib.MAX_WBITS | 16
 
 
-class Limits(BaseSettings):
+class FetchLimits(BaseSettings):
     """What an operator may change of how partners' data is read; `KG_PARTNER_SECONDS=5` sets `seconds`."""
 
     model_config = SettingsConfigDict(env_prefix="KG_PARTNER_", frozen=True, extra="ignore")
@@ -40,7 +40,7 @@ class Unavailable(KgError):
     """A file that cannot be had, or that is not the one that was meant."""
 
 
-def read_file(path: Path, limits: Limits) -> bytes:
+def read_file(path: Path, limits: FetchLimits) -> bytes:
     """The bytes of a file, at most so many."""
     try:
         with path.open("rb") as document:
@@ -49,7 +49,7 @@ def read_file(path: Path, limits: Limits) -> bytes:
         raise Unavailable(f"cannot be read: {error.strerror}") from error
 
 
-def fetch(url: str, sha256: str, limits: Limits, cache: Path, *, offline: bool = False) -> bytes:
+def fetch(url: str, sha256: str, limits: FetchLimits, cache: Path, *, offline: bool = False) -> bytes:
     """The bytes at an address (http, https or file) whose hash is `sha256`; from the cache when they are there.
 
     Raises `Unavailable`, in time whatever the other side does.
@@ -78,7 +78,7 @@ def verify(body: bytes, sha256: str) -> None:
         raise Unavailable(f"has the SHA-256 {found}, not the one stated; if the new file is meant, write that")
 
 
-def unpack(packed: bytes, limits: Limits) -> bytes:
+def unpack(packed: bytes, limits: FetchLimits) -> bytes:
     """What was packed with gzip, at most so many bytes."""
     machine = zlib.decompressobj(_GZIP)
     try:
@@ -92,11 +92,11 @@ def unpack(packed: bytes, limits: Limits) -> bytes:
     return body
 
 
-def _too_large(limits: Limits) -> str:
+def _too_large(limits: FetchLimits) -> str:
     return f"is larger than {limits.max_bytes:,} bytes, the most that is read (KG_PARTNER_MAX_BYTES)"
 
 
-def _bounded(read: Callable[[int], bytes], limits: Limits) -> bytes:
+def _bounded(read: Callable[[int], bytes], limits: FetchLimits) -> bytes:
     body = bytearray()
     while chunk := read(_CHUNK):
         body += chunk
@@ -164,7 +164,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _get(url: str, limits: Limits) -> bytes:
+def _get(url: str, limits: FetchLimits) -> bytes:
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),

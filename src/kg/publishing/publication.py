@@ -52,7 +52,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PublicationOutcome:
     """What was done: how many triples were sent and how many were there from an earlier attempt."""
 
     release: str
@@ -63,7 +63,7 @@ class Outcome:
     is_new: bool
 
 
-def publish(directory: Path, target: Target, report: _Report = lambda *_: None) -> Outcome:
+def publish(directory: Path, target: Target, report: _Report = lambda *_: None) -> PublicationOutcome:
     """Makes the release of a folder the one that the engine holds; the same call again goes on after an interruption.
 
     Raises the errors of `Endpoint`, and `NotFaithful` when what is read back is not what was sent: then readers still
@@ -107,7 +107,7 @@ class _Publication:
         self.store = remote.RemoteStore(endpoint, dialect, manifest.id, manifest.graphs)
         self.sent = self.found = 0
 
-    def run(self) -> Outcome:
+    def run(self) -> PublicationOutcome:
         if self._holds_it():
             return self._outcome(is_new=False)
         graphs = self._read()
@@ -120,9 +120,9 @@ class _Publication:
         self._switch(graphs, total)
         return self._outcome(is_new=True)
 
-    def _outcome(self, *, is_new: bool) -> Outcome:
+    def _outcome(self, *, is_new: bool) -> PublicationOutcome:
         name = self.dialect.name
-        return Outcome(self.manifest.id, name, len(self.manifest.graphs), self.sent, self.found, is_new)
+        return PublicationOutcome(self.manifest.id, name, len(self.manifest.graphs), self.sent, self.found, is_new)
 
     def _holds_it(self) -> bool:
         return remote.held_release(self.endpoint, self.dialect) == self.manifest.id and self._is_complete()

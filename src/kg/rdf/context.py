@@ -15,7 +15,7 @@ LANGUAGES = ("ja", "en", "ja-hrkt", "zh", "de", "ko", "fr")
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class ContextTerm:
     """One key of the context.
 
     `kind` is what a value must be: `iri` a reference or a nested node, `language` a map of language to text,
@@ -36,13 +36,13 @@ class Context:
         entries: dict[str, Any] = document["@context"]
         self.prefixes: dict[str, str] = {}
         self.classes: dict[str, str] = {}
-        self.terms: dict[str, Term] = {}
+        self.terms: dict[str, ContextTerm] = {}
         for key, value in entries.items():
             if key.startswith("@"):
                 continue
             if isinstance(value, str) and value.startswith("@"):
                 kind: Kind = {"@id": "id", "@type": "type", "@included": "included"}[value]  # type: ignore[assignment]
-                self.terms[key] = Term(key, value, kind)
+                self.terms[key] = ContextTerm(key, value, kind)
             elif isinstance(value, str) and "://" in value:
                 self.prefixes[key] = value
             elif isinstance(value, dict) and value.get("@prefix"):
@@ -59,16 +59,16 @@ class Context:
     def read(cls, path: Path) -> Context:
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
-    def _property(self, key: str, definition: dict[str, str]) -> Term:
+    def _property(self, key: str, definition: dict[str, str]) -> ContextTerm:
         iri = self.expand(definition["@id"])
         if definition.get("@container") == "@language":
-            return Term(key, iri, "language")
+            return ContextTerm(key, iri, "language")
         value_type = definition.get("@type")
         if value_type == "@id":
-            return Term(key, iri, "iri")
+            return ContextTerm(key, iri, "iri")
         if value_type:
-            return Term(key, iri, "typed", self.expand(value_type))
-        return Term(key, iri, "string")
+            return ContextTerm(key, iri, "typed", self.expand(value_type))
+        return ContextTerm(key, iri, "string")
 
     def expand(self, curie: str) -> str:
         """The IRI of a `prefix:local` name; anything else comes back as it is."""

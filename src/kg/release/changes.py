@@ -16,7 +16,7 @@ _DEPRECATED = '> <http://www.w3.org/2002/07/owl#deprecated> "true"'
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ChangedRecord:
     """A record that changed: how many facts were added and removed; whether it is new, gone, deprecated since."""
 
     iri: str
@@ -33,7 +33,7 @@ class Changes:
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    records: tuple[Record, ...]
+    records: tuple[ChangedRecord, ...]
 
 
 def between(old: Path, new: Path) -> Changes:
@@ -45,7 +45,7 @@ def between(old: Path, new: Path) -> Changes:
     known_before, known_after = _by_record(before, root), _by_record(after, root)
     deprecated = {line[1 : line.index(">")] for line in added if _DEPRECATED in line}
     records = [
-        Record(iri, more[iri], less[iri], iri not in known_before, iri not in known_after, iri in deprecated)
+        ChangedRecord(iri, more[iri], less[iri], iri not in known_before, iri not in known_after, iri in deprecated)
         for iri in sorted(more.keys() | less.keys())
     ]
     return Changes(tuple(added), tuple(removed), tuple(records))

@@ -71,7 +71,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class EntityDescription:
     """A record as it is published: stated facts, parts that none of them leads to, links in, what was inferred."""
 
     node: Node
@@ -239,7 +239,7 @@ class Entities:
 
     # ---- descriptions ----
 
-    def describe(self, iri: str) -> Description:
+    def describe(self, iri: str) -> EntityDescription:
         """All that a page tells of a record; `exists` says whether there is any."""
         parts = self.parts(iri)
         self.expect([iri, *parts])
@@ -252,7 +252,7 @@ class Entities:
                 loose.append(self._node(part, set(parts), placed))
         own = {iri, *parts}
         inward = [f for target in (iri, *parts) for f in self.incoming(target) if f.subject not in own]
-        return Description(
+        return EntityDescription(
             node,
             tuple(loose),
             tuple(f for f in inward if not f.is_inferred),

@@ -27,13 +27,13 @@ _PREFIX = re.compile(r"PREFIX\s+([\w-]*:)\s*<([^>]*)>")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProofStep:
     """A triple with the graphs that state it, or else the rule that concludes it from the premises."""
 
     triple: Triple
     graphs: tuple[str, ...] = ()
     rule: StoredQuery | None = None
-    premises: tuple[Step, ...] = ()
+    premises: tuple[ProofStep, ...] = ()
 
 
 class Rule:
@@ -91,7 +91,7 @@ class Explanations:
         self._rules = [Rule(query) for query in rules]
         self._inferred = iris.rebase(iris.INFERRED, base)
 
-    def explain(self, triple: Triple) -> Step | None:
+    def explain(self, triple: Triple) -> ProofStep | None:
         """A proof of a triple with as few steps as can be, one below the other; None when it does not hold.
 
         A step without graphs, rule and premises stands where no proof is short enough.
@@ -101,7 +101,7 @@ class Explanations:
             return None
         search = _Search(self)
         proofs = (search.prove(triple, graphs, frozenset(), depth) for depth in range(1, _DEEPEST + 1))
-        return next((proof for proof in proofs if proof), Step(triple))
+        return next((proof for proof in proofs if proof), ProofStep(triple))
 
     def _graphs(self, triple: Triple) -> tuple[str, ...] | None:
         """The graphs that state a triple; none when it is inferred; None when it does not hold."""
@@ -130,10 +130,10 @@ class _Search:
         self._explanations = explanations
         self._ways: dict[Triple, list[Way]] = {}
 
-    def prove(self, triple: Triple, graphs: tuple[str, ...], below: frozenset[Triple], depth: int) -> Step | None:
+    def prove(self, triple: Triple, graphs: tuple[str, ...], below: frozenset[Triple], depth: int) -> ProofStep | None:
         """A proof of at most so many steps, one below the other, that does not rest on what it is to prove."""
         if graphs:
-            return Step(triple, graphs)
+            return ProofStep(triple, graphs)
         if triple in below or depth == 0:
             return None
         for rule, premises in self._derivations(triple):
@@ -143,7 +143,7 @@ class _Search:
                     break
                 steps.append(step)
             else:
-                return Step(triple, (), rule.query, tuple(steps))
+                return ProofStep(triple, (), rule.query, tuple(steps))
         return None
 
     def _derivations(self, triple: Triple) -> list[Way]:

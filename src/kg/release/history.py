@@ -29,7 +29,7 @@ _REPLACED_BY = "http://purl.org/dc/terms/isReplacedBy"
 _LANGUAGES = ("ja", "en")
 
 
-class Bounds(BaseSettings):
+class HistoryBounds(BaseSettings):
     """How much history a release carries; `KG_HISTORY_RELEASES=10` sets `releases`."""
 
     model_config = SettingsConfigDict(env_prefix="KG_HISTORY_", frozen=True, extra="ignore")
@@ -40,7 +40,7 @@ class Bounds(BaseSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ChangeEntry:
     """A record that a release changed: its path `class/slug`, how, by how many facts, and its names at that time."""
 
     path: str
@@ -52,7 +52,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReleaseChanges:
     """A release and what it changed; `total` counts records, of which `entries` has all or, if too many, none.
 
     `total` is None when there was nothing to compare with.
@@ -62,10 +62,10 @@ class Step:
     issued: str
     previous: str = ""
     total: int | None = None
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[ChangeEntry, ...] = ()
 
 
-def read(directory: Path, manifest: Manifest, bounds: Bounds) -> tuple[Step, ...]:
+def read(directory: Path, manifest: Manifest, bounds: HistoryBounds) -> tuple[ReleaseChanges, ...]:
     """The steps that led to a release, the newest first; at least its own. Raises `BrokenRelease`."""
     try:
         document: list[dict[str, Any]] = json.loads((directory / FILE).read_text(encoding="utf-8"))
@@ -76,12 +76,12 @@ def read(directory: Path, manifest: Manifest, bounds: Bounds) -> tuple[Step, ...
         raise BrokenRelease(f"{directory / FILE} cannot be read: {error}") from error
 
 
-def _step(fields: Mapping[str, Any]) -> Step:
-    entries = tuple(Entry(**entry) for entry in fields["entries"])
-    return Step(**{**fields, "entries": entries})
+def _step(fields: Mapping[str, Any]) -> ReleaseChanges:
+    entries = tuple(ChangeEntry(**entry) for entry in fields["entries"])
+    return ReleaseChanges(**{**fields, "entries": entries})
 
 
-def write(directory: Path, before: Path | None, bounds: Bounds) -> None:
+def write(directory: Path, before: Path | None, bounds: HistoryBounds) -> None:
     """Writes the history of a staged release, which follows on that in the folder `before`."""
     manifest = store.read_manifest(directory)
     steps = [_compared(directory, manifest, before, bounds)]
@@ -93,9 +93,9 @@ def write(directory: Path, before: Path | None, bounds: Bounds) -> None:
     (directory / FILE).write_text(document + "\n", encoding="utf-8")
 
 
-def _kept(steps: Sequence[Step], bounds: Bounds, told: int) -> list[Step]:
+def _kept(steps: Sequence[ReleaseChanges], bounds: HistoryBounds, told: int) -> list[ReleaseChanges]:
     """As many of the older steps as the bounds leave room for, whole ones only."""
-    kept: list[Step] = []
+    kept: list[ReleaseChanges] = []
     for step in steps[: bounds.releases - 1]:
         told += len(step.entries)
         if told > bounds.records:
@@ -104,27 +104,27 @@ def _kept(steps: Sequence[Step], bounds: Bounds, told: int) -> list[Step]:
     return kept
 
 
-def _compared(directory: Path, manifest: Manifest, before: Path | None, bounds: Bounds) -> Step:
+def _compared(directory: Path, manifest: Manifest, before: Path | None, bounds: HistoryBounds) -> ReleaseChanges:
     name = manifest.id[:16]
     if before is None or manifest.quads > bounds.quads:
-        return Step(name, manifest.issued)
+        return ReleaseChanges(name, manifest.issued)
     earlier = store.read_manifest(before)
     if earlier.base_iri != manifest.base_iri or earlier.quads > bounds.quads:
-        return Step(name, manifest.issued)
+        return ReleaseChanges(name, manifest.issued)
     found = changes.between(before, directory).records
     told = found if len(found) <= bounds.records else ()
     words = {**_words(before), **_words(directory)}
     entries = tuple(_entry(record, words.get(record.iri, {}), manifest.base_iri + "id/") for record in told)
-    return Step(name, manifest.issued, earlier.id[:16], len(found), entries)
+    return ReleaseChanges(name, manifest.issued, earlier.id[:16], len(found), entries)
 
 
-def _entry(record: changes.Record, words: Mapping[str, str], root: str) -> Entry:
+def _entry(record: changes.ChangedRecord, words: Mapping[str, str], root: str) -> ChangeEntry:
     label = {tongue: words[tongue] for tongue in _LANGUAGES if tongue in words}
     successor = words.get("successor", "") if record.is_deprecated else ""
-    return Entry(record.iri.removeprefix(root), _kind(record), record.added, record.removed, label, successor)
+    return ChangeEntry(record.iri.removeprefix(root), _kind(record), record.added, record.removed, label, successor)
 
 
-def _kind(record: changes.Record) -> Kind:
+def _kind(record: changes.ChangedRecord) -> Kind:
     if record.is_gone:
         return "removed"
     if record.is_deprecated:

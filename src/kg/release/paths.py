@@ -37,7 +37,7 @@ _REMEMBERED, _CANDIDATES, _LOOKED_AT = 20_000, 500, 1_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Link:
+class Edge:
     """A statement that links two records; both are paths `class/slug`, the property is an IRI."""
 
     source: str
@@ -55,7 +55,7 @@ class Group:
 
     property: str
     direction: Direction
-    links: tuple[Link, ...]
+    links: tuple[Edge, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Chain:
     """Records in a row, each linked with the next; `links[n]` joins `nodes[n]` and `nodes[n + 1]`, either way round."""
 
     nodes: tuple[str, ...]
-    links: tuple[Link, ...]
+    links: tuple[Edge, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EdgeFilter:
     """Which links count: inferred ones too or not, and all but those by some properties or with some records."""
 
     inferred: bool = False
     without: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
 
-    def takes(self, link: Link) -> bool:
+    def takes(self, link: Edge) -> bool:
         """Whether a link counts; `hidden` holds paths of records and names of their classes."""
         if (link.is_inferred and not self.inferred) or link.property in self.without:
             return False
@@ -92,7 +92,7 @@ class Choice:
         return not self.hidden or self.hidden.isdisjoint((*ends, *map(kind_of, ends)))
 
 
-ALL = Choice()
+ALL = EdgeFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,9 @@ class Picture:
     `is_cut` when there would have been more records than are shown.
     """
 
-    choice: Choice
+    choice: EdgeFilter
     roles: dict[str, str]
-    links: list[Link]
+    links: list[Edge]
     chains: list[Chain]
     is_cut: bool
 
@@ -114,7 +114,7 @@ def kind_of(path: str) -> str:
     return path.partition("/")[0]
 
 
-class Links:
+class LinkGraph:
     """The links of one release, those of `#` parts told as links of their owners; reading only, from any thread.
 
     They are read from the store record by record, when one is looked at.
@@ -158,28 +158,28 @@ class Links:
                 found.append(best[1])
         return found
 
-    def at(self, path: str, choice: Choice = ALL) -> list[Link]:
+    def at(self, path: str, choice: EdgeFilter = ALL) -> list[Edge]:
         """The links of a record, sorted; those with passages, sources and years only when it is one of them itself."""
         found = (link for link in self._all(path) if choice.takes(link))
         if kind_of(path) in QUIET:
             return list(found)
         return [link for link in found if kind_of(link.other(path)) not in QUIET]
 
-    def groups(self, path: str, choice: Choice = ALL) -> list[Group]:
+    def groups(self, path: str, choice: EdgeFilter = ALL) -> list[Group]:
         """The links of a record by property and direction, the links out first."""
-        found: dict[tuple[Direction, str], list[Link]] = defaultdict(list)
+        found: dict[tuple[Direction, str], list[Edge]] = defaultdict(list)
         for link in self.at(path, choice):
             found["out" if link.source == path else "in", link.property].append(link)
         ordered = sorted(found.items(), key=lambda pair: (pair[0][0] == "in", pair[0][1]))
         return [Group(predicate, direction, tuple(links)) for (direction, predicate), links in ordered]
 
-    def between(self, paths: Collection[str], choice: Choice = ALL) -> list[Link]:
+    def between(self, paths: Collection[str], choice: EdgeFilter = ALL) -> list[Edge]:
         """The links that have both ends among some records, sorted."""
         known = set(paths)
         return sorted({link for path in known for link in self.at(path, choice) if link.other(path) in known})
 
     def picture(
-        self, named: Iterable[str], parts: Iterable[Part], ends: tuple[str, str] | None, choice: Choice, most: int
+        self, named: Iterable[str], parts: Iterable[Part], ends: tuple[str, str] | None, choice: EdgeFilter, most: int
     ) -> Picture:
         """Named records, chains between two ends, and the neighbours in some parts: the first `most` of all these."""
         found = self.chains(*ends, CHAINS, choice) if ends else []
@@ -199,7 +199,7 @@ class Links:
 
     # ---- chains ----
 
-    def chains(self, start: str, end: str, most: int = 1, choice: Choice = ALL) -> list[Chain]:
+    def chains(self, start: str, end: str, most: int = 1, choice: EdgeFilter = ALL) -> list[Chain]:
         """Up to `most` chains between two records, the shortest first, none longer than `MOST_STEPS`.
 
         Each further one is the cheapest when what those before it pass through has become dearer: chains that differ in
@@ -215,7 +215,7 @@ class Links:
                 found.append(nodes)
         return [Chain(nodes, tuple(self._near(a, choice)[b] for a, b in pairwise(nodes))) for nodes in found]
 
-    def _cheapest(self, start: str, end: str, dearer: Mapping[str, int], choice: Choice) -> tuple[str, ...] | None:
+    def _cheapest(self, start: str, end: str, dearer: Mapping[str, int], choice: EdgeFilter) -> tuple[str, ...] | None:
         """The cheapest chain, the first by name among equals (Dijkstra 1959)."""
         through_quiet = not QUIET.isdisjoint({kind_of(start), kind_of(end)})
         waiting: list[tuple[int, tuple[str, ...]]] = [(0, (start,))]
@@ -241,9 +241,9 @@ class Links:
         category = _THROUGH_CATEGORY if kind_of(through) in CATEGORIES else 0
         return category + _STEP + round(_STEP * math.log2(max(self.degree(through), 1)) / _HUB) + times * _TOLD
 
-    def _find_neighbours(self, path: str, choice: Choice) -> dict[str, Link]:
+    def _find_neighbours(self, path: str, choice: EdgeFilter) -> dict[str, Edge]:
         """The neighbours of a record with the link to tell for each, a stated one before an inferred one."""
-        near: dict[str, Link] = {}
+        near: dict[str, Edge] = {}
         for link in sorted(self._all(path), key=lambda found: found.is_inferred):
             if choice.takes(link):
                 near.setdefault(link.other(path), link)
@@ -251,12 +251,12 @@ class Links:
 
     # ---- reading ----
 
-    def _read(self, path: str) -> tuple[Link, ...]:
+    def _read(self, path: str) -> tuple[Edge, ...]:
         """All links of a record, sorted. Those that say the same have the same two ends, so that none is missed."""
         names = [self._root + path, *self._entities.parts(self._root + path)]
         self._entities.expect(names)
-        stated: set[Link] = set()
-        inferred: set[Link] = set()
+        stated: set[Edge] = set()
+        inferred: set[Edge] = set()
         for node in map(NamedNode, names):
             for quad in (*self._quads(node, None), *self._quads(None, node)):
                 if link := self._link(quad):
@@ -267,7 +267,7 @@ class Links:
     def _quads(self, subject: NamedNode | None, target: NamedNode | None) -> Iterator[Quad]:
         return self._store.quads_for_pattern(subject, None, target, None)
 
-    def _link(self, quad: Quad) -> Link | None:
+    def _link(self, quad: Quad) -> Edge | None:
         """The link that a quad is, if it is one: from one record to another, and not from the merged copy."""
         subject, target, graph = quad.subject, quad.object, quad.graph_name
         if not isinstance(target, NamedNode) or not isinstance(subject, NamedNode):
@@ -280,9 +280,9 @@ class Links:
         predicate = quad.predicate.value
         if source == other or predicate == iris.RDF_TYPE:
             return None
-        return Link(source, predicate, other, isinstance(graph, NamedNode) and graph.value == self._inferred)
+        return Edge(source, predicate, other, isinstance(graph, NamedNode) and graph.value == self._inferred)
 
-    def _without_echoes(self, stated: set[Link], inferred: set[Link]) -> Iterator[Link]:
+    def _without_echoes(self, stated: set[Edge], inferred: set[Edge]) -> Iterator[Edge]:
         """Each link once: not told back by an inverse or symmetric property, nor by a broader one, as an inference."""
         told: set[tuple[str, str, str]] = set()
         for link in sorted(stated):
@@ -331,13 +331,13 @@ class _Terms:
         """The properties that follow from one, itself among them."""
         return self.above.get(predicate, frozenset()) | {predicate}
 
-    def in_usual_direction(self, link: Link) -> Link:
+    def in_usual_direction(self, link: Edge) -> Edge:
         other = self.inverses.get(link.property)
         if other is None or link.property in self.defined:
             return link
-        return Link(link.target, other, link.source, link.is_inferred)
+        return Edge(link.target, other, link.source, link.is_inferred)
 
-    def implied(self, link: Link) -> set[tuple[str, str, str]]:
+    def implied(self, link: Edge) -> set[tuple[str, str, str]]:
         """The statements about the same two records that follow from one, itself among them."""
         found: set[tuple[str, str, str]] = set()
         waiting = [(link.source, link.property, link.target)]

@@ -70,7 +70,7 @@ _UNNAMED_KINDS = ("passage",)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """One text about one record; `kind` is the class in the record's path, or "ontology" for a term."""
 
     iri: str
@@ -81,26 +81,26 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class SearchHit:
     """A record that matches, with the text that does and how; `score` is in 0 to 1."""
 
     iri: str
     kind: str
     score: float
     how: How
-    entry: Entry
+    entry: IndexEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """The best hits, how many there are in all, and how many of each kind (before a choice of kind)."""
 
-    hits: tuple[Hit, ...]
+    hits: tuple[SearchHit, ...]
     total: int
     kinds: dict[str, int]
 
 
-def entries(quads: Iterable[Quad], base: str) -> list[Entry]:
+def entries(quads: Iterable[Quad], base: str) -> list[IndexEntry]:
     """What of a dataset can be searched: stated names, identifiers and descriptions of records and terms, sorted."""
     inferred = NamedNode(iris.rebase(iris.INFERRED, base))
     found = set()
@@ -112,9 +112,11 @@ def entries(quads: Iterable[Quad], base: str) -> list[Entry]:
             continue
         if isinstance(target, Literal):
             language = target.language or ""
-            found.add(Entry(subject.value, kind, target.value, language, "reading" if language == _READING else role))
+            found.add(
+                IndexEntry(subject.value, kind, target.value, language, "reading" if language == _READING else role)
+            )
         elif isinstance(target, NamedNode) and not target.value.startswith(base):
-            found.add(Entry(subject.value, kind, target.value, "", role))
+            found.add(IndexEntry(subject.value, kind, target.value, "", role))
     return sorted(found, key=astuple)
 
 
@@ -127,7 +129,7 @@ def _kind(iri: str, base: str) -> str:
     return "" if kind in _UNNAMED_KINDS else kind
 
 
-def write(folder: Path, found: Sequence[Entry]) -> None:
+def write(folder: Path, found: Sequence[IndexEntry]) -> None:
     """Writes the index of a release into its folder."""
     place = folder / _FOLDER
     place.mkdir()
@@ -148,7 +150,7 @@ def read(folder: Path) -> Search:
     """The index that `write` left in a folder."""
     place = folder / _FOLDER
     rows = json.loads((place / _NAMES).read_text(encoding="utf-8"))
-    return Search(tantivy.Index.open(str(place)), [Entry(*row) for row in rows])
+    return Search(tantivy.Index.open(str(place)), [IndexEntry(*row) for row in rows])
 
 
 def texts(release: Release) -> Iterator[Quad]:
@@ -172,7 +174,7 @@ def _schema() -> tantivy.Schema:
 _SCHEMA = _schema()
 
 
-def _fill(index: tantivy.Index, found: Sequence[Entry]) -> None:
+def _fill(index: tantivy.Index, found: Sequence[IndexEntry]) -> None:
     writer = index.writer(heap_size=50_000_000, num_threads=1)
     for row, entry in enumerate(found):
         name = normalization.name(entry.text)
@@ -193,7 +195,7 @@ def _prefixes(token: str) -> Iterable[str]:
 class Search:
     """The searchable texts of one release; reading only, from any thread."""
 
-    def __init__(self, index: tantivy.Index, found: Sequence[Entry]) -> None:
+    def __init__(self, index: tantivy.Index, found: Sequence[IndexEntry]) -> None:
         index.config_reader("manual", 0)
         index.reload()
         self._index = index
@@ -204,7 +206,7 @@ class Search:
         return len(self._entries)
 
     @property
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[IndexEntry]:
         """All texts, sorted by record."""
         return self._entries
 
@@ -216,7 +218,7 @@ class Search:
         `depth` is how many texts of the index are compared: fewer are faster and may miss what is only alike.
         """
         asked = normalization.name(text[:_LONGEST_QUERY])
-        best: dict[str, Hit] = {}
+        best: dict[str, SearchHit] = {}
         for entry in self._candidates(asked, kinds, depth) if asked.tokens else ():
             hit = self._compare(asked, entry)
             if hit and (entry.iri not in best or hit.score > best[entry.iri].score):
@@ -236,7 +238,7 @@ class Search:
         found = (_likeness(asked, self._names(other), is_long=False) for other in others)
         return bool(asked.tokens) and any(how != "similar" and score >= _LEAST for score, how in found)
 
-    def _candidates(self, asked: Name, kinds: Sequence[str], depth: int) -> Iterator[Entry]:
+    def _candidates(self, asked: Name, kinds: Sequence[str], depth: int) -> Iterator[IndexEntry]:
         """Texts that share enough with what is asked to be worth comparing."""
         searcher = self._index.searcher()
         query = _retrieval(asked)
@@ -250,12 +252,12 @@ class Search:
             for row in searcher.fast_field_values("row", addresses) if addresses else ():
                 yield self._entries[int(row or 0)]
 
-    def _compare(self, asked: Name, entry: Entry) -> Hit | None:
+    def _compare(self, asked: Name, entry: IndexEntry) -> SearchHit | None:
         score, how = _likeness(asked, self._names(entry.text), is_long=entry.role == "description")
         if score < _LEAST:
             return None
         weight = _WEIGHTS[entry.role] * _OF_KINDS.get(entry.kind, 1)
-        return Hit(entry.iri, entry.kind, round(score * weight, 4), how, entry)
+        return SearchHit(entry.iri, entry.kind, round(score * weight, 4), how, entry)
 
 
 def _retrieval(asked: Name) -> Query:

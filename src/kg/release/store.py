@@ -74,7 +74,7 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class BuildInfo:
     """What a release says of itself that its quads do not tell; subjects count as records where no number is given."""
 
     base_iri: str
@@ -125,7 +125,7 @@ def unwritable(place: Path, error: OSError) -> KgError:
     return KgError(f"cannot write {place}: {error.strerror}; name another place with --out or KG_RELEASES")
 
 
-def stage(releases: Path, quads: Iterable[Quad], account: Account, prefixes: Mapping[str, str]) -> Path:
+def stage(releases: Path, quads: Iterable[Quad], account: BuildInfo, prefixes: Mapping[str, str]) -> Path:
     """Writes a release beside the others under a name that nobody reads; returns its folder.
 
     The quads are gone through once, however many they are; everything else is made from the sorted file.
@@ -304,7 +304,7 @@ def open_after_fork(place: Path, *, is_sealed: bool = True) -> Backend:
     return Store.read_only(str(place))
 
 
-def make_manifest(figures: canonical.Figures, digest: str, account: Account) -> Manifest:
+def make_manifest(figures: canonical.Figures, digest: str, account: BuildInfo) -> Manifest:
     """The manifest of a canonical document; counts are those of its quads."""
     base, graphs = account.base_iri, {name: n for name, n in figures.graphs.items() if name}
     unevidenced = {iris.rebase(g, base) for g in iris.UNEVIDENCED}

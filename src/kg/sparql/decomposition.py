@@ -70,7 +70,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DecomposedQuery:
     """A query taken apart; `projection` is its SELECT clause, `where` the start of its WHERE."""
 
     query: str
@@ -104,7 +104,7 @@ class Reading:
         return self.query.count("\n", 0, start) + 1, start - self.query.rfind("\n", 0, start)
 
 
-def read(query: str, prefixes: Mapping[str, str]) -> Reading:
+def read(query: str, prefixes: Mapping[str, str]) -> DecomposedQuery:
     """Takes a query apart; raises `QueryMalformed` for what it cannot read."""
     return _Reader(query, prefixes).read()
 
@@ -154,7 +154,7 @@ class _Reader:
             raise QueryMalformed("another endpoint would be asked")
         self.closing = _closings(self.words)
 
-    def read(self) -> Reading:
+    def read(self) -> DecomposedQuery:
         form = self.prologue()
         i, is_select = form + 1, self.at(form, "SELECT")
         if is_select:
@@ -172,7 +172,7 @@ class _Reader:
         # The names in VALUES come last, since there may be many, and may be those of graphs.
         for j in self.listed:
             self.use(j, "node")
-        return Reading(self.query, *texts, self.words[where].start, graphs, tuple(self.uses), pieces, clauses)
+        return DecomposedQuery(self.query, *texts, self.words[where].start, graphs, tuple(self.uses), pieces, clauses)
 
     def prologue(self) -> int:
         i = 0

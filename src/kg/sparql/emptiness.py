@@ -13,14 +13,14 @@ from itertools import islice
 
 from kg.errors import QueryMalformed
 from kg.sparql import decomposition as pieces
-from kg.sparql.decomposition import Kind, Piece, Place, Reading, Use
+from kg.sparql.decomposition import DecomposedQuery, Kind, Piece, Place, Use
 
 # At most so many questions about names, about the pieces that have one that does not exist, and about FROM.
 _MOST_NAMES, _MOST_SUSPECTS, _MOST_GRAPHS = 32, 6, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class QueryTerm:
     """An IRI of the query: expanded, as written, where it stands from 1, and in what place."""
 
     iri: str
@@ -31,7 +31,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class EmptinessCause:
     """What leaves no solution: `text` at its line and column, after `before`, which still has some, or `alone`.
 
     `terms` are all that do not exist. With another kind than `term` they are such as solutions do not depend on, as in
@@ -39,7 +39,7 @@ class Finding:
     """
 
     kind: Kind
-    terms: tuple[Term, ...]
+    terms: tuple[QueryTerm, ...]
     text: str
     line: int
     column: int
@@ -47,7 +47,7 @@ class Finding:
     alone: bool
 
 
-def diagnose(query: str, prefixes: Mapping[str, str]) -> Generator[str, bool, Finding | None]:
+def diagnose(query: str, prefixes: Mapping[str, str]) -> Generator[str, bool, EmptinessCause | None]:
     """Yields ASK queries, is sent the truth of each, and returns why there is no solution; None for what it can't read.
 
     It reads SELECT, ASK and CONSTRUCT queries of SPARQL 1.1 without SERVICE.
@@ -64,11 +64,11 @@ def diagnose(query: str, prefixes: Mapping[str, str]) -> Generator[str, bool, Fi
                 truths[ask] = yield ask
             ask = steps.send(truths[ask])
     except StopIteration as stop:
-        found: Finding = stop.value
+        found: EmptinessCause = stop.value
     return found
 
 
-def _search(reading: Reading) -> Generator[str, bool, Finding]:
+def _search(reading: DecomposedQuery) -> Generator[str, bool, EmptinessCause]:
     absent = []
     for use in reading.graphs[:_MOST_GRAPHS]:
         if not (yield use.check):
@@ -89,7 +89,7 @@ def _search(reading: Reading) -> Generator[str, bool, Finding]:
     return _finding(reading, "unknown", absent, before=before)
 
 
-def _absent(reading: Reading) -> Generator[str, bool, list[Use]]:
+def _absent(reading: DecomposedQuery) -> Generator[str, bool, list[Use]]:
     """All uses of names that do not exist, in order, each name asked for once."""
     same: dict[tuple[str, Place, bool], list[Use]] = {}
     for use in reading.uses:
@@ -102,7 +102,7 @@ def _absent(reading: Reading) -> Generator[str, bool, list[Use]]:
 
 
 def _suspects(
-    reading: Reading, pieces: Iterable[Piece], absent: Sequence[Use], opening: str, closing: str
+    reading: DecomposedQuery, pieces: Iterable[Piece], absent: Sequence[Use], opening: str, closing: str
 ) -> Iterator[tuple[Use, str]]:
     """Each piece with an absent name, and what asks whether it has solutions none the less, as an OPTIONAL has."""
     starts = [use.start for use in absent]
@@ -114,7 +114,7 @@ def _suspects(
         yield from _suspects(reading, piece.inside, absent, opening + reading.opening(piece), "} " + closing)
 
 
-def _fault(reading: Reading, absent: Sequence[Use]) -> Generator[str, bool, Finding]:
+def _fault(reading: DecomposedQuery, absent: Sequence[Use]) -> Generator[str, bool, EmptinessCause]:
     """The piece at fault, looked for inside a group when it is a group."""
     pieces, outside, wrapping, closing, before = reading.pieces, "", "", "", ""
     while True:
@@ -135,7 +135,9 @@ def _fault(reading: Reading, absent: Sequence[Use]) -> Generator[str, bool, Find
     return _finding(reading, kind, absent, reading.text(piece), piece.spans[-1][0], "" if alone else before, alone)
 
 
-def _first_false(reading: Reading, pieces: Sequence[Piece], outside: str, closing: str) -> Generator[str, bool, int]:
+def _first_false(
+    reading: DecomposedQuery, pieces: Sequence[Piece], outside: str, closing: str
+) -> Generator[str, bool, int]:
     """The index of the piece with which nothing is left, when nothing is with all of them."""
     low, high = 0, len(pieces)
     while high - low > 1:
@@ -148,16 +150,16 @@ def _first_false(reading: Reading, pieces: Sequence[Piece], outside: str, closin
 
 
 def _finding(
-    reading: Reading,
+    reading: DecomposedQuery,
     kind: Kind,
     absent: Iterable[Use],
     text: str = "",
     start: int = 0,
     before: str = "",
     alone: bool = False,
-) -> Finding:
+) -> EmptinessCause:
     first: dict[tuple[str, Place], Use] = {}
     for use in absent:
         first.setdefault((use.iri, use.place), use)
-    terms = (Term(use.iri, use.written, *reading.place(use.start), use.place) for use in first.values())
-    return Finding(kind, tuple(terms), text, *reading.place(start), before.strip(), alone)
+    terms = (QueryTerm(use.iri, use.written, *reading.place(use.start), use.place) for use in first.values())
+    return EmptinessCause(kind, tuple(terms), text, *reading.place(start), before.strip(), alone)

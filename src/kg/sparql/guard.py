@@ -17,7 +17,7 @@ _VOLATILE = frozenset({"NOW", "RAND", "UUID", "STRUUID", "BNODE"})
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class QueryLimits:
     """How much of a query is read: characters, levels of brackets, operators and group patterns."""
 
     length: int = 200_000
@@ -26,7 +26,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceClause:
     """A SERVICE clause: the endpoint and where its IRI stands in the text, brackets included."""
 
     endpoint: str
@@ -35,26 +35,26 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class GuardedQuery:
     """What the words say: the endpoints to be asked, and whether two runs may differ."""
 
-    services: tuple[Service, ...] = ()
+    services: tuple[ServiceClause, ...] = ()
     is_volatile: bool = False
 
 
-def read(text: str, limits: Limits | None = None, allowed: Collection[str] = ()) -> Reading:
+def read(text: str, limits: QueryLimits | None = None, allowed: Collection[str] = ()) -> GuardedQuery:
     """Raises `QueryTooLong`, `QueryTooComplex`, `UpdateRefused`, or `QueryRefused` for a SERVICE not in `allowed`.
 
     Deep nesting overflows the stack of the engine's parser: from about 1,000 levels on, or 3,000 joined patterns.
     """
-    limits = limits or Limits()
+    limits = limits or QueryLimits()
     if len(text) > limits.length:
         raise QueryTooLong(f"the query has {len(text):,} characters; at most {limits.length:,} are read", limits.length)
     if _is_plain(text, limits):
-        return Reading()
+        return GuardedQuery()
     depth = operators = 0
     form, after, is_volatile = "", "", False
-    services: list[Service] = []
+    services: list[ServiceClause] = []
     plain = lexer.unescape(text)
     for match in lexer.tokens(plain):
         kind, written = match.lastgroup, match[0]
@@ -78,14 +78,14 @@ def read(text: str, limits: Limits | None = None, allowed: Collection[str] = ())
             after = ""
     if services:
         _see_through(text, plain, len(services))
-    return Reading(tuple(services), is_volatile or bool(services))
+    return GuardedQuery(tuple(services), is_volatile or bool(services))
 
 
 # What makes a closer reading necessary, wherever it stands, be it within a string or a name.
 _NOTABLE = ("\\", "SERVICE", *sorted(_UPDATES | _VOLATILE))
 
 
-def _is_plain(text: str, limits: Limits) -> bool:
+def _is_plain(text: str, limits: QueryLimits) -> bool:
     """Whether a text is within all limits, whatever its characters mean, and has none of the words looked for.
 
     No operator or group pattern is shorter than a character; the reading word by word would find the same, slower.
@@ -99,7 +99,7 @@ def _is_plain(text: str, limits: Limits) -> bool:
     return True
 
 
-def _service(match: re.Match[str], allowed: Collection[str]) -> Service:
+def _service(match: re.Match[str], allowed: Collection[str]) -> ServiceClause:
     if not allowed:
         raise QueryRefused("SERVICE is not run here: the endpoint asks no other endpoint")
     if match.lastgroup != "iri":
@@ -107,7 +107,7 @@ def _service(match: re.Match[str], allowed: Collection[str]) -> Service:
     endpoint = match[0][1:-1]
     if endpoint not in allowed:
         raise QueryRefused(f"SERVICE <{endpoint}> is not run here; endpoints that may be asked: {', '.join(allowed)}")
-    return Service(endpoint, *match.span())
+    return ServiceClause(endpoint, *match.span())
 
 
 def _see_through(text: str, plain: str, found: int) -> None:

@@ -27,7 +27,7 @@ _SHOWN = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RdfLimits:
     """How much of a document is read: bytes, statements, levels of brackets or elements."""
 
     size: int = 10_000_000
@@ -60,7 +60,9 @@ def is_untold(media_type: str) -> bool:
     return media_type.partition(";")[0].strip().lower() in _UNTOLD
 
 
-def read(body: bytes, syntax: Rdf, limits: Limits, contexts: Mapping[str, Any] | None = None) -> tuple[str, list[Quad]]:
+def read(
+    body: bytes, syntax: Rdf, limits: RdfLimits, contexts: Mapping[str, Any] | None = None
+) -> tuple[str, list[Quad]]:
     """The text of a document and its statements in the order of the parser, those said twice included.
 
     `contexts` has the JSON-LD contexts that are known by IRI. Raises a `RdfFault`.
@@ -104,7 +106,7 @@ def _plain(message: str) -> str:
     return _PLACE.sub("", message)
 
 
-def _check_brackets(text: str, limits: Limits) -> None:
+def _check_brackets(text: str, limits: RdfLimits) -> None:
     depth, last = 0, -2
     for token in lexer.tokens(text, lexer.TURTLE):
         if token.lastgroup == "bracket":
@@ -125,7 +127,7 @@ def _place(text: str, at: int) -> tuple[int, int]:
 # ---- JSON-LD ----
 
 
-def _check_json(text: str, limits: Limits, contexts: Mapping[str, Any]) -> str:
+def _check_json(text: str, limits: RdfLimits, contexts: Mapping[str, Any]) -> str:
     """The document with known contexts in place of their IRIs."""
     depth = 0
     for token in lexer.tokens(text):
@@ -183,7 +185,7 @@ def own_contexts(document: Mapping[str, Any], base: str = iris.BASE) -> dict[str
 # ---- RDF/XML ----
 
 
-def _check_xml(body: bytes, limits: Limits) -> None:
+def _check_xml(body: bytes, limits: RdfLimits) -> None:
     """Refuses entities that lead outside, stand for others or expand a document to many times its size."""
     depth, entities = 0, dict[str, int]()
     parser = expat.ParserCreate()

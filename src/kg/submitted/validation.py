@@ -30,7 +30,7 @@ from kg.sparql import library
 from kg.sparql.backend import Backend
 from kg.sparql.library import StoredQuery
 from kg.submitted import intake, positions, report
-from kg.submitted.intake import Limits
+from kg.submitted.intake import RdfLimits
 from kg.submitted.positions import Positions
 from kg.submitted.report import SH, SHAPES, Report, Result, Severity
 
@@ -98,7 +98,7 @@ class Knowledge:
         return next(self.store.quads_for_pattern(NamedNode(iri), None, None), None) is not None
 
 
-def check(body: bytes, syntax: Rdf, limits: Limits, knowledge: Knowledge, most: int = 1_000) -> Report:
+def check(body: bytes, syntax: Rdf, limits: RdfLimits, knowledge: Knowledge, most: int = 1_000) -> Report:
     """Reads a document and tells what is wrong with it, at most so much; raises a `RdfFault` when it cannot be read."""
     contexts = intake.own_contexts(knowledge.context.document, knowledge.base)
     text, read = intake.read(body, syntax, limits, contexts)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from kg.tables.rows import Limits, Row, TableError
+from kg.tables.rows import Row, TableError, TableLimits
 
 ENCODINGS = ("utf-8", "utf-16", "cp932", "euc-jp")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -106,7 +106,7 @@ def delimiter_of(text: str, name: str) -> str:
     return best or ("," if name.endswith(".csv") else "\t")
 
 
-def parse(text: str, delimiter: str, limits: Limits) -> Iterator[Row]:
+def parse(text: str, delimiter: str, limits: TableLimits) -> Iterator[Row]:
     """The rows of delimited text (RFC 4180), quoted line breaks included; raises `TableError` at what is malformed."""
     if found := _CONTROL.search(text):
         row, column, line = _place(text[: found.start()], delimiter)
@@ -125,7 +125,7 @@ def parse(text: str, delimiter: str, limits: Limits) -> Iterator[Row]:
         line = reader.line_num + 1
 
 
-def _malformed(text: str, line: int, number: int, delimiter: str, reason: str, limits: Limits) -> TableError:
+def _malformed(text: str, line: int, number: int, delimiter: str, reason: str, limits: TableLimits) -> TableError:
     """What the csv module stumbled over in the row that begins at this line, with the column."""
     rest = "".join(islice(io.StringIO(text, newline=""), line - 1, None))[: _READER_LIMIT - 1]
     cells = next(csv.reader(io.StringIO(rest, newline=""), delimiter=delimiter), [""])

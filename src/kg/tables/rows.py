@@ -8,7 +8,7 @@ from kg.errors import KgError
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TableLimits:
     """The largest table that is read: bytes of the file, then rows, columns, characters of a cell and of all cells.
 
     `unpacked` is in bytes: how much a workbook may hold once it is unpacked.
@@ -22,7 +22,7 @@ class Limits:
     unpacked: int = 300_000_000
 
 
-USUAL = Limits()
+USUAL = TableLimits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kg.tables import delimited, workbooks
-from kg.tables.rows import USUAL, Limits, Row, TableError
+from kg.tables.rows import USUAL, Row, TableError, TableLimits
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection); in Japan the wide forms too.
 _FORMULA = re.compile("[=+\\-@\t\r\n＝＋－＠].", re.DOTALL)
@@ -31,7 +31,7 @@ class Table:
 def read(
     body: bytes,
     name: str = "",
-    limits: Limits = USUAL,
+    limits: TableLimits = USUAL,
     *,
     sheet: str = "",
     encoding: str = "",
@@ -51,7 +51,7 @@ def read(
     return _table(rows, limits, has_header=has_header, pads=False, spreadsheet=not is_plain)
 
 
-def _table(rows: Iterable[Row], limits: Limits, *, has_header: bool, pads: bool, spreadsheet: bool) -> Table:
+def _table(rows: Iterable[Row], limits: TableLimits, *, has_header: bool, pads: bool, spreadsheet: bool) -> Table:
     """Holds rows to the limits and to one width; blank rows are left out, unless there is but one column."""
     columns: tuple[str, ...] | None = None
     kept: list[tuple[str, ...]] = []
@@ -80,7 +80,7 @@ def _table(rows: Iterable[Row], limits: Limits, *, has_header: bool, pads: bool,
     return Table(columns, [tuple(map(restored, cells)) for cells in kept], spreadsheet)
 
 
-def _header(row: Row, limits: Limits, *, has_header: bool) -> tuple[str, ...]:
+def _header(row: Row, limits: TableLimits, *, has_header: bool) -> tuple[str, ...]:
     cells = row.cells
     while len(cells) > 1 and not cells[-1] and not row.line:
         cells = cells[:-1]
@@ -106,7 +106,7 @@ def _fitted(row: Row, number: int, columns: tuple[str, ...], *, pads: bool) -> t
     return cells
 
 
-def _check_cells(cells: Sequence[str], number: int, line: int, limits: Limits) -> int:
+def _check_cells(cells: Sequence[str], number: int, line: int, limits: TableLimits) -> int:
     """How many characters the cells have; raises `TableError` at one that is too long."""
     total = 0
     for column, cell in enumerate(cells, 1):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.parsers import expat
 
-from kg.tables.rows import Limits, Row, TableError
+from kg.tables.rows import Row, TableError, TableLimits
 
 _MOST_FILES = 2_000
 # The last row of any worksheet (ECMA-376, 18.3.1.73); a file that claims more is not walked through.
@@ -18,7 +18,7 @@ _LAST_ROW = 1_048_576
 _CHUNK = 65_536
 
 
-def rows(body: bytes, limits: Limits, sheet: str = "") -> Iterator[Row]:
+def rows(body: bytes, limits: TableLimits, sheet: str = "") -> Iterator[Row]:
     """The rows of the first sheet, or of a named one; values as they are shown without formatting, blanks as ''."""
     _check(body, limits)
     import openpyxl
@@ -40,7 +40,7 @@ def rows(body: bytes, limits: Limits, sheet: str = "") -> Iterator[Row]:
             raise TableError("damaged") from error
 
 
-def _check(body: bytes, limits: Limits) -> None:
+def _check(body: bytes, limits: TableLimits) -> None:
     """Refuses what unpacks to too much, or has a document type (forbidden by ECMA-376-2, 8.1.4), without unpacking."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:

@@ -1,4 +1,4 @@
-"""`python -m kg.submitted.checker FD`: a process that checks one document of a stranger and ends.
+"""`python -m kg.submitted.process FD`: a process that checks one document of a stranger and ends.
 
 After one that cannot be read it takes another: nothing has been done with it.
 
@@ -22,7 +22,7 @@ from kg.errors import KgError, RdfFault
 from kg.isolation import frames, sandbox, worker
 from kg.rdf import formats
 from kg.submitted import report
-from kg.submitted.intake import Limits
+from kg.submitted.intake import RdfLimits
 from kg.submitted.validation import Knowledge, check
 
 # What a first check imports and compiles, done before anybody waits for it.
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
         options, _ = received
         try:
             knowledge = Knowledge.open(Path(options["project"]), Path(options["release"]))
-            check(_REHEARSAL, formats.RDF_FORMATS[0], Limits(), knowledge)
+            check(_REHEARSAL, formats.RDF_FORMATS[0], RdfLimits(), knowledge)
         except (KgError, OSError) as error:
             channel.sendall(frames.pack({"error": str(error)}))
             return 1
@@ -66,7 +66,7 @@ def _serve(channel: socket.socket, incoming: BinaryIO, knowledge: Knowledge, sec
         syntax = formats.rdf_format(head["syntax"])
         assert syntax is not None
         try:
-            found = check(body, syntax, Limits(**head["limits"]), knowledge, head["most"])
+            found = check(body, syntax, RdfLimits(**head["limits"]), knowledge, head["most"])
         except RdfFault as fault:
             told = {"line": fault.line, "column": fault.column, "limit": fault.limit}
             channel.sendall(frames.pack({"fault": type(fault).__name__, "message": str(fault), **told}))

@@ -21,7 +21,7 @@ from kg.errors import EngineError, KgError
 from kg.release import mirror, store
 from kg.release.store import Release
 
-_LOG = logging.getLogger("api.site.serving")
+_LOG = logging.getLogger("api.site.current")
 
 
 @dataclass(frozen=True, slots=True)

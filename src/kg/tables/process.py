@@ -1,4 +1,4 @@
-"""A process that reads one stranger's table and ends: `python -m kg.tables.reading`, limited in memory and time.
+"""A process that reads one stranger's table and ends: `python -m kg.tables.process`, limited in memory and time.
 
 It takes a line of JSON (options) and the file on standard input, and writes the table, or what is wrong, as JSON.
 """
@@ -12,12 +12,20 @@ from dataclasses import asdict
 from typing import Any
 
 from kg.tables import table as tables
-from kg.tables.rows import Limits, TableError
+from kg.tables.rows import TableError, TableLimits
 from kg.tables.table import Table
 
 
 def request(
-    body: bytes, name: str, limits: Limits, *, encoding: str, sheet: str, has_header: bool, memory: int, seconds: int
+    body: bytes,
+    name: str,
+    limits: TableLimits,
+    *,
+    encoding: str,
+    sheet: str,
+    has_header: bool,
+    memory: int,
+    seconds: int,
 ) -> bytes:
     """What is sent to the process."""
     options = {
@@ -51,7 +59,7 @@ def _read(options: dict[str, Any], body: bytes) -> dict[str, Any]:
         table = tables.read(
             body,
             options["name"],
-            Limits(**options["limits"]),
+            TableLimits(**options["limits"]),
             sheet=options["sheet"],
             encoding=options["encoding"],
             has_header=options["has_header"],

@@ -9,13 +9,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import Problem, of_error
 from api.html.access import Access
 from api.html.view import page, view_of
 from api.http.responses import answer, json_answer, prefers_json
 from api.i18n import language
+from api.problems import Problem, of_error
 from api.queries import execution
-from api.queries.execution import Outcome
+from api.queries.execution import QueryOutcome
 from api.site.site import site_of
 from kg.engines.evaluation import Query
 from kg.errors import KgError
@@ -89,7 +89,7 @@ def _page(
     query: StoredQuery,
     values: dict[str, str],
     text: str,
-    result: Outcome | None = None,
+    result: QueryOutcome | None = None,
     problem: Problem | None = None,
 ) -> Response:
     view = view_of(request, language.language_of(request))

@@ -10,9 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
-from api.errors import Problem
 from api.http.bodies import parse_json
-from api.reconciliation.service import Cell, Content, Question, Service, Strictness, Thing, Wanted
+from api.problems import Problem
+from api.reconciliation.service import (
+    Cell,
+    Content,
+    ExtensionProperty,
+    Question,
+    ReconciliationService,
+    Strictness,
+    Thing,
+)
 from api.settings import Settings
 from kg.linking.matching import Candidate, Feature
 from kg.rdf import iris
@@ -95,7 +103,7 @@ class Extension:
     """Which properties of which records are asked for (section 7.3)."""
 
     ids: tuple[str, ...]
-    properties: tuple[Wanted, ...]
+    properties: tuple[ExtensionProperty, ...]
 
 
 def extension(text: str, settings: Settings) -> Extension:
@@ -114,7 +122,7 @@ def extension(text: str, settings: Settings) -> Extension:
     return Extension(tuple(ids), tuple(_wanted(p, f"extend.properties.{n}") for n, p in enumerate(properties)))
 
 
-def _wanted(written: object, where: str) -> Wanted:
+def _wanted(written: object, where: str) -> ExtensionProperty:
     if not isinstance(written, dict) or not isinstance(written.get("id"), str):
         raise _bad(where, "expected an object with an 'id'")
     settings = written.get("settings") or {}
@@ -125,7 +133,7 @@ def _wanted(written: object, where: str) -> Wanted:
         raise _bad(f"{where}.settings.limit", "expected a number, 0 for no limit")
     if content not in get_args(Content):
         raise _bad(f"{where}.settings.content", f"expected one of {', '.join(get_args(Content))}")
-    return Wanted(written["id"], int(limit[:9]), cast(Content, content))
+    return ExtensionProperty(written["id"], int(limit[:9]), cast(Content, content))
 
 
 def _bad(where: str, detail: str) -> Problem:
@@ -135,7 +143,7 @@ def _bad(where: str, detail: str) -> Problem:
 # ---- answers ----
 
 
-def manifest(service: Service, address: str, settings: Settings) -> dict[str, Any]:
+def manifest(service: ReconciliationService, address: str, settings: Settings) -> dict[str, Any]:
     """The service manifest (section 3.1); `address` is that of the endpoint, as this client reached it."""
     view, site = service.view, service.site
     # The addresses of pages are those of the host that is asked, not of the endpoint in one language.
@@ -188,16 +196,16 @@ def manifest(service: Service, address: str, settings: Settings) -> dict[str, An
     }
 
 
-def results(service: Service, found: Mapping[str, Sequence[Candidate]]) -> dict[str, Any]:
+def results(service: ReconciliationService, found: Mapping[str, Sequence[Candidate]]) -> dict[str, Any]:
     """A result batch (section 4.2)."""
     return {key: result(service, candidates) for key, candidates in found.items()}
 
 
-def result(service: Service, candidates: Sequence[Candidate]) -> dict[str, Any]:
+def result(service: ReconciliationService, candidates: Sequence[Candidate]) -> dict[str, Any]:
     return {"result": [_candidate(service, candidate) for candidate in candidates]}
 
 
-def _candidate(service: Service, candidate: Candidate) -> dict[str, Any]:
+def _candidate(service: ReconciliationService, candidate: Candidate) -> dict[str, Any]:
     thing = service.thing(candidate.iri)
     return {
         **_named(thing),
@@ -208,7 +216,7 @@ def _candidate(service: Service, candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _feature(service: Service, feature: Feature) -> dict[str, Any]:
+def _feature(service: ReconciliationService, feature: Feature) -> dict[str, Any]:
     """A feature: a number or truth value, so that one of several words becomes the truth of one of them."""
     kind, colon, pid = feature.id.partition(":")
     name = f"{kind}:{service.property_thing(pid).id}" if colon else kind
@@ -245,7 +253,7 @@ def proposal(things: Sequence[Thing], type_: str, limit: int) -> dict[str, Any]:
     return {**asked, "properties": [_named(thing) for thing in things]}
 
 
-def extended(service: Service, asked: Extension) -> dict[str, Any]:
+def extended(service: ReconciliationService, asked: Extension) -> dict[str, Any]:
     """A data extension response (section 7.4): for every id asked for a row, for every property a list of values."""
     meta: list[dict[str, Any]] = []
     for wanted in asked.properties:

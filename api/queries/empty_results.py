@@ -9,10 +9,10 @@ from starlette.requests import Request
 
 from api.queries.execution import client_of
 from api.site.site import Site
-from kg.engines.evaluation import Query, Wanted
+from kg.engines.evaluation import Query, ResultFormats
 from kg.errors import KgError
 from kg.sparql import emptiness
-from kg.sparql.emptiness import Finding, Term
+from kg.sparql.emptiness import EmptinessCause, QueryTerm
 
 # What remains of a reader's patience after the query itself.
 _SECONDS = 3.0
@@ -24,7 +24,7 @@ _MOST_NEAR = 3
 class Missing:
     """A term of the query that does not exist where it stands, with those most like it that do."""
 
-    term: Term
+    term: QueryTerm
     nearest: tuple[str, ...]
 
 
@@ -32,7 +32,7 @@ class Missing:
 class Explanation:
     """What was found; `missing` for terms, else the piece of the query that nothing fits."""
 
-    finding: Finding
+    finding: EmptinessCause
     missing: tuple[Missing, ...]
 
 
@@ -49,20 +49,22 @@ async def explain(request: Request, site: Site, query: Query) -> Explanation | N
     return Explanation(finding, tuple(Missing(term, tuple(_nearest(site, term))) for term in finding.terms))
 
 
-async def _finding(site: Site, query: Query, client: str) -> Finding | None:
+async def _finding(site: Site, query: Query, client: str) -> EmptinessCause | None:
     steps = emptiness.diagnose(query.text, site.prefixes)
     try:
         ask = next(steps)
         for _ in range(_MOST_STEPS):
-            answer = await site.pool.run(replace(query, text=ask), Wanted("json"), client=client, seconds=_SECONDS)
+            answer = await site.pool.run(
+                replace(query, text=ask), ResultFormats("json"), client=client, seconds=_SECONDS
+            )
             ask = steps.send(b'"boolean":true' in answer.body.replace(b" ", b""))
     except StopIteration as end:
-        found: Finding | None = end.value
+        found: EmptinessCause | None = end.value
         return found
     return None
 
 
-def _nearest(site: Site, term: Term) -> list[str]:
+def _nearest(site: Site, term: QueryTerm) -> list[str]:
     if term.place in ("predicate", "class") and site.is_surveyed:
         return site.vocabulary.nearest(term.iri, is_class=term.place == "class", most=_MOST_NEAR)
     if term.iri.startswith(site.entities.root):
