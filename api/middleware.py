@@ -19,7 +19,6 @@ from api.http.responses import problem_response
 from api.problems import Problem, of_error
 from api.site.current import Serving
 from api.telemetry.requests import RequestLog, route_of
-from kg.engines.remote import RemoteStore
 from kg.errors import KgError
 
 _LOG = logging.getLogger("api")
@@ -128,7 +127,7 @@ class Confirmed:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not isinstance(store := scope["state"]["site"].release.store, RemoteStore):
+        if scope["type"] != "http" or not (store := scope["state"]["site"].release.store).needs_network:
             await self.app(scope, receive, send)
             return
         is_replaced = False

@@ -12,7 +12,7 @@ from kg.names import normalization
 from kg.rdf.context import Context
 from kg.release import catalogue
 from kg.release.entities import LABELS
-from kg.sparql.backend import Backend
+from kg.sparql.quadstore import QuadStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Used:
 class Vocabulary:
     """The classes and properties that a release uses, most used first, and the properties of each class."""
 
-    def __init__(self, store: Backend, own: str, context: Context) -> None:
+    def __init__(self, store: QuadStore, own: str, context: Context) -> None:
         quads: Iterable[Quad] = store.quads_for_pattern(None, None, None, DefaultGraph())
         figures = catalogue.statistics(quads, own)
         self._names = _names(store)
@@ -79,7 +79,7 @@ class Vocabulary:
         return [by_name[name] for _, _, name in found]
 
 
-def _names(store: Backend) -> dict[str, list[str]]:
+def _names(store: QuadStore) -> dict[str, list[str]]:
     """What everything is called, in all languages."""
     found: dict[str, list[str]] = {}
     for predicate in LABELS:

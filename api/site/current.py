@@ -12,11 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyoxigraph import Store
-
 from api.settings import Settings
 from api.site.site import Site, make_site
-from kg.engines.remote import RemoteStore
 from kg.errors import EngineError, KgError
 from kg.release import mirror, store
 from kg.release.store import Release
@@ -52,7 +49,7 @@ class Serving:
     def prepare(self) -> None:
         """Shares a store in memory with the workers: to be called before there is a loop."""
         held = self.site.release.store
-        if isinstance(held, Store) and self.site.manifest.quads <= self.settings.memory_quads:
+        if not (held.needs_files or held.needs_network):
             self.site.pool.prepare(held)
 
     async def start(self) -> None:
@@ -77,8 +74,7 @@ class Serving:
             except EngineError:
                 return False
         published = self._published()
-        served = self.site.release.store
-        has_moved = isinstance(served, RemoteStore) and served.has_moved
+        has_moved = self.site.release.store.has_moved
         if published is None or (published == self._seen and not has_moved):
             return False
         before, self._seen = self._seen, published

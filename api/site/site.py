@@ -21,7 +21,6 @@ from api.site.completion import Vocabulary
 from api.site.desk import Desk
 from api.site.profile import Profile
 from api.workers.pool import Pool
-from kg.engines.remote import RemoteStore
 from kg.linking import matching
 from kg.rdf import iris, serialization
 from kg.rdf.context import Context
@@ -187,11 +186,11 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         cards=_cards(project, release.manifest.base_iri),
         pool=Pool(
             *(release.directory, release.manifest.base_iri, prefixes, settings, count),
-            is_remote=isinstance(release.store, RemoteStore),
+            is_remote=release.store.needs_network,
         ),
         templates=templates,
     )
-    if isinstance(release.store, RemoteStore):
+    if release.store.needs_network:
         # Whoever searches first must not wait for all names to come over the network.
         _ = site.search
         release.store.confirm()

@@ -20,13 +20,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, MutableSequence
 from pathlib import Path
 
-from pyoxigraph import Store
-
 from api.settings import Settings
 from api.workers import jobs
 from api.workers.jobs import Job, Worker
 from api.workers.processes import Processes, may_raise_priority
 from api.workers.waiting import Waiting
+from kg.engines.backend import Backend
 from kg.engines.evaluation import Answer, Query, ResultFormats
 from kg.errors import KgError
 from kg.isolation import packets
@@ -86,7 +85,7 @@ class Pool:
 
     # ---- life ----
 
-    def prepare(self, held: Store) -> None:
+    def prepare(self, held: Backend) -> None:
         """Lets the workers share the store in the memory of this process; see `Processes.prepare`."""
         self._processes.prepare(held)
 

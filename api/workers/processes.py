@@ -16,9 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from pyoxigraph import Store
-
 from api.workers.jobs import Job, Worker
+from kg.engines.backend import Backend
 from kg.errors import BrokenRelease
 from kg.isolation import zygote
 
@@ -116,7 +115,7 @@ class Processes:
         self.account[event] += 1
         self._count_outside(event)
 
-    def prepare(self, held: Store) -> None:
+    def prepare(self, held: Backend) -> None:
         """Forks the zygote off this process, so that they share a store in memory, which is read but once.
 
         Before there is a loop or another thread: neither survives a fork. Where there is one already, it is left to

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kg.errors import KgError
 from kg.sparql import library
-from kg.sparql.backend import Backend
+from kg.sparql.quadstore import QuadStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class CoverageRow:
     found: int
 
 
-def measure(store: Backend, root: Path) -> list[CoverageRow]:
+def measure(store: QuadStore, root: Path) -> list[CoverageRow]:
     """A row for every query in `queries/coverage`; a query finds one row for each thing that it covers."""
     rows = []
     for path in sorted((root / "queries" / "coverage").glob("*.rq")):

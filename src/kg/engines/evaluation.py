@@ -28,8 +28,8 @@ from kg.rdf.datatypes import XSD
 from kg.rdf.formats import Rdf, Results
 from kg.rdf.ordering import triple_order
 from kg.rdf.terms import AnyTerm
-from kg.sparql.backend import Backend
 from kg.sparql.diagnosis import diagnose
+from kg.sparql.quadstore import QuadStore
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -92,7 +92,7 @@ class _Bounded(io.BytesIO):
 
 
 def evaluate(
-    store: Backend, query: Query, want: ResultFormats, *, base: str, prefixes: Mapping[str, str], most_bytes: int
+    store: QuadStore, query: Query, want: ResultFormats, *, base: str, prefixes: Mapping[str, str], most_bytes: int
 ) -> Answer:
     """Evaluates and writes; raises `QueryMalformed`, `QueryFailed`, `ResultTooLarge` or `FormatNotOffered`.
 
@@ -107,7 +107,7 @@ def evaluate(
 
 
 def _evaluate(
-    store: Backend, query: Query, want: ResultFormats, base: str, prefixes: Mapping[str, str], most_bytes: int
+    store: QuadStore, query: Query, want: ResultFormats, base: str, prefixes: Mapping[str, str], most_bytes: int
 ) -> Answer:
     default, named = _dataset(query)
     # Our prefixes are known without being declared; a query's own declarations go before them.

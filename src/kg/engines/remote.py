@@ -33,7 +33,7 @@ from kg.engines.dialects import Dialect
 from kg.engines.endpoint import Endpoint, Options
 from kg.errors import QueryFailed, QueryRefused, ReleaseMoved
 from kg.sparql import translation
-from kg.sparql.backend import Graph, Object, Results, Subject
+from kg.sparql.quadstore import Graph, Object, Results, Subject
 
 POINTER = "urn:aikg:release"
 CURRENT, ID, MANIFEST, CHANGES = (f"urn:aikg:{n}" for n in ("current", "id", "manifest", "changes"))
@@ -57,6 +57,9 @@ class RemoteStore:
 
     `is_sealed` is for strangers' queries, in a process of their own: no connection opens while our parser reads them.
     """
+
+    needs_network = True
+    needs_files = False
 
     def __init__(
         self, endpoint: Endpoint, dialect: Dialect, release: str, graphs: Iterable[str], *, is_sealed: bool = False
@@ -189,7 +192,7 @@ class RemoteStore:
         kept = self._memo.patterns.get(key)
         return iter(kept) if kept is not None else self._scan(key)
 
-    def expect(self, terms: Iterable[NamedNode]) -> None:
+    def expect(self, terms: Iterable[NamedNode], /) -> None:
         """Says what will be asked about next, so that one round trip brings it all: a record and its parts, a list."""
         self._memo.expect(list(terms))
 

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-from pyoxigraph import Store
 
 from kg.engines import evaluation
+from kg.engines.backend import Backend
 from kg.engines.federation import Forwarder
-from kg.engines.remote import RemoteStore
 from kg.errors import KgError
 from kg.isolation import packets, sandbox
-from kg.release import store
-from kg.sparql.backend import Backend
 
 OUT_OF_MEMORY = 77
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker works on: the store, or the folder from which to open one after the fork."""
+    """What a worker needs: `open` gives it its store after the fork."""
 
-    store: Store | Path
+    open: Callable[[], Backend]
     base: str
     prefixes: Mapping[str, str]
     memory_bytes: int
@@ -37,12 +32,12 @@ def run(channel: socket.socket, task: Task, services: Mapping[str, str], parent:
     A request is taken from the channel only when the one before it is answered: until then the server can take it back.
     """
     # Opened before there is a limit: the engine starts threads for it, each of which reserves addresses.
-    opened = task.store if isinstance(task.store, Store) else store.open_after_fork(task.store)
+    opened = task.open()
     sandbox.confine(task.memory_bytes, parent)
     forwarder = Forwarder(services) if services else None
     # A remote store is asked over the network; it parses with the network closed, and evaluates nothing here.
-    if forwarder is None and not isinstance(opened, RemoteStore):
-        sandbox.close_network(has_files=isinstance(task.store, Path))
+    if forwarder is None and not opened.needs_network:
+        sandbox.close_network(has_files=opened.needs_files)
     # The server has closed its end: nobody waits for anything more.
     with contextlib.suppress(EOFError, ConnectionError):
         _answer_all(channel, task, opened, forwarder)

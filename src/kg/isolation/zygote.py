@@ -17,12 +17,11 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pyoxigraph import Store
-
+from kg.engines.backend import Backend
 from kg.errors import KgError
 from kg.isolation import sandbox, worker
 from kg.release import store
@@ -129,15 +128,15 @@ def main(arguments: list[str]) -> int:
     control = socket.socket(fileno=int(arguments[0]))
     options: dict[str, Any] = json.loads(control.recv(_LARGEST_MESSAGE) or b"null") or sys.exit(1)
     try:
-        held = store.open_for_workers(Path(options["directory"]), options["memory_quads"])
+        open_store = store.open_for_workers(Path(options["directory"]), options["memory_quads"])
     except KgError as error:
         control.sendall(json.dumps({"error": str(error)}).encode())
         return 1
-    run(control, options, held)
+    run(control, options, open_store)
     return 0
 
 
-def begin(descriptor: int, options: Mapping[str, Any], held: Store) -> NoReturn:
+def begin(descriptor: int, options: Mapping[str, Any], held: Backend) -> NoReturn:
     """The life of a process that was forked from a server with the store in memory: nothing else of it is kept open."""
     code = 1
     try:
@@ -147,18 +146,18 @@ def begin(descriptor: int, options: Mapping[str, Any], held: Store) -> NoReturn:
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
-        run(control, options, held)
+        run(control, options, lambda: held)
         code = 0
     finally:
         os._exit(code)
 
 
-def run(control: socket.socket, options: Mapping[str, Any], held: Store | Path) -> None:
+def run(control: socket.socket, options: Mapping[str, Any], open_store: Callable[[], Backend]) -> None:
     """Forks workers over a store until the control socket is closed."""
     # Ctrl-C reaches the whole terminal; the server decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    task = worker.Task(held, options["base"], options["prefixes"], options["memory_bytes"])
+    task = worker.Task(open_store, options["base"], options["prefixes"], options["memory_bytes"])
     # Reference counts and collections of what is shared would copy its pages into each worker.
     gc.collect()
     gc.freeze()

@@ -9,7 +9,7 @@ from pyoxigraph import DefaultGraph, Literal, NamedNode
 
 from kg.names import identifiers, normalization
 from kg.rdf.terms import Term, named_node
-from kg.sparql.backend import Backend
+from kg.sparql.quadstore import QuadStore
 
 
 class Facts:
@@ -18,7 +18,7 @@ class Facts:
     `named` tells which records a text names or identifies.
     """
 
-    def __init__(self, store: Backend, base: str, is_merged: bool, named: Callable[[str], frozenset[str]]) -> None:
+    def __init__(self, store: QuadStore, base: str, is_merged: bool, named: Callable[[str], frozenset[str]]) -> None:
         self._store = store
         self._root = base + "id/"
         self._everywhere = DefaultGraph() if is_merged else None

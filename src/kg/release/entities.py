@@ -11,12 +11,11 @@ from typing import Literal as OneOf
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, QuerySolutions, Triple
 
-from kg.engines.remote import RemoteStore
+from kg.engines.backend import Backend
 from kg.rdf import iris
 from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SKOS
 from kg.rdf.ordering import sort_quads, sort_triples
 from kg.rdf.terms import Term, value
-from kg.sparql.backend import Backend
 
 PREF_LABEL = SKOS + "prefLabel"
 LABELS = (PREF_LABEL, DCTERMS + "title", RDFS + "label")
@@ -275,8 +274,7 @@ class Entities:
 
     def expect(self, iris: Iterable[str]) -> None:
         """Says what will be asked about next: a remote store fetches it in one round trip."""
-        if isinstance(self.store, RemoteStore):
-            self.store.expect(map(NamedNode, iris))
+        self.store.expect(map(NamedNode, iris))
 
     def facts(self, iri: str) -> list[Fact]:
         """Every triple of a subject with its evidence, in the order of the properties."""

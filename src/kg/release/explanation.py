@@ -13,8 +13,8 @@ from kg.errors import KgError
 from kg.rdf import iris
 from kg.rdf.terms import AnyTerm, Term
 from kg.sparql import library
-from kg.sparql.backend import Backend
 from kg.sparql.library import StoredQuery
+from kg.sparql.quadstore import QuadStore
 
 # Bounds of one search: the steps of a proof one below the other, ways to conclude a triple, triples looked into.
 _DEEPEST = 8
@@ -50,7 +50,7 @@ class Rule:
         premises = [tuple(written.split()) for written in query.premises.split(" . ")]
         self._premises = [(s, p, o) for s, p, o in premises]
 
-    def derivations(self, store: Backend, triple: Triple) -> Iterator[list[Triple]]:
+    def derivations(self, store: QuadStore, triple: Triple) -> Iterator[list[Triple]]:
         """The premises of each way in which the rule concludes a triple from a store."""
         wanted: dict[str, AnyTerm] = {}
         for written, term in zip(self._conclusion, triple, strict=True):
@@ -86,7 +86,7 @@ Way = tuple[Rule, list[tuple[Triple, tuple[str, ...]]]]
 class Explanations:
     """Proofs of what a release holds, by the rules that its closure was made with."""
 
-    def __init__(self, store: Backend, rules: Sequence[StoredQuery], base: str) -> None:
+    def __init__(self, store: QuadStore, rules: Sequence[StoredQuery], base: str) -> None:
         self._store = store
         self._rules = [Rule(query) for query in rules]
         self._inferred = iris.rebase(iris.INFERRED, base)

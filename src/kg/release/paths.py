@@ -17,7 +17,7 @@ from kg.rdf import iris
 from kg.rdf.namespaces import OWL, RDFS
 from kg.rdf.terms import value
 from kg.release.entities import Entities
-from kg.sparql.backend import Backend
+from kg.sparql.quadstore import QuadStore
 
 Direction = OneOf["out", "in"]
 
@@ -309,7 +309,7 @@ class _Terms:
     above: Mapping[str, frozenset[str]]
 
     @classmethod
-    def read(cls, store: Backend, graph: NamedNode) -> _Terms:
+    def read(cls, store: QuadStore, graph: NamedNode) -> _Terms:
         def pairs(predicate: str) -> Iterator[tuple[str, str]]:
             for quad in store.quads_for_pattern(None, NamedNode(predicate), None, graph):
                 if isinstance(quad.subject, NamedNode) and isinstance(quad.object, NamedNode):

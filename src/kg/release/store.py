@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, cast
@@ -23,10 +23,11 @@ from typing import IO, Any, cast
 from pyoxigraph import Quad, RdfFormat, Store
 
 from kg.engines import remote
+from kg.engines.backend import Backend
+from kg.engines.embedded import EmbeddedStore
 from kg.engines.endpoint import Options
 from kg.errors import BrokenRelease, BuildBusy, KgError, NoRelease
 from kg.rdf import canonical, formats, iris, serialization
-from kg.sparql.backend import Backend
 
 KEPT_RELEASES = 3
 # Beyond it, dumps are written only as N-Quads and N-Triples.
@@ -258,10 +259,9 @@ def open_release(directory: Path, in_memory_up_to: int = 2_000_000) -> Release:
         if is_whole:
             if not _is_intact(directory):
                 raise BrokenRelease(f"{directory}/dataset.nq is not what its manifest says")
-            store = Store()
-            store.bulk_extend(served(canonical.read(directory / "dataset.nq"), manifest.is_merged))
+            store = EmbeddedStore.in_memory(served(canonical.read(directory / "dataset.nq"), manifest.is_merged))
         else:
-            store = Store.read_only(str(directory / "store"))
+            store = EmbeddedStore.on_disk(directory / "store")
     except (OSError, SyntaxError) as error:
         raise BrokenRelease(f"{directory} cannot be opened: {error}") from error
     if is_whole and len(store) != manifest.size:
@@ -278,30 +278,22 @@ def open_remote(directory: Path, *, is_sealed: bool = False) -> remote.RemoteSto
     return remote.RemoteStore(endpoint, dialect, manifest.id, manifest.graphs, is_sealed=is_sealed)
 
 
-def open_for_workers(directory: Path, in_memory_up_to: int) -> Store | Path:
-    """The store in memory, or, for one on disk or in a remote engine, the folder to open it from after the fork.
+def open_for_workers(directory: Path, in_memory_up_to: int) -> Callable[[], Backend]:
+    """Return a function by which each worker gets its store after the fork; a store in memory is read before it.
 
-    RocksDB keeps threads, which no fork survives, and connections are not shared between processes.
+    RocksDB keeps threads, which do not survive a fork, and connections are not shared between processes.
     """
+    if not (directory / remote.FILE).is_file() and read_manifest(directory).quads <= in_memory_up_to:
+        shared = open_release(directory, in_memory_up_to).store
+        return lambda: shared
+    return lambda: open_on_disk(directory, is_sealed=True)
+
+
+def open_on_disk(directory: Path, *, is_sealed: bool = False) -> Backend:
+    """Open the store of a release without reading it into memory; see `RemoteStore` for `is_sealed`."""
     if (directory / remote.FILE).is_file():
-        return directory
-    if read_manifest(directory).quads <= in_memory_up_to:
-        opened = open_release(directory, in_memory_up_to).store
-        assert isinstance(opened, Store)
-        return opened
-    return directory / "store"
-
-
-def open_on_disk(directory: Path) -> Backend:
-    """The store of a release without reading it into memory."""
-    return open_after_fork(directory if (directory / remote.FILE).is_file() else directory / "store", is_sealed=False)
-
-
-def open_after_fork(place: Path, *, is_sealed: bool = True) -> Backend:
-    """What a worker reads, from the folder that `open_for_workers` gave."""
-    if (place / remote.FILE).is_file():
-        return open_remote(place, is_sealed=is_sealed)
-    return Store.read_only(str(place))
+        return open_remote(directory, is_sealed=is_sealed)
+    return EmbeddedStore.on_disk(directory / "store")
 
 
 def make_manifest(figures: canonical.Figures, digest: str, account: BuildInfo) -> Manifest:

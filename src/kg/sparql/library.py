@@ -20,7 +20,7 @@ from kg.rdf import iris
 from kg.rdf.context import Context
 from kg.rdf.datatypes import DATATYPES, XSD
 from kg.sparql import lexer
-from kg.sparql.backend import Backend
+from kg.sparql.quadstore import QuadStore
 
 Bound = NamedNode | Literal
 
@@ -143,14 +143,14 @@ def fill(text: str, bound: Mapping[str, Bound]) -> str:
     return lexer.TOKEN.sub(lambda m: str(bound[m[0][1:]]) if m["variable"] and m[0][1:] in bound else m[0], text)
 
 
-def select(store: Backend, text: str) -> QuerySolutions:
+def select(store: QuadStore, text: str) -> QuerySolutions:
     """The solutions of a SELECT query of ours."""
     result = store.query(text)
     assert isinstance(result, QuerySolutions)
     return result
 
 
-def construct(store: Backend, text: str) -> QueryTriples:
+def construct(store: QuadStore, text: str) -> QueryTriples:
     """The triples of a CONSTRUCT query of ours, which may hold one more than once."""
     result = store.query(text)
     assert isinstance(result, QueryTriples)

@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kg.engines.remote import RemoteStore
 from kg.errors import KgError, RdfFault
 from kg.isolation import frames, sandbox, worker
 from kg.rdf import formats
@@ -46,15 +45,15 @@ def main(arguments: list[str]) -> int:
         except (KgError, OSError) as error:
             channel.sendall(frames.pack({"error": str(error)}))
             return 1
-        _confine(options, is_remote=isinstance(knowledge.store, RemoteStore))
+        _confine(options, needs_network=knowledge.store.needs_network)
         channel.sendall(frames.pack({"ready": os.getpid()}))
         return _serve(channel, incoming, knowledge, options["seconds"])
 
 
-def _confine(options: dict[str, Any], *, is_remote: bool) -> None:
+def _confine(options: dict[str, Any], *, needs_network: bool) -> None:
     sandbox.confine(options["memory_bytes"], options["parent"])
     # What the release knows of the document's links must be asked of its engine.
-    if not is_remote:
+    if not needs_network:
         sandbox.close_network(has_files=True)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

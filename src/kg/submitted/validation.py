@@ -19,6 +19,7 @@ from pyoxigraph import Literal, NamedNode, Quad
 
 from kg.build import checks as validation
 from kg.curation import builder
+from kg.engines.backend import Backend
 from kg.rdf import iris
 from kg.rdf.context import Context
 from kg.rdf.formats import Rdf
@@ -27,7 +28,6 @@ from kg.rdf.terms import value
 from kg.release import store
 from kg.release.entities import Entities
 from kg.sparql import library
-from kg.sparql.backend import Backend
 from kg.sparql.library import StoredQuery
 from kg.submitted import intake, positions, report
 from kg.submitted.intake import RdfLimits

@@ -1,4 +1,4 @@
-"""What the serving side asks of a store: pyoxigraph's own, or a remote one (`kg.engines.remote`)."""
+"""The protocol of anything that holds quads and answers SPARQL, as pyoxigraph's `Store` does."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Graph = NamedNode | BlankNode | DefaultGraph
 Results = QuerySolutions | QueryBoolean | QueryTriples
 
 
-class Backend(Protocol):
-    """A store that is read: by patterns, where `None` is any graph, the default one included, and by queries."""
+class QuadStore(Protocol):
+    """Quads that can be read by pattern and by SPARQL query."""
 
     def quads_for_pattern(
         self,
@@ -33,7 +33,9 @@ class Backend(Protocol):
         object: Object | None,  # noqa: A002 the engine's name
         graph_name: Graph | None = None,
         /,
-    ) -> Iterator[Quad]: ...
+    ) -> Iterator[Quad]:
+        """Return the quads that match; `None` matches anything, as a graph also the default graph."""
+        ...
 
     def query(
         self,
@@ -44,6 +46,8 @@ class Backend(Protocol):
         prefixes: dict[str, str] | None = None,
         default_graph: Graph | list[Graph] | None = None,
         named_graphs: list[NamedNode | BlankNode] | None = None,
-    ) -> Results: ...
+    ) -> Results:
+        """Evaluate a query; raises `SyntaxError` when it is not SPARQL."""
+        ...
 
     def __len__(self) -> int: ...

@@ -1,0 +1,50 @@
+"""A release in pyoxigraph's store, in the memory of this process or on its disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pyoxigraph import NamedNode, Quad, Store
+
+
+class EmbeddedStore:
+    """A `Backend` over a pyoxigraph store; `query` and `quads_for_pattern` are bound to the store's own."""
+
+    __slots__ = ("_store", "needs_files", "quads_for_pattern", "query")
+
+    needs_network = False
+    has_moved = False
+
+    def __init__(self, store: Store, *, needs_files: bool = False) -> None:
+        self._store = store
+        self.needs_files = needs_files
+        self.query = store.query
+        self.quads_for_pattern = store.quads_for_pattern
+
+    @classmethod
+    def in_memory(cls, quads: Iterable[Quad]) -> EmbeddedStore:
+        """Load quads into memory."""
+        store = Store()
+        store.bulk_extend(quads)
+        return cls(store)
+
+    @classmethod
+    def on_disk(cls, directory: Path) -> EmbeddedStore:
+        """Open a store on disk for reading; raises `OSError` when it cannot be opened."""
+        return cls(Store.read_only(str(directory)), needs_files=True)
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __iter__(self) -> Iterator[Quad]:
+        return iter(self._store)
+
+    def __contains__(self, quad: Quad) -> bool:
+        return quad in self._store
+
+    def confirm(self) -> None:
+        """Do nothing: a release on this machine cannot change."""
+
+    def expect(self, terms: Iterable[NamedNode], /) -> None:
+        """Do nothing: no round trip can be saved."""
