@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -29,7 +30,7 @@ from kg.release.history import HistoryBounds
 from kg.sparql import library as queries
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = "\n".join(p.read_text(encoding="utf-8") for p in DOCUMENTS)
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -49,10 +50,48 @@ def test_every_command_is_documented() -> None:
     assert not missing
 
 
-def test_every_module_is_documented() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    modules = {p.stem for p in (ROOT / "src" / "kg").glob("*.py")} - {"__init__"}
-    assert not [m for m in sorted(modules) if f"kg.{m}" not in text]
+_NAME = re.compile(r"`((?:kg|api|tools)(?:\.\w+)+)`")
+
+
+def _exists(name: str) -> bool:
+    """Whether a dotted name is a package, a module, or something that a module defines."""
+    parts = name.split(".")
+    place = ROOT / "src" / "kg" if parts[0] == "kg" else ROOT / parts[0]
+    for at, part in enumerate(parts[1:], 1):
+        if (place / part).is_dir():
+            place /= part
+            continue
+        module = place / f"{part}.py"
+        if not module.is_file():
+            module, at = place / "__init__.py", at - 1
+        return _defines(ast.parse(module.read_text(encoding="utf-8")).body, parts[at + 1 :])
+    return True
+
+
+def _defines(body: list[ast.stmt], names: list[str]) -> bool:
+    if not names:
+        return True
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name == names[0]:
+            return _defines(node.body, names[1:])
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == names[0] for target in targets):
+            return len(names) == 1
+    return False
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
+def test_the_names_of_the_code_exist(document: Path) -> None:
+    """Each dotted name in a document is a package, a module, or a class, function or constant in one."""
+    named = set(_NAME.findall(document.read_text(encoding="utf-8")))
+    assert {name for name in named if not _exists(name)} == set()
+
+
+def test_the_check_of_names_can_fail() -> None:
+    assert _exists("kg.curation.documents.YamlDocument.text")
+    assert not _exists("kg.curation.documents.YamlDocument.gone")
+    assert not _exists("kg.curation.gone")
+    assert not _exists("api.gone")
 
 
 def test_no_document_names_a_query_that_is_not_there() -> None:
