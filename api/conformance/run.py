@@ -98,11 +98,11 @@ def report(findings: Sequence[Verdict], software: str) -> str:
     lines = [
         "# Conformance",
         "",
-        "Written by `kg conformance` from the answers of a running server; `/conformance` shows the same checks live.",
+        "Written by `kg conformance` from the answers of a running server; `/conformance` runs the same tests live.",
         "",
-        f"{software}: {passed} of {len(findings)} checks pass.",
+        f"{software}: {passed} of {len(findings)} requirements are met.",
         "",
-        "| check | specification | section | request | answer | |",
+        "| requirement | specification | section | request | answer | |",
         "|---|---|---|---|---|---|",
     ]
     for finding in findings:
