@@ -13,80 +13,95 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KG_", frozen=True, extra="ignore")
 
-    project: Path | None = Field(None, description="The folder with ontology/ and queries/; found by itself if unset.")
+    project: Path | None = Field(None, description="The folder with ontology/ and queries/; detected if unset.")
     root_path: str = Field("", description="The path under which a proxy mounts the server, such as /aikg.")
-    memory_quads: int = Field(2_000_000, ge=0, description="Releases up to so many quads are held in memory.")
+    memory_quads: int = Field(2_000_000, ge=0, description="Releases of at most this many quads are held in memory.")
     max_body_bytes: int = Field(1_000_000, ge=1, description="The largest request body that is read.")
     max_query_length: int = Field(200_000, ge=1, description="The longest query, in characters.")
     max_query_depth: int = Field(200, ge=1, le=300, description="The deepest nesting of brackets in a query.")
     max_query_operators: int = Field(1_000, ge=1, description="The most operators and group patterns in a query.")
     max_result_bytes: int = Field(64_000_000, ge=1, description="The largest query result that is sent.")
-    max_table_rows: int = Field(
-        1_000, ge=1, description="Rows shown of a result on a page; the rest is in the download."
-    )
+    max_table_rows: int = Field(1_000, ge=1, description="Rows of a result shown on a page; the download has all.")
     query_seconds: float = Field(30.0, gt=0, description="How long a query may take; `timeout=` may ask for less.")
-    query_memory_mb: int = Field(1_000, ge=16, description="Memory that one query may take beyond the store.")
-    query_workers: int = Field(6, ge=1, description="Queries evaluated at the same time, each in its own process.")
-    query_queue: int = Field(128, ge=0, description="Queries that may wait for their turn; one more gets a 503.")
-    client_queries: int = Field(8, ge=1, description="Queries of one client at the same time; one more gets a 429.")
-    services: tuple[str, ...] = Field((), description="Endpoints that SERVICE may ask, as a JSON list of IRIs.")
+    query_memory_mb: int = Field(1_000, ge=16, description="Memory that one query may use beyond the store, in MB.")
+    query_workers: int = Field(6, ge=1, description="Queries evaluated at the same time, each in a separate process.")
+    query_queue: int = Field(128, ge=0, description="Queries that may wait for a worker; one more gets a 503.")
+    client_queries: int = Field(8, ge=1, description="Concurrent queries of one client; one more gets a 429.")
+    services: tuple[str, ...] = Field((), description="Endpoints that SERVICE may query, as a JSON list of IRIs.")
     service_seconds: float = Field(10.0, gt=0, description="How long another endpoint may take to answer.")
-    validate_max_bytes: int = Field(10_000_000, ge=1, description="The largest document that /validate reads.")
+    validate_max_bytes: int = Field(
+        10_000_000, ge=1, description="The largest document that /validate accepts, in bytes."
+    )
     validate_max_statements: int = Field(100_000, ge=1, description="The most statements in a document to validate.")
     validate_max_depth: int = Field(64, ge=1, le=100, description="The deepest nesting in a document to validate.")
-    validate_max_results: int = Field(1_000, ge=1, description="Findings that a report tells one by one.")
-    validate_seconds: float = Field(30.0, gt=0, description="How long the validation of a document may take.")
-    validate_memory_mb: int = Field(1_000, ge=16, description="Memory that one validation may take.")
-    validate_processes: int = Field(2, ge=1, description="Documents validated at the same time, each in a process.")
-    validate_queue: int = Field(8, ge=0, description="Documents that may wait for their turn; one more gets a 503.")
-    client_validations: int = Field(2, ge=1, description="Documents of one client at once; one more gets a 429.")
+    validate_max_results: int = Field(1_000, ge=1, description="Findings that a report lists one by one.")
+    validate_seconds: float = Field(
+        30.0, gt=0, description="How long the validation of a document may take, waiting included."
+    )
+    validate_memory_mb: int = Field(1_000, ge=16, description="Memory that one validation may use, in MB.")
+    validate_processes: int = Field(
+        2, ge=1, description="Documents validated at the same time, each in a separate process."
+    )
+    validate_queue: int = Field(8, ge=0, description="Documents that may wait for a process; one more gets a 503.")
+    client_validations: int = Field(2, ge=1, description="Concurrent documents of one client; one more gets a 429.")
     validate_spare_seconds: float = Field(
         600.0, ge=0, description="How long a process is kept ready for the next document; 0 keeps none."
     )
-    cache_mb: int = Field(64, ge=0, description="Answers kept in memory, ready to be sent.")
+    cache_mb: int = Field(64, ge=0, description="The size of the cache of answers, in MB.")
     survey_quads: int = Field(
         3_000_000,
         ge=0,
-        description="Releases up to so many quads are read whole for what needs that.",
+        description="Releases of at most this many quads are read whole by features that need all of it.",
     )
     max_connections: int = Field(5_000, ge=1, description="Open connections; one more gets a 503 and is closed.")
-    max_head_bytes: int = Field(65_536, ge=1_024, description="The largest request line and header fields.")
-    head_seconds: float = Field(10.0, gt=0, description="How long a client may take to send its request.")
+    max_head_bytes: int = Field(
+        65_536, ge=1_024, description="The largest request head (request line and header fields), in bytes."
+    )
+    head_seconds: float = Field(10.0, gt=0, description="How long a client may take to send a request head.")
     write_seconds: float = Field(30.0, gt=0, description="How long a client may leave an answer unread.")
     keep_alive_seconds: int = Field(15, ge=0, description="How long an idle connection is kept open.")
-    shutdown_seconds: int = Field(35, ge=0, description="How long requests in flight may take when the server ends.")
-    reload_seconds: float = Field(1.0, gt=0, description="How often a new release is looked for.")
+    shutdown_seconds: int = Field(35, ge=0, description="How long requests in flight may take when the server stops.")
+    reload_seconds: float = Field(1.0, gt=0, description="How often the server looks for a new release, in seconds.")
     trusted_proxies: str = Field(
-        "127.0.0.1", description="Addresses whose X-Forwarded-For and -Proto are believed, with commas; `*` for all."
+        "127.0.0.1",
+        description="Addresses whose X-Forwarded-For and -Proto are trusted, separated by commas; `*` for all.",
     )
-    log_requests: bool = Field(True, description="Whether each request gets a line of JSON in the log.")
+    log_requests: bool = Field(True, description="Whether each request is logged as a line of JSON.")
     log_queries: bool = Field(False, description="Whether the text of queries is written to the log.")
-    desk_file_bytes: int = Field(10_000_000, ge=1, description="The largest table that the link desk takes.")
-    desk_body_bytes: int = Field(
-        40_000_000, ge=1, description="The largest form of the link desk, which carries a table and its decisions."
+    desk_file_bytes: int = Field(
+        10_000_000, ge=1, description="The largest table that the link desk accepts, in bytes."
     )
-    desk_unpacked_bytes: int = Field(200_000_000, ge=1, description="What a workbook may hold once it is unpacked.")
+    desk_body_bytes: int = Field(
+        40_000_000, ge=1, description="The largest form of the link desk, which contains a table and its decisions."
+    )
+    desk_unpacked_bytes: int = Field(
+        200_000_000, ge=1, description="The largest size of a workbook when unpacked, in bytes."
+    )
     desk_rows: int = Field(20_000, ge=1, description="The most rows of a table on the link desk.")
     desk_columns: int = Field(100, ge=1, description="The most columns of a table on the link desk.")
     desk_cell_length: int = Field(5_000, ge=1, description="The longest cell of a table, in characters.")
     desk_batch: int = Field(500, ge=1, description="Names in one request to /link/match.")
     desk_seconds: float = Field(30.0, gt=0, description="How long reading or matching one table may take.")
-    desk_memory_mb: int = Field(600, ge=64, description="Memory that reading one table may take.")
-    desk_places: int = Field(2, ge=1, description="Requests to the link desk that are worked on at the same time.")
+    desk_memory_mb: int = Field(600, ge=64, description="Memory that reading one table may use, in MB.")
+    desk_places: int = Field(2, ge=1, description="Requests to the link desk that are processed at the same time.")
     desk_queue: int = Field(16, ge=0, description="Requests to the link desk that may wait; one more gets a 503.")
-    remote_user: str = Field("", description="The user at a remote engine, to publish there and to ask it.")
+    remote_user: str = Field("", description="The user at a remote engine, for publishing and for queries.")
     remote_password: str = Field("", repr=False, description="The password of that user.")
     remote_connect_seconds: float = Field(5.0, gt=0, description="How long connecting to a remote engine may take.")
-    remote_attempts: int = Field(3, ge=1, le=10, description="How often a query is put to an engine that is not there.")
-    remote_max_bytes: int = Field(256_000_000, ge=1, description="The largest answer that is read of a remote engine.")
-    remote_memo_quads: int = Field(200_000, ge=0, description="Quads read of a remote engine that are kept for pages.")
+    remote_attempts: int = Field(
+        3, ge=1, le=10, description="How many times a query is sent to an engine that does not answer."
+    )
+    remote_max_bytes: int = Field(
+        256_000_000, ge=1, description="The largest answer that is read from a remote engine, in bytes."
+    )
+    remote_memo_quads: int = Field(200_000, ge=0, description="Quads from a remote engine that are cached for pages.")
     max_batch: int = Field(500, ge=1, description="Names or identifiers in one request to /reconcile or /resolve.")
-    candidates: int = Field(5, ge=1, description="Candidates for a name, unless the request says how many.")
-    max_candidates: int = Field(50, ge=1, description="The most candidates for a name, whatever the request says.")
+    candidates: int = Field(5, ge=1, description="Candidates for a name, unless the request asks for another number.")
+    max_candidates: int = Field(50, ge=1, description="The most candidates for a name that a request may ask for.")
     page_size: int = Field(100, ge=1, le=10_000, description="Records on one page of a class list.")
     feed_entries: int = Field(200, ge=1, description="Entries on one page of a feed of changes.")
     links_shown: int = Field(50, ge=1, description="Links of one property shown on a page.")
     report_url: str = Field(
         "",
-        description="Where errors are reported; `{iri}` becomes the record's IRI. If unset, a page tells how.",
+        description="The address for reports of errors; `{iri}` becomes the record's IRI. If unset, a page says how.",
     )
