@@ -128,7 +128,7 @@ def not_acceptable(offered: Mapping[str, str]) -> Problem:
     return Problem(
         406,
         "not-acceptable",
-        "none of the formats asked for is offered here; choose one by Accept or by format=",
+        "none of the requested formats is available here; choose one with Accept or format=",
         {"formats": dict(offered)},
         {"Vary": "Accept"},
     )

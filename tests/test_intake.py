@@ -115,7 +115,7 @@ def test_a_syntax_error_has_its_place(text: str | bytes, name: str, line: int, c
 
 @pytest.mark.parametrize("text", ["[]", '{"name": "x"}', "", '{"@context": {}, "name": "x"}'])
 def test_a_document_without_statements_does_not_pass(text: str) -> None:
-    with pytest.raises(RdfMalformed, match="no statement stands in the document" if text else "Expecting value"):
+    with pytest.raises(RdfMalformed, match="the document has no statements" if text else "Expecting value"):
         read(text, "jsonld")
     with pytest.raises(RdfMalformed, match="no statement"):
         read("# nothing\n", "ttl")
@@ -142,7 +142,7 @@ def test_json_that_is_none(text: str) -> None:
     ],
 )
 def test_a_context_that_lies_elsewhere_is_not_fetched(context: str) -> None:
-    with pytest.raises(RdfRefused, match="is not fetched: put its content in its place"):
+    with pytest.raises(RdfRefused, match="is remote and is not fetched"):
         read(f'{{"@context": {context}, "@id": "http://e/x", "a": 1}}', "jsonld")
     with pytest.raises(RdfRefused):
         read(f'{{"http://e/p": [{{"@context": {context}, "a": 1}}]}}', "jsonld")
@@ -184,7 +184,7 @@ def test_entities_that_expand_or_lead_outside_are_refused(declared: str) -> None
 
 def test_many_uses_of_a_short_entity_are_counted() -> None:
     document = f'<!DOCTYPE r [<!ENTITY x "{"y" * 400}">]>' + XML.format(NODE.format("&x;" * 5_000))
-    with pytest.raises(RdfTooLarge, match="entities make it too large"):
+    with pytest.raises(RdfTooLarge, match="too large once its entities are expanded"):
         read(document, "rdf")
 
 
@@ -207,5 +207,5 @@ def test_an_entity_for_a_namespace_is_read_as_such() -> None:
     ids=["term", "annotation", "reifier", "deep"],
 )
 def test_triples_about_triples_are_refused(text: str) -> None:
-    with pytest.raises(RdfFault, match="triples about triples"):
+    with pytest.raises(RdfFault, match="triple terms"):
         read(text, limits=RdfLimits(depth=8))

@@ -124,7 +124,7 @@ def test_what_a_person_left_in_the_table_becomes_the_linkset(releases: Path, tmp
     assert "山田" in (tmp_path / "x.links.ttl").read_text(encoding="utf-8")
     assert reviewed.read_bytes() == before
     for wrong, told in (
-        (f"{tokyo}x,exact", "row 1, column 3: no record of ours"),
+        (f"{tokyo}x,exact", "row 1, column 3: no record has the IRI"),
         (f"{tokyo},maybe", "row 1, column 4"),
     ):
         reviewed.write_text(f"{header}1,a,{wrong}\n", encoding="utf-8")
@@ -141,12 +141,12 @@ def test_what_a_person_left_in_the_table_becomes_the_linkset(releases: Path, tmp
         (["--column", "機関名", "--kind", "organisation"], "did you mean 'organization'?"),
         (["--column", "機関名", "--property", "番号"], "expected NAME=VALUE"),
         (["--column", "機関名", "--property", "番号=kg:corporateNumbr"], "did you mean 'corporateNumber'?"),
-        (["--column", "機関名", "--subject", "{番号}"], "the template makes no IRI"),
+        (["--column", "機関名", "--subject", "{番号}"], "the template '{番号}' does not give an IRI"),
         (["--column", "機関名", "--subject", "https://x.example/{期待}"], "row 53, column 4"),
         (["--column", "機関名", "--format", "rdf"], "none of ttl, nt, jsonld"),
         (["--column", "機関名", "--reviewed-by", "x"], "needs --subject"),
-        (["--column", "機関名", "--encoding", "cp932"], "is no character of cp932"),
-        (["--column", "機関名", "--dataset", "x y"], "the IRI of the dataset is no absolute IRI"),
+        (["--column", "機関名", "--encoding", "cp932"], "is not valid in cp932"),
+        (["--column", "機関名", "--dataset", "x y"], "the dataset needs an absolute IRI"),
     ],
 )
 def test_mistakes_say_what_is_wrong_and_write_nothing(

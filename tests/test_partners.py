@@ -164,47 +164,50 @@ UNKNOWN_KEY = f"{FILE}:7:1: unknown key 'licence'; did you mean 'license'? [unkn
         ),
         (
             BESIDE.replace("title: {ja: 連携, en: A ministry's data}", "title: A ministry's data"),
-            [f"{FILE}:1:8: 'title' takes a text in each language: {{ja: …, en: …}} [wrong-type]"],
+            [f"{FILE}:1:8: 'title' needs a text in each language: {{ja: …, en: …}} [wrong-type]"],
         ),
         (
             BESIDE.replace("https://creativecommons.org/licenses/by/4.0/", "CC BY 4.0"),
-            [f"{FILE}:7:10: 'CC BY 4.0' under 'license': expected an address that begins https:// [wrong-type]"],
+            [f"{FILE}:7:10: 'CC BY 4.0' under 'license': expected a URL that begins with https:// [wrong-type]"],
         ),
         (
             BESIDE.replace("mailto:data@", "data@"),
             [
-                f"{FILE}:9:10: 'data@ministry.example.jp' under 'contact': expected an address that begins mailto: "
+                f"{FILE}:9:10: 'data@ministry.example.jp' under 'contact': expected a URL that begins with mailto: "
                 "[wrong-type]"
             ],
         ),
         (
             BESIDE.replace("file: links.ttl", "file: ../../law/act.yaml"),
             [
-                f"{FILE}:11:7: '../../law/act.yaml' is no file beside this one; write its name, such as links.ttl "
-                "[wrong-type]"
+                f"{FILE}:11:7: '../../law/act.yaml' is not a file beside this one; expected a file name such as "
+                "links.ttl [wrong-type]"
             ],
         ),
         (
             BESIDE.replace("links.ttl\n", "links.xlsx\n"),
             [
-                f"{FILE}:11:7: 'links.xlsx': no RDF syntax has that ending; known are .ttl, .jsonld, .nt, .rdf, "
-                ".trig, .nq, each also with .gz [wrong-type]"
+                f"{FILE}:11:7: 'links.xlsx' has no extension of an RDF syntax; expected one of .ttl, .jsonld, .nt, "
+                ".rdf, .trig, .nq, optionally with .gz [wrong-type]"
             ],
         ),
         (
             DESCRIPTION,
-            [f"{FILE}:1:1: say where the RDF lies: 'file' for one beside this file, or 'url', not both [missing-key]"],
+            [
+                f"{FILE}:1:1: give the location of the RDF: either 'file', for a file beside this one, or 'url' "
+                "[missing-key]"
+            ],
         ),
         (
             DESCRIPTION + "url: https://ministry.example.jp/links.ttl\n",
-            [f"{FILE}:11:6: a 'url' needs its 'sha256', so that every build has the same data [missing-key]"],
+            [f"{FILE}:11:6: a 'url' needs a 'sha256', so that every build uses the same data [missing-key]"],
         ),
         (
             DESCRIPTION + "url: ftp://ministry.example.jp/links.ttl\nsha256: abc\n",
             [
-                f"{FILE}:11:6: 'ftp://ministry.example.jp/links.ttl' under 'url': expected an address that begins "
+                f"{FILE}:11:6: 'ftp://ministry.example.jp/links.ttl' under 'url': expected a URL that begins with "
                 "https:// [wrong-type]",
-                f"{FILE}:12:9: 'sha256' takes 64 hexadecimal digits, as 'sha256sum' prints them [wrong-type]",
+                f"{FILE}:12:9: 'sha256' needs 64 hexadecimal digits, as printed by 'sha256sum' [wrong-type]",
             ],
         ),
         (BESIDE + "file: again.ttl\n", [f"{FILE}:12:1: 'file' stands on line 11 already; use a list [duplicate-key]"]),
@@ -236,11 +239,11 @@ def test_no_description(tmp_path: Path) -> None:
         (LINKS + "law:act skos:exactMatch <#row-2> .\n", f"{RDF}:9:1: a statement about <{iris.ID}law/act>, which is "),
         (
             LINKS.replace("<#row-2>", "<https://w3id.org/aikg/id/new/one>"),
-            f"{RDF}:8:1: a statement about <{iris.ID}new/one>, which is not the partner's to describe",
+            f"{RDF}:8:1: a statement about <{iris.ID}new/one>, which a partner may not describe",
         ),
         (
             "<https://w3id.org/aikg/ontology#Law> <http://www.w3.org/2000/01/rdf-schema#label> 'x' .",
-            f"{RDF}:1:1: a statement about <{iris.ONTOLOGY}#Law>, which is not the partner's",
+            f"{RDF}:1:1: a statement about <{iris.ONTOLOGY}#Law>, which a partner may not describe",
         ),
         (
             LINKS + "skos:exactMatch skos:prefLabel '偽'@ja .\n",
@@ -248,10 +251,10 @@ def test_no_description(tmp_path: Path) -> None:
         ),
         (
             f"<{iris.PARTNER}other#x> <http://www.w3.org/2002/07/owl#sameAs> <https://w3id.org/aikg/id/law/act> .",
-            f"{RDF}:1:1: a statement about <{iris.PARTNER}other#x>, which is not the partner's",
+            f"{RDF}:1:1: a statement about <{iris.PARTNER}other#x>, which a partner may not describe",
         ),
         (LINKS + "[] skos:closeMatch law:act .\n", f"{RDF}: a blank node is not taken, beside <{iris.ID}law/act>"),
-        ("# nothing\n", f"{RDF}: nothing is stated [partner-data]"),
+        ("# nothing\n", f"{RDF}: the RDF has no statements [partner-data]"),
         (
             "<urn:x:1> <urn:x:p> <https://w3id.org/aikg/id/law/acts> .",
             f"{RDF}:1:21: nothing of ours is called <{iris.ID}law/acts>; did you mean '{iris.ID}law/act'?",
@@ -338,7 +341,7 @@ def test_only_the_first_of_many_faults_are_told_one_by_one(line: str, rule: str,
     text = LINKS + "\n".join(line.replace("{n}", str(n)) for n in range(1_000))
     found = load(tmp_path, {"dataset.yaml": BESIDE, "links.ttl": text})
     assert [p.rule for p in found.problems] == [rule] * 21
-    assert told(found)[-1] == f"{FILE}: the same is wrong 980 times more [{rule}]"
+    assert told(found)[-1] == f"{FILE}: the same problem occurs 980 more times [{rule}]"
 
 
 def test_hidden_files_are_no_partners(tmp_path: Path) -> None:
@@ -375,17 +378,17 @@ def test_a_file_that_leads_out_of_the_folder(target: str, tmp_path: Path) -> Non
     (project / RDF).symlink_to(project / target)
     found = datasets.load(project, ours(project), FetchLimits())
     assert found.joined == ["other"]
-    assert told(found) == [f"{FILE}:11:7: 'links.ttl' leads out of the folder [partner-data]"]
+    assert told(found) == [f"{FILE}:11:7: 'links.ttl' is outside the dataset's folder [partner-data]"]
 
 
 @pytest.mark.parametrize(
     ("files", "limits", "expected"),
     [
-        ({"links.ttl": LINKS}, {"max_bytes": 100}, "is larger than 100 bytes, the most that is read"),
+        ({"links.ttl": LINKS}, {"max_bytes": 100}, "is larger than 100 bytes, the limit"),
         ({}, {}, "cannot be read: No such file or directory"),
         ({"links.ttl.gz": gzip.compress(b"#" * 10_000_000)}, {"max_bytes": 100_000}, "is larger than 100,000 bytes"),
-        ({"links.ttl.gz": gzip.compress(LINKS.encode())[:-9]}, {}, "cannot be unpacked: it ends too early"),
-        ({"links.ttl.gz": b"none"}, {}, "cannot be unpacked: "),
+        ({"links.ttl.gz": gzip.compress(LINKS.encode())[:-9]}, {}, "cannot be decompressed: it ends too early"),
+        ({"links.ttl.gz": b"none"}, {}, "cannot be decompressed: "),
     ],
 )
 def test_files_that_cannot_be_had(
@@ -399,7 +402,7 @@ def test_files_that_cannot_be_had(
 
 def test_a_file_with_another_checksum(tmp_path: Path) -> None:
     wrong = f"{BESIDE}sha256: {'0' * 64}\n"
-    assert "not the one stated" in told(load(tmp_path, {"dataset.yaml": wrong, "links.ttl": LINKS}))[0]
+    assert "not the stated one" in told(load(tmp_path, {"dataset.yaml": wrong, "links.ttl": LINKS}))[0]
 
 
 # ---- from elsewhere ----
@@ -480,7 +483,7 @@ def test_what_is_fetched_is_kept(host: str, tmp_path: Path, monkeypatch: pytest.
         ("toftp", {}, "redirects to 'ftp://127.0.0.1/links.ttl', which is neither http nor https"),
         ("drip", {"seconds": 0.5}, "did not arrive within 0.5 s"),
         ("flood", {"max_bytes": 1_000_000}, "is larger than 1,000,000 bytes"),
-        ("coded", {}, "comes in content coding 'gzip', which was not asked for"),
+        ("coded", {}, "has the content coding 'gzip', which was not requested"),
     ],
 )
 def test_hosts_that_fail(
@@ -502,7 +505,7 @@ def test_redirects_within_the_limit_are_followed(host: str, tmp_path: Path, monk
 def test_a_checksum_that_does_not_match(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     found = load(tmp_path, fetched(f"{host}/good/links.ttl", "0" * 64))
-    assert f"has the SHA-256 {SHA256}, not the one stated" in told(found)[0]
+    assert f"has the SHA-256 {SHA256}, not the stated one" in told(found)[0]
     assert list((tmp_path / "cache").glob("*")) == []
 
 
@@ -556,7 +559,7 @@ def test_check_fetches_nothing(tmp_path: Path) -> None:
     write(project, fetched("http://127.0.0.1:9/links.ttl"))
     found = [str(p) for p in pipeline.check(project)]
     assert len(found) == 1
-    assert "has not been fetched yet; 'kg build' does" in found[0]
+    assert "has not been fetched yet; run 'kg build'" in found[0]
 
 
 def test_partners_change_nothing_that_we_state_or_infer(tmp_path: Path) -> None:

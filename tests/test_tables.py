@@ -85,7 +85,7 @@ def test_a_byte_that_is_no_character_has_a_place(body: bytes, place: tuple[int, 
 def test_a_control_character_is_refused_with_its_place() -> None:
     error = refusal(b"a,b\n1,2\n3,\x004\n")
     assert (error.code, error.row, error.column, error.line) == ("control", 2, 2, 3)
-    assert str(error) == "row 2, column 2 (line 3): the character U+0000 cannot stand in a table"
+    assert str(error) == "row 2, column 2 (line 3): the control character U+0000 is not allowed in a table"
 
 
 # ---- delimiters and rows ----

@@ -58,7 +58,7 @@ class Work:
 
 def cells(decision: Decision) -> list[str | float]:
     """A decision as a row of JSON."""
-    return [decision.iri, decision.relation, decision.by, decision.score, decision.reason, decision.told]
+    return [decision.iri, decision.relation, decision.by, decision.score, decision.reason, decision.listed]
 
 
 def limits_of(settings: Settings) -> TableLimits:

@@ -62,7 +62,7 @@ async def _of_parts(form: FormData, asked: str, most: int) -> SubmittedDocument:
     if uploads:
         upload = uploads[0]
         name = (upload.filename or "")[-200:]
-        media_type = "" if intake.is_untold(upload.content_type or "") else upload.content_type or ""
+        media_type = "" if intake.is_generic(upload.content_type or "") else upload.content_type or ""
         return _document(await upload.read(), intake.syntax_of(asked, name, media_type), name, most)
     return _document(_text(form, "text").encode(), intake.syntax_of(asked or "ttl"), "", most)
 

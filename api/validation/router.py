@@ -183,7 +183,7 @@ def _page(
         name=sent.name if sent else "",
         found=found,
         findings=[_finding(result, lines, tongue) for result in found.results] if found else [],
-        path_shown=lambda result: report.path_shown(result, site.context),
+        path_shown=lambda result: report.compact_path(result, site.context),
         problem=problem,
         host=str(request.base_url).rstrip("/"),
     )

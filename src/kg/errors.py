@@ -1,4 +1,4 @@
-"""What can go wrong, as values that say where and what to do."""
+"""Exceptions of the engine, and problems in files with their position."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileProblem:
-    """One finding in curated input: where it stands, which rule it breaks, what to do.
+    """A problem in curated input: its position, the rule that it breaks, and what to do.
 
-    `line` and `column` count from 1; 0 means that the finding concerns the file, or the dataset, as a whole.
+    `line` and `column` count from 1; 0 means that the problem concerns the whole file or dataset.
     """
 
     file: str
@@ -28,11 +28,11 @@ class FileProblem:
 
 
 class KgError(Exception):
-    """An error whose text is written for the person who reads it."""
+    """Base class of errors whose message is shown to users."""
 
 
 class Rejected(KgError):
-    """Curated input that breaks rules; carries every problem of the run."""
+    """Curated input with errors; carries all problems of the build."""
 
     def __init__(self, problems: Iterable[FileProblem]) -> None:
         self.problems = sorted(set(problems))
@@ -40,27 +40,27 @@ class Rejected(KgError):
 
 
 class NoRelease(KgError):
-    """There is no release to read where one was looked for."""
+    """The folder of releases has no release that can be read."""
 
 
 class BrokenRelease(KgError):
-    """A release that is not what its manifest says."""
+    """A release whose files do not match its manifest."""
 
 
 class BuildBusy(KgError):
-    """Another build holds the lock."""
+    """Another build is running and holds the lock."""
 
 
 class QueryRefused(KgError):
-    """A query that this server does not run, such as one with SERVICE."""
+    """A query with a feature that is not allowed, such as SERVICE."""
 
 
 class UpdateRefused(KgError):
-    """An update sent as a query."""
+    """A SPARQL update that was sent as a query."""
 
 
 class QueryTooLong(KgError):
-    """A query longer than what is read; `limit` is in characters."""
+    """A query that is too long; `limit` is in characters."""
 
     def __init__(self, message: str, limit: int = 0) -> None:
         super().__init__(message)
@@ -68,11 +68,11 @@ class QueryTooLong(KgError):
 
 
 class QueryTooComplex(KgError):
-    """A query nested more deeply than what the engine's stack bears."""
+    """A query that is nested too deeply for the engine's stack."""
 
 
 class QueryMalformed(KgError):
-    """A text that is no SPARQL query; `line` and `column` count from 1, 0 when unknown."""
+    """A query with a syntax error; `line` and `column` count from 1, 0 if unknown."""
 
     def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
         super().__init__(message)
@@ -84,11 +84,11 @@ class QueryFailed(KgError):
 
 
 class EngineError(KgError):
-    """A remote engine that did not answer as it should."""
+    """A remote engine that did not answer as expected."""
 
 
 class EngineAway(EngineError):
-    """A remote engine that cannot be reached or says so; `retry_after` is in seconds, 0 when it does not say."""
+    """A remote engine that is unreachable or unavailable; `retry_after` is in seconds, 0 if unknown."""
 
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
@@ -96,15 +96,15 @@ class EngineAway(EngineError):
 
 
 class EngineFailed(EngineError):
-    """An answer of a remote engine that cannot be used."""
+    """A remote engine that returned an error or an unusable answer."""
 
 
 class EngineTimeout(EngineError):
-    """A query that a remote engine did not finish in time."""
+    """A query that a remote engine did not finish before its deadline."""
 
 
 class ReleaseMoved(EngineError):
-    """The remote engine holds another release than the one asked for, or is going over to it."""
+    """The remote engine serves another release than the requested one, or is switching over to it."""
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
@@ -112,26 +112,24 @@ class ReleaseMoved(EngineError):
 
 
 class ResultTooLarge(KgError):
-    """A result larger than what is sent; `limit` is in bytes."""
+    """A result that is too large to send; `limit` is in bytes."""
 
     def __init__(self, limit: int) -> None:
-        detail = (
-            f"the result is larger than {limit:,} bytes, the most that is sent; ask for less, for instance with LIMIT"
-        )
+        detail = f"the result is larger than the limit of {limit:,} bytes; request less, for example with LIMIT"
         super().__init__(detail)
         self.limit = limit
 
 
 class FormatNotOffered(KgError):
-    """No format that suits the caller for a result of this kind, `solutions` or `graph`."""
+    """None of the requested formats is available for a result of this kind, `solutions` or `graph`."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__("none of the formats asked for is offered here; choose one by Accept or by format=")
+        super().__init__("none of the requested formats is available here; choose one with Accept or format=")
         self.kind = kind
 
 
 class RdfFault(KgError):
-    """Why a stranger's RDF is not read: line and column from 1, 0 when unknown; `limit` is what it exceeds."""
+    """Submitted RDF that cannot be read; line and column count from 1, 0 if unknown; `limit` is the exceeded limit."""
 
     def __init__(self, message: str, line: int = 0, column: int = 0, limit: int = 0) -> None:
         super().__init__(message)
@@ -139,34 +137,34 @@ class RdfFault(KgError):
 
 
 class RdfMalformed(RdfFault):
-    """A text that is not of the syntax that it is said to be."""
+    """RDF with a syntax error."""
 
 
 class RdfRefused(RdfFault):
-    """RDF that is well-formed and not taken, such as one whose context lies elsewhere."""
+    """Well-formed RDF with a feature that is not allowed, such as a remote context."""
 
 
 class RdfTooLarge(RdfFault):
-    """More bytes or more statements than what is read."""
+    """RDF with too many bytes or statements."""
 
 
 class RdfTooComplex(RdfFault):
-    """RDF nested more deeply than what is read."""
+    """RDF that is nested too deeply."""
 
 
 class UnknownSyntax(KgError):
-    """A document whose RDF syntax is not told, or is none of ours."""
+    """A document whose RDF syntax is missing or not supported."""
 
 
 class QueryNotFound(KgError):
-    """No query of that name in the library."""
+    """The query library has no query of that name."""
 
 
 class BadParameter(KgError):
-    """A query parameter that is missing, unknown or not of its type."""
+    """A query parameter that is missing, unknown or invalid."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the closest known spelling, or nothing."""
+    """Returns `; did you mean 'x'?` with the most similar known word, or ''."""
     matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean '{matches[0]}'?" if matches else ""

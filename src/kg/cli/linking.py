@@ -55,7 +55,7 @@ def link_table(
     if reviewer and not subject:
         raise KgError("--reviewed-by: the linkset needs --subject, the column or template with the IRIs of your rows")
     pairs = tuple(pair(p) for p in properties or ())
-    order = batch.Order(
+    order = batch.LinkOptions(
         *(file, column, kind, pairs, subject, sheet, encoding, header, reviewer, linkset, dataset),
     )
     opened = store.open_release(current(releases_in(releases)))

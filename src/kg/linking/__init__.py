@@ -1,1 +1,7 @@
-"""Linking a table to the records: candidates with their evidence, review, and the resulting linkset."""
+"""Links the rows of a table to records of a release.
+
+- `matching`: candidates for a name, with scores and reasons; `gazetteer` and `evidence` are what it looks things up in
+- `review`: the decision for each row, by the matcher or by a person
+- `linkset`: the links as RDF to publish
+- `batch` and `journal`: `kg link`, which can be interrupted and resumed
+"""

@@ -1,4 +1,4 @@
-"""What `kg link` does: a table is read, matched row by row, and written beside a linkset. It can be interrupted."""
+"""Runs `kg link`: reads a table, matches each row, and writes the table and a linkset. A run can be resumed."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from kg.tables import table as tables
 from kg.tables.rows import TableError, TableLimits
 from kg.tables.table import Table
 
-# Rows between two entries of the journal: what an interruption loses at most.
-_BATCH = 100
+# Rows per journal entry, which is the most that an interruption loses.
+_BATCH_SIZE = 100
 _LANGUAGES = ("ja", "en")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be linked and how, as the command has it; columns by name or number.
+class LinkOptions:
+    """The table to link and how, as given on the command line; columns are given by name or number.
 
-    With `reviewer` the table is one that was linked before and looked through: its decisions are taken as they stand.
+    With a `reviewer`, the table is the reviewed output of an earlier run, and its decisions are used as they are.
     """
 
     file: Path
@@ -53,7 +53,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What came of it: the files written, rows by state, and how many rows an earlier, interrupted run had done."""
+    """The result of a run: files written, number of rows by state, and rows resumed from an interrupted run."""
 
     table: Path
     linkset: Path | None
@@ -63,78 +63,80 @@ class BatchOutcome:
 
 
 def run(
-    release: Release, order: Order, folder: Path | None, syntax: Rdf, report: Callable[[int, int], None]
+    release: Release, options: LinkOptions, folder: Path | None, syntax: Rdf, report: Callable[[int, int], None]
 ) -> BatchOutcome:
-    """Links a table; `report` is told how many rows of how many are done. Nothing is left half written."""
-    body = _body(order)
+    """Links a table. Calls `report(done, total)` after each batch of rows; files are written atomically."""
+    body = _read_file(options)
     try:
         table = tables.read(
             body,
-            order.file.name,
-            order.limits,
-            sheet=order.sheet,
-            encoding=order.encoding,
-            has_header=order.has_header,
+            options.file.name,
+            options.limits,
+            sheet=options.sheet,
+            encoding=options.encoding,
+            has_header=options.has_header,
         )
-        work = _Work(release, order, folder or order.file.parent, syntax, table, _key(release, order, body))
-        return work.reviewed() if order.reviewer else work.matched(report)
+        task = _Run(release, options, folder or options.file.parent, syntax, table, _key(release, options, body))
+        return task.apply_review() if options.reviewer else task.match(report)
     except TableError as error:
-        raise KgError(f"{order.file}: {error}") from error
+        raise KgError(f"{options.file}: {error}") from error
 
 
-class _Work:
-    """One table that is being linked."""
+class _Run:
+    """The linking of one table."""
 
-    def __init__(self, release: Release, order: Order, folder: Path, syntax: Rdf, table: Table, key: str) -> None:
-        self.release, self.order, self.folder, self.syntax, self.table, self.key = (
+    def __init__(
+        self, release: Release, options: LinkOptions, folder: Path, syntax: Rdf, table: Table, key: str
+    ) -> None:
+        self.release, self.options, self.folder, self.syntax, self.table, self.key = (
             release,
-            order,
+            options,
             folder,
             syntax,
             table,
             key,
         )
         self.entities = Entities(release.store, release.manifest.base_iri, {}, release.manifest.is_merged)
-        self.choice = _choice(self.entities, table, order)
-        _make(folder)
+        self.setup = _setup(self.entities, table, options)
+        _make_folder(folder)
 
-    def matched(self, report: Callable[[int, int], None]) -> BatchOutcome:
-        """Matches all rows that an earlier run has not done, and writes table and linkset."""
-        with Journal(self.folder / f".{self.order.file.name}.journal", self.key) as journal:
+    def match(self, report: Callable[[int, int], None]) -> BatchOutcome:
+        """Matches the rows that no earlier run has finished, then writes the table and the linkset."""
+        with Journal(self.folder / f".{self.options.file.name}.journal", self.key) as journal:
             decisions = [Decision(*fields) for batch in journal.entries for fields in batch]
             resumed, total = len(decisions), len(self.table.rows)
             report(resumed, total)
             matcher = matching.open_matcher(self.release)
-            for batch in _batches(review.match_rows(matcher, self.table.rows[resumed:], self.choice, self._label)):
+            for batch in _batches(review.match_rows(matcher, self.table.rows[resumed:], self.setup, self._label)):
                 journal.append([astuple(decision) for decision in batch])
                 decisions += batch
                 report(len(decisions), total)
-            path = self.folder / f"{_stem(self.order.file)}.linked.csv"
-            _write(path, tables.write(review.linked(self.table, decisions, self._label)))
+            path = self.folder / f"{_stem(self.options.file)}.linked.csv"
+            _write_file(path, tables.write(review.linked(self.table, decisions, self._label)))
             return BatchOutcome(path, *self._linkset(decisions), review.counts(decisions), resumed)
 
-    def reviewed(self) -> BatchOutcome:
-        """Writes the linkset of a table that a person has looked through."""
+    def apply_review(self) -> BatchOutcome:
+        """Writes the linkset of a table that a person has reviewed."""
         decisions = review.reviewed(self.table, self.entities.exists)
-        return BatchOutcome(self.order.file, *self._linkset(decisions), review.counts(decisions), 0)
+        return BatchOutcome(self.options.file, *self._linkset(decisions), review.counts(decisions), 0)
 
     def _linkset(self, decisions: Sequence[Decision]) -> tuple[Path | None, int]:
-        """Writes the linkset, where it is told which IRIs the rows have."""
-        if not self.choice.subject:
+        """Writes the linkset if the IRIs of the rows are known (`--subject`)."""
+        if not self.setup.subject:
             return None, 0
-        links = review.links(self.table, decisions, self.choice)
-        account = LinksetInfo(
+        links = review.links(self.table, decisions, self.setup)
+        info = LinksetInfo(
             base=self.release.manifest.base_iri,
             release=self.release.manifest.id[:16],
             software=f"aikg {__version__}",
             at=datetime.datetime.now(datetime.UTC),
-            table=self.order.file.name,
-            reviewer=self.order.reviewer,
-            linkset=self.order.linkset,
-            dataset=self.order.dataset,
+            table=self.options.file.name,
+            reviewer=self.options.reviewer,
+            linkset=self.options.linkset,
+            dataset=self.options.dataset,
         )
-        path = self.folder / f"{_stem(self.order.file)}.links.{self.syntax.name}"
-        _write(path, linkset.write(links, account, self.syntax))
+        path = self.folder / f"{_stem(self.options.file)}.links.{self.syntax.name}"
+        _write_file(path, linkset.write(links, info, self.syntax))
         return path, len(set(links))
 
     def _label(self, iri: str) -> str:
@@ -142,28 +144,30 @@ class _Work:
         return found.value if found else ""
 
 
-def _body(order: Order) -> bytes:
+def _read_file(options: LinkOptions) -> bytes:
     try:
-        if order.file.stat().st_size > order.limits.bytes:
-            raise KgError(f"{order.file} is larger than {order.limits.bytes:,} bytes")
-        return order.file.read_bytes()
+        if options.file.stat().st_size > options.limits.bytes:
+            raise KgError(f"{options.file} is larger than {options.limits.bytes:,} bytes")
+        return options.file.read_bytes()
     except OSError as error:
-        raise KgError(f"cannot read {order.file}: {error.strerror}") from error
+        raise KgError(f"cannot read {options.file}: {error.strerror}") from error
 
 
-def _choice(entities: Entities, table: Table, order: Order) -> MatchSetup:
-    if order.kind and order.kind not in (known := entities.classes()):
-        raise KgError(f"no kind '{order.kind}'{nearest(order.kind, known)}; there are {', '.join(known)}")
-    for _, name in order.properties:
+def _setup(entities: Entities, table: Table, options: LinkOptions) -> MatchSetup:
+    if options.kind and options.kind not in (known := entities.classes()):
+        raise KgError(
+            f"unknown class '{options.kind}'{nearest(options.kind, known)}; expected one of {', '.join(known)}"
+        )
+    for _, name in options.properties:
         _check_property(entities, name)
-    properties = tuple((review.column(table, name), to) for name, to in order.properties)
-    if order.subject:
-        review.check_subject(table, order.subject)
-    return MatchSetup(review.column(table, order.column), order.kind, properties, order.subject)
+    properties = tuple((review.column(table, name), to) for name, to in options.properties)
+    if options.subject:
+        review.check_subject(table, options.subject)
+    return MatchSetup(review.column(table, options.column), options.kind, properties, options.subject)
 
 
 def _check_property(entities: Entities, name: str) -> None:
-    """Raises `KgError` for a property that no record has: it could tell nothing apart."""
+    """Raises `KgError` for a property that no record has: it cannot distinguish candidates."""
     known = {quad.predicate.value for quad in entities.store.quads_for_pattern(None, None, None, entities.everywhere)}
     local = {_local(iri) for iri in known}
     if name not in known and _local(name) not in local:
@@ -174,37 +178,44 @@ def _local(name: str) -> str:
     return re.split(r"[:/#]", name)[-1]
 
 
-def _key(release: Release, order: Order, body: bytes) -> str:
-    """What the work depends on: the same table, release, software and options go on where they stopped."""
-    options = [order.column, order.kind, list(order.properties), order.sheet, order.encoding, order.has_header]
-    digest = hashlib.sha256(json.dumps([release.manifest.id, __version__, options]).encode())
+def _key(release: Release, options: LinkOptions, body: bytes) -> str:
+    """The journal key: a run is resumed only with the same table, release, software version and options."""
+    settings = [
+        options.column,
+        options.kind,
+        list(options.properties),
+        options.sheet,
+        options.encoding,
+        options.has_header,
+    ]
+    digest = hashlib.sha256(json.dumps([release.manifest.id, __version__, settings]).encode())
     digest.update(body)
     return digest.hexdigest()
 
 
 def _batches(decisions: Iterator[Decision]) -> Iterator[list[Decision]]:
-    while batch := list(islice(decisions, _BATCH)):
+    while batch := list(islice(decisions, _BATCH_SIZE)):
         yield batch
 
 
 def _stem(file: Path) -> str:
-    """The name without its ending; a table that was linked before keeps its first name."""
+    """The file name without its extension, and without the `.linked` that an earlier run added."""
     return file.stem.removesuffix(".linked")
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise KgError(f"cannot make {folder}: {error.strerror}") from error
+        raise KgError(f"cannot create {folder}: {error.strerror}") from error
 
 
-def _write(path: Path, body: bytes) -> None:
-    """Writes a file whole or not at all."""
+def _write_file(path: Path, body: bytes) -> None:
+    """Writes a file atomically."""
     staged = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         staged.write_bytes(body)
         staged.replace(path)
     except OSError as error:
         staged.unlink(missing_ok=True)
-        raise KgError(f"cannot write {path}: {error.strerror}; name a folder with --out") from error
+        raise KgError(f"cannot write {path}: {error.strerror}; choose another folder with --out") from error

@@ -1,4 +1,4 @@
-"""Whether what a release states about a record agrees with what a caller says of it."""
+"""Compares the property values that a caller gives with those that a release states."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from kg.sparql.quadstore import QuadStore
 
 
 class Facts:
-    """The values of properties of one release, compared as a steward would: by name, by number, by beginning of a date.
+    """Property values of one release. Values agree by name, by identifier, or if one date is the year of the other.
 
-    `named` tells which records a text names or identifies.
+    `named` returns the records that a text names or identifies.
     """
 
     def __init__(self, store: QuadStore, base: str, is_merged: bool, named: Callable[[str], frozenset[str]]) -> None:
@@ -27,7 +27,7 @@ class Facts:
         self._subjects = lru_cache(maxsize=5_000)(self._find)
 
     def predicates(self, pid: str) -> list[str]:
-        """The properties that an IRI, `prefix:local` or a local name means."""
+        """The property IRIs for an IRI, a prefixed name or a local name."""
         if "/" in pid or "#" in pid:
             return [pid] if named_node(pid) else []
         return self._by_local_name.get(pid.rpartition(":")[2].lower(), [])
@@ -41,14 +41,14 @@ class Facts:
         return found
 
     def agree(self, iri: str, pid: str, wanted: str) -> bool | None:
-        """Whether a record has such a value for a property; None when it has none at all, or nothing is wanted."""
+        """Whether one of a record's values agrees with `wanted`; None if it has no value or `wanted` is blank."""
         values = [value for predicate in self.predicates(pid) for value in self._values(iri, predicate)]
         if not values or not wanted.strip():
             return None
-        return any(self._is(value, wanted) for value in values)
+        return any(self._agrees(value, wanted) for value in values)
 
     def subjects(self, pid: str, wanted: str) -> frozenset[str]:
-        """The records that have such a value for a property."""
+        """The records with a value that agrees with `wanted`."""
         return self._subjects(pid, wanted)
 
     def _find(self, pid: str, wanted: str) -> frozenset[str]:
@@ -59,7 +59,7 @@ class Facts:
                 if not isinstance(subject, NamedNode) or not isinstance(target, Term):
                     continue
                 is_record = subject.value.startswith(self._root) and "#" not in subject.value
-                if is_record and self._is(target, wanted):
+                if is_record and self._agrees(target, wanted):
                     found.add(subject.value)
         return frozenset(found)
 
@@ -67,7 +67,7 @@ class Facts:
         quads = self._store.quads_for_pattern(NamedNode(iri), NamedNode(predicate), None, self._everywhere)
         return tuple(dict.fromkeys(o for q in quads if isinstance(o := q.object, Term)))
 
-    def _is(self, value: Term, wanted: str) -> bool:
+    def _agrees(self, value: Term, wanted: str) -> bool:
         if isinstance(value, Literal):
             return _same_text(value.value, wanted)
         if isinstance(value, NamedNode):
@@ -79,7 +79,7 @@ def _same_text(value: str, wanted: str) -> bool:
     one, other = normalization.name(value).key, normalization.name(wanted).key
     if one == other:
         return True
-    # A year agrees with a day in it.
+    # A year agrees with any day in it.
     short, long = sorted((value.strip(), wanted.strip()), key=len)
     if len(short) >= 4 and short[:4].isdigit() and long.startswith(short + "-"):
         return True

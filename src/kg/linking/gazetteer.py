@@ -1,4 +1,4 @@
-"""The names and identifiers of a release, to be looked up in the forms in which documents write them."""
+"""Looks up names and identifiers of a release in the forms in which people write them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _OWNS = (KG + "hasComponent",)
 LINKS = (OWL + "sameAs", SKOS + "exactMatch", "http://xmlns.com/foaf/0.1/homepage")
 _LAW_NUMBER = KG + "lawNumber"
 _CODES = (KG + "isoAlpha2", KG + "isoAlpha3")
-# Parts of documents and terms of lists bear the names of what they are about: they are found only when asked for.
-_QUIET = frozenset({ONTOLOGY_KIND, "source", "passage", "vocabulary"})
-# How sure each way of reading a name is, in percent, before anything else is known.
+# Passages and terms of code lists have the names of what they are about: they are found only if their kind is given.
+_ON_REQUEST = frozenset({ONTOLOGY_KIND, "source", "passage", "vocabulary"})
+# The score of each form in percent, before other evidence is considered.
 SCORES: Mapping[str, float] = {
     "identifier": 100.0,
     "law-number": 100.0,
@@ -41,15 +41,15 @@ SCORES: Mapping[str, float] = {
     "number": 55.0,
     "owner": 30.0,
 }
-# What may mean other things as well, however few records have it.
+# Forms that may mean something else even if a single record has the name.
 UNSURE = frozenset({"short", "number", "owner"})
-# Forms in which a name stands alone, without its owner or a number.
+# Forms in which the name stands alone, without its owner or a number.
 _ALONE = frozenset({"exact", "brackets", "legal-form", "abbreviation"})
-# What is left out or filled in of the names of one kind only: 委員長 of a committee is not the committee.
+# Forms that apply to one kind only: without its honorific, 委員長 (chair of a committee) would become the committee.
 _BODY = "organization"
 _ONLY_FOR = {"legal-form": _BODY, "abbreviation": _BODY, "honorific": "person"}
-# Parts of these kinds are known by names of their own; of others (the 基盤研究 of a programme, a strategy's 研究基盤) a
-# short name means them only beside that of their owner, or when their kind is asked for.
+# Parts of these kinds are known by their own names. The short name of any other part (基盤研究, "basic research") means
+# it only together with its owner's name, or if its kind is given.
 _WITH_NAMED_PARTS = frozenset({"organization", "law"})
 _NAMED_BY_OWNERS = frozenset({"scheme"})
 _DISTINCTIVE = 10
@@ -58,7 +58,7 @@ _ROLE_COSTS = {"other name": 1.0, "spelling": 2.0, "reading": 2.0}
 
 @dataclass(frozen=True, slots=True)
 class NameHit:
-    """A record that has a name: in which form of it, and which text of ours that is."""
+    """A record found by name, the form in which the name was written, and the text of the record that matched."""
 
     iri: str
     kind: str
@@ -73,20 +73,20 @@ class NameHit:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """The records that an identifier names, and why a text that has the form of one is none."""
+    """The records with an identifier, and the faults of a text that only looks like one."""
 
     iris: tuple[str, ...]
     faults: tuple[Fault, ...]
 
 
 class Gazetteer:
-    """The names and identifiers of one release; reading only, from any thread."""
+    """The names and identifiers of one release; immutable and thread-safe."""
 
     def __init__(self, release: Release, entries: Iterable[IndexEntry]) -> None:
         self._base = release.manifest.base_iri
         self._root = self._base + "id/"
         self.kinds: dict[str, str] = {}
-        self._of: dict[str, list[IndexEntry]] = defaultdict(list)
+        self._entries: dict[str, list[IndexEntry]] = defaultdict(list)
         self._names: dict[str, list[IndexEntry]] = defaultdict(list)
         self._persons: dict[str, list[IndexEntry]] = defaultdict(list)
         self._locals: dict[str, list[IndexEntry]] = defaultdict(list)
@@ -94,16 +94,16 @@ class Gazetteer:
         for entry in entries:
             self.kinds[entry.iri] = entry.kind
             if entry.role not in ("identifier", "description"):
-                self._of[entry.iri].append(entry)
+                self._entries[entry.iri].append(entry)
         self._direct = _owners(release, self.kinds, self._root)
-        self._owners = {iri: self._all_owners(iri) for iri in self._of}
+        self._owners = {iri: self._owners_of(iri) for iri in self._entries}
         self._parts = _parts(self.kinds, self._root)
         self._identified, self._laws = _identifiers(release, self.kinds)
         self._codes = {code: iri for predicate in _CODES for iri, code in _pairs(release, predicate)}
         places = frozenset(
-            normalization.name(e.text).key for found in self._of.values() for e in found if e.kind == "place"
+            normalization.name(e.text).key for found in self._entries.values() for e in found if e.kind == "place"
         )
-        for found in self._of.values():
+        for found in self._entries.values():
             for entry in found:
                 self._add(entry, places)
 
@@ -116,14 +116,14 @@ class Gazetteer:
         for stem in forms.unqualified(entry.text, places):
             self._stems[stem].append(entry)
         if owners := self._owners[entry.iri]:
-            names = {normalization.name(e.text).key for owner in owners for e in self._of.get(owner, ())}
+            names = {normalization.name(e.text).key for owner in owners for e in self._entries.get(owner, ())}
             for unit in set(forms.of_unit(key, names)):
                 self._locals[unit].append(entry)
                 for stem in forms.stems(unit):
                     self._stems[stem].append(entry)
 
-    def _all_owners(self, iri: str) -> tuple[str, ...]:
-        """What a record is a part of, directly or not, the nearest first."""
+    def _owners_of(self, iri: str) -> tuple[str, ...]:
+        """The owners of a record, direct and indirect, nearest first."""
         found: list[str] = []
         waiting = list(self._direct.get(iri, ()))
         while waiting:
@@ -133,38 +133,38 @@ class Gazetteer:
         return tuple(found)
 
     def fits(self, kind: str, wanted: frozenset[str]) -> bool:
-        """Whether a kind is one of those wanted, or, when all are, one that is found without being asked for."""
-        return kind in wanted if wanted else kind not in _QUIET
+        """Whether a kind is wanted; if no kinds are given, all are except those in `_ON_REQUEST`."""
+        return kind in wanted if wanted else kind not in _ON_REQUEST
 
-    def _takes(self, hit: NameHit, wanted: frozenset[str]) -> bool:
+    def _accepts(self, hit: NameHit, wanted: frozenset[str]) -> bool:
         if not wanted and hit.iri in self._parts and hit.form in _ALONE:
             return len(normalization.name(hit.matched).key) >= _DISTINCTIVE and self.fits(hit.kind, wanted)
         return self.fits(hit.kind, wanted)
 
     def texts(self, iri: str) -> Sequence[IndexEntry]:
         """The names of a record."""
-        return self._of.get(iri, ())
+        return self._entries.get(iri, ())
 
     # ---- names ----
 
     def hits(self, name: str, wanted: frozenset[str]) -> list[NameHit]:
-        """What has this name, by the first way of reading it that finds anything among the wanted kinds."""
+        """The records with this name, by the first reading of it that finds any of the wanted kinds."""
         for reading in (self._exactly, self._as_identifier, self._in_brackets, self._as_unit, self._as_person):
-            if found := [hit for hit in reading(name) if self._takes(hit, wanted)]:
-                # Without a kind a bare number or code may be anything.
+            if found := [hit for hit in reading(name) if self._accepts(hit, wanted)]:
+                # If no kind is given, a bare number or code may mean anything.
                 return found if wanted else [replace(h, form="number") if h.form == "code" else h for h in found]
-        return self.rivals(name, wanted) or self._beginning(name, wanted)
+        return self.rivals(name, wanted) or self._by_prefix(name, wanted)
 
     def rivals(self, name: str, wanted: frozenset[str], but: frozenset[str] = frozenset()) -> list[NameHit]:
-        """What may be called so for short."""
+        """Other records that may go by this short name."""
         return [
             NameHit(e.iri, e.kind, "short", e.text, e.role)
             for e in self._stems.get(normalization.name(name).key, ())
             if e.iri not in but and self.fits(e.kind, wanted)
         ]
 
-    def _beginning(self, name: str, wanted: frozenset[str]) -> list[NameHit]:
-        """The body whose name is the beginning: 東京大学 of 東京大学医学部, which is a unit that nobody told us of."""
+    def _by_prefix(self, name: str, wanted: frozenset[str]) -> list[NameHit]:
+        """The organisation whose name the text begins with: a university, for a faculty of it without a record."""
         key = normalization.name(normalization.without_legal_form(name)).key
         for end in range(len(key) - 1, 1, -1):
             found = [e for e in self._names.get(key[:end], ()) if e.kind == _BODY and self.fits(e.kind, wanted)]
@@ -173,7 +173,7 @@ class Gazetteer:
         return []
 
     def named(self, text: str) -> frozenset[str]:
-        """The records of any kind that a text names or identifies beyond doubt."""
+        """The records of any kind that a text names or identifies unambiguously."""
         return frozenset(hit.iri for hit in self.hits(text.strip(), frozenset()) if hit.form not in UNSURE)
 
     def _exactly(self, name: str) -> Iterator[NameHit]:
@@ -201,7 +201,7 @@ class Gazetteer:
             yield NameHit(code, self.kinds[code], "code", name.upper())
 
     def _in_brackets(self, name: str) -> Iterator[NameHit]:
-        """A name with another of the same record in brackets, or with the letters by which it is known."""
+        """A name followed by another name or the acronym of the same record in brackets."""
         if not (parts := forms.brackets(name)):
             return
         outer, inner = (
@@ -213,16 +213,16 @@ class Gazetteer:
                 yield replace(hit, form="brackets")
 
     def _as_unit(self, name: str) -> Iterator[NameHit]:
-        """The names of an owner and one of its units: 理研AIP, 産総研 人工知能研究センター, AI法第9条."""
+        """The name of an owner with that of one of its units, in either order, or of a law with an article."""
         key = normalization.name(normalization.without_legal_form(name)).key
         for head, tail in forms.splits(key):
             for owner, unit in ((head, forms.article(tail)), (tail, head)):
                 for entry in self._locals.get(unit, ()):
-                    if self._is_any(owner, self._owners[entry.iri]):
+                    if self._names_owner(owner, self._owners[entry.iri]):
                         yield NameHit(entry.iri, entry.kind, "unit", entry.text, entry.role)
 
-    def _is_any(self, key: str, owners: Sequence[str]) -> bool:
-        """Whether a key names one of these owners: in full, for short, or as a unit of another."""
+    def _names_owner(self, key: str, owners: Sequence[str]) -> bool:
+        """Whether a key names one of these owners by its full name, by an abbreviation, or as a unit of another."""
         keys = (key, key + "学") if key.endswith("大") else (key,)
         if any(e.iri in owners for k in keys for e in self._names.get(k, ())):
             return True
@@ -231,7 +231,7 @@ class Gazetteer:
         return len(key) > 3 and any(hit.iri in owners for hit in self._as_unit(key))
 
     def _abbreviates(self, key: str, iri: str) -> bool:
-        """Whether a key is made of characters or first letters of a name that the record has."""
+        """Whether a key is an acronym or abbreviation of one of the record's names."""
         if key.isascii():
             return any(e.language == "en" and forms.is_acronym_of(key, e.text) for e in self.texts(iri))
         return any(forms.is_short_for(key, normalization.name(e.text).key) for e in self.texts(iri))
@@ -243,13 +243,13 @@ class Gazetteer:
     # ---- identifiers ----
 
     def identified(self, scheme: str, value: str) -> Sequence[str]:
-        """The records that have an identifier of a register."""
+        """The records with this identifier."""
         return self._identified.get((scheme, value), ())
 
     def identify(self, text: str, scheme: str = "") -> Identified:
-        """The records that an IRI or identifier, of ours or of a register, means in any of its written forms.
+        """The records that an IRI or an external identifier stands for, in any of its written forms.
 
-        A bare number, which several registers may have, is one only when its scheme is told.
+        A bare number, which may occur in several registers, needs its `scheme`.
         """
         if own := self.own(text):
             return Identified((own,), ())
@@ -261,7 +261,7 @@ class Gazetteer:
         return Identified(tuple(dict.fromkeys(known)), tuple(faults))
 
     def own(self, text: str) -> str:
-        """The IRI of ours that a text is: canonical, of a page or file of it, or its path alone; '' for none."""
+        """The record IRI for its canonical form, the URL of its page or data file, or its path alone; '' if unknown."""
         bare = text.strip().partition("://")[2] or text.strip()
         home = self._base.partition("://")[2]
         path = bare.replace(":", "/", 1).strip("/")
@@ -285,7 +285,7 @@ def _pairs(release: Release, predicate: str) -> Iterator[tuple[str, str]]:
 def _identifiers(
     release: Release, kinds: Mapping[str, str]
 ) -> tuple[dict[tuple[str, str], list[str]], dict[LawNumber, str]]:
-    """The records by identifier, and the laws by number."""
+    """Records by identifier, and laws by number."""
     found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     laws: dict[LawNumber, str] = {}
     for predicate in (*identifiers.OF_PROPERTIES, *LINKS, _LAW_NUMBER):
@@ -303,14 +303,14 @@ def _identifiers(
 
 
 def _parts(kinds: Mapping[str, str], root: str) -> frozenset[str]:
-    """The records whose names say what they are only within another."""
+    """The records whose names are meaningful only within their owner."""
     below = {iri for iri, kind in kinds.items() if "/" in iri.removeprefix(root + kind + "/")}
     named = {iri for iri in below if kinds[iri] in _WITH_NAMED_PARTS}
     return frozenset((below - named) | {iri for iri, kind in kinds.items() if kind in _NAMED_BY_OWNERS})
 
 
 def _owners(release: Release, kinds: Mapping[str, str], root: str) -> dict[str, list[str]]:
-    """What each record is directly a part of: by its owner's path, and by what the data says of units and parts."""
+    """The direct owners of each record: from its path, and from what the data states about units and parts."""
     found: dict[str, list[str]] = defaultdict(list)
     for predicate in _OWNED_BY:
         for iri, owner in sorted(_pairs(release, predicate)):

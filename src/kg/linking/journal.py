@@ -1,4 +1,4 @@
-"""A journal of work that can be interrupted at any moment and goes on where it stopped."""
+"""A journal that lets an interrupted run resume where it stopped."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from kg.errors import KgError
 
 
 class Journal:
-    """Entries of one piece of work, named by `key`, in a file of one JSON value per line.
+    """The entries of one run, identified by `key`, as one JSON value per line.
 
-    A journal of other work is begun anew; a last line that was not written whole is left out. The file is removed by
-    `close(done=True)`, and kept when the work ends in any other way.
+    A file with another key is overwritten; an incomplete last line is ignored. `close(done=True)` removes the file;
+    otherwise it is kept.
     """
 
     def __init__(self, path: Path, key: str) -> None:
         self.path = path
         self.entries = list(_read(path, key))
         try:
-            # Written anew up to the last whole entry, so that what follows does not stand behind half a line.
+            # Rewritten up to the last complete entry, so that new entries are not appended to half a line.
             staged = path.with_name(path.name + ".new")
             with staged.open("w", encoding="utf-8") as file:
                 file.writelines(_line(entry) for entry in ({"key": key}, *self.entries))
             staged.replace(path)
             self._file = path.open("a", encoding="utf-8")
         except OSError as error:
-            raise KgError(f"cannot write {path}: {error.strerror}; name a folder with --out") from error
+            raise KgError(f"cannot write {path}: {error.strerror}; choose another folder with --out") from error
 
     def append(self, entry: Any) -> None:
-        """Adds an entry; once this returns, the end of the process does not lose it."""
+        """Adds an entry and flushes it, so that it survives the end of the process."""
         self._file.write(_line(entry))
         self._file.flush()
 

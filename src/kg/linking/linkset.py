@@ -1,7 +1,7 @@
-"""A linkset to publish: links from another dataset to ours, with what it is (VoID) and how it came about (PROV-O).
+"""Writes the links from another dataset to this one as an RDF linkset, with VoID metadata and PROV-O provenance.
 
-The links stand as plain triples, so that any tool reads them. Which of them a person decided is told from the other
-side: the activity `#review` used the subjects of those links; all others come from `#matching` alone.
+The links are plain triples that any tool can read. Reviewed links are marked in the provenance: the activity `#review`
+used their subjects; all others come from `#matching` alone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PREDICATES: dict[Relation, str] = {"exact": SKOS + "exactMatch", "close": SKOS +
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """That their `subject` is our `target`, exactly or closely; `is_reviewed` when a person said so."""
+    """An exact or close match between a `subject` of the other dataset and a `target` of this one."""
 
     subject: str
     target: str
@@ -44,10 +44,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class LinksetInfo:
-    """How a linkset came about: the release and software that matched, when, the table, and who reviewed.
+    """The provenance of a linkset: release and software used for matching, time, table and reviewer.
 
-    `linkset` and `dataset` are the IRIs that the publisher gives to the linkset and to their dataset; without them the
-    linkset is named by its content and the dataset told by what its IRIs begin with.
+    `linkset` and `dataset` are the IRIs that the publisher assigns. By default the linkset is named by its content, and
+    the dataset is described by the common beginning of its IRIs.
     """
 
     base: str
@@ -62,29 +62,29 @@ class LinksetInfo:
     def __post_init__(self) -> None:
         for name in ("linkset", "dataset"):
             if (iri := getattr(self, name)) and not is_iri(iri):
-                raise KgError(f"the IRI of the {name} is no absolute IRI: '{iri[:200]}'")
+                raise KgError(f"the {name} needs an absolute IRI, not '{iri[:200]}'")
 
 
 def is_iri(text: str) -> bool:
-    """Whether a text is an absolute IRI that RDF can hold (RFC 3987)."""
+    """Whether a text is an absolute IRI that is valid in RDF (RFC 3987)."""
     return bool(iris.ABSOLUTE.match(text)) and not iris.ILLEGAL_IN_IRI.search(text)
 
 
-def write(links: Sequence[Link], account: LinksetInfo, syntax: Rdf) -> bytes:
-    """The linkset in one syntax; the same bytes for the same links and account."""
-    statements = sort_triples(describe(links, account))
+def write(links: Sequence[Link], info: LinksetInfo, syntax: Rdf) -> bytes:
+    """Serializes the linkset; the same links and provenance always give the same bytes."""
+    statements = sort_triples(describe(links, info))
     return serialization.to_bytes(statements, syntax, {p: ns for p, ns in PREFIXES.items() if _uses(statements, ns)})
 
 
-def describe(links: Sequence[Link], account: LinksetInfo) -> list[Triple]:
-    """The links and what is said of them."""
+def describe(links: Sequence[Link], info: LinksetInfo) -> list[Triple]:
+    """The links with their metadata and provenance."""
     distinct = sorted(set(links), key=lambda link: (link.subject, link.target, link.relation, link.is_reviewed))
-    me = account.linkset or _name(distinct, account)
-    return [*_links(distinct), *_dataset(me, distinct, account), *_activities(me, distinct, account)]
+    me = info.linkset or _name(distinct, info)
+    return [*_links(distinct), *_dataset(me, distinct, info), *_activities(me, distinct, info)]
 
 
-def _name(links: Sequence[Link], account: LinksetInfo) -> str:
-    digest = hashlib.sha256("\n".join([account.release, *map(repr, links)]).encode())
+def _name(links: Sequence[Link], info: LinksetInfo) -> str:
+    digest = hashlib.sha256("\n".join([info.release, *map(repr, links)]).encode())
     return uuid.uuid5(uuid.NAMESPACE_URL, digest.hexdigest()).urn
 
 
@@ -98,14 +98,14 @@ def _links(links: Sequence[Link]) -> Iterable[Triple]:
         yield _triple(link.subject, PREDICATES[link.relation], NamedNode(link.target))
 
 
-def _dataset(me: str, links: Sequence[Link], account: LinksetInfo) -> Iterable[Triple]:
-    """The linkset in VoID: one `void:Linkset` for each predicate, since VoID gives it just one."""
-    subjects = account.dataset or f"{me}#subjects"
+def _dataset(me: str, links: Sequence[Link], info: LinksetInfo) -> Iterable[Triple]:
+    """The VoID description, with one `void:Linkset` per predicate, since VoID allows just one for each linkset."""
+    subjects = info.dataset or f"{me}#subjects"
     yield _type(me, VOID + "Dataset")
     yield _type(me, PROV + "Entity")
     yield _triple(me, VOID + "triples", _number(len({(k.subject, k.target, k.relation) for k in links})))
     yield _type(subjects, VOID + "Dataset")
-    if not account.dataset and (space := _space([link.subject for link in links])):
+    if not info.dataset and (space := _space([link.subject for link in links])):
         yield _triple(subjects, VOID + "uriSpace", Literal(space))
     for relation, predicate in PREDICATES.items():
         size = len({(k.subject, k.target) for k in links if k.relation == relation})
@@ -116,13 +116,13 @@ def _dataset(me: str, links: Sequence[Link], account: LinksetInfo) -> Iterable[T
         yield _type(part, VOID + "Linkset")
         yield _triple(part, VOID + "linkPredicate", NamedNode(predicate))
         yield _triple(part, VOID + "subjectsTarget", NamedNode(subjects))
-        yield _triple(part, VOID + "objectsTarget", NamedNode(account.base + "dataset"))
+        yield _triple(part, VOID + "objectsTarget", NamedNode(info.base + "dataset"))
         yield _triple(part, VOID + "triples", _number(size))
 
 
-def _activities(me: str, links: Sequence[Link], account: LinksetInfo) -> Iterable[Triple]:
-    """Who matched what, by what, and when."""
-    at = Literal(account.at.isoformat(timespec="seconds"), datatype=NamedNode(XSD + "dateTime"))
+def _activities(me: str, links: Sequence[Link], info: LinksetInfo) -> Iterable[Triple]:
+    """The PROV-O activities: who matched what, with which software, and when."""
+    at = Literal(info.at.isoformat(timespec="seconds"), datatype=NamedNode(XSD + "dateTime"))
     matching, software, release, table = (f"{me}#{n}" for n in ("matching", "software", "release", "table"))
     yield _triple(me, PROV + "generatedAtTime", at)
     yield _triple(me, PROV + "wasGeneratedBy", NamedNode(matching))
@@ -131,19 +131,19 @@ def _activities(me: str, links: Sequence[Link], account: LinksetInfo) -> Iterabl
     yield _triple(matching, PROV + "wasAssociatedWith", NamedNode(software))
     yield _triple(matching, PROV + "used", NamedNode(release))
     yield _type(software, PROV + "SoftwareAgent")
-    yield _triple(software, RDFS + "label", Literal(account.software))
+    yield _triple(software, RDFS + "label", Literal(info.software))
     yield _type(release, PROV + "Entity")
-    yield _triple(release, PROV + "specializationOf", NamedNode(account.base + "dataset"))
-    yield _triple(release, DCAT + "version", Literal(account.release))
-    if account.table:
+    yield _triple(release, PROV + "specializationOf", NamedNode(info.base + "dataset"))
+    yield _triple(release, DCAT + "version", Literal(info.release))
+    if info.table:
         yield _triple(matching, PROV + "used", NamedNode(table))
         yield _type(table, PROV + "Entity")
-        yield _triple(table, RDFS + "label", Literal(account.table))
+        yield _triple(table, RDFS + "label", Literal(info.table))
     if reviewed := sorted({link.subject for link in links if link.is_reviewed}):
-        yield from _review(me, reviewed, account, at)
+        yield from _review(me, reviewed, info, at)
 
 
-def _review(me: str, subjects: Sequence[str], account: LinksetInfo, at: Literal) -> Iterable[Triple]:
+def _review(me: str, subjects: Sequence[str], info: LinksetInfo, at: Literal) -> Iterable[Triple]:
     review, person = f"{me}#review", f"{me}#reviewer"
     yield _triple(me, PROV + "wasGeneratedBy", NamedNode(review))
     yield _type(review, PROV + "Activity")
@@ -151,14 +151,14 @@ def _review(me: str, subjects: Sequence[str], account: LinksetInfo, at: Literal)
     yield _triple(review, PROV + "wasInformedBy", NamedNode(f"{me}#matching"))
     yield _triple(review, PROV + "wasAssociatedWith", NamedNode(person))
     yield _type(person, PROV + "Person")
-    if account.reviewer:
-        yield _triple(person, FOAF + "name", Literal(account.reviewer))
+    if info.reviewer:
+        yield _triple(person, FOAF + "name", Literal(info.reviewer))
     for subject in subjects:
         yield _triple(review, PROV + "used", NamedNode(subject))
 
 
 def _space(subjects: Sequence[str]) -> str:
-    """What all these IRIs begin with, up to a `/`, `#` or `:`; '' when that is no more than a scheme."""
+    """The longest common beginning of the IRIs that ends in `/`, `#` or `:`; '' if that is just a scheme."""
     if not subjects:
         return ""
     first, last = min(subjects), max(subjects)

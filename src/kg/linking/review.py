@@ -1,4 +1,4 @@
-"""The link desk: the rows of a table, what the matcher finds for each, what was decided, and what comes of it."""
+"""Decisions for the rows of a table: made by the matcher, changed by a person, written as a table and as links."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from kg.tables.table import Table
 By = OneOf["machine", "person", ""]
 COLUMNS = ("kg_uri", "kg_label", "kg_score", "kg_match", "kg_by", "kg_reason", "kg_candidates")
 _BLANK = re.compile(r"\{([^{}]*)\}")
-_MOST_TOLD = 3
+_MAX_LISTED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class MatchSetup:
-    """What of a table is matched: the column of names, the kind, and columns that hold properties (`kg:…`).
+    """How a table is matched: the column of names, the class, and the columns that hold properties.
 
-    `subject` is a column with IRIs, or a template such as `https://example.go.jp/id/{code}` over columns.
+    `subject` gives the IRI of a row: a column, or a template over columns such as `https://example.org/id/{code}`.
     """
 
     name: int
@@ -36,9 +36,9 @@ class MatchSetup:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a row is linked to: by the machine where it is safe, by a person, or by nobody yet (`relation` is '').
+    """The decision for a row, made by the matcher where it is certain, or by a person; `relation` is '' without a link.
 
-    `told` are the candidates as text, for the reader of the table; `refused` when a person said that none fits.
+    `listed` has the best candidates as text, for the output table.
     """
 
     iri: str = ""
@@ -46,56 +46,56 @@ class Decision:
     by: By = ""
     score: float = 0.0
     reason: str = ""
-    told: str = ""
+    listed: str = ""
 
     @property
     def state(self) -> str:
-        """`exact` or `close` for a link, `review` where a person should look, `none` where there is nothing."""
+        """`exact` or `close` for a link, `review` if a person should decide, `none` if there is no candidate."""
         if self.relation:
             return self.relation
-        return "none" if self.by == "person" or not self.told else "review"
+        return "none" if self.by == "person" or not self.listed else "review"
 
 
 def column(table: Table, asked: str) -> int:
-    """The index of a column by its name, or by its number from 1; raises `KgError` with the nearest name."""
+    """The index of a column given by name, or by number from 1; raises `KgError` with the nearest name."""
     found = [n for n, name in enumerate(table.columns) if name.strip() == asked.strip()]
     if len(found) == 1:
         return found[0]
     if found:
         numbers = ", ".join(str(n + 1) for n in found)
-        raise KgError(f"the columns {numbers} are all called '{asked}'; say the number of the one that is meant")
+        raise KgError(f"the columns {numbers} are all called '{asked}'; give the number of the column instead")
     if asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= len(table.columns):
         return int(asked) - 1
     known = ", ".join(f"'{name}'" for name in table.columns[:20])
-    raise KgError(f"no column '{asked}'{nearest(asked, table.columns)}; there are {known}")
+    raise KgError(f"no column '{asked}'{nearest(asked, table.columns)}; the columns are {known}")
 
 
-def asked(row: Sequence[str], choice: MatchSetup) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The name in a row and the properties beside it, without what is empty."""
-    properties = tuple((name, row[n].strip()) for n, name in choice.properties if row[n].strip())
-    return row[choice.name].strip(), properties
+def name_and_properties(row: Sequence[str], setup: MatchSetup) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The name in a row and its non-empty properties."""
+    properties = tuple((name, row[n].strip()) for n, name in setup.properties if row[n].strip())
+    return row[setup.name].strip(), properties
 
 
-def candidates(matcher: Matcher, row: Sequence[str], choice: MatchSetup, limit: int = 5) -> Sequence[Candidate]:
-    """What the matcher finds for a row; nothing for an empty name without properties."""
-    name, properties = asked(row, choice)
+def candidates(matcher: Matcher, row: Sequence[str], setup: MatchSetup, limit: int = 5) -> Sequence[Candidate]:
+    """The candidates for a row; none for an empty name without properties."""
+    name, properties = name_and_properties(row, setup)
     if not name and not properties:
         return ()
-    return matcher.match(name, kinds=(choice.kind,) if choice.kind else (), properties=properties, limit=limit)
+    return matcher.match(name, kinds=(setup.kind,) if setup.kind else (), properties=properties, limit=limit)
 
 
 def decide(found: Sequence[Candidate], label: Callable[[str], str]) -> Decision:
-    """The machine's decision: a link only where exactly one candidate is safe."""
-    safe = [c for c in found if c.match]
-    told = " | ".join(f"{c.iri} {label(c.iri)} ({c.score:g})" for c in found[:_MOST_TOLD])
-    if len(safe) == 1:
-        return Decision(safe[0].iri, "exact", "machine", safe[0].score, reason(safe[0]), told)
+    """The matcher's decision: a link only if exactly one candidate is a match."""
+    matches = [c for c in found if c.match]
+    listed = " | ".join(f"{c.iri} {label(c.iri)} ({c.score:g})" for c in found[:_MAX_LISTED])
+    if len(matches) == 1:
+        return Decision(matches[0].iri, "exact", "machine", matches[0].score, reason(matches[0]), listed)
     best = found[0] if found else None
-    return Decision(score=best.score, reason=reason(best), told=told) if best else Decision()
+    return Decision(score=best.score, reason=reason(best), listed=listed) if best else Decision()
 
 
 def reason(candidate: Candidate) -> str:
-    """Why a candidate was found, for a cell: the text of ours that matched, and the features."""
+    """Why a candidate was found, as text for a cell: the text that matched, and the features."""
     features = "; ".join(f"{f.id}={_value(f.value)}" for f in candidate.features)
     return f"“{candidate.matched}”" + (f" ({features})" if features else "")
 
@@ -105,7 +105,7 @@ def _value(value: float | bool | str) -> str:
 
 
 def linked(table: Table, decisions: Sequence[Decision], label: Callable[[str], str]) -> Table:
-    """The table with what was decided, in columns of ours at its end; those of an earlier run are replaced."""
+    """The table with the decisions in additional columns at the end, which replace those of an earlier run."""
     kept = [n for n, name in enumerate(table.columns) if name not in COLUMNS]
     rows = [
         (*(row[n] for n in kept), *_cells(decision, label)) for row, decision in zip(table.rows, decisions, strict=True)
@@ -116,12 +116,12 @@ def linked(table: Table, decisions: Sequence[Decision], label: Callable[[str], s
 def _cells(decision: Decision, label: Callable[[str], str]) -> tuple[str, ...]:
     name = label(decision.iri) if decision.iri else ""
     score = f"{decision.score:g}" if decision.score else ""
-    told = decision.told if decision.state == "review" else ""
-    return (decision.iri, name, score, decision.state, decision.by, decision.reason, told)
+    listed = decision.listed if decision.state == "review" else ""
+    return (decision.iri, name, score, decision.state, decision.by, decision.reason, listed)
 
 
 def reviewed(table: Table, exists: Callable[[str], bool]) -> list[Decision]:
-    """The decisions of a person, read from our columns of a linked table; raises `TableError` where one is wrong."""
+    """Reads the decisions of a person from the columns of a linked table; raises `TableError` for an invalid one."""
     at = {name: column(table, name) for name in ("kg_uri", "kg_match")}
     found = []
     for number, row in enumerate(table.rows, 1):
@@ -137,11 +137,11 @@ def reviewed(table: Table, exists: Callable[[str], bool]) -> list[Decision]:
     return found
 
 
-def links(table: Table, decisions: Iterable[Decision], choice: MatchSetup) -> list[Link]:
-    """The links of all rows that have one; raises `TableError` where a row has no IRI, or two rows contradict."""
+def links(table: Table, decisions: Iterable[Decision], setup: MatchSetup) -> list[Link]:
+    """The links of all linked rows; raises `TableError` if a row has no IRI, or two rows contradict each other."""
     made: list[Link] = []
     exact: dict[str, tuple[str, int]] = {}
-    subject = _subject(table, choice.subject)
+    subject = _subject(table, setup.subject)
     for number, (row, decision) in enumerate(zip(table.rows, decisions, strict=True), 1):
         if not decision.relation:
             continue
@@ -155,18 +155,20 @@ def links(table: Table, decisions: Iterable[Decision], choice: MatchSetup) -> li
 
 
 def check_subject(table: Table, subject: str) -> None:
-    """Raises `KgError` when this is neither a column nor a template over columns."""
+    """Raises `KgError` unless `subject` is a column or a template over columns."""
     _subject(table, subject)
 
 
 def _subject(table: Table, subject: str) -> Callable[[Sequence[str], int], str]:
-    """The IRI of a row by its column or template."""
+    """Returns a function that gives the IRI of a row by its column or template."""
     if "{" not in subject:
         at = column(table, subject)
         return lambda row, number: _checked(row[at].strip(), number, at)
     blanks = {name: column(table, name) for name in _BLANK.findall(subject)}
     if not linkset.is_iri(_BLANK.sub("x", subject)):
-        raise KgError(f"the template makes no IRI: '{subject}'; expected one such as https://example.go.jp/id/{{code}}")
+        raise KgError(
+            f"the template '{subject}' does not give an IRI; expected one such as https://example.org/id/{{code}}"
+        )
 
     def filled(row: Sequence[str], number: int) -> str:
         def value(match: re.Match[str]) -> str:
@@ -187,7 +189,7 @@ def _checked(iri: str, number: int, at: int) -> str:
 
 
 def counts(decisions: Iterable[Decision]) -> Mapping[str, int]:
-    """How many rows are in each state."""
+    """The number of rows in each state."""
     found = dict.fromkeys(("exact", "close", "review", "none"), 0)
     for decision in decisions:
         found[decision.state] += 1
@@ -195,12 +197,12 @@ def counts(decisions: Iterable[Decision]) -> Mapping[str, int]:
 
 
 def match_rows(
-    matcher: Matcher, rows: Iterable[Sequence[str]], choice: MatchSetup, label: Callable[[str], str]
+    matcher: Matcher, rows: Iterable[Sequence[str]], setup: MatchSetup, label: Callable[[str], str]
 ) -> Iterator[Decision]:
-    """The machine's decision for each row; rows that ask the same are matched once."""
+    """The matcher's decision for each row; rows with the same name and properties are matched once."""
     known: dict[tuple[str, tuple[tuple[str, str], ...]], Decision] = {}
     for row in rows:
-        key = asked(row, choice)
+        key = name_and_properties(row, setup)
         if key not in known:
-            known[key] = decide(candidates(matcher, row, choice), label)
+            known[key] = decide(candidates(matcher, row, setup), label)
         yield known[key]

@@ -1,1 +1,7 @@
-"""Partners' datasets: their descriptions, how they are fetched, and what they may state."""
+"""Reads the datasets of partners: RDF that others publish, with links to this dataset.
+
+- `datasets`: loads all partners' datasets, and checks what they may state
+- `descriptions`: `dataset.yaml`, which describes one of them
+- `fetch`: files on disk or over HTTP, with limits, checksums and a cache
+- `confinement`: parses untrusted RDF in a child process
+"""

@@ -1,7 +1,7 @@
-"""Datasets of partners: each in a graph of its own, held to what a partner may say; a broken one is left out.
+"""Loads the partners' datasets, each into its own graph. A dataset with errors is left out.
 
-A partner speaks of its own resources and links them to ours. It says nothing of ours, nor of the terms that our
-ontology describes; what it says is no input to our rules, shapes and proofs.
+A partner describes its own resources and links them to ours. It may not state anything about our records or the terms
+of our ontology, and rules, shapes and checks do not read its graph.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from kg.rdf.terms import value
 _DEPRECATED = "http://www.w3.org/2002/07/owl#deprecated"
 _REPLACED_BY = "http://purl.org/dc/terms/isReplacedBy"
 _OURS = (iris.ID, iris.GRAPH, iris.ONTOLOGY + "#")
-_MOST_TOLD = 20
+_MAX_REPORTED = 20
 _Found = TypeVar("_Found")
 _PREFIX = re.compile(r"(?:@prefix|PREFIX)\s+([^\s:]*):\s*<([^>]*)>", re.IGNORECASE)
 
 
 @dataclass(slots=True)
 class Partners:
-    """The quads of all datasets that could be read, with their descriptions; problems are warnings."""
+    """The quads of all datasets that could be read, including their descriptions; all problems are warnings."""
 
     joined: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Partners:
 
 @dataclass(slots=True)
 class _Ours:
-    """What our graphs speak of, and what became of the deprecated part of it."""
+    """The IRIs that our graphs describe, and the deprecated ones with their successors."""
 
     known: set[str]
     deprecated: dict[str, str]
@@ -65,7 +65,7 @@ class _Ours:
 
 
 class _LeftOut(Exception):
-    """The dataset cannot be taken; carries the problems."""
+    """The dataset is left out; carries the problems."""
 
     def __init__(self, *problems: FileProblem) -> None:
         super().__init__()
@@ -77,16 +77,16 @@ def folder(root: Path) -> Path:
 
 
 def files(root: Path) -> list[Path]:
-    """The files of all partners, in a stable order."""
+    """The files of all partners, in sorted order."""
     return sorted(p for p in folder(root).rglob("*") if p.is_file())
 
 
 def load(
     root: Path, ours: Iterable[Quad], limits: FetchLimits, *, base: str = iris.BASE, offline: bool = False
 ) -> Partners:
-    """The partners' datasets beside our quads; `base` is that of the build, which partners may write, too.
+    """Loads all datasets; `ours` are our own quads, and `base` is the base IRI of the build, which partners may use.
 
-    Never raises for what a partner did: that dataset is left out, with a warning that says where and why.
+    Never raises for a faulty dataset: it is left out, with a warning that says where and why.
     """
     found, known = Partners(), _Ours.of(ours)
     for path in sorted(p for p in folder(root).glob("*") if not p.name.startswith(".")):
@@ -113,13 +113,13 @@ def _description(path: Path, root: Path, ours: _Ours) -> DatasetDescription:
     if description is None:
         raise _LeftOut(*problems)
     if {description.iri, description.graph} & ours.known:
-        message = f"'{path.name}' is the name of a source of ours already; name the folder otherwise"
+        message = f"the name '{path.name}' is taken by one of our sources; rename the folder"
         raise _LeftOut(FileProblem(name, 0, 0, "partner-name", message))
     return description
 
 
 def _read(description: DatasetDescription, root: Path, limits: FetchLimits, base: str, offline: bool) -> list[Quad]:
-    """The triples of a dataset in its graph, with our IRIs below our own base."""
+    """The quads of a dataset in its graph, with IRIs of the build's base moved to the canonical base."""
     try:
         body = _text(description, root, limits, offline)
     except Unavailable as error:
@@ -131,14 +131,14 @@ def _read(description: DatasetDescription, root: Path, limits: FetchLimits, base
     except Unreadable as error:
         file, at = _data_file(description), Position(description.file, 0, 0)
         at = Position(file, error.line, error.column) if file else description.positions["url"]
-        told = f"line {error.line}, column {error.column}: {error}" if error.line and not file else str(error)
-        raise _LeftOut(at.problem("partner-data", told)) from error
+        message = f"line {error.line}, column {error.column}: {error}" if error.line and not file else str(error)
+        raise _LeftOut(at.problem("partner-data", message)) from error
     graph = NamedNode(description.graph)
-    return [Quad(_unmoved(q.subject, base), q.predicate, _unmoved(q.object, base), graph) for q in triples]
+    return [Quad(_canonical(q.subject, base), q.predicate, _canonical(q.object, base), graph) for q in triples]
 
 
-def _unmoved(term: Any, base: str) -> Any:
-    """A term with an IRI below the base of the build as the same IRI below our own."""
+def _canonical(term: Any, base: str) -> Any:
+    """The term with an IRI below the base of the build moved to the canonical base."""
     moved = isinstance(term, NamedNode) and term.value.startswith((base + "id/", base + "graph/"))
     return NamedNode(iris.BASE + term.value.removeprefix(base)) if moved else term
 
@@ -150,14 +150,14 @@ def _text(description: DatasetDescription, root: Path, limits: FetchLimits, offl
     else:
         path = root / _data_file(description)
         if not path.resolve().is_relative_to((root / description.file).parent.resolve()):
-            raise Unavailable("leads out of the folder")
+            raise Unavailable("is outside the dataset's folder")
         body = fetch.read_file(path, limits)
         fetch.verify(body, description.sha256)
     return fetch.unpack(body, limits) if description.is_packed else body
 
 
 def _cache(root: Path) -> Path:
-    """Where fetched files are kept: in a writable checkout, else in the user's folder for such things."""
+    """The cache folder: inside a writable checkout, else in the user's cache folder."""
     if (root / "pyproject.toml").is_file() and os.access(root, os.W_OK):
         return root / ".cache" / "partners"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aikg" / "partners"
@@ -168,23 +168,23 @@ def _source(description: DatasetDescription) -> str:
 
 
 def _data_file(description: DatasetDescription) -> str:
-    """The file of the RDF below the root, '' when it is fetched."""
+    """The path of the RDF file below the root; '' if it is fetched."""
     return f"{description.file.rpartition('/')[0]}/{description.rdf_file}" if description.rdf_file else ""
 
 
 def _checked(
     quads: list[Quad], description: DatasetDescription, root: Path, ours: _Ours
 ) -> tuple[list[Quad], list[FileProblem]]:
-    """The statements that may stand, and what is to be said of the others.
+    """The quads to keep, and the problems of the others.
 
-    Statements about ours leave the dataset out; a link that leads nowhere is left out alone.
+    Raises `_LeftOut` if the dataset makes statements about our records; a dead link is dropped alone.
     """
     places = _Places(description, root)
     if not quads:
-        raise _LeftOut(places.of("").problem("partner-data", "nothing is stated"))
+        raise _LeftOut(places.of("").problem("partner-data", "the RDF has no statements"))
     if claims := {value(q.subject): q for q in quads if _is_ours(value(q.subject), description, ours)}:
-        told = [places.of(iri, begins=True).problem("partner-claim", _claim(q)) for iri, q in _first(claims.items())]
-        raise _LeftOut(*told, *_more(claims, description, "partner-claim"))
+        claimed = [places.of(iri, begins=True).problem("partner-claim", _claim(q)) for iri, q in _first(claims.items())]
+        raise _LeftOut(*claimed, *_more(claims, description, "partner-claim"))
     own = {value(q.subject) for q in quads} | {description.graph, description.iri}
     named = sorted({name for q in quads for name in (q.predicate.value, _target(q))})
     dead = dict.fromkeys(i for i in named if i.startswith(_OURS) and i not in ours.known and i not in own)
@@ -202,17 +202,19 @@ def _checked(
 
 
 def _first(found: Iterable[_Found]) -> list[_Found]:
-    return list(islice(found, _MOST_TOLD))
+    return list(islice(found, _MAX_REPORTED))
 
 
 def _more(found: Collection[object], description: DatasetDescription, rule: str) -> list[FileProblem]:
-    """One problem that stands for those that are not told one by one."""
-    rest = len(found) - _MOST_TOLD
-    return [FileProblem(description.file, 0, 0, rule, f"the same is wrong {rest:,} times more")] if rest > 0 else []
+    """One problem that stands for those beyond the first `_MAX_REPORTED`."""
+    rest = len(found) - _MAX_REPORTED
+    return (
+        [FileProblem(description.file, 0, 0, rule, f"the same problem occurs {rest:,} more times")] if rest > 0 else []
+    )
 
 
 def _target(quad: Quad) -> str:
-    """The IRI that a statement leads to, '' for a literal."""
+    """The IRI in object position; '' for a literal."""
     return quad.object.value if isinstance(quad.object, NamedNode) else ""
 
 
@@ -224,7 +226,7 @@ def _is_ours(subject: str, description: DatasetDescription, ours: _Ours) -> bool
 
 def _claim(quad: Quad) -> str:
     remedy = "; state the link from your side: <yours> <property> <ours>" if _target(quad) else ""
-    about = f"<{value(quad.subject)}>, which is not the partner's to describe (<{quad.predicate.value}>)"
+    about = f"<{value(quad.subject)}>, which a partner may not describe (<{quad.predicate.value}>)"
     return f"a statement about {about}{remedy}"
 
 
@@ -237,11 +239,11 @@ def _dead(iri: str, ours: _Ours) -> str:
     head = iri.removeprefix(iris.ID).partition("/")[0] if iri.startswith(iris.ID) else ""
     start = f"{iris.ID}{head}/" if head else iris.ONTOLOGY if iri.startswith(iris.ONTOLOGY) else iris.BASE
     close = nearest(iri, (k for k in ours.known if k.startswith(start)))
-    return f"nothing of ours is called <{iri}>{close}; what is said with it is left out"
+    return f"<{iri}> does not exist in our data{close}; the statements that use it are left out"
 
 
 class _Places:
-    """Where an IRI is first written in the RDF of a dataset, as well as the text tells."""
+    """Finds where an IRI first occurs in the RDF file of a dataset, as far as the text shows it."""
 
     def __init__(self, description: DatasetDescription, root: Path) -> None:
         self.file = _data_file(description)
@@ -252,7 +254,7 @@ class _Places:
         self.prefixes = [pair for line in self.lines for pair in _PREFIX.findall(line)]
 
     def of(self, iri: str, *, begins: bool = False) -> Position:
-        """The first place of an IRI; where it begins a line, when it does and that is wanted."""
+        """The first occurrence of an IRI; with `begins`, preferably at the beginning of a line."""
         spelling = "|".join(self._spellings(iri))
         if not spelling:
             return self.fallback

@@ -1,4 +1,4 @@
-"""`dataset.yaml` of a partner: what its dataset is, who publishes it, where its RDF lies; and the same as RDF."""
+"""Reads the `dataset.yaml` of a partner (title, publisher, licence, location of the RDF) and writes it as RDF."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEYS = (*REQUIRED, "file", "url", "sha256")
 
 @dataclass(frozen=True, slots=True)
 class DatasetDescription:
-    """A partner's dataset; texts are by language, `positions` tell where each key stands."""
+    """A partner's dataset; texts are by language, `positions` has the position of each key."""
 
     name: str
     file: str
@@ -49,7 +49,7 @@ class DatasetDescription:
 
     @property
     def iri(self) -> str:
-        """The record of the dataset, which is the evidence of its graph."""
+        """The record of the dataset, which is the source of its graph."""
         return iris.record_iri(f"source/partner/{self.name}")
 
     @property
@@ -58,7 +58,7 @@ class DatasetDescription:
 
 
 def read(path: Path, root: Path) -> tuple[DatasetDescription | None, list[FileProblem]]:
-    """The description in a file, None when it has a problem."""
+    """Reads a description; None if it has problems."""
     name = path.relative_to(root).as_posix()
     text, problems = read_text(path, name)
     if text is None:
@@ -88,14 +88,14 @@ def read(path: Path, root: Path) -> tuple[DatasetDescription | None, list[FilePr
 
 
 def _syntax(location: str) -> tuple[formats.Rdf | None, bool]:
-    """The RDF syntax that the end of a file's name or address tells, and whether it is packed with gzip."""
+    """The RDF syntax by the extension of a file name or URL, and whether the file is compressed with gzip."""
     path = re.split("[?#]", location, maxsplit=1)[0]
     bare = path.removesuffix(".gz")
     return formats.rdf_format(bare.rpartition(".")[2]), bare != path
 
 
 class _Reader(YamlDocument):
-    """Walks the map; every key is known, every value of its kind."""
+    """Reads the map and reports unknown keys and values of the wrong type."""
 
     def __init__(self, file: str, content: str) -> None:
         super().__init__(file, content)
@@ -120,10 +120,10 @@ class _Reader(YamlDocument):
             if key not in self.positions:
                 self.problems.append(whole.problem("missing-key", f"'{key}' is missing"))
         if ("file" in self.positions) == ("url" in self.positions):
-            message = "say where the RDF lies: 'file' for one beside this file, or 'url', not both"
+            message = "give the location of the RDF: either 'file', for a file beside this one, or 'url'"
             self.problems.append(whole.problem("missing-key", message))
         elif "url" in self.positions and "sha256" not in self.positions:
-            message = "a 'url' needs its 'sha256', so that every build has the same data"
+            message = "a 'url' needs a 'sha256', so that every build uses the same data"
             self.problems.append(self.positions["url"].problem("missing-key", message))
         return values
 
@@ -145,7 +145,7 @@ class _Reader(YamlDocument):
 
     def _texts(self, key: str, node: yaml.Node) -> dict[str, str] | None:
         if not isinstance(node, yaml.MappingNode):
-            self.report(node, "wrong-type", f"'{key}' takes a text in each language: {{ja: …, en: …}}")
+            self.report(node, "wrong-type", f"'{key}' needs a text in each language: {{ja: …, en: …}}")
             return None
         texts = self._map(node, dict.fromkeys(LANGUAGES, self.text), {})
         if missing := [tongue for tongue in LANGUAGES if tongue not in texts]:
@@ -154,7 +154,7 @@ class _Reader(YamlDocument):
 
     def _publisher(self, key: str, node: yaml.Node) -> dict[str, Any] | None:
         if not isinstance(node, yaml.MappingNode):
-            self.report(node, "wrong-type", f"'{key}' takes a map with 'name' and 'homepage'")
+            self.report(node, "wrong-type", f"'{key}' needs a map with 'name' and 'homepage'")
             return None
         values = self._map(node, {"name": self._texts, "homepage": self._address}, {})
         if "name" not in values:
@@ -166,7 +166,7 @@ class _Reader(YamlDocument):
         if text is None:
             return None
         if not text.startswith(schemes) or iris.ILLEGAL_IN_IRI.search(text) or text in schemes:
-            self.report(node, "wrong-type", f"'{text}' under '{key}': expected an address that begins {schemes[0]}")
+            self.report(node, "wrong-type", f"'{text}' under '{key}': expected a URL that begins with {schemes[0]}")
             return None
         return text
 
@@ -179,14 +179,16 @@ class _Reader(YamlDocument):
     def _file(self, key: str, node: yaml.Node) -> str | None:
         text = self.text(key, node)
         if text is not None and (text.startswith(("/", ".")) or ".." in text.split("/") or "\\" in text):
-            self.report(node, "wrong-type", f"'{text}' is no file beside this one; write its name, such as links.ttl")
+            self.report(
+                node, "wrong-type", f"'{text}' is not a file beside this one; expected a file name such as links.ttl"
+            )
             return None
         return self._located(node, text)
 
     def _located(self, node: yaml.Node, text: str | None) -> str | None:
         if text is not None and _syntax(text)[0] is None:
             known = ", ".join(f".{f.name}" for f in formats.RDF_FORMATS)
-            message = f"'{text}': no RDF syntax has that ending; known are {known}, each also with .gz"
+            message = f"'{text}' has no extension of an RDF syntax; expected one of {known}, optionally with .gz"
             self.report(node, "wrong-type", message)
             return None
         return text
@@ -194,13 +196,13 @@ class _Reader(YamlDocument):
     def _sha256(self, key: str, node: yaml.Node) -> str | None:
         text = self.text(key, node)
         if text is not None and not _SHA256.fullmatch(text):
-            self.report(node, "wrong-type", f"'{key}' takes 64 hexadecimal digits, as 'sha256sum' prints them")
+            self.report(node, "wrong-type", f"'{key}' needs 64 hexadecimal digits, as printed by 'sha256sum'")
             return None
         return text
 
 
 def to_quads(found: DatasetDescription) -> list[Quad]:
-    """The record of a dataset in the graph `about`, and what its graph is drawn from."""
+    """The record of a dataset in the graph `about`, and the source of the dataset's graph."""
     me, publisher, distribution = found.iri, f"{found.iri}#publisher", f"{found.iri}#distribution"
     statements: list[tuple[str, str, str]] = [
         (found.graph, iris.PRIMARY_SOURCE, me),

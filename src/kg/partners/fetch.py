@@ -1,4 +1,4 @@
-"""Files of others: from beside us or over HTTP, within limits of size and time, held to a checksum, kept in a cache."""
+"""Reads untrusted files from disk or over HTTP, with limits on size and time, a checksum and a cache."""
 
 from __future__ import annotations
 
@@ -25,23 +25,25 @@ _GZIP = zlib.MAX_WBITS | 16
 
 
 class FetchLimits(BaseSettings):
-    """What an operator may change of how partners' data is read; `KG_PARTNER_SECONDS=5` sets `seconds`."""
+    """Settings for reading partners' data, from the environment: `KG_PARTNER_SECONDS=5` sets `seconds`."""
 
     model_config = SettingsConfigDict(env_prefix="KG_PARTNER_", frozen=True, extra="ignore")
 
-    max_bytes: int = Field(20_000_000, ge=1, description="The largest file of a partner, packed and unpacked.")
-    seconds: float = Field(30.0, gt=0, description="How long fetching a file may take, and reading it.")
+    max_bytes: int = Field(
+        20_000_000, ge=1, description="The largest file of a partner, both compressed and decompressed."
+    )
+    seconds: float = Field(30.0, gt=0, description="How long fetching a file, and parsing it, may take.")
     redirects: int = Field(5, ge=0, description="How many redirects are followed.")
-    memory_mb: int = Field(2_000, ge=128, description="Memory that reading a file may take.")
-    cache: Path | None = Field(None, description="Where fetched files are kept; `.cache` of the checkout if unset.")
+    memory_mb: int = Field(2_000, ge=128, description="Memory that parsing a file may take.")
+    cache: Path | None = Field(None, description="Folder for fetched files; `.cache` of the checkout if unset.")
 
 
 class Unavailable(KgError):
-    """A file that cannot be had, or that is not the one that was meant."""
+    """A file that cannot be read or fetched, or whose checksum is wrong."""
 
 
 def read_file(path: Path, limits: FetchLimits) -> bytes:
-    """The bytes of a file, at most so many."""
+    """The bytes of a file, at most `limits.max_bytes`."""
     try:
         with path.open("rb") as document:
             return _bounded(document.read, limits)
@@ -50,9 +52,9 @@ def read_file(path: Path, limits: FetchLimits) -> bytes:
 
 
 def fetch(url: str, sha256: str, limits: FetchLimits, cache: Path, *, offline: bool = False) -> bytes:
-    """The bytes at an address (http, https or file) whose hash is `sha256`; from the cache when they are there.
+    """The bytes at a URL (http, https or file) with this hash, from the cache if possible.
 
-    Raises `Unavailable`, in time whatever the other side does.
+    Raises `Unavailable`, within the time limit whatever the server does.
     """
     kept = cache / sha256
     with contextlib.suppress(OSError, Unavailable):
@@ -63,7 +65,7 @@ def fetch(url: str, sha256: str, limits: FetchLimits, cache: Path, *, offline: b
     if parts.scheme == "file":
         body = read_file(Path(unquote(parts.path)), limits)
     elif offline:
-        raise Unavailable("has not been fetched yet; 'kg build' does")
+        raise Unavailable("has not been fetched yet; run 'kg build' to fetch it")
     else:
         body = _in_time(lambda: _get(url, limits), limits.seconds)
     verify(body, sha256)
@@ -72,28 +74,30 @@ def fetch(url: str, sha256: str, limits: FetchLimits, cache: Path, *, offline: b
 
 
 def verify(body: bytes, sha256: str) -> None:
-    """Raises `Unavailable` when bytes are not those of a checksum; '' is none."""
+    """Raises `Unavailable` if the bytes do not match a checksum; '' matches any."""
     found = hashlib.sha256(body).hexdigest()
     if sha256 not in ("", found):
-        raise Unavailable(f"has the SHA-256 {found}, not the one stated; if the new file is meant, write that")
+        raise Unavailable(
+            f"has the SHA-256 {found}, not the stated one; if the file was meant to change, state the new one"
+        )
 
 
 def unpack(packed: bytes, limits: FetchLimits) -> bytes:
-    """What was packed with gzip, at most so many bytes."""
+    """Decompresses gzip, up to `limits.max_bytes`."""
     machine = zlib.decompressobj(_GZIP)
     try:
         body = machine.decompress(packed, limits.max_bytes + 1)
     except zlib.error as error:
-        raise Unavailable(f"cannot be unpacked: {error}") from error
+        raise Unavailable(f"cannot be decompressed: {error}") from error
     if len(body) > limits.max_bytes:
         raise Unavailable(_too_large(limits))
     if not machine.eof:
-        raise Unavailable("cannot be unpacked: it ends too early")
+        raise Unavailable("cannot be decompressed: it ends too early")
     return body
 
 
 def _too_large(limits: FetchLimits) -> str:
-    return f"is larger than {limits.max_bytes:,} bytes, the most that is read (KG_PARTNER_MAX_BYTES)"
+    return f"is larger than {limits.max_bytes:,} bytes, the limit (KG_PARTNER_MAX_BYTES)"
 
 
 def _bounded(read: Callable[[int], bytes], limits: FetchLimits) -> bytes:
@@ -106,9 +110,9 @@ def _bounded(read: Callable[[int], bytes], limits: FetchLimits) -> bytes:
 
 
 def _in_time(work: Callable[[], bytes], seconds: float) -> bytes:
-    """What work returns or raises; after so many seconds it is left to itself.
+    """Returns or raises what `work` does; after `seconds` it is abandoned.
 
-    The timeout of a socket counts from byte to byte, and name resolution has none: a thread bounds all of it.
+    A socket's timeout starts again with every byte, and name resolution has none, so a thread bounds the whole.
     """
     results: list[bytes | Exception] = []
 
@@ -139,7 +143,7 @@ def _reason(error: Exception) -> str:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows so many redirects, never away from http and https."""
+    """Follows up to `most` redirects, to http and https only."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -178,12 +182,12 @@ def _get(url: str, limits: FetchLimits) -> bytes:
     request = urllib.request.Request(url, headers={"User-Agent": "aikg", "Accept-Encoding": "identity"})  # noqa: S310
     with opener.open(request, timeout=limits.seconds) as response:
         if coding := response.headers.get("Content-Encoding", "identity").strip().lower().replace("identity", ""):
-            raise Unavailable(f"comes in content coding '{coding}', which was not asked for")
+            raise Unavailable(f"has the content coding '{coding}', which was not requested")
         return _bounded(response.read1, limits)
 
 
 def _keep(kept: Path, body: bytes) -> None:
-    """Puts a file into the cache in one step; a cache that cannot be written is none."""
+    """Writes a file to the cache atomically; a read-only cache is ignored."""
     with contextlib.suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         fresh = kept.with_suffix(f".{os.getpid()}.new")

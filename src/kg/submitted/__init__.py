@@ -1,1 +1,7 @@
-"""Validation of submitted RDF: reading it within limits, checking it, and reporting what was found."""
+"""Checks RDF that a client submits (`/validate`, `kg validate`).
+
+- `intake`: reads untrusted RDF within limits
+- `validation`: applies shapes, check queries, vocabulary and record IRIs
+- `positions`: line numbers of statements; `report`: the results as SHACL, JSON and text
+- `process`: runs a validation in a child process
+"""

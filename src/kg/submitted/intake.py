@@ -1,4 +1,4 @@
-"""RDF from strangers, read within limits: nothing is fetched, nothing is expanded without bound, nothing is guessed."""
+"""Reads untrusted RDF within limits, without fetching contexts, expanding large entities or guessing encodings."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from kg.rdf import formats, iris
 from kg.rdf.formats import Rdf
 from kg.sparql import lexer
 
-# Endings of file names beside the names of the formats themselves.
-_ENDINGS = {"owl": "rdf", "xml": "rdf", "json": "jsonld", "ntriples": "nt", "nquads": "nq"}
-# What tools send that do not know what they send.
-_UNTOLD = frozenset({"", "application/octet-stream", "text/plain", "application/json"})
+# File extensions in addition to the names of the formats.
+_EXTENSIONS = {"owl": "rdf", "xml": "rdf", "json": "jsonld", "ntriples": "nt", "nquads": "nq"}
+# Media types that clients send if they do not know the type.
+_GENERIC = frozenset({"", "application/octet-stream", "text/plain", "application/json"})
 _PLACE = re.compile(r"\AParser error (?:at|between) [^:]*: ")
 _LONGEST_ENTITY = 500
 _EXPANSION = 10
@@ -28,7 +28,7 @@ _SHOWN = 120
 
 @dataclass(frozen=True, slots=True)
 class RdfLimits:
-    """How much of a document is read: bytes, statements, levels of brackets or elements."""
+    """The largest document that is read: bytes, statements, nesting of brackets or elements."""
 
     size: int = 10_000_000
     quads: int = 100_000
@@ -36,39 +36,42 @@ class RdfLimits:
 
 
 def syntax_of(named: str = "", file_name: str = "", media_type: str = "") -> Rdf:
-    """The syntax of a document: as it is named, else by the ending of its file, else by its media type.
+    """The syntax of a document by its given name, else its file extension, else its media type.
 
-    Raises `UnknownSyntax`, which lists what is read.
+    Raises `UnknownSyntax`, which lists the known ones.
     """
     if named and (found := formats.rdf_format(named)):
         return found
     ending = file_name.rpartition(".")[2].lower() if "." in file_name else ""
     media_type = media_type.partition(";")[0].strip().lower()
     if not named:
-        for name in (_ENDINGS.get(ending, ending), media_type):
+        for name in (_EXTENSIONS.get(ending, ending), media_type):
             if found := formats.rdf_format(name):
                 return found
         if media_type == formats.JSON:
             return formats.RDF_FORMATS[1]
-    told = named or file_name or media_type or "nothing"
+    given = named or file_name or media_type
     known = ", ".join(f"{f.name} ({f.media_type})" for f in formats.RDF_FORMATS)
-    raise UnknownSyntax(f"'{told[:_SHOWN]}' tells no RDF syntax; known are {known}")
+    what = f"'{given[:_SHOWN]}' is not a known RDF syntax" if given else "no RDF syntax is given"
+    raise UnknownSyntax(f"{what}; expected one of {known}")
 
 
-def is_untold(media_type: str) -> bool:
-    """Whether a media type says nothing of the RDF syntax, or is what a tool sends when it does not know."""
-    return media_type.partition(";")[0].strip().lower() in _UNTOLD
+def is_generic(media_type: str) -> bool:
+    """Whether a media type is missing, or is one that clients send if they do not know the type."""
+    return media_type.partition(";")[0].strip().lower() in _GENERIC
 
 
 def read(
     body: bytes, syntax: Rdf, limits: RdfLimits, contexts: Mapping[str, Any] | None = None
 ) -> tuple[str, list[Quad]]:
-    """The text of a document and its statements in the order of the parser, those said twice included.
+    """The text of a document and its statements in parser order, duplicates included.
 
-    `contexts` has the JSON-LD contexts that are known by IRI. Raises a `RdfFault`.
+    `contexts` has the JSON-LD contexts that are known, by IRI. Raises a `RdfFault`.
     """
     if len(body) > limits.size:
-        raise RdfTooLarge(f"the document has {len(body):,} bytes; at most {limits.size:,} are read", limit=limits.size)
+        raise RdfTooLarge(
+            f"the document has {len(body):,} bytes; at most {limits.size:,} are allowed", limit=limits.size
+        )
     text = _decode(body)
     if syntax.syntax == RdfFormat.RDF_XML:
         _check_xml(body, limits)
@@ -80,16 +83,16 @@ def read(
     try:
         for quad in parse(text, format=syntax.syntax):
             if len(quads) == limits.quads:
-                message = f"the document has more than {limits.quads:,} statements, the most that are read"
+                message = f"the document has more than {limits.quads:,} statements, the limit"
                 raise RdfTooLarge(message, limit=limits.quads)
             if isinstance(quad.object, Triple) or isinstance(quad.subject, Triple):
-                raise RdfRefused("triples about triples (RDF 1.2) are not read here; RDF 1.1 is")
+                raise RdfRefused("triple terms (RDF 1.2) are not supported; use RDF 1.1")
             quads.append(quad)
     except SyntaxError as error:
         raise RdfMalformed(_plain(str(error.msg)), error.lineno or 0, error.offset or 0) from None
     if not quads:
-        hint = "; has it an @context, and are its keys defined there?" if syntax.syntax == RdfFormat.JSON_LD else ""
-        raise RdfMalformed(f"no statement stands in the document{hint}")
+        hint = "; does it have an @context that defines its keys?" if syntax.syntax == RdfFormat.JSON_LD else ""
+        raise RdfMalformed(f"the document has no statements{hint}")
     return text, quads
 
 
@@ -102,7 +105,7 @@ def _decode(body: bytes) -> str:
 
 
 def _plain(message: str) -> str:
-    """The parser's message without the place that it begins with: that is told beside it."""
+    """The parser's message without the position at its beginning, which is reported separately."""
     return _PLACE.sub("", message)
 
 
@@ -116,7 +119,7 @@ def _check_brackets(text: str, limits: RdfLimits) -> None:
                 raise RdfTooComplex(f"brackets nest deeper than {limits.depth} levels", line, column, limits.depth)
         elif token[0] == "<":
             if token.start() == last + 1:
-                raise RdfRefused("triples about triples (RDF 1.2) are not read here; RDF 1.1 is", *_place(text, last))
+                raise RdfRefused("triple terms (RDF 1.2) are not supported; use RDF 1.1", *_place(text, last))
             last = token.start()
 
 
@@ -128,7 +131,7 @@ def _place(text: str, at: int) -> tuple[int, int]:
 
 
 def _check_json(text: str, limits: RdfLimits, contexts: Mapping[str, Any]) -> str:
-    """The document with known contexts in place of their IRIs."""
+    """The document with the IRIs of known contexts replaced by the contexts."""
     depth = 0
     for token in lexer.tokens(text):
         if token.lastgroup == "bracket":
@@ -173,12 +176,14 @@ def _context(value: Any, contexts: Mapping[str, Any]) -> Any:
 
 
 def _remote(name: object, contexts: Mapping[str, Any]) -> KgError:
-    known = f"; known without fetching is {' and '.join(contexts)}" if contexts else ""
-    return RdfRefused(f"the context '{str(name)[:_SHOWN]}' is not fetched: put its content in its place{known}")
+    known = f", or use {' or '.join(contexts)}" if contexts else ""
+    return RdfRefused(
+        f"the context '{str(name)[:_SHOWN]}' is remote and is not fetched; include its content in the document{known}"
+    )
 
 
 def own_contexts(document: Mapping[str, Any], base: str = iris.BASE) -> dict[str, Any]:
-    """Our context under the IRIs that it has."""
+    """Our context by each of its IRIs."""
     return dict.fromkeys((iris.BASE + "context.jsonld", base + "context.jsonld"), document["@context"])
 
 
@@ -186,7 +191,7 @@ def own_contexts(document: Mapping[str, Any], base: str = iris.BASE) -> dict[str
 
 
 def _check_xml(body: bytes, limits: RdfLimits) -> None:
-    """Refuses entities that lead outside, stand for others or expand a document to many times its size."""
+    """Refuses entities that are external, refer to others or expand the document to many times its size."""
     depth, entities = 0, dict[str, int]()
     parser = expat.ParserCreate()
 
@@ -203,12 +208,16 @@ def _check_xml(body: bytes, limits: RdfLimits) -> None:
 
     def declare(name: str, is_parameter: bool, value: str | None, *_: object) -> None:
         if is_parameter or value is None or "&" in value or len(value) > _LONGEST_ENTITY:
-            message = f"the entity '{name[:_SHOWN]}' is not taken: it may stand for a short text only, as a namespace"
+            message = (
+                f"the entity '{name[:_SHOWN]}' is not allowed; an entity may only be a short text such as a namespace"
+            )
             raise RdfRefused(message, parser.CurrentLineNumber)
         entities[name] = len(value)
         uses = body.count(f"&{name};".encode())
         if uses * len(value) > _EXPANSION * limits.size or len(entities) > _LONGEST_ENTITY:
-            raise RdfTooLarge("the document's entities make it too large", parser.CurrentLineNumber, 0, limits.size)
+            raise RdfTooLarge(
+                "the document is too large once its entities are expanded", parser.CurrentLineNumber, 0, limits.size
+            )
 
     parser.StartElementHandler, parser.EndElementHandler, parser.EntityDeclHandler = begin, end, declare
     try:

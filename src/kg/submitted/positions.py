@@ -1,7 +1,7 @@
-"""On which lines of a text in Turtle, TriG, N-Triples or N-Quads its statements stand.
+"""Finds the line numbers of statements in Turtle, TriG, N-Triples and N-Quads.
 
-The text is read a second time by the grammar (RDF 1.1 Turtle, section 6.5), in the order in which the engine's parser
-gives its statements. Only when both readings agree on every one of them are their places told; else none is.
+The text is parsed a second time by the grammar (RDF 1.1 Turtle, section 6.5), in the order in which the engine's
+parser emits statements. Line numbers are reported only if both agree on every statement.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _NUMBER = re.compile(r"[+-]?\d[\d.]*(?:[eE][+-]?\d+)?")
 
 
 class _Unread(Exception):
-    """The text is not what this reader knows."""
+    """The text has a construct that this reader does not know."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
+class _Token:
     kind: str
     text: str
     start: int
@@ -38,7 +38,7 @@ class _Word:
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A term with the place where it is written: `iri`, `literal`, or `blank` with a name of its own."""
+    """A term with its offset in the text: `iri`, `literal`, or `blank` with a generated name."""
 
     kind: str
     text: str
@@ -49,7 +49,7 @@ _Statement = tuple[_Node, _Node, _Node]
 
 
 class Positions:
-    """Lines from 1 of what a document says; 0 for what is not told."""
+    """Line numbers, from 1, of the terms and statements of a document; 0 for unknown."""
 
     def __init__(self, text: str = "", statements: Sequence[_Statement] = (), quads: Sequence[Quad] = ()) -> None:
         self._ends = [match.start() for match in re.finditer("\n", text)]
@@ -66,16 +66,16 @@ class Positions:
                 self._triples.setdefault(key, target.start)
 
     def subject(self, term: str) -> int:
-        """Where a term, in its N-Triples form, is first a subject."""
+        """The line where a term, in N-Triples form, is first a subject."""
         return self._line(self._subjects.get(term))
 
     def mention(self, term: str) -> int:
-        """Where a term first stands at all."""
+        """The line where a term first occurs in any position."""
         places = (found.get(term) for found in (self._subjects, self._predicates, self._objects))
         return self._line(min((p for p in places if p is not None), default=None))
 
     def statement(self, subject: str, predicate: str, target: str) -> int:
-        """Where the object of a statement stands; with '' for a predicate that is not known."""
+        """The line of the object of a statement; the predicate may be '' for any."""
         return self._line(self._triples.get((subject, predicate, target)))
 
     def _line(self, start: int | None) -> int:
@@ -83,7 +83,7 @@ class Positions:
 
 
 def find(text: str, syntax: RdfFormat, quads: Sequence[Quad]) -> Positions:
-    """The places of the statements that the engine read from this text, in its order; empty where it is not certain."""
+    """The positions of the statements that the engine parsed from this text, in its order; empty if not certain."""
     if syntax not in _SYNTAXES:
         return Positions()
     try:
@@ -114,8 +114,8 @@ def _agree(statements: Sequence[_Statement], quads: Sequence[Quad]) -> bool:
     )
 
 
-def _words(text: str) -> Iterator[_Word]:
-    """The words of the text; a dot after a name is a word of its own."""
+def _tokens(text: str) -> Iterator[_Token]:
+    """The tokens of the text; a dot after a name is a separate token."""
     for match in lexer.tokens(text, lexer.TURTLE):
         written, kind, start = match[0], match.lastgroup or "", match.start()
         if not kind and (written[0] == "#" or written.isspace()):
@@ -125,48 +125,48 @@ def _words(text: str) -> Iterator[_Word]:
         size = len(written)
         while kind in ("word", "number") and written.endswith(".", 0, size) and not written.endswith("\\.", 0, size):
             size -= 1
-        yield _Word(kind, written[:size], start)
+        yield _Token(kind, written[:size], start)
         for at in range(size, len(written)):
-            yield _Word("", ".", start + at)
-    yield _Word("", "", len(text))
+            yield _Token("", ".", start + at)
+    yield _Token("", "", len(text))
 
 
 class _Reader:
-    """Reads statements by recursive descent; the depth of brackets is limited before."""
+    """Reads statements by recursive descent; the nesting of brackets has been limited before."""
 
     def __init__(self, text: str, is_nquads: bool) -> None:
         self.is_nquads = is_nquads
-        self.words = list(_words(text))
+        self.tokens = list(_tokens(text))
         self.at = 0
         self.prefixes: dict[str, str] = {}
         self.base = ""
         self.found: list[_Statement] = []
-        self.held: list[_Statement] = []
-        self.made = 0
+        self.deferred: list[_Statement] = []
+        self.blanks = 0
 
     @property
-    def word(self) -> _Word:
-        return self.words[self.at]
+    def token(self) -> _Token:
+        return self.tokens[self.at]
 
-    def take(self, text: str = "") -> _Word:
-        word = self.words[self.at]
-        if text and word.text != text:
+    def take(self, text: str = "") -> _Token:
+        token = self.tokens[self.at]
+        if text and token.text != text:
             raise _Unread
         self.at += 1
-        return word
+        return token
 
     def sees(self, *texts: str) -> bool:
-        return self.word.text in texts
+        return self.token.text in texts
 
     def read(self) -> list[_Statement]:
-        while self.word.text:
-            if self.word.kind == "word" and self.word.text.lower() in ("@prefix", "@base", "prefix", "base"):
+        while self.token.text:
+            if self.token.kind == "word" and self.token.text.lower() in ("@prefix", "@base", "prefix", "base"):
                 self.directive()
-            elif self.sees("{") or self.word.text.upper() == "GRAPH" or self.words[self.at + 1].text == "{":
+            elif self.sees("{") or self.token.text.upper() == "GRAPH" or self.tokens[self.at + 1].text == "{":
                 self.graph()
             else:
                 self.triples()
-                # The name of a graph follows the object in N-Quads.
+                # In N-Quads the graph name follows the object.
                 if self.is_nquads and not self.sees("."):
                     self.term()
                 self.take(".")
@@ -183,7 +183,7 @@ class _Reader:
             self.take(".")
 
     def graph(self) -> None:
-        if self.word.text.upper() == "GRAPH":
+        if self.token.text.upper() == "GRAPH":
             self.take()
         if not self.sees("{"):
             self.term()
@@ -197,8 +197,8 @@ class _Reader:
     def triples(self) -> None:
         if self.sees("["):
             subject = self.properties()
-            self.release()
-            # A blank node with its properties needs no more of them; in N-Quads and TriG nothing else ends so.
+            self.flush()
+            # A blank node with properties may be a statement by itself.
             if self.sees(".", "}"):
                 return
         elif self.sees("("):
@@ -209,10 +209,10 @@ class _Reader:
 
     def predicates(self, subject: _Node) -> None:
         while True:
-            word = self.word
-            if word.text == "a":
+            token = self.token
+            if token.text == "a":
                 self.take()
-                predicate = _Node("iri", _RDF + "type", word.start)
+                predicate = _Node("iri", _RDF + "type", token.start)
             else:
                 predicate = self.term()
             self.objects(subject, predicate)
@@ -227,7 +227,7 @@ class _Reader:
         while True:
             self.object(subject, predicate)
             if not self.sees("]"):
-                self.release()
+                self.flush()
             if not self.sees(","):
                 return
             self.take()
@@ -237,23 +237,23 @@ class _Reader:
             self.collection((subject, predicate))
         elif self.sees("["):
             self.emit(subject, predicate, self.properties())
-            self.release()
-        elif self.word.kind == "string" and self.words[self.at + 1].text[:1] not in ("^", "@"):
-            # The parser looks whether a suffix follows, and first tells what the next word makes it tell.
-            self.held.append((subject, predicate, self.term()))
+            self.flush()
+        elif self.token.kind == "string" and self.tokens[self.at + 1].text[:1] not in ("^", "@"):
+            # The parser looks ahead for a suffix, and emits this statement after the one of the next token.
+            self.deferred.append((subject, predicate, self.term()))
         else:
             self.emit(subject, predicate, self.term())
 
     def emit(self, subject: _Node, predicate: _Node, target: _Node) -> None:
         self.found.append((subject, predicate, target))
 
-    def release(self) -> None:
-        self.found += self.held
-        self.held.clear()
+    def flush(self) -> None:
+        self.found += self.deferred
+        self.deferred.clear()
 
     def blank(self, start: int) -> _Node:
-        self.made += 1
-        return _Node("blank", f"[{self.made}", start)
+        self.blanks += 1
+        return _Node("blank", f"[{self.blanks}", start)
 
     def properties(self) -> _Node:
         node = self.blank(self.take("[").start)
@@ -263,7 +263,7 @@ class _Reader:
         return node
 
     def collection(self, owner: tuple[_Node, _Node] | None = None) -> _Node:
-        """A list; as soon as the first word of an element is read, the parser tells what leads to that element."""
+        """A list; the parser emits the link to an element as soon as it has read the element's first token."""
         start = self.take("(").start
         first, rest = (_Node("iri", _RDF + name, start) for name in ("first", "rest"))
         nil = _Node("iri", _RDF + "nil", start)
@@ -275,49 +275,49 @@ class _Reader:
         head = current = self.blank(start)
         leading: _Statement | None = (*owner, head) if owner else None
         while True:
-            is_simple = not self.sees("(", "[") and self.word.kind != "string"
+            is_simple = not self.sees("(", "[") and self.token.kind != "string"
             if is_simple:
                 self.object(current, first)
             if leading:
                 self.emit(*leading)
-            self.release()
+            self.flush()
             if not is_simple:
                 self.object(current, first)
             if self.sees(")"):
                 self.take()
                 self.emit(current, rest, nil)
-                self.release()
+                self.flush()
                 return head
-            following = self.blank(self.word.start)
+            following = self.blank(self.token.start)
             current, leading = following, (current, rest, following)
 
     def term(self) -> _Node:
-        word = self.take()
-        if word.kind == "string":
-            return self.literal(word)
-        if word.kind == "iri" or (word.kind == "word" and ":" in word.text and not word.text.startswith("_:")):
-            return _Node("iri", self.iri(word), word.start)
-        if word.text.startswith("_:"):
-            return _Node("blank", word.text, word.start)
-        if word.text in ("true", "false") or _NUMBER.fullmatch(word.text):
-            return _Node("literal", word.text, word.start)
+        token = self.take()
+        if token.kind == "string":
+            return self.literal(token)
+        if token.kind == "iri" or (token.kind == "word" and ":" in token.text and not token.text.startswith("_:")):
+            return _Node("iri", self.iri(token), token.start)
+        if token.text.startswith("_:"):
+            return _Node("blank", token.text, token.start)
+        if token.text in ("true", "false") or _NUMBER.fullmatch(token.text):
+            return _Node("literal", token.text, token.start)
         raise _Unread
 
-    def literal(self, word: _Word) -> _Node:
-        quotes = 3 if word.text[:3] in ('"""', "'''") else 1
+    def literal(self, token: _Token) -> _Node:
+        quotes = 3 if token.text[:3] in ('"""', "'''") else 1
         if self.sees("^"):
             self.take()
             self.take("^")
             self.term()
-        elif self.word.text.startswith("@"):
+        elif self.token.text.startswith("@"):
             self.take()
-        return _Node("literal", _unescaped(word.text[quotes:-quotes]), word.start)
+        return _Node("literal", _unescaped(token.text[quotes:-quotes]), token.start)
 
-    def iri(self, word: _Word) -> str:
-        if word.kind == "iri":
-            written = _unescaped(word.text[1:-1])
+    def iri(self, token: _Token) -> str:
+        if token.kind == "iri":
+            written = _unescaped(token.text[1:-1])
             return written if iris.ABSOLUTE.match(written) or not self.base else urljoin(self.base, written)
-        prefix, colon, local = word.text.partition(":")
+        prefix, colon, local = token.text.partition(":")
         if not colon or prefix not in self.prefixes:
             raise _Unread
         return self.prefixes[prefix] + _unescaped(local)

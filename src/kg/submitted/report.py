@@ -1,4 +1,4 @@
-"""What a check of somebody's RDF found, as a SHACL validation report, as JSON and as lines for a terminal."""
+"""Validation results as a SHACL validation report, as JSON and as lines for a terminal."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from kg.rdf.datatypes import XSD
 from kg.rdf.terms import AnyTerm, Term
 
 SH = "http://www.w3.org/ns/shacl#"
-# What is found beside the shapes has components and shapes of its own there.
+# Namespace of our constraint components and shapes, for results that come from no SHACL shape.
 SHAPES = iris.BASE + "shapes#"
-_LONGEST = 200
+_MAX_LITERAL = 200
 PREFIXES = {"sh": SH, "shapes": SHAPES}
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
@@ -30,10 +30,10 @@ SEVERITIES: tuple[Severity, ...] = ("Violation", "Warning", "Info")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One finding. Terms are in their N-Triples form, '' for none; `line` counts from 1, 0 when it is not known.
+    """One result. Terms are in N-Triples form, '' for none; `line` counts from 1, 0 if unknown.
 
     `rule` is `shape`, `unknown-term`, `dead-link`, `page-link`, `deprecated` or the name of a check query. `path` has
-    the alternatives of a property path, an inverse one with `^` before its IRI.
+    the alternatives of a property path; inverse ones have a `^` before the IRI.
     """
 
     rule: str
@@ -50,7 +50,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The findings on one document by line; `counts` are of all, also of those beyond the most that are told."""
+    """The results for one document, by line; `counts` include those beyond the limit, which are not in `results`."""
 
     syntax: str
     statements: int
@@ -60,7 +60,7 @@ class Report:
 
     @property
     def conforms(self) -> bool:
-        """Whether nothing was violated; warnings do not count."""
+        """Whether there are no violations; warnings do not count."""
         return not self.counts.get("Violation")
 
     @property
@@ -69,16 +69,16 @@ class Report:
 
 
 def make(syntax: str, statements: int, release: str, results: Iterable[Result], most: int) -> Report:
-    """The report of findings, in their order in the document, at most so many told."""
+    """Returns the report of the distinct results in document order, with at most `most` of them listed."""
     found = sorted(dict.fromkeys(map(_Key, results)), key=lambda key: key.order)
     counts = Counter(key.result.severity for key in found)
-    told = tuple(key.result for key in found[:most])
-    return Report(syntax, statements, release, {s: counts[s] for s in SEVERITIES if counts[s]}, told)
+    listed = tuple(key.result for key in found[:most])
+    return Report(syntax, statements, release, {s: counts[s] for s in SEVERITIES if counts[s]}, listed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Key:
-    """A result as that by which two are the same: what is said of what."""
+    """The de-duplication and sort key of a result."""
 
     result: Result
 
@@ -95,7 +95,7 @@ class _Key:
 
 
 def parse_term(text: str) -> Term:
-    """A term from its N-Triples form."""
+    """Parses a term in N-Triples form."""
     quad = next(iter(pyoxigraph.parse(f"<urn:s> <urn:p> {text} .", format=RdfFormat.N_TRIPLES)))
     assert isinstance(quad.object, Term)
     return quad.object
@@ -105,7 +105,7 @@ def parse_term(text: str) -> Term:
 
 
 def dump(report: Report) -> bytes:
-    """The report as JSON that `load` reads."""
+    """Serializes the report as JSON for `load`."""
     return json.dumps(asdict(report)).encode()
 
 
@@ -117,11 +117,11 @@ def load(body: bytes) -> Report:
     return Report(**document, results=tuple(results))
 
 
-# ---- for callers ----
+# ---- JSON and text ----
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """The report for programs; values as in SPARQL 1.1 Query Results JSON."""
+    """The report as JSON for API clients; terms are as in SPARQL 1.1 Query Results JSON."""
     return {
         "conforms": report.conforms,
         "release": report.release,
@@ -153,34 +153,34 @@ def _as_json(term: Term) -> dict[str, str]:
         return {"type": "uri", "value": term.value}
     if isinstance(term, BlankNode):
         return {"type": "bnode", "value": term.value}
-    told = {"type": "literal", "value": term.value}
+    literal = {"type": "literal", "value": term.value}
     if term.language:
-        return {**told, "xml:lang": term.language}
-    return told if term.datatype.value == XSD + "string" else {**told, "datatype": term.datatype.value}
+        return {**literal, "xml:lang": term.language}
+    return literal if term.datatype.value == XSD + "string" else {**literal, "datatype": term.datatype.value}
 
 
 def lines(report: Report, name: str, context: Context, language: str = "en") -> Iterator[str]:
-    """`name:line: severity: message [rule]` for each finding, as compilers write it; `summary` follows."""
+    """`name:line: severity: message [rule]` for each result, in the style of a compiler."""
     for result in report.results:
         place = f"{name}:{result.line}" if result.line else name
-        what = " ".join(filter(None, (shown(result.focus, context), path_shown(result, context))))
+        what = " ".join(filter(None, (compact_term(result.focus, context), compact_path(result, context))))
         text = result.messages.get(language) or next(iter(result.messages.values()), "")
-        also = f" (is: {shown(result.value, context)})" if result.rule == "shape" and result.value else ""
+        also = f" (is: {compact_term(result.value, context)})" if result.rule == "shape" and result.value else ""
         yield f"{place}: {result.severity.lower()}: {what}: {text}{also} [{result.rule}]"
 
 
 def summary(report: Report, name: str) -> str:
-    """One line on the whole."""
+    """The outcome in one line."""
     found = ", ".join(
         f"{report.counts.get(s, 0):,} {word}" for s, word in (("Violation", "violations"), ("Warning", "warnings"))
     )
     verdict = "conforms" if report.conforms else "does not conform"
-    cut = f"; the first {len(report.results):,} are told" if len(report.results) < report.total else ""
+    cut = f"; the first {len(report.results):,} are listed" if len(report.results) < report.total else ""
     return f"{name}: {verdict}: {report.statements:,} statements, {found}{cut}"
 
 
-def shown(term: str, context: Context) -> str:
-    """A term for people: an IRI by its prefix, a literal by its text, of which the beginning will do."""
+def compact_term(term: str, context: Context) -> str:
+    """A term for display: an IRI as prefixed name, a literal by its (truncated) text."""
     if not term:
         return ""
     found = parse_term(term)
@@ -188,21 +188,21 @@ def shown(term: str, context: Context) -> str:
         compact = context.compact(found.value)
         return compact if compact != found.value else f"<{compact}>"
     if isinstance(found, pyoxigraph.Literal):
-        return f"'{found.value[:_LONGEST]}{'…' * (len(found.value) > _LONGEST)}'"
+        return f"'{found.value[:_MAX_LITERAL]}{'…' * (len(found.value) > _MAX_LITERAL)}'"
     return str(found)
 
 
-def path_shown(result: Result, context: Context) -> str:
-    """A property path by prefixes, as SPARQL writes it."""
+def compact_path(result: Result, context: Context) -> str:
+    """A property path with prefixed names, in SPARQL syntax."""
     steps = (("^", p[1:]) if p[0] == "^" else ("", p) for p in result.path)
-    return "|".join(mark + shown(f"<{iri}>", context) for mark, iri in steps)
+    return "|".join(mark + compact_term(f"<{iri}>", context) for mark, iri in steps)
 
 
 # ---- SHACL ----
 
 
 def quads(report: Report) -> list[Quad]:
-    """The validation report (SHACL, section 3.6), with the line and the nearest terms as properties of ours."""
+    """The validation report (SHACL, section 3.6), with additional properties for the line and the nearest terms."""
     node = BlankNode("report")
     written = [
         *_pairs(node, [(iris.RDF_TYPE, NamedNode(SH + "ValidationReport"))]),
@@ -216,7 +216,7 @@ def quads(report: Report) -> list[Quad]:
 
 
 def _result(node: BlankNode, result: Result, name: str) -> Iterator[Quad]:
-    said: list[tuple[str, AnyTerm]] = [
+    pairs: list[tuple[str, AnyTerm]] = [
         (iris.RDF_TYPE, NamedNode(SH + "ValidationResult")),
         (SH + "resultSeverity", NamedNode(SH + result.severity)),
         (SH + "sourceConstraintComponent", NamedNode(result.component)),
@@ -228,25 +228,25 @@ def _result(node: BlankNode, result: Result, name: str) -> Iterator[Quad]:
         *((SHAPES + "nearest", NamedNode(iri)) for iri in result.nearest),
     ]
     if result.shape:
-        said.append((SH + "sourceShape", NamedNode(result.shape)))
+        pairs.append((SH + "sourceShape", NamedNode(result.shape)))
     if result.value:
-        said.append((SH + "value", parse_term(result.value)))
+        pairs.append((SH + "value", parse_term(result.value)))
     if result.line:
-        said.append((SHAPES + "line", pyoxigraph.Literal(result.line)))
+        pairs.append((SHAPES + "line", pyoxigraph.Literal(result.line)))
     more: list[Quad] = []
     if result.path:
         path, more = _path(result.path, name)
-        said.append((SH + "resultPath", path))
-    yield from _pairs(node, said)
+        pairs.append((SH + "resultPath", path))
+    yield from _pairs(node, pairs)
     yield from more
 
 
-def _pairs(subject: NamedNode | BlankNode, said: Iterable[tuple[str, AnyTerm]]) -> Iterator[Quad]:
-    return (Quad(subject, NamedNode(predicate), target) for predicate, target in said)  # type: ignore[arg-type]
+def _pairs(subject: NamedNode | BlankNode, pairs: Iterable[tuple[str, AnyTerm]]) -> Iterator[Quad]:
+    return (Quad(subject, NamedNode(predicate), target) for predicate, target in pairs)  # type: ignore[arg-type]
 
 
 def _path(path: Sequence[str], name: str) -> tuple[NamedNode | BlankNode, list[Quad]]:
-    """The node of a property path (SHACL, section 2.3.1) and what is said of it."""
+    """The node of a property path (SHACL, section 2.3.1) and the quads that describe it."""
     more: list[Quad] = []
     nodes: list[NamedNode | BlankNode] = []
     for number, step in enumerate(path, 1):

@@ -1,8 +1,8 @@
-"""Somebody's RDF held against our shapes, checks, vocabulary and records.
+"""Validates submitted RDF against the shapes, check queries, vocabulary and records of a release.
 
-The shapes see what was posted together with what they need of ours: the class hierarchy, all that the release says of
-the records that the document describes, and the classes of those that it only mentions. Nothing is inferred, and only
-what is said of subjects of the document is reported.
+The shapes see the submitted triples, the ontology, everything that the release states about the records that the
+document describes, and the classes of records that it only mentions. Nothing is inferred, and only results whose focus
+node is a subject of the document are reported.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from kg.submitted.positions import Positions
 from kg.submitted.report import SH, SHAPES, Report, Result, Severity
 
 _TERMS = iris.ONTOLOGY + "#"
-# What the context makes of a key that it does not know.
+# The namespace to which the context maps unknown keys.
 _UNDECLARED = "urn:undeclared:"
-# These are about a whole dataset of ours, or are told more exactly here.
-_NOT_ASKED = frozenset({"graph-without-evidence", "undeclared-term"})
+# Checks that concern the whole dataset, or that `_unknown_terms` reports more precisely.
+_SKIPPED_CHECKS = frozenset({"graph-without-evidence", "undeclared-term"})
 _CLASS_OF = frozenset({iris.RDF_TYPE, RDFS + "subClassOf", RDFS + "domain", RDFS + "range"})
-_MOST_NEAR = 3
-_MOST_SOUGHT = 50
+_MAX_NEAREST = 3
+_MAX_SEARCHES = 50
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What documents are held against: one release with its ontology, shapes and checks."""
+    """What documents are validated against: a release with its ontology, shapes and checks."""
 
     context: Context
     ontology: list[Quad]
@@ -58,14 +58,14 @@ class Knowledge:
 
     @classmethod
     def open(cls, project: Path, release: Path) -> Knowledge:
-        """Reads the project's ontology and opens the release on its disk, without reading it whole."""
+        """Reads the project's ontology and opens the release from disk, without loading it into memory."""
         manifest = store.read_manifest(release)
         found = library.library(project, "checks", manifest.base_iri)
         return cls(
             builder.read_context(project),
             builder.ontology_quads(project),
             rdflib.Graph().parse(project / "ontology" / "shapes.ttl", format="turtle"),
-            tuple(query for name, query in found.items() if name not in _NOT_ASKED),
+            tuple(query for name, query in found.items() if name not in _SKIPPED_CHECKS),
             store.open_on_disk(release),
             manifest.base_iri,
             manifest.id[:16],
@@ -73,7 +73,7 @@ class Knowledge:
 
     @cached_property
     def terms(self) -> dict[str, set[str]]:
-        """The terms of our namespace with the classes that they are of."""
+        """The terms of our namespace, with their classes."""
         found: dict[str, set[str]] = {}
         for quad in self.ontology:
             if value(quad.subject).startswith(_TERMS) and quad.predicate.value == iris.RDF_TYPE:
@@ -85,12 +85,12 @@ class Knowledge:
         return Entities(self.store, self.base, {})
 
     def about(self, iri: str) -> Iterator[Quad]:
-        """What the release says of a record, and what links to it."""
+        """The triples of the release that have a record as subject or object."""
         node = NamedNode(iri)
         for found in (self.store.quads_for_pattern(node, None, None), self.store.quads_for_pattern(None, None, node)):
             yield from (Quad(q.subject, q.predicate, q.object) for q in found)
 
-    def said(self, iri: str, predicate: str) -> list[NamedNode | Literal]:
+    def values(self, iri: str, predicate: str) -> list[NamedNode | Literal]:
         found = self.store.quads_for_pattern(NamedNode(iri), NamedNode(predicate), None)
         return list(dict.fromkeys(q.object for q in found if isinstance(q.object, NamedNode | Literal)))
 
@@ -99,10 +99,10 @@ class Knowledge:
 
 
 def check(body: bytes, syntax: Rdf, limits: RdfLimits, knowledge: Knowledge, most: int = 1_000) -> Report:
-    """Reads a document and tells what is wrong with it, at most so much; raises a `RdfFault` when it cannot be read."""
+    """Validates a document; the report lists at most `most` results. Raises a `RdfFault` if it cannot be read."""
     contexts = intake.own_contexts(knowledge.context.document, knowledge.base)
     text, read = intake.read(body, syntax, limits, contexts)
-    # Shapes see triples; which graph they stand in is the publisher's affair.
+    # Shapes apply to triples; named graphs are left to the publisher.
     triples = list(dict.fromkeys(Quad(q.subject, q.predicate, q.object) for q in read))
     subjects = {str(q.subject) for q in triples}
     seen = [*triples, *_context_of(triples, knowledge), *_plain(knowledge.ontology)]
@@ -114,7 +114,7 @@ def check(body: bytes, syntax: Rdf, limits: RdfLimits, knowledge: Knowledge, mos
     ]
     if found:
         places = positions.find(text, syntax.syntax, read)
-        found = [_placed(result, places) for result in found]
+        found = [_with_line(result, places) for result in found]
     return report.make(syntax.name, len(triples), knowledge.release, found, most)
 
 
@@ -130,7 +130,7 @@ def _context_of(triples: Sequence[Quad], knowledge: Knowledge) -> list[Quad]:
         iri for q in (*triples, *added) for t in (q.subject, q.object) if (iri := value(t)).startswith(root)
     )
     of = NamedNode(iris.RDF_TYPE)
-    added += [Quad(NamedNode(iri), of, kind) for iri in mentioned for kind in knowledge.said(iri, iris.RDF_TYPE)]
+    added += [Quad(NamedNode(iri), of, kind) for iri in mentioned for kind in knowledge.values(iri, iris.RDF_TYPE)]
     return added
 
 
@@ -152,7 +152,7 @@ def _against_checks(seen: Sequence[Quad], knowledge: Knowledge, subjects: set[st
             continue
         others = dict(row.others)
         path = others.pop("property", None)
-        also = ", ".join(report.shown(str(term), knowledge.context) for term in others.values())
+        also = ", ".join(report.compact_term(str(term), knowledge.context) for term in others.values())
         messages = {tongue: title + (f": {also}" if also else "") for tongue, title in row.query.title.items()}
         first = next((str(term) for term in others.values()), "")
         yield Result(
@@ -172,7 +172,7 @@ def _against_checks(seen: Sequence[Quad], knowledge: Knowledge, subjects: set[st
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """A term of the document as it is first used."""
+    """The first use of a term in the document."""
 
     subject: str
     predicate: str
@@ -181,7 +181,7 @@ class _Use:
 
 
 def _uses(triples: Sequence[Quad], prefixes: tuple[str, ...]) -> tuple[dict[str, _Use], Counter[str]]:
-    """The IRIs below these prefixes, in order, with how often each is used."""
+    """The first use of each IRI that begins with one of the prefixes, and the number of uses."""
     first: dict[str, _Use] = {}
     counts: Counter[str] = Counter()
     for quad in triples:
@@ -205,12 +205,12 @@ def _unknown_terms(triples: Sequence[Quad], knowledge: Knowledge) -> Iterator[Re
         name = iri.removeprefix(_UNDECLARED) if is_key else knowledge.context.compact(iri)
         near = _nearest_keys(name, knowledge) if is_key else _nearest_terms(name, use, knowledge)
         words = ("the context", "コンテキスト") if is_key else ("the ontology", "語彙")
-        said = f"'{name}' is no term of {words[0]}", f"「{name}」という語は{words[1]}にありません"
-        yield _mention("unknown-term", "UnknownTerm", iri, use, said, near, counts[iri])
+        text = f"'{name}' is not a term of {words[0]}", f"「{name}」という語は{words[1]}にありません"
+        yield _mention("unknown-term", "UnknownTerm", iri, use, text, near, counts[iri])
 
 
 def _nearest_terms(name: str, use: _Use, knowledge: Knowledge) -> dict[str, str]:
-    """The terms that look most like one that is none: properties for a property, classes for a class."""
+    """The known terms most similar to an unknown one: properties for a property, classes for a class."""
     wanted = "Property" if use.is_property else "Class" if use.is_class else ""
     names = {
         knowledge.context.compact(term): term
@@ -221,14 +221,14 @@ def _nearest_terms(name: str, use: _Use, knowledge: Knowledge) -> dict[str, str]
 
 
 def _nearest_keys(key: str, knowledge: Knowledge) -> dict[str, str]:
-    """The keys of the context that look most like one that it does not have, with the properties that they mean."""
+    """The context keys most similar to an unknown one, with the properties that they stand for."""
     return _nearest(key, {key: term.iri for key, term in knowledge.context.terms.items() if "://" in term.iri})
 
 
 def _nearest(name: str, among: dict[str, str]) -> dict[str, str]:
-    """By the local name: what stands before it is the same for all."""
+    """Compares local names only, since the namespace is the same for all."""
     by_local = {known.rpartition(":")[2].lower(): known for known in among}
-    found = difflib.get_close_matches(name.rpartition(":")[2].lower(), by_local, n=_MOST_NEAR, cutoff=0.6)
+    found = difflib.get_close_matches(name.rpartition(":")[2].lower(), by_local, n=_MAX_NEAREST, cutoff=0.6)
     return {by_local[local]: among[by_local[local]] for local in found}
 
 
@@ -237,18 +237,18 @@ def _mention(
     component: str,
     iri: str,
     use: _Use,
-    said: tuple[str, str],
+    text: tuple[str, str],
     near: dict[str, str],
     count: int,
     severity: Severity = "Violation",
 ) -> Result:
-    """A finding about an IRI of ours; `near` has what may be meant, by name."""
-    more = (f", here and {count - 1:,} times more", f"（ほかに{count - 1:,}か所）") if count > 1 else ("", "")
-    asked = ("", "。")
+    """A result about an IRI in our namespaces; `near` has the suggestions by name."""
+    more = (f" (used {count:,} times)", f"（ほかに{count - 1:,}か所）") if count > 1 else ("", "")
+    suggestion = ("", "。")
     if near:
         names, quoted = " or ".join(f"'{name}'" for name in near), "、".join(f"「{name}」" for name in near)
-        asked = (f"; did you mean {names}?", f"。{quoted}ではありませんか。")
-    messages = {tongue: said[n] + more[n] + asked[n] for n, tongue in enumerate(("en", "ja"))}
+        suggestion = (f"; did you mean {names}?", f"。{quoted}ではありませんか。")
+    messages = {tongue: text[n] + more[n] + suggestion[n] for n, tongue in enumerate(("en", "ja"))}
     path = () if use.subject == f"<{iri}>" else (use.predicate,)
     where = f"{SHAPES}{component}ConstraintComponent"
     return Result(rule, severity, where, "", use.subject, path, f"<{iri}>", messages, tuple(near.values()))
@@ -261,27 +261,29 @@ def _links(triples: Sequence[Quad], knowledge: Knowledge) -> Iterator[Result]:
     bare = knowledge.base.partition("://")[2]
     prefixes = tuple(f"{scheme}://{bare}{part}/" for scheme in ("http", "https") for part in ("id", "page", "data"))
     first, counts = _uses(triples, prefixes)
-    root, sought = knowledge.entities.root, 0
+    root, searches = knowledge.entities.root, 0
     for iri, use in first.items():
-        name = report.shown(f"<{iri}>", knowledge.context)
+        name = report.compact_term(f"<{iri}>", knowledge.context)
         if knowledge.exists(iri):
-            if any(value(term) == "true" for term in knowledge.said(iri, OWL + "deprecated")):
-                near = _by_name((value(t) for t in knowledge.said(iri, DCTERMS + "isReplacedBy")), knowledge)
-                said = f"{name} is deprecated", f"{name}は廃止されました"
-                yield _mention("deprecated", "Deprecated", iri, use, said, near, counts[iri], "Warning")
+            if any(value(term) == "true" for term in knowledge.values(iri, OWL + "deprecated")):
+                near = _by_name((value(t) for t in knowledge.values(iri, DCTERMS + "isReplacedBy")), knowledge)
+                text = f"{name} is deprecated", f"{name}は廃止されました"
+                yield _mention("deprecated", "Deprecated", iri, use, text, near, counts[iri], "Warning")
         elif meant := _meant(iri, knowledge):
-            said = (
-                f"{name} is the address of a document, not of the thing",
-                f"{name}は文書のアドレスであり、事物のIRIではありません",
+            text = (
+                f"{name} is the URL of a page or file, not the IRI of a record",
+                f"{name}はページまたはファイルのURLであり、項目のIRIではありません",
             )
-            yield _mention("page-link", "PageLink", iri, use, said, _by_name([meant], knowledge), counts[iri])
+            yield _mention("page-link", "PageLink", iri, use, text, _by_name([meant], knowledge), counts[iri])
         else:
-            sought += 1
+            searches += 1
             # Each search takes some milliseconds.
-            paths = knowledge.entities.nearest(iri.removeprefix(root), _MOST_NEAR) if sought <= _MOST_SOUGHT else []
-            said = f"nothing here is called {name}", f"{name}という項目はありません"
+            paths = (
+                knowledge.entities.nearest(iri.removeprefix(root), _MAX_NEAREST) if searches <= _MAX_SEARCHES else []
+            )
+            text = f"no record has the IRI {name}", f"{name}というIRIの項目はありません"
             near = _by_name((root + path for path in paths), knowledge)
-            yield _mention("dead-link", "DeadLink", iri, use, said, near, counts[iri])
+            yield _mention("dead-link", "DeadLink", iri, use, text, near, counts[iri])
 
 
 def _by_name(found: Iterable[str], knowledge: Knowledge) -> dict[str, str]:
@@ -289,7 +291,7 @@ def _by_name(found: Iterable[str], knowledge: Knowledge) -> dict[str, str]:
 
 
 def _meant(iri: str, knowledge: Knowledge) -> str:
-    """The IRI of the record whose page, data file or http address this is; '' when it is none of them."""
+    """The record IRI for the URL of its page or data file, or for its IRI with `http:`; '' if there is none."""
     path = iri.partition("://")[2].removeprefix(knowledge.base.partition("://")[2])
     part, _, rest = path.partition("/")
     rest = rest.rpartition(".")[0] or rest if part == "data" else rest
@@ -297,11 +299,11 @@ def _meant(iri: str, knowledge: Knowledge) -> str:
     return found if found != iri and knowledge.exists(found) else ""
 
 
-# ---- places ----
+# ---- line numbers ----
 
 
-def _placed(result: Result, places: Positions) -> Result:
-    """The result with the line of its value, else of the property, else of its focus node."""
+def _with_line(result: Result, places: Positions) -> Result:
+    """Adds the line of the result's value, else of its property, else of its focus node."""
     line = 0
     if result.rule in ("unknown-term", "dead-link", "page-link", "deprecated"):
         line = places.mention(result.value)

@@ -1,1 +1,6 @@
-"""Uploaded tables: CSV, TSV and workbooks, read as rows of text."""
+"""Reads uploaded tables as rows of text, and writes tables as CSV.
+
+- `table`: reads a file of any supported type into a `Table`; writes CSV
+- `delimited`: CSV and TSV; `workbooks`: .xlsx
+- `rows`: rows, limits and errors; `process`: reads a table in a child process
+"""

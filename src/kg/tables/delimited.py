@@ -1,4 +1,4 @@
-"""Delimited text, CSV and TSV, as rows: which characters, which delimiter, and where it is malformed."""
+"""Reads CSV and TSV: detects the encoding and delimiter, and reports the position of errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 _DELIMITERS = ",\t;"
 _SAMPLE = 20
 _NOT_IN_CP932 = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
-# The longest cell that the csv module reads.
+# The field size limit of the csv module.
 _READER_LIMIT = 131_072
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
@@ -26,7 +26,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 
 def decoded(body: bytes, encoding: str) -> tuple[str, bool]:
-    """The text, and whether it is UTF-8 without a byte-order mark. Nothing is replaced and nothing guessed."""
+    """Decodes strictly; also returns whether the text is UTF-8 without a byte-order mark."""
     for mark, name in _BOMS:
         if body.startswith(mark):
             return _strictly(body[len(mark) :], (name,)), False
@@ -41,7 +41,7 @@ def decoded(body: bytes, encoding: str) -> tuple[str, bool]:
 
 
 def _decode(body: bytes, encoding: str) -> str:
-    """The text; raises `UnicodeDecodeError` also for bytes that are no Shift_JIS, which Python maps."""
+    """Decodes; raises `UnicodeDecodeError` also for bytes that Python accepts although they are not Shift_JIS."""
     text = body.decode(encoding)
     if encoding == "cp932" and (found := _NOT_IN_CP932.search(text)):
         at = len(text[: found.start()].encode(encoding))
@@ -58,7 +58,7 @@ def _fits(body: bytes, encoding: str) -> bool:
 
 
 def _strictly(body: bytes, encodings: Sequence[str]) -> str:
-    """The text in the first encoding that fits; else the error stands where the one that fits longest breaks off."""
+    """Decodes with the first encoding that fits; else reports the position of the encoding that fails last."""
     furthest, at = "", -1
     for encoding in encodings:
         try:
@@ -75,7 +75,7 @@ def _strictly(body: bytes, encodings: Sequence[str]) -> str:
 
 
 def _place(before: str, delimiter: str) -> tuple[int, int, int]:
-    """The row (0 for the header), column and line at the end of a text."""
+    """The row (0 for the header), column and line of the end of a text."""
     row, column = -1, 1
     reader = csv.reader(io.StringIO(before, newline=""), delimiter=delimiter)
     with contextlib.suppress(csv.Error):
@@ -89,9 +89,9 @@ def _place(before: str, delimiter: str) -> tuple[int, int, int]:
 
 
 def delimiter_of(text: str, name: str) -> str:
-    """What stands between cells: of comma, tab and semicolon the one that gives the first rows the same width.
+    """The delimiter: of comma, tab and semicolon the one that gives the first rows the same width.
 
-    A list of names without any is one column, whose commas are its own.
+    If none does, the text is one column, and any commas belong to its cells.
     """
     if name.endswith((".tsv", ".tab")):
         return "\t"
@@ -99,7 +99,7 @@ def delimiter_of(text: str, name: str) -> str:
     for delimiter in _DELIMITERS:
         sample = csv.reader(io.StringIO(text[: _READER_LIMIT - 1], newline=""), delimiter=delimiter)
         widths = [len(row) for row, _ in zip(sample, range(_SAMPLE), strict=False) if row] or [1]
-        # The last row of the sample may be cut.
+        # The last row of the sample may be truncated.
         found = (len({*widths[:-1]} or {widths[0]}) == 1, widths[0])
         if widths[0] > 1 and found > rank:
             best, rank = delimiter, found
@@ -107,7 +107,7 @@ def delimiter_of(text: str, name: str) -> str:
 
 
 def parse(text: str, delimiter: str, limits: TableLimits) -> Iterator[Row]:
-    """The rows of delimited text (RFC 4180), quoted line breaks included; raises `TableError` at what is malformed."""
+    """The rows of delimited text (RFC 4180), with quoted line breaks; raises `TableError` where it is malformed."""
     if found := _CONTROL.search(text):
         row, column, line = _place(text[: found.start()], delimiter)
         raise TableError("control", row=row, column=column, line=line, character=f"U+{ord(found[0]):04X}")
@@ -126,7 +126,7 @@ def parse(text: str, delimiter: str, limits: TableLimits) -> Iterator[Row]:
 
 
 def _malformed(text: str, line: int, number: int, delimiter: str, reason: str, limits: TableLimits) -> TableError:
-    """What the csv module stumbled over in the row that begins at this line, with the column."""
+    """The error of the csv module in the row that begins at this line, with its column."""
     rest = "".join(islice(io.StringIO(text, newline=""), line - 1, None))[: _READER_LIMIT - 1]
     cells = next(csv.reader(io.StringIO(rest, newline=""), delimiter=delimiter), [""])
     if "end of data" in reason:

@@ -1,4 +1,4 @@
-"""Rows of a table before they are one: cells with their place, the limits of what is read, and what goes wrong."""
+"""Rows of cells with their line number, the limits on tables, and the errors that reading can raise."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from kg.errors import KgError
 
 @dataclass(frozen=True, slots=True)
 class TableLimits:
-    """The largest table that is read: bytes of the file, then rows, columns, characters of a cell and of all cells.
+    """The largest table that is read: bytes of the file, rows, columns, characters per cell and in all cells.
 
-    `unpacked` is in bytes: how much a workbook may hold once it is unpacked.
+    `unpacked` is the size of a decompressed workbook in bytes.
     """
 
     bytes: int = 50_000_000
@@ -27,54 +27,54 @@ USUAL = TableLimits()
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The cells of a row as they were found; `line` is where it begins in the file, 0 where there are no lines."""
+    """The raw cells of a row; `line` is where it begins in the file, 0 for workbooks."""
 
     line: int
     cells: tuple[str, ...]
 
 
-# What can be wrong with a table, by code; `{blanks}` are filled in.
+# Messages by error code; `{placeholders}` are filled in.
 MESSAGES = {
     "bytes": "the file is larger than {limit} bytes",
-    "rows": "there are more than {limit} rows",
-    "columns": "there are more than {limit} columns",
+    "rows": "the table has more than {limit} rows",
+    "columns": "the table has more than {limit} columns",
     "cell": "the cell is longer than {limit} characters",
-    "characters": "the cells hold more than {limit} characters",
-    "unpacked": "the workbook unpacks to more than {limit} bytes",
-    "memory": "the table takes more time or memory than one may take",
-    "old-workbook": "an old or a password-protected workbook cannot be read; "
+    "characters": "the cells have more than {limit} characters in total",
+    "unpacked": "the workbook is larger than {limit} bytes when decompressed",
+    "memory": "reading the table exceeds the limit on time or memory; split it into smaller files",
+    "old-workbook": "workbooks in the old .xls format or with a password cannot be read; "
     "save it as .xlsx without a password, or as CSV",
-    "no-table": "this is no table; expected CSV, TSV or a workbook (.xlsx)",
-    "no-workbook": "this is a ZIP file and no workbook; expected .xlsx, CSV or TSV",
-    "doctype": "the workbook has a document type, which no workbook may have",
-    "encoding": "no encoding '{name}'; one of {known}",
-    "damaged": "the workbook is damaged; open and save it again, or save the sheet as CSV",
+    "no-table": "the file is not a table; expected CSV, TSV or a workbook (.xlsx)",
+    "no-workbook": "the file is a ZIP archive but not a workbook; expected .xlsx, CSV or TSV",
+    "doctype": "the workbook has a document type declaration, which is not allowed in workbooks",
+    "encoding": "unknown encoding '{name}'; expected one of {known}",
+    "damaged": "the workbook is damaged; open it and save it again, or save the sheet as CSV",
     "no-sheet": "the workbook has no sheet with cells",
-    "unknown-sheet": "no sheet '{name}'; there are {known}",
-    "byte": "the byte {byte} is no character of {encoding}",
-    "ambiguous": "the file may be in Shift_JIS or in EUC-JP, and reads differently in each; "
-    "save it as UTF-8, or name the encoding",
-    "control": "the character {character} cannot stand in a table",
-    "quote-open": "a quotation mark is opened here and never closed",
-    "quote-long": "the cell is longer than {limit} characters; is a quotation mark left open?",
-    "quote-inside": "after a closing quotation mark only the next cell can follow; a mark inside is doubled",
+    "unknown-sheet": "no sheet '{name}'; the sheets are {known}",
+    "byte": "the byte {byte} is not valid in {encoding}",
+    "ambiguous": "the file is valid in both Shift_JIS and EUC-JP, with different text; "
+    "save it as UTF-8, or give the encoding",
+    "control": "the control character {character} is not allowed in a table",
+    "quote-open": "the quotation mark that opens this cell is never closed",
+    "quote-long": "the cell is longer than {limit} characters; is a closing quotation mark missing?",
+    "quote-inside": "a closing quotation mark must end the cell; double a quotation mark inside a quoted cell",
     "ragged": "the row has {cells} cell(s), the header {width}; is a delimiter or a quotation mark missing?",
-    "outside": "the cell stands outside the {width} columns of the header",
-    "empty": "there is nothing in the table",
-    "no-iri": "the cell is empty, so the row has no IRI by {template}",
-    "bad-iri": "'{iri}' is no absolute IRI",
-    "two-targets": "{iri} is linked to {target} here and to {other} in row {first}",
-    "bad-match": "'{found}' is no match; expected exact, close, review or none",
-    "no-record": "no record of ours is '{iri}'",
+    "outside": "the cell is outside the {width} columns of the header",
+    "empty": "the table is empty",
+    "no-iri": "the cell is empty, so the template {template} gives no IRI for this row",
+    "bad-iri": "'{iri}' is not an absolute IRI",
+    "two-targets": "{iri} is linked to {target} here, but to {other} in row {first}",
+    "bad-match": "'{found}' is not a valid match; expected exact, close, review or none",
+    "no-record": "no record has the IRI '{iri}'",
 }
 _TOO_LARGE = frozenset({"bytes", "rows", "columns", "cell", "characters", "unpacked", "memory", "quote-long"})
 _UNSUPPORTED = frozenset({"old-workbook", "no-table", "no-workbook", "doctype", "encoding"})
 
 
 class TableError(KgError):
-    """A table that cannot be taken: a code of `MESSAGES` with its values, and the place where it is known.
+    """A table that cannot be read: a code of `MESSAGES` with its values, and the position if known.
 
-    `row` counts from 1 below the header, which is 0; `column` and `line` of the file count from 1.
+    `row` counts from 1 for the first row below the header, which is 0; `column` and `line` count from 1.
     """
 
     def __init__(
@@ -94,12 +94,12 @@ class TableError(KgError):
 
     @property
     def kind(self) -> str:
-        """What is the matter: `too-large`, `unsupported`, or else `broken`."""
+        """The kind of error: `too-large`, `unsupported` or `broken`."""
         return "too-large" if self.code in _TOO_LARGE else "unsupported" if self.code in _UNSUPPORTED else "broken"
 
     @property
     def place(self) -> str:
-        """Where it is, in words: `row 3, column 2 (line 5)`."""
+        """The position as text: `row 3, column 2 (line 5)`."""
         row = None if self.row is None else f"row {self.row}" if self.row else "header"
         column = None if self.column is None else f"column {self.column}"
         words = ", ".join(filter(None, (row, column)))

@@ -1,6 +1,6 @@
-"""Tables as people have them, CSV, TSV and workbooks, read as text cell by cell, and written back as CSV.
+"""Reads CSV, TSV and workbooks into a table of text, and writes tables as CSV.
 
-What cannot be read without a guess is refused with its place: a table that was read wrong links the wrong things.
+Anything ambiguous is refused with its position, since a table that is misread leads to wrong links.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from kg.tables import delimited, workbooks
 from kg.tables.rows import USUAL, Row, TableError, TableLimits
 
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection); in Japan the wide forms too.
+# Characters that begin a formula in a spreadsheet (OWASP, CSV injection), with their full-width forms.
 _FORMULA = re.compile("[=+\\-@\t\r\n＝＋－＠].", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:,\d{3})*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?%?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns by name and rows of as many cells, all text. `for_spreadsheet`: its reader wants a byte-order mark."""
+    """Column names, and rows with one text per column; with `for_spreadsheet`, CSV gets a byte-order mark."""
 
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
@@ -37,7 +37,7 @@ def read(
     encoding: str = "",
     has_header: bool = True,
 ) -> Table:
-    """The table in a file; `name` tells what kind it is where the bytes do not. Raises `TableError`."""
+    """Reads a table; the file `name` decides its type if the bytes do not. Raises `TableError`."""
     if len(body) > limits.bytes:
         raise TableError("bytes", limit=limits.bytes)
     if body.startswith(b"PK\x03\x04"):
@@ -52,7 +52,7 @@ def read(
 
 
 def _table(rows: Iterable[Row], limits: TableLimits, *, has_header: bool, pads: bool, spreadsheet: bool) -> Table:
-    """Holds rows to the limits and to one width; blank rows are left out, unless there is but one column."""
+    """Checks the limits and the width of rows, and drops blank rows unless there is only one column."""
     columns: tuple[str, ...] | None = None
     kept: list[tuple[str, ...]] = []
     characters = blank = 0
@@ -93,7 +93,7 @@ def _header(row: Row, limits: TableLimits, *, has_header: bool) -> tuple[str, ..
 
 
 def _fitted(row: Row, number: int, columns: tuple[str, ...], *, pads: bool) -> tuple[str, ...]:
-    """The cells of a row, as many as there are columns."""
+    """The cells of a row, one for each column."""
     cells, width = row.cells, len(columns)
     if pads:
         cells = (*cells[:width], *[""] * (width - len(cells)))
@@ -107,7 +107,7 @@ def _fitted(row: Row, number: int, columns: tuple[str, ...], *, pads: bool) -> t
 
 
 def _check_cells(cells: Sequence[str], number: int, line: int, limits: TableLimits) -> int:
-    """How many characters the cells have; raises `TableError` at one that is too long."""
+    """The number of characters in the cells; raises `TableError` for a cell that is too long."""
     total = 0
     for column, cell in enumerate(cells, 1):
         total += len(cell)
@@ -120,26 +120,26 @@ def _check_cells(cells: Sequence[str], number: int, line: int, limits: TableLimi
 
 
 def is_formula(cell: str) -> bool:
-    """Whether a spreadsheet may run this text; a number with its sign, or a lone dash, is none."""
+    """Whether a spreadsheet may evaluate this text; signed numbers and a lone dash are not formulas."""
     return bool(_FORMULA.match(cell)) and not _NUMBER.fullmatch(cell)
 
 
 def defused(cell: str) -> str:
-    """The cell with an apostrophe before it where a spreadsheet would run it, or where it looks as if it had one."""
+    """The cell, prefixed with an apostrophe if a spreadsheet would evaluate it, or if it looks already prefixed."""
     return "'" + cell if is_formula(cell.lstrip("'")) else cell
 
 
 def restored(cell: str) -> str:
-    """The cell as it was before `defused`."""
+    """Reverts `defused`."""
     return cell[1:] if cell.startswith("'") and is_formula(cell.lstrip("'")) else cell
 
 
 def write(table: Table) -> bytes:
-    """The table as CSV (RFC 4180) in UTF-8, every formula defused."""
+    """The table as CSV (RFC 4180) in UTF-8, with formulas defused."""
     output = io.StringIO(newline="")
     writer = csv.writer(output)
     writer.writerow(map(defused, table.columns))
     for row in table.rows:
-        # The csv module writes one empty cell as a blank line, which would be lost.
+        # The csv module writes a single empty cell as a blank line, which readers skip.
         writer.writerow(map(defused, row)) if row != ("",) else output.write('""\r\n')
     return (("\ufeff" if table.for_spreadsheet else "") + output.getvalue()).encode()

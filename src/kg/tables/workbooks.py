@@ -1,4 +1,4 @@
-"""Workbooks (Office Open XML, ECMA-376) as rows of text, held to their limits before anything is unpacked."""
+"""Reads workbooks (Office Open XML, ECMA-376) as rows of text. Limits are checked before anything is decompressed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from xml.parsers import expat
 from kg.tables.rows import Row, TableError, TableLimits
 
 _MOST_FILES = 2_000
-# The last row of any worksheet (ECMA-376, 18.3.1.73); a file that claims more is not walked through.
+# The last row of a worksheet (ECMA-376, 18.3.1.73); a file with more rows is refused.
 _LAST_ROW = 1_048_576
 _CHUNK = 65_536
 
 
 def rows(body: bytes, limits: TableLimits, sheet: str = "") -> Iterator[Row]:
-    """The rows of the first sheet, or of a named one; values as they are shown without formatting, blanks as ''."""
+    """The rows of the first or a named sheet, with unformatted values as text and '' for blank cells."""
     _check(body, limits)
     import openpyxl
 
     with warnings.catch_warnings():
-        # It warns of what it leaves out, such as charts.
+        # openpyxl warns about unsupported content such as charts.
         warnings.simplefilter("ignore")
         try:
             workbook = openpyxl.load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
@@ -36,12 +36,12 @@ def rows(body: bytes, limits: TableLimits, sheet: str = "") -> Iterator[Row]:
                 yield Row(0, tuple(map(_text, values)))
         except TableError:
             raise
-        except Exception as error:  # the library raises anything at all on damaged files
+        except Exception as error:  # openpyxl raises all kinds of exceptions for damaged files
             raise TableError("damaged") from error
 
 
 def _check(body: bytes, limits: TableLimits) -> None:
-    """Refuses what unpacks to too much, or has a document type (forbidden by ECMA-376-2, 8.1.4), without unpacking."""
+    """Refuses a workbook that is too large when decompressed, or has a document type (ECMA-376-2, 8.1.4)."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             files = archive.infolist()
@@ -58,7 +58,7 @@ def _check(body: bytes, limits: TableLimits) -> None:
 
 
 class _Begun(Exception):
-    """The root element has begun: no document type can follow."""
+    """The root element was reached, so no document type can follow."""
 
 
 def _check_prolog(part: Any) -> None:
@@ -90,7 +90,7 @@ def _sheet(workbook: Any, name: str) -> Any:
 
 
 def _text(value: object) -> str:
-    """A value as text: whole numbers without a fraction, dates in ISO 8601."""
+    """A value as text, with whole numbers without fraction and dates in ISO 8601."""
     if value is None:
         return ""
     if isinstance(value, bool):
