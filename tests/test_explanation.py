@@ -130,6 +130,6 @@ def test_the_reason_is_one_click_away(browser: Any, real_server: str) -> None:
     page.goto("/page/organization/riken?lang=en")
     page.click("details.inferred > summary")
     page.click("details.inferred .mark.inferred >> nth=0")
-    assert page.inner_text("h1") == "Why this holds"
+    assert page.inner_text("h1") == "Evidence for this fact"
     assert page.locator(".proof .rule").count() >= 1
     page.close()

@@ -235,7 +235,7 @@ def test_the_whole_feed_in_pages(served: httpx.Client) -> None:
     summaries = [texts(entry, "summary")[0] for page in (first, second) for entry in entries(page)]
     assert summaries[0] == "5 records changed."
     assert summaries[4] == f"Facts added: 2; removed: 0. Replaced by {iris.ID}concept/kept"
-    assert summaries[6] == "There is no release before it to compare with."
+    assert summaries[6] == "There is no earlier release to compare with."
 
 
 def test_japanese(served: httpx.Client) -> None:

@@ -5,7 +5,7 @@ import { element, copyButton } from "./site.js";
 
 const ja = document.documentElement.lang === "ja";
 const texts = ja
-  ? { table: "表", chart: "図", links: "つながり", raw: "元の形（JSON）", busy: "実行中です…", failed: "応答がありません。もう一度お試しください。", stop: "中止", history: "この端末での履歴", clear: "履歴を消す", none: "まだ履歴はありません。", share: "共有リンクをコピー", filter: "題名・タグで絞り込む", editor: "SPARQLの問合せ文" }
+  ? { table: "表", chart: "図", links: "つながり", raw: "元の形（JSON）", busy: "実行中です…", failed: "応答がありません。もう一度お試しください。", stop: "中止", history: "この端末での履歴", clear: "履歴を消す", none: "まだ履歴はありません。", share: "共有リンクをコピー", filter: "題名・タグで絞り込む", editor: "SPARQLクエリ" }
   : { table: "Table", chart: "Chart", links: "Links", raw: "Raw (JSON)", busy: "Running…", failed: "There is no answer. Try again.", stop: "Stop", history: "History on this device", clear: "Clear history", none: "No history yet.", share: "Copy link to share", filter: "Filter by title or tag", editor: "SPARQL query" };
 const HISTORY = "aikg-queries";
 const LONGEST_ADDRESS = 6000;
