@@ -1,4 +1,4 @@
-"""What a request may fail with: one table of HTTP status per error, and problem details (RFC 9457)."""
+"""Error responses: the HTTP status of each error, and problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ STATUS: Mapping[type[KgError], int] = {
     BrokenRelease: 503,
     BuildBusy: 503,
 }
-_PASSING = (EngineAway, ReleaseMoved)
+_TEMPORARY = (EngineAway, ReleaseMoved)
 TITLES: Mapping[int, str] = {
     400: "Bad request",
     403: "Refused",
@@ -79,7 +79,7 @@ TITLES: Mapping[int, str] = {
 
 @dataclass
 class Problem(KgError):
-    """An answer that is an error: status, what happened, and whatever helps the caller onward."""
+    """An error response with its status, kind, detail and further members that help the client."""
 
     status: int
     kind: str
@@ -91,7 +91,7 @@ class Problem(KgError):
         return self.detail
 
     def document(self) -> dict[str, Any]:
-        """The members of the problem+json body (RFC 9457, section 3)."""
+        """The body as `application/problem+json` (RFC 9457, section 3)."""
         return {
             "type": f"urn:aikg:problem:{self.kind}",
             "title": TITLES.get(self.status, "Error"),
@@ -102,18 +102,18 @@ class Problem(KgError):
 
 
 def of_error(error: KgError) -> Problem:
-    """The answer for an error of the domain."""
+    """The error response for an exception of the engine."""
     if isinstance(error, Problem):
         return error
     status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), 500)
     kind = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
     limit = getattr(error, "limit", None)
-    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, _PASSING) else {}
+    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, _TEMPORARY) else {}
     return Problem(status, kind, str(error), {"limit": limit} if limit else {}, headers)
 
 
 def as_text(problem: Problem) -> str:
-    """An error for a terminal: what is wrong, a mark under the place in the query, and what there is instead."""
+    """An error as plain text: the detail, a mark below the position in the query, and the alternatives."""
     lines = [f"{problem.status} {TITLES.get(problem.status, 'Error')}: {problem.detail}"]
     if "excerpt" in problem.members:
         lines += ["", f"  {problem.members['excerpt']}", f"  {' ' * (int(problem.members['mark']) - 1)}^"]
@@ -124,7 +124,7 @@ def as_text(problem: Problem) -> str:
 
 
 def not_acceptable(offered: Mapping[str, str]) -> Problem:
-    """The answer when no offered format suits: the list of them, name to media type."""
+    """The error response if no format is acceptable, with the available formats by name."""
     return Problem(
         406,
         "not-acceptable",

@@ -104,9 +104,9 @@ def test_a_stated_fact_names_its_passage(real_http: httpx.Client) -> None:
     [
         ({}, 400, "subject: missing"),
         ({"subject": "law:ai-act", "predicate": "kg:quotes"}, 400, "object: missing"),
-        ({"subject": "law:ai-act", "predicate": "kg:quotes", "object": '"open'}, 400, "a literal as N-Triples has it"),
+        ({"subject": "law:ai-act", "predicate": "kg:quotes", "object": '"open'}, 400, "a literal in N-Triples syntax"),
         ({"subject": "what", "predicate": "kg:quotes", "object": "law:ai-act"}, 400, "an IRI or class:slug"),
-        ({"subject": "law:ai-act", "predicate": "kg:quotes", "object": "law:ai-act"}, 404, "does not hold"),
+        ({"subject": "law:ai-act", "predicate": "kg:quotes", "object": "law:ai-act"}, 404, "does not have the triple"),
     ],
 )
 def test_bad_questions_are_told_so(real_http: httpx.Client, asked: dict[str, str], status: int, told: str) -> None:

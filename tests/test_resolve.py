@@ -103,7 +103,7 @@ def test_the_nearest_records_are_told(real_http: httpx.Client) -> None:
         assert "https://w3id.org/aikg/id/organization/riken" in problem["nearest"]
     page = real_http.get("/resolve", params={"iri": "1030005007112", "lang": "ja"}, headers={"accept": "text/html"})
     assert page.status_code == 404
-    assert "検査数字" in page.text
+    assert "チェックディジット" in page.text
     terminal = real_http.get("/resolve", params={"iri": "1030005007112"}, headers={"user-agent": "curl/8"})
     assert terminal.text.startswith("404 Not found: '1030005007112' is no corporate number")
 

@@ -542,7 +542,7 @@ def test_the_page_reads_in_both_languages(service: httpx.Client, language: str) 
         assert page.status_code == 200
         assert page.headers["content-language"] == language
         assert expected in page.text
-    assert ("事業には実施、所管又は担当の主体が必要です" in page.text) == (language == "ja")
+    assert ("事業には実施、所管または担当の主体が必要です" in page.text) == (language == "ja")
     assert "<mark>   32      kg:citedDocument law:ai-actt .</mark>" in page.text
     broken = service.post(f"/validate?lang={language}", files={"text": (None, "<a> <b")}, headers=html)
     assert broken.status_code == 400

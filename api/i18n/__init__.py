@@ -1,1 +1,6 @@
-"""Texts, languages and the formatting of values."""
+"""Languages of the interface.
+
+- `texts`: the interface texts, by language and key
+- `language`: the language of a request
+- `values`: dates, numbers and amounts in each language
+"""

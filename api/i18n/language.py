@@ -1,4 +1,4 @@
-"""The language of a page: in its URL, else negotiated (cookie, then Accept-Language) and redirected to."""
+"""The language of a page. It is part of the URL; a URL without one redirects to the negotiated language."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class _Range(NamedTuple):
 
 
 def negotiated(request: Request) -> str:
-    """The reader's language: the cookie, else the best match of Accept-Language (RFC 9110, 12.5.4), else the first."""
+    """The preferred language: by cookie, else the best match of Accept-Language (RFC 9110, 12.5.4), else the first."""
     return key(request.headers)
 
 
 def key(headers: Headers) -> str:
-    """The language that the header fields ask for: all that an answer may depend on of them."""
+    """The language for these headers, as a cache key: responses depend on them in no other way."""
     return preferred(headers.get("accept-language", ""), headers.get("cookie", ""))
 
 
 def preferred(tongues: str, cookie: str) -> str:
-    """The language that an Accept-Language and a Cookie header ask for."""
+    """The preferred language for the values of the Accept-Language and Cookie headers."""
     chosen = cookie_parser(cookie).get(COOKIE) if cookie else None
     if chosen in LANGUAGES:
         return str(chosen)
@@ -50,24 +50,24 @@ def preferred(tongues: str, cookie: str) -> str:
 
 
 def chosen(request: Request) -> str | None:
-    """The language that the URL names, if it is one of ours."""
+    """The language in the URL, if supported."""
     language = request.query_params.get("lang", "")
     return language if language in LANGUAGES else None
 
 
 def language_of(request: Request) -> str:
-    """The language to answer in, without a redirect: for errors and answers to POST."""
+    """The language of a response that does not redirect, such as an error or the response to a POST."""
     return chosen(request) or negotiated(request)
 
 
 def redirect(request: Request) -> Response | None:
-    """The redirect that puts the language into the URL, or keeps a choice in a cookie; None when neither is due."""
+    """The redirect that adds the language to the URL or stores it in a cookie; None if not needed."""
     language = chosen(request)
     keeps = "remember" in request.query_params
     if language and not keeps:
         return None
     pairs = [(k, v) for k, v in parse_qsl(request.url.query, keep_blank_values=True) if k not in ("lang", "remember")]
-    # A reference to the query alone (RFC 3986, 5.2) would do, but clients that join by hand want a path.
+    # A query alone would be a valid reference (RFC 3986, 5.2), but some clients need a path.
     target = f"{request.url.path}?{urlencode([('lang', language or negotiated(request)), *pairs])}"
     response = RedirectResponse(target, 303 if keeps else 302)
     response.headers["Vary"] = "Accept, Accept-Language, Cookie"

@@ -1,4 +1,4 @@
-"""The texts of the interface, read from `texts/*.yaml`: each in Japanese and English, side by side."""
+"""The interface texts in Japanese and English, read from `texts/*.yaml`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 LANGUAGES = ("ja", "en")
-# Tables of their own; every other file holds texts of pages, whose keys are one space.
+# Files with separate tables; the other files share one namespace of keys.
 _TABLES = ("classes", "columns", "features", "problems", "tables", "tags")
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -18,25 +18,25 @@ Texts = Mapping[str, Mapping[str, str]]
 
 @cache
 def texts() -> Texts:
-    """All texts of pages, by language and key."""
+    """All texts of pages by language and key."""
     folder = Path(__file__).parents[1] / "texts"
     pages = [_read(path) for path in sorted(folder.glob("*.yaml")) if path.stem not in _TABLES]
     found: dict[str, Any] = {}
     for page in pages:
         if twice := found.keys() & page.keys():
-            raise ValueError(f"texts that stand twice: {sorted(twice)}")
+            raise ValueError(f"duplicate text keys: {sorted(twice)}")
         found |= page
     return _by_language(found)
 
 
 @cache
 def table(name: str) -> Texts:
-    """The names of classes, or what is said of problems, by language and key."""
+    """A table, such as class names or error messages, by language and key."""
     return _by_language(_read(Path(__file__).parents[1] / "texts" / f"{name}.yaml"))
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:
-    # The C loader, since this stands between a start and its first answer.
+    # The C loader, since this delays the first response after a start.
     return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
 
 
@@ -45,12 +45,12 @@ def _by_language(found: Mapping[str, Mapping[str, str]]) -> Texts:
 
 
 def text(language: str, key: str, **values: object) -> str:
-    """An interface text with its blanks filled in."""
+    """An interface text with its placeholders filled in."""
     return fill(texts()[language][key], values)
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
-    """A text with its `{blanks}` filled in by plain replacement: values may hold braces of their own."""
+    """Fills in `{placeholders}` by plain replacement, since values may contain braces."""
     for name, value in values.items():
         template = template.replace("{" + name + "}", f"{value:,}" if isinstance(value, int) else str(value))
     return template

@@ -1,4 +1,4 @@
-"""Literals as people write them in Japanese and English: dates, durations, numbers, truth."""
+"""Formats literals in Japanese and English: dates, durations, numbers and booleans."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNITS = {"ja": ("年", "か月", "日"), "en": ("year", "month", "day")}
 
 
 def shown(literal: Literal, language: str) -> str:
-    """The text of a literal for readers of a language; what has no better form stays as it is."""
+    """Formats a literal; the text of other datatypes is returned unchanged."""
     value, datatype = literal.value, literal.datatype.value.removeprefix(_XSD)
     if datatype in ("date", "gYearMonth", "gYear"):
         return _date(value, language)
@@ -32,7 +32,7 @@ def shown(literal: Literal, language: str) -> str:
 
 
 def amount(value: str, unit: str, language: str) -> str:
-    """A sum of money as tables of budgets write it, in 億円 or in millions of yen; '' where there is no such form."""
+    """Formats an amount in yen as budget tables do, in 億円 or in millions; '' for other currencies."""
     if unit != "JPY" or not re.fullmatch(r"-?\d+", value):
         return ""
     yen = int(value)

@@ -1,1 +1,6 @@
-"""Linked data: `/id`, `/page`, `/data` and `/linkset`."""
+"""Linked data: dereferences the IRIs of records and classes.
+
+- `router`: `/id`, `/page`, `/data` and `/linkset`
+- `cards`, `facets`, `partners`: what pages of records and class lists show
+- `embedded`, `signposting`: JSON-LD in pages and typed links
+"""

@@ -1,4 +1,4 @@
-"""What the page of a record tells first: cards by its class, its neighbours as a picture, how to cite it."""
+"""The top of a record's page: cards with query results, a diagram of its neighbourhood, and its citation."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from kg.release.entities import EntityDescription, Fact
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
-_MOST_ROWS = 60
-_MOST_NEIGHBOURS = 14
-# What hangs together by these hangs together with nearly everything.
-_NO_NEIGHBOURS = ("passage", "source", "vocabulary", "fiscal-year")
+_MAX_ROWS = 60
+_MAX_NEIGHBOURS = 14
+# Classes linked with nearly every record, which say little about its neighbourhood.
+_EXCLUDED = ("passage", "source", "vocabulary", "fiscal-year")
 _WIDTH, _HEIGHT = 940, 420
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A stored query about one record, with its answer; `total` counts rows that are not shown, too."""
+    """A stored query about a record with its result; `total` includes the rows that are not shown."""
 
     query: StoredQuery
     columns: list[str]
@@ -35,7 +35,7 @@ class Card:
 
 
 def cards(view: View, iri: str, host: str) -> list[Card]:
-    """The cards of a record's class that have something to tell, without columns that nothing stands in."""
+    """The cards of a record's class that have rows, without empty columns."""
     name = iri.removeprefix(view.site.entities.root).partition("/")[0]
     found = (_card(view, iri, host, query) for query in view.site.cards.get(name, ()))
     return [card for card in found if card.rows]
@@ -49,13 +49,13 @@ def _card(view: View, iri: str, host: str, query: StoredQuery) -> Card:
     rows = [list(solution) for solution in result]
     rows = [row for row in rows if any(cell is not None for cell in row)]
     used = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
-    shown = [[row[i] for i in used] for row in rows[:_MOST_ROWS]]
+    shown = [[row[i] for i in used] for row in rows[:_MAX_ROWS]]
     return Card(query, [columns[i] for i in used], shown, len(rows), of_query(view, host, text))
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A record beside another in the picture: where it stands, and which link leads there."""
+    """A record in the diagram: its position, and the link to it."""
 
     iri: str
     href: str
@@ -68,7 +68,7 @@ class Neighbour:
 
 
 def neighbours(view: View, iri: str, description: EntityDescription) -> list[Neighbour]:
-    """The first few records that a record is linked with, on an ellipse around it, the links out first."""
+    """Up to `_MAX_NEIGHBOURS` linked records on an ellipse around a record, with outgoing links first."""
     links: dict[str, Fact] = {}
     for fact in (*_flat(description.node.facts), *(f for part in description.loose_parts for f in _flat(part.facts))):
         links.setdefault(iris.document_of(value(fact.object)), fact)
@@ -79,32 +79,32 @@ def neighbours(view: View, iri: str, description: EntityDescription) -> list[Nei
     near = [
         (n, other, fact)
         for n, (other, fact) in enumerate(links.items())
-        if other.startswith(root) and other != iri and other.removeprefix(root).partition("/")[0] not in _NO_NEIGHBOURS
+        if other.startswith(root) and other != iri and other.removeprefix(root).partition("/")[0] not in _EXCLUDED
     ]
-    chosen = near if len(near) <= _MOST_NEIGHBOURS else _some_of_each(near)
+    chosen = near if len(near) <= _MAX_NEIGHBOURS else _some_of_each(near)
     return [_placed(view, i, len(chosen), other, fact, n >= out) for i, (n, other, fact) in enumerate(chosen)]
 
 
 def _flat(facts: tuple[Fact, ...]) -> list[Fact]:
-    """Facts, those of parts that are told in their place included."""
+    """The facts, including those of parts that are shown inline."""
     return [f for fact in facts for f in (_flat(fact.part.facts) if fact.part else [fact])]
 
 
 def _some_of_each(near: list[tuple[int, str, Fact]]) -> list[tuple[int, str, Fact]]:
-    """As many as the picture holds, of each property by turns, in their order."""
+    """Up to `_MAX_NEIGHBOURS` entries, chosen from each property in turn, in the original order."""
     by_property: dict[str, list[tuple[int, str, Fact]]] = {}
     for entry in near:
         by_property.setdefault(entry[2].predicate, []).append(entry)
     chosen: list[tuple[int, str, Fact]] = []
-    while len(chosen) < _MOST_NEIGHBOURS:
+    while len(chosen) < _MAX_NEIGHBOURS:
         for group in by_property.values():
-            if group and len(chosen) < _MOST_NEIGHBOURS:
+            if group and len(chosen) < _MAX_NEIGHBOURS:
                 chosen.append(group.pop(0))
     return sorted(chosen)
 
 
 def _placed(view: View, i: int, of: int, other: str, fact: Fact, is_incoming: bool) -> Neighbour:
-    # Half a step off the vertical: labels stand left and right of their points, never under each other.
+    # Offset by half a step from the vertical, so that labels to the left and right of the points do not overlap.
     angle = 2 * math.pi * (i + 0.5) / of - math.pi / 2
     x = _WIDTH / 2 + 0.29 * _WIDTH * math.cos(angle)
     y = _HEIGHT / 2 + 0.43 * _HEIGHT * math.sin(angle)
@@ -114,7 +114,7 @@ def _placed(view: View, i: int, of: int, other: str, fact: Fact, is_incoming: bo
 
 
 def shortened(text: str, most: int = 26) -> str:
-    """A text no wider than so many half-width characters, an ellipsis for the rest."""
+    """Truncates a text to `most` half-width characters, with an ellipsis."""
     width = 0
     for i, character in enumerate(text):
         width += 1 if character < "\u2e80" else 2
@@ -125,14 +125,14 @@ def shortened(text: str, most: int = 26) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """How to cite a record: as a sentence, and for BibTeX."""
+    """The citation of a record as text and as BibTeX."""
 
     text: str
     bibtex: str
 
 
 def citation(view: View, iri: str) -> Citation:
-    """The citation of a record in the release that is served."""
+    """The citation of a record in the current release."""
     site, label = view.site, view.plain(iri)
     day = site.issued.date().isoformat()
     text = view.t("cite_as", name=label, site=view.t("site"), day=day, release=site.version, iri=iri)

@@ -1,4 +1,4 @@
-"""JSON-LD inside a record's page: our own terms, as in its data, and what search engines read of schema.org."""
+"""JSON-LD embedded in a record's page: its data in our vocabulary, and a summary in schema.org for search engines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEMA = "https://schema.org/"
 _FOAF = "http://xmlns.com/foaf/0.1/"
 _ORG = "http://www.w3.org/ns/org#"
 _ELI = "http://data.europa.eu/eli/ontology#"
-# The most specific first: a record has one type there.
+# Most specific first, since the first match is used.
 _TYPES: Mapping[str, str] = {
     _FOAF + "Person": "Person",
     _ELI + "LegalResource": "Legislation",
@@ -36,13 +36,13 @@ _IDENTITIES = (SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs")
 
 
 def schema_type(site: Site, iri: str) -> str:
-    """The class of schema.org that comes nearest to a record's."""
+    """The schema.org class that is closest to the record's class."""
     stated = {value(t) for t in site.entities.values(iri, iris.RDF_TYPE)}
     return SCHEMA + next((name for kind, name in _TYPES.items() if kind in stated), _DEFAULT_TYPE)
 
 
 def blocks(site: Site, iri: str, language: str, context: str) -> list[Markup]:
-    """The script elements' texts: the record in schema.org's terms, then its whole data with a link to our context."""
+    """The content of the script elements: the record in schema.org, then all its data with a link to our context."""
     document = compacted(site, site.entities.triples(iri))
     document["@context"] = context
     return [_script(_in_schema(site, iri, language)), _script(document)]
@@ -72,6 +72,6 @@ def _in_schema(site: Site, iri: str, language: str) -> dict[str, object]:
 
 
 def _script(document: object) -> Markup:
-    """JSON that cannot end its element, nor begin a comment in it (HTML, 4.12.1.3)."""
+    """JSON escaped so that it cannot close the script element or begin a comment (HTML, 4.12.1.3)."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

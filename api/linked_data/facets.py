@@ -1,4 +1,4 @@
-"""Facets of a class list: the properties by whose values its records are told apart, counted, and chosen by."""
+"""Facets of a class list: properties that divide its records, with the values to filter by and their counts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from api.site.site import Site
 from kg.rdf import iris
 from kg.release.entities import NAMES
 
-_MOST_FACETS = 4
-_MOST_VALUES = 16
-_LEAST_RECORDS_PER_VALUE = 2
-# A property that few of the records have, or that each has its own value of, divides nothing.
-_LEAST_SHARE = 0.2
+_MAX_FACETS = 4
+_MAX_VALUES = 16
+_MIN_RECORDS_PER_VALUE = 2
+# The share of records that must have a property for it to be a facet.
+_MIN_SHARE = 0.2
 _RESERVED = frozenset({"lang", "page", "parts", "format", "remember"})
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of a facet: its name in addresses, how many records have it, and whether it is chosen."""
+    """A value of a facet: its name in URLs, the number of records that have it, and whether it is selected."""
 
     iri: str
     name: str
@@ -32,7 +32,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A property with its values, the most frequent first; `name` is its name in addresses."""
+    """A property with its values, most frequent first; `name` is its name in URLs."""
 
     predicate: str
     name: str
@@ -41,22 +41,22 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class FacetChoice:
-    """A value that the reader asked for; `predicate` and `value` are IRIs."""
+    """A selected value; `predicate` and `value` are IRIs."""
 
     predicate: str
     value: str
 
 
 def choices(site: Site, parameters: Sequence[tuple[str, str]]) -> list[FacetChoice]:
-    """What an address asks for: each parameter that is a property, with its value."""
+    """The selected values: every query parameter that is a property, with its value."""
     known = site.context.expand
     return [FacetChoice(known(k), known(v)) for k, v in parameters if k not in _RESERVED and ":" in k]
 
 
 def chosen(site: Site, paths: Sequence[str], among: Sequence[FacetChoice]) -> list[str]:
-    """The records that have every value asked for."""
+    """The records that have every selected value."""
     store, root = site.release.store, site.entities.root
-    fitting = [
+    matching = [
         {
             q.subject.value
             for q in store.quads_for_pattern(None, NamedNode(c.predicate), NamedNode(c.value), site.entities.everywhere)
@@ -65,9 +65,9 @@ def chosen(site: Site, paths: Sequence[str], among: Sequence[FacetChoice]) -> li
         for c in among
         if _is_iri(c.predicate) and _is_iri(c.value)
     ]
-    if len(fitting) < len(among):
+    if len(matching) < len(among):
         return []
-    return [path for path in paths if all(root + path in those for those in fitting)]
+    return [path for path in paths if all(root + path in those for those in matching)]
 
 
 def _is_iri(text: str) -> bool:
@@ -75,7 +75,7 @@ def _is_iri(text: str) -> bool:
 
 
 def facets(site: Site, paths: Sequence[str], among: Sequence[FacetChoice]) -> list[Facet]:
-    """The facets of these records, those of the most records first, with the values chosen marked."""
+    """The facets of these records, with the properties of the most records first and selected values marked."""
     counts: dict[str, Counter[str]] = {}
     having: Counter[str] = Counter()
     for path in paths:
@@ -89,23 +89,23 @@ def facets(site: Site, paths: Sequence[str], among: Sequence[FacetChoice]) -> li
         having.update({predicate for predicate, _ in pairs})
         for predicate, value in pairs:
             counts.setdefault(predicate, Counter())[value] += 1
-    asked = {(c.predicate, c.value) for c in among}
-    # What all of them have tells none apart.
+    selected = {(c.predicate, c.value) for c in among}
+    # A value that all records have does not divide them.
     for predicate, values in counts.items():
-        for value in [v for v, n in values.items() if n == len(paths) and (predicate, v) not in asked]:
+        for value in [v for v, n in values.items() if n == len(paths) and (predicate, v) not in selected]:
             del values[value]
-    dividing = [p for p in counts if p in {p for p, _ in asked} or _divides(counts[p], having[p], len(paths))]
-    dividing.sort(key=lambda p: (p not in {p for p, _ in asked}, -having[p], p))
-    return [_facet(site, p, counts[p], asked) for p in _distinct(dividing, counts)[:_MOST_FACETS]]
+    dividing = [p for p in counts if p in {p for p, _ in selected} or _divides(counts[p], having[p], len(paths))]
+    dividing.sort(key=lambda p: (p not in {p for p, _ in selected}, -having[p], p))
+    return [_facet(site, p, counts[p], selected) for p in _distinct(dividing, counts)[:_MAX_FACETS]]
 
 
 def _divides(values: Counter[str], having: int, records: int) -> bool:
-    is_shared = sum(values.values()) >= _LEAST_RECORDS_PER_VALUE * len(values)
-    return 1 < len(values) <= _MOST_VALUES and having >= _LEAST_SHARE * records and is_shared
+    is_shared = sum(values.values()) >= _MIN_RECORDS_PER_VALUE * len(values)
+    return 1 < len(values) <= _MAX_VALUES and having >= _MIN_SHARE * records and is_shared
 
 
 def _distinct(predicates: list[str], counts: dict[str, Counter[str]]) -> list[str]:
-    """Of properties that say the same of the same records, ours alone: a borrowed one is inferred from it."""
+    """Of several properties with the same values and counts, keeps ours, from which the borrowed ones are inferred."""
     seen: set[frozenset[tuple[str, int]]] = set()
     found = []
     for predicate in sorted(predicates, key=lambda p: not p.startswith(iris.ONTOLOGY)):
@@ -116,19 +116,19 @@ def _distinct(predicates: list[str], counts: dict[str, Counter[str]]) -> list[st
     return sorted(found, key=predicates.index)
 
 
-def _facet(site: Site, predicate: str, values: Counter[str], asked: set[tuple[str, str]]) -> Facet:
+def _facet(site: Site, predicate: str, values: Counter[str], selected: set[tuple[str, str]]) -> Facet:
     return Facet(
         predicate,
         site.context.compact(predicate),
         tuple(
-            Value(iri, site.context.compact(iri), n, (predicate, iri) in asked)
-            for iri, n in sorted(values.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_VALUES]
+            Value(iri, site.context.compact(iri), n, (predicate, iri) in selected)
+            for iri, n in sorted(values.items(), key=lambda pair: (-pair[1], pair[0]))[:_MAX_VALUES]
         ),
     )
 
 
 def query(name: str, site: Site, among: Sequence[FacetChoice]) -> str:
-    """The list as SPARQL: the records whose path has this class, with every value asked for."""
+    """The filtered list as a SPARQL query."""
     patterns = "".join(f"  ?record <{c.predicate}> <{c.value}> .\n" for c in among if _is_iri(c.value))
     start = f"{site.entities.root}{name}/"
     return (

@@ -1,4 +1,4 @@
-"""What pages tell of partners' datasets: their links to a record, and what there is of them."""
+"""Partners' datasets on pages: their links to a record, and the list of all datasets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kg.release.entities import Fact
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A partner's dataset: its record, who publishes it, under which licence, and its links to one record or to all."""
+    """A partner's dataset: its record, graph, publisher, licence, and the facts or number of links to our records."""
 
     iri: str
     graph: str
@@ -26,13 +26,13 @@ class Partner:
     links: int = 0
 
 
-def is_partners(fact: Fact) -> bool:
-    """Whether only partners say it."""
+def is_from_partners(fact: Fact) -> bool:
+    """Whether a fact is stated by partners only."""
     return bool(fact.evidence) and all(e.kind == "partner" for e in fact.evidence)
 
 
 def linked_from(site: Site, facts: Iterable[Fact]) -> list[Partner]:
-    """The links that partners state, each under its dataset."""
+    """The links that partners state, grouped by dataset."""
     by_graph: dict[tuple[str, str], list[Fact]] = {}
     for fact in facts:
         for evidence in fact.evidence:
@@ -42,7 +42,7 @@ def linked_from(site: Site, facts: Iterable[Fact]) -> list[Partner]:
 
 
 def datasets(site: Site) -> list[Partner]:
-    """All datasets of partners in the release, with how many links each has to ours."""
+    """All partners' datasets in the release, each with the number of its links to our records."""
     prefix = iris.rebase(iris.PARTNER, site.base)
     graphs = [graph for graph in site.manifest.graphs if graph.startswith(prefix)]
     return [_partner(site, graph, site.entities.evidence(graph).source, links=_count(site, graph)) for graph in graphs]

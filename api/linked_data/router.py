@@ -1,4 +1,4 @@
-"""`/id`, `/page`, `/data`: what an IRI answers, as a redirect, as a page, as RDF."""
+"""`/id`, `/page`, `/data` and `/linkset`: dereferences IRIs, with a redirect, as a page, as RDF or as typed links."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from kg.release.entities import PREF_LABEL, Fact, by_predicate
 from kg.sparql import library
 
 router = APIRouter()
-_MOST_ITEMS = 20
-# Facets are counted when asked for: of more records it would take too long.
-_MOST_FACETED = 5_000
-# What the tables of a page show, as a query; `?this` is the record.
+_MAX_ITEMS = 20
+# Facets are computed for each request, which takes too long for longer lists.
+_MAX_FACETED = 5_000
+# The tables of a page as queries; `?this` is the record.
 _FACTS = """SELECT ?property ?value ?graph WHERE {
   GRAPH ?graph { ?this ?property ?value }
 } ORDER BY ?property ?value"""
@@ -38,7 +38,7 @@ _LINKS = """SELECT ?subject ?property ?graph WHERE {
 
 @router.get("/id/{path:path}", summary="Dereference an identifier")
 def dereference(request: Request, path: str) -> Response:
-    """303 to the document that suits Accept; a class without a slug is listed."""
+    """Redirect (303) to the page or data of a record, by Accept; the path of a class returns a list of its records."""
     site = site_of(request)
     if moved := _canonical(request, "id", path):
         return moved
@@ -80,7 +80,7 @@ def show(request: Request, path: str) -> Response:
         iri=iri,
         path=path,
         description=description,
-        incoming=_incoming(request, site, tuple(f for f in description.incoming if not partners.is_partners(f))),
+        incoming=_incoming(request, site, tuple(f for f in description.incoming if not partners.is_from_partners(f))),
         partners=partners.linked_from(site, description.incoming),
         successor=successor,
         cards=cards.cards(view, iri, host),
@@ -93,13 +93,13 @@ def show(request: Request, path: str) -> Response:
         formats=formats.RDF_FORMATS,
     )
     response.headers["Link"] = signposting.landing_page(site, iri, str(request.base_url))
-    # It is a page whatever is asked for: caches in front need one copy of it, not one for each browser.
+    # The page does not depend on Accept, so shared caches need a single copy.
     del response.headers["Vary"]
     return response
 
 
 class IncomingLinks(NamedTuple):
-    """One page of the links by one property to a record; `name` is the property's, as in the address."""
+    """One page of the links to a record by one property; `name` is the property as in the URL."""
 
     predicate: str
     name: str
@@ -110,7 +110,7 @@ class IncomingLinks(NamedTuple):
 
 
 def _incoming(request: Request, site: Site, facts: tuple[Fact, ...]) -> list[IncomingLinks]:
-    """Links to a record by property; `in` and `at` choose a page of one of them."""
+    """Links to a record by property; the parameters `in` and `at` select a property and a page."""
     size, asked = site.settings.links_shown, request.query_params.get("in", "")
     written = request.query_params.get("at", "1")
     found = []
@@ -142,12 +142,12 @@ def data(request: Request, path: str) -> Response:
     found = next((f for f in formats.RDF_FORMATS if f.name == extension), None)
     if found is None:
         known = ", ".join(f.name for f in formats.RDF_FORMATS)
-        raise Problem(404, "not-found", f"no format is called '{extension}'; there are {known}")
+        raise Problem(404, "not-found", f"unknown format '{extension}'; expected one of {known}")
     headers = {"Link": signposting.content(site, iri, str(request.base_url))}
     triples = site.entities.triples(iri)
     if not found.has_graphs:
         return answer(write_triples(site, triples, found), found.content_type, headers)
-    # The default graph says what the other syntaxes say; the named graphs say who says so.
+    # The default graph has the same triples as the other syntaxes; the named graphs add the provenance.
     quads = site.entities.document(iri)
     named = sort_quads([*quads, *site.entities.evidence_links(quads)])
     everything = [*(Quad(t.subject, t.predicate, t.object) for t in triples), *named]
@@ -169,7 +169,7 @@ def linkset(request: Request, path: str) -> Response:
 
 
 def _canonical(request: Request, prefix: str, path: str) -> Response | None:
-    """The redirect to the one way of writing a path: no percent-encoding where none is needed, no slash at its end."""
+    """The redirect to the canonical form of a path, without needless percent-encoding or a trailing slash."""
     canonical = quote(f"{request.scope.get('root_path', '')}/{prefix}/{path.rstrip('/')}", safe="/#!$&'()*+,;=:@~")
     if not path or (request.scope.get("raw_path") or b"").decode("latin-1") == canonical:
         return None
@@ -178,7 +178,7 @@ def _canonical(request: Request, prefix: str, path: str) -> Response | None:
 
 
 class Page(NamedTuple):
-    """One page of a class list; `number` counts from 1, `parts` says whether what is below the records is listed."""
+    """One page of a class list; `number` counts from 1, `parts` is whether parts of records are included."""
 
     name: str
     number: int
@@ -211,27 +211,27 @@ def _class_list(request: Request, site: Site, name: str) -> Response:
 
 def _page_of(request: Request, site: Site, name: str) -> Page:
     parts = request.query_params.get("parts") == "1"
-    everybody, size = site.entities.members(name, parts=parts), site.settings.page_size
+    listed, size = site.entities.members(name, parts=parts), site.settings.page_size
     asked = facets.choices(site, request.query_params.multi_items())
-    members = facets.chosen(site, everybody, asked) if asked else everybody
+    members = facets.chosen(site, listed, asked) if asked else listed
     pages = max(1, -(-len(members) // size))
     written = request.query_params.get("page", "1")
     if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
         raise Problem(404, "no-such-page", f"'{name}' has pages 1 to {pages}, not '{written[:20]}'")
     number = int(written)
-    offered = facets.facets(site, members, asked) if len(everybody) <= _MOST_FACETED else []
+    offered = facets.facets(site, members, asked) if len(listed) <= _MAX_FACETED else []
     shown = members[(number - 1) * size : number * size]
     return Page(name, number, pages, len(members), shown, parts, asked, offered)
 
 
 def _links(request: Request, site: Site, current: Page) -> str:
-    """The pages before and after (RFC 8288)."""
+    """The Link header: previous and next page, licence and items (RFC 8288)."""
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in ("lang", "page", "format", "remember")]
     url = f"{_root(request)}id/{quote(current.name)}?{urlencode([*kept, ('page', '')])}"
     around = [("prev", current.number - 1), ("next", current.number + 1)]
     links = [f'<{url}{n}>; rel="{rel}"' for rel, n in around if 1 <= n <= current.pages]
-    # A long head is more than proxies take; the linkset has all.
-    few = current.paths if len(current.paths) <= _MOST_ITEMS else []
+    # Proxies limit the size of headers; the linkset has all items.
+    few = current.paths if len(current.paths) <= _MAX_ITEMS else []
     items = [f'<{site.entities.root}{quote(path)}>; rel="item"' for path in few]
     items.append(f'<{_root(request)}linkset/{quote(current.name)}>; rel="linkset"; type="{formats.LINKSET}"')
     return ", ".join([*links, f'<{LICENCE}>; rel="license"', *items])
@@ -272,7 +272,7 @@ def _as_quads(site: Site, current: Page) -> list[Quad]:
 
 
 def _known(site: Site, path: str) -> str:
-    """The IRI of a record; raises `Problem` 404 with the nearest ids."""
+    """The IRI of an existing record; raises `Problem` 404 with similar ids."""
     iri = site.entities.root + path
     if iris.SLUG.fullmatch(path) and site.entities.exists(iri):
         return iri
@@ -280,15 +280,15 @@ def _known(site: Site, path: str) -> str:
     raise Problem(
         404,
         "unknown-id",
-        f"nothing is called '{path}'",
+        f"no record has the id '{path}'",
         {"path": path, "nearest": [site.entities.root + p for p in near]},
     )
 
 
 def _gone(path: str) -> Problem:
-    return Problem(410, "deprecated", f"'{path}' is deprecated; its data is still at /data/{path}.ttl")
+    return Problem(410, "deprecated", f"'{path}' is deprecated; its data is still available at /data/{path}.ttl")
 
 
 def _root(request: Request) -> str:
-    """The path under which the server is mounted, with its last slash."""
+    """The path at which the application is mounted, with a trailing slash."""
     return str(request.scope.get("root_path", "")).rstrip("/") + "/"

@@ -1,4 +1,4 @@
-"""Typed links that lead machines from any document of a record to all others (signposting.org, FAIR Signposting 1)."""
+"""Typed links between the documents of a record, for machines (signposting.org, FAIR Signposting Profile)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ABOUT_PAGE = "https://schema.org/AboutPage"
 
 @dataclass(frozen=True, slots=True)
 class TypedLink:
-    """A link of one context: RFC 8288."""
+    """A typed link (RFC 8288) without its context."""
 
     relation: str
     target: str
@@ -29,17 +29,17 @@ class TypedLink:
 
 
 def landing_page(site: Site, iri: str, host: str) -> str:
-    """The Link field of a record's page."""
+    """The Link header of a record's page."""
     return ", ".join(map(str, _of_page(site, iri, host)))
 
 
 def content(site: Site, iri: str, host: str) -> str:
-    """The Link field of a record's data."""
+    """The Link header of a record's data."""
     return ", ".join(map(str, _of_data(site, iri, host)))
 
 
 def linkset(site: Site, iri: str, host: str) -> dict[str, object]:
-    """The links of the page and of each data document, as `application/linkset+json` (RFC 9264, 4.2)."""
+    """The links of the page and of all data documents as `application/linkset+json` (RFC 9264, 4.2)."""
     path = quote(iri.removeprefix(site.entities.root))
     contexts = [(f"{host}page/{path}", _of_page(site, iri, host))]
     contexts += [(f"{host}data/{path}.{f.name}", _of_data(site, iri, host)) for f in formats.RDF_FORMATS]
@@ -47,7 +47,7 @@ def linkset(site: Site, iri: str, host: str) -> dict[str, object]:
 
 
 def class_linkset(site: Site, anchor: str, members: Sequence[str]) -> dict[str, object]:
-    """The members of a class list."""
+    """The linkset of a class list, with all its members."""
     items = [TypedLink("item", site.entities.root + quote(path)) for path in members]
     return {"linkset": [_context(anchor, iter([TypedLink("license", LICENCE), *items]))]}
 

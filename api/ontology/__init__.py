@@ -1,1 +1,5 @@
-"""The ontology, its documentation and its files."""
+"""The ontology: its documentation and its files.
+
+- `router`: `/ontology`, `/context.jsonld` and `/shapes.ttl`
+- `vocabulary`: the terms with their axioms and use; `diagram`: the layout of the class diagram
+"""

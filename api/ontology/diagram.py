@@ -1,4 +1,4 @@
-"""A picture of how classes are linked: boxes on a grid, and lines between them that keep out of each other's way."""
+"""Layout of the class diagram: classes as boxes on a grid, links as lines with few crossings."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from itertools import combinations
 
 # Sizes are in pixels.
 COLUMNS, ROWS = 3, 4
-_MOST_LINES = 16
+_MAX_LINES = 16
 _PITCH, _MARGIN, _HALF = complex(300, 128), complex(102, 44), complex(100, 30)
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A class, datatype or property and how often it was met; '' stands for what has no class."""
+    """A class, datatype or property with a count; the IRI is '' for resources without a class."""
 
     iri: str
     number: int
@@ -24,7 +24,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """How many stated triples lead from members of one class to members of another by a property."""
+    """The number of stated triples with a property between members of two classes."""
 
     source: str
     property: str
@@ -34,7 +34,7 @@ class Connector:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A class in the diagram, by its centre, with the strongest link that leads back to it."""
+    """A class in the diagram, with its centre and its most frequent link to itself."""
 
     kind: Count
     x: float
@@ -44,7 +44,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A link in the diagram: from where to where, where its name stands, and how many more join the two classes."""
+    """A link in the diagram: end points, position of its label, and the number of other links between the classes."""
 
     link: Connector
     ends: tuple[int, int, int, int]
@@ -54,7 +54,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """The main classes and the links between them: those that are drawn, and all."""
+    """The main classes and the links between them; `lines` are drawn, `links` has all."""
 
     boxes: Sequence[Box]
     lines: Sequence[Line]
@@ -64,20 +64,20 @@ class Diagram:
 
 
 def draw(kinds: Sequence[Count], links: Sequence[Connector]) -> Diagram:
-    """The strongest link of each two classes as a line, as many as stay legible, and every class with one at least."""
+    """Lays out the most frequent link of each pair of classes, up to `_MAX_LINES`, with at least one for each class."""
     pairs: dict[frozenset[str], list[Connector]] = defaultdict(list)
     for link in links:
         pairs[frozenset((link.source, link.target))].append(link)
     joining = {pair: found for pair, found in pairs.items() if len(pair) == 2}
     firsts = [next((p for p in joining if kind.iri in p), None) for kind in kinds]
-    drawn = list(dict.fromkeys([*filter(None, firsts), *joining]))[:_MOST_LINES]
+    drawn = list(dict.fromkeys([*filter(None, firsts), *joining]))[:_MAX_LINES]
     place = _placed([kind.iri for kind in kinds], [tuple(sorted(pair)) for pair in drawn])
     boxes = [
         Box(kind, place[kind.iri].real, place[kind.iri].imag, next(iter(pairs.get(frozenset([kind.iri]), ())), None))
         for kind in kinds
     ]
     taken = list(place.values())
-    # A short line has few places for its name: it chooses first.
+    # Short lines have few positions for their label, so they come first.
     drawn.sort(key=lambda pair: abs(_way(joining[pair][0], place)))
     lines = [_line(joining[pair][0], len(joining[pair]) - 1, place, taken) for pair in drawn]
     height = max((box.y for box in boxes), default=0) + _MARGIN.imag
@@ -86,7 +86,7 @@ def draw(kinds: Sequence[Count], links: Sequence[Connector]) -> Diagram:
 
 
 def _placed(kinds: Sequence[str], pairs: Sequence[tuple[str, ...]]) -> dict[str, complex]:
-    """Where the classes stand: cells are swapped while that makes lines shorter, with fewer in each other's way."""
+    """Places classes on the grid: cells are swapped as long as that gives shorter lines and fewer crossings."""
     cells: list[str | None] = [*kinds, *[None] * (COLUMNS * ROWS - len(kinds))]
 
     def cost() -> float:
@@ -94,7 +94,7 @@ def _placed(kinds: Sequence[str], pairs: Sequence[tuple[str, ...]]) -> dict[str,
         lines = [(at[a], at[b]) for a, b in pairs]
         hidden = sum(cells[n] is not None for line in lines for n in _between(*line))
         crossings = sum(_cross(*one, *other) for one, other in combinations(lines, 2))
-        # Rows further down count a little, so that few classes stand at the top.
+        # A small cost for lower rows, so that a few classes are placed at the top.
         return sum(abs(_cell(a) - _cell(b)) ** 2 for a, b in lines) + 9 * hidden + 3 * crossings + sum(at.values()) / 99
 
     best, improved = cost(), True
@@ -116,7 +116,7 @@ def _cell(n: int) -> complex:
 
 @cache
 def _between(a: int, b: int) -> tuple[int, ...]:
-    """The cells whose boxes a line from one cell to another runs through."""
+    """The cells whose boxes a line between two cells crosses."""
     way = [_cell(a) + (_cell(b) - _cell(a)) * step / 24 for step in range(25)]
     gaps = ((n, p - _cell(n)) for p in way for n in range(COLUMNS * ROWS))
     return tuple({n for n, gap in gaps if max(abs(gap.real), abs(gap.imag)) < 0.3} - {a, b})
@@ -135,7 +135,7 @@ def _way(link: Connector, place: Mapping[str, complex]) -> complex:
 
 
 def _line(link: Connector, more: int, place: Mapping[str, complex], taken: list[complex]) -> Line:
-    """A line from border to border; its name goes where no box or other name stands yet."""
+    """A line from border to border, with its label where it overlaps no box or other label."""
     start, end, way = place[link.source], place[link.target], _way(link, place)
     share = min(_HALF.real / (abs(way.real) or 1e-9), _HALF.imag / (abs(way.imag) or 1e-9))
     first, last = start + way * share, end - way * share

@@ -1,4 +1,4 @@
-"""`/ontology`, `/context.jsonld`, `/shapes.ttl`: the vocabulary, documented and as files."""
+"""`/ontology`, `/context.jsonld` and `/shapes.ttl`: the documentation and the files of the ontology."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _CHARACTERISTICS = {
         *("InverseFunctional", "Reflexive", "Irreflexive"),
     )
 }
-_MOST_LETTERS = {"ja": 18, "en": 32}
+_MAX_LETTERS = {"ja": 18, "en": 32}
 
 
 @router.get("/ontology", summary="The ontology")
 def ontology(request: Request) -> Response:
-    """The terms as a page whose anchors are their local names, or the ontology graph as RDF."""
+    """The ontology as a page, with the local names of terms as anchors, or as RDF."""
     site = site_of(request)
     if (syntax := chosen_rdf(request)) is not None:
         return rdf_answer(site, site.entities.graph_document(site.entities.ontology.value), syntax)
@@ -52,7 +52,7 @@ def ontology(request: Request) -> Response:
         reference=reference,
         prefixes=_prefixes(site, reference),
         anchors=_anchors(site, reference),
-        # Most terms are named many times.
+        # Most terms occur many times on the page.
         name=cache(view.name),
         plain=cache(view.plain),
         short=site.context.compact,
@@ -83,14 +83,14 @@ def _shapes(site: Site) -> Path:
 
 
 def _prefixes(site: Site, reference: vocabulary.TermReference) -> dict[str, str]:
-    """The namespaces of the context and of all borrowed terms, each with its prefix, '' where it has none."""
+    """The namespaces of the context and of all borrowed terms with their prefixes, '' for none."""
     known = {namespace: prefix for prefix, namespace in site.prefixes.items()}
     vocabularies = [*site.context.vocabularies.values(), *reference.borrowed]
     return {namespace: known.get(namespace, "") for namespace in vocabularies}
 
 
 def _anchors(site: Site, reference: vocabulary.TermReference) -> Mapping[str, str]:
-    """Where on the page each term stands: ours under its local name, a borrowed one as furniture of the page."""
+    """The anchor of each term on the page: the local name for ours, with the prefix `ui-` for borrowed ones."""
     found = {entry.iri: entry.anchor for entries in reference.sections.values() for entry in entries}
     prefixes = _prefixes(site, reference)
     for n, (namespace, terms) in enumerate(reference.borrowed.items()):
@@ -100,8 +100,8 @@ def _anchors(site: Site, reference: vocabulary.TermReference) -> Mapping[str, st
 
 
 def _example(view: View, term: Term | str) -> Markup:
-    """A subject or object in few words."""
-    most = _MOST_LETTERS[view.language]
+    """A subject or object in short form."""
+    most = _MAX_LETTERS[view.language]
     if isinstance(term, Literal):
         return view.literal(term) if len(term.value) <= most else escape(term.value[:most] + "…")
     iri = term if isinstance(term, str) else term.value

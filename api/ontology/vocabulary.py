@@ -1,4 +1,4 @@
-"""The ontology as readers look it up: its terms with their axioms, how the release uses them, and a picture of that."""
+"""The ontology reference: the terms with their axioms, their use in the release, and the class diagram."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS = {
     "annotation_properties": OWL + "AnnotationProperty",
 }
 _SUB = (RDFS + "subClassOf", RDFS + "subPropertyOf")
-# What a term says of others, by the text that heads it.
+# Relations between terms, by the key of their heading.
 _RELATIONS = {
     "term_domain": (RDFS + "domain",),
     "term_range": (RDFS + "range",),
@@ -30,9 +30,9 @@ _RELATIONS = {
     "term_disjoint": (OWL + "disjointWith", OWL + "propertyDisjointWith"),
     "replaced_by": (DCTERMS + "isReplacedBy",),
 }
-# They hold of the one when they hold of the other.
+# Relations that are symmetric.
 _MUTUAL = frozenset({"term_inverse", "term_disjoint"})
-# How a term stands to those of other vocabularies.
+# Relations to terms of other vocabularies.
 _ALIGNMENTS = (
     *_SUB,
     *(OWL + name for name in ("equivalentClass", "equivalentProperty", "sameAs")),
@@ -40,12 +40,12 @@ _ALIGNMENTS = (
     *(RDFS + name for name in ("seeAlso", "isDefinedBy")),
 )
 _OWN = iris.ONTOLOGY + "#"
-_MOST_USED = 5
+_MAX_USED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A member of a class, or the subject and the object of a property."""
+    """A member of a class, or the subject and object of a property."""
 
     subject: str
     object: Term | None = None
@@ -53,7 +53,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Members or triples of a term, what stands at the ends of a property, and the list that has a class's members."""
+    """The use of a term: number of members or triples, classes of subjects and objects, and the list of its records."""
 
     number: int = 0
     subjects: tuple[Count, ...] = ()
@@ -64,7 +64,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class TermEntry:
-    """A term of ours: what its axioms say, relation by relation, and its use."""
+    """One of our terms: its relations by heading, alignments, property chains, types and use."""
 
     iri: str
     relations: Mapping[str, Sequence[str]]
@@ -79,14 +79,14 @@ class TermEntry:
         return self.iri.partition("#")[2]
 
     def is_used_as_stated(self, relation: str) -> bool:
-        """Whether what is met at an end of a property is just the class that its domain or range names."""
+        """Whether the subjects or objects of a property have exactly the class that its domain or range states."""
         used = {"term_domain": self.usage.subjects, "term_range": self.usage.objects}.get(relation, ())
         return bool(used) and [count.iri for count in used] == list(self.relations.get(relation, ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A class in the hierarchy; `again` where it stands a second time, without what is below it."""
+    """A class in the hierarchy; `again` if it is repeated, in which case its subclasses are left out."""
 
     iri: str
     number: int
@@ -96,7 +96,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class TermReference:
-    """All that the page tells, in no language: terms by kind, borrowed ones by namespace, disjoint groups, diagram."""
+    """The language-independent content of the page; `apart` are groups of disjoint classes."""
 
     sections: Mapping[str, Sequence[TermEntry]]
     hierarchy: Sequence[Branch]
@@ -106,7 +106,7 @@ class TermReference:
 
 
 def describe(site: Site) -> TermReference:
-    """The ontology of a release and its use, read from the store once; raises `Problem` where that is too large."""
+    """Reads the ontology of a release and its use from the store; raises `Problem` if the store is too large."""
     site.survey()
     ontology = Ontology(site)
     uses = Uses(site, ontology)
@@ -125,7 +125,7 @@ def describe(site: Site) -> TermReference:
 
 
 class Ontology:
-    """The axioms of the ontology graph between named things, and its terms by kind, in the order of their names."""
+    """The axioms of the ontology graph between named terms, and the terms by kind, sorted by name."""
 
     def __init__(self, site: Site) -> None:
         self._forward: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -135,7 +135,7 @@ class Ontology:
             self._forward[quad.predicate.value][subject].append(target)
             self._backward[quad.predicate.value][target].append(subject)
         self.terms = self._terms()
-        self.above = {iri: self._above(iri) for sub in _SUB for iri in self._forward[sub]}
+        self.ancestors = {iri: self._ancestors(iri) for sub in _SUB for iri in self._forward[sub]}
         groups = self._backward[iris.RDF_TYPE].get(OWL + "AllDisjointClasses", [])
         self.apart = [self.listed(head) for group in sorted(groups) for head in self.objects(group, OWL + "members")]
 
@@ -143,7 +143,7 @@ class Ontology:
         return self._forward[predicate].get(subject, [])
 
     def related(self, iri: str, predicates: Iterable[str], *, ahead: bool = True, back: bool = False) -> list[str]:
-        """What has an IRI and stands in one of those relations, `ahead` as object, `back` as subject; each once."""
+        """The distinct IRIs related by these predicates: as objects with `ahead`, as subjects with `back`."""
         found: set[str] = set()
         for predicate in predicates:
             found.update(self._forward[predicate].get(iri, ()) if ahead else ())
@@ -166,8 +166,8 @@ class Ontology:
         found["individuals"] = {i for kind in typed.values() for i in kind if i.startswith(_OWN)} - declared
         return {kind: sorted(terms, key=str.lower) for kind, terms in found.items()}
 
-    def _above(self, iri: str) -> frozenset[str]:
-        """All that a class or property is below of, without what is no less below it."""
+    def _ancestors(self, iri: str) -> frozenset[str]:
+        """All superclasses or superproperties of a term; none if it is part of a cycle."""
         found: set[str] = set()
         waiting = [iri]
         while waiting:
@@ -182,10 +182,10 @@ class Uses:
     """The triples of a release by property, and its members by class."""
 
     def __init__(self, site: Site, ontology: Ontology) -> None:
-        store, self._site, self._above = site.release.store, site, ontology.above
+        store, self._site, self._ancestors = site.release.store, site, ontology.ancestors
         inferred = NamedNode(iris.rebase(iris.INFERRED, site.base))
-        concluded = store.quads_for_pattern(None, None, None, inferred)
-        self._concluded = {(_key(q.subject), q.predicate.value, q.object) for q in concluded}
+        derived = store.quads_for_pattern(None, None, None, inferred)
+        self._inferred_triples = {(_key(q.subject), q.predicate.value, q.object) for q in derived}
         self.triples: dict[str, list[tuple[str, Term]]] = defaultdict(list)
         self.members: dict[str, set[str]] = defaultdict(set)
         self._size: Counter[str] = Counter()
@@ -199,11 +199,11 @@ class Uses:
             if p == iris.RDF_TYPE:
                 self.members[_key(o)].add(s)
                 kinds.setdefault(s, (set(), set()))[self.is_inferred(s, p, o)].add(_key(o))
-        # As records are told elsewhere: what is stated, and what was inferred only where nothing is.
-        self._kinds = {s: self._lowest(stated or concluded) for s, (stated, concluded) in kinds.items()}
+        # As elsewhere on the site, inferred classes are used only if none is stated.
+        self._kinds = {s: self._lowest(stated or derived) for s, (stated, derived) in kinds.items()}
 
     def is_inferred(self, subject: str, predicate: str, target: Term) -> bool:
-        return (subject, predicate, target) in self._concluded
+        return (subject, predicate, target) in self._inferred_triples
 
     def number(self, iri: str) -> int:
         """The members of a class, or the triples of a property."""
@@ -230,7 +230,7 @@ class Uses:
         return Usage(len(members), example=example, records=self._list_of(members))
 
     def _list_of(self, members: set[str]) -> Count | None:
-        """The class of paths that all members have which have a path of their own."""
+        """The class list that has all members of a class that are records, if there is just one."""
         entities = self._site.entities
         names = {m.removeprefix(entities.root).partition("/")[0] for m in members if m.startswith(entities.root)}
         if len(names) != 1:
@@ -243,11 +243,11 @@ class Uses:
         return (target.datatype.value,) if isinstance(target, Literal) else self._kinds.get(_key(target), ("",))
 
     def _lowest(self, kinds: set[str]) -> tuple[str, ...]:
-        above = set().union(*(self._above.get(kind, ()) for kind in kinds))
+        above = set().union(*(self._ancestors.get(kind, ()) for kind in kinds))
         return tuple(sorted(kinds - above))
 
     def _rank(self, iri: str) -> tuple[bool, int, str]:
-        """The best example is a record rather than a part of one, and has much said of it."""
+        """Sort key for examples: records before parts, and those with many statements first."""
         return "#" in iri, -self._size[iri], iri
 
 
@@ -273,15 +273,17 @@ def _entry(ontology: Ontology, uses: Uses, kind: str, iri: str) -> TermEntry:
 
 
 def _hierarchy(ontology: Ontology, uses: Uses, own: Sequence[str]) -> list[Branch]:
-    """Our classes below the borrowed ones that they refine; the most used first."""
-    shown = {*own, *(up for iri in own for up in ontology.above.get(iri, ()))}
+    """The class hierarchy, including the borrowed superclasses of our classes; most used first."""
+    shown = {*own, *(up for iri in own for up in ontology.ancestors.get(iri, ()))}
     parents = {iri: [up for up in ontology.related(iri, _SUB[:1]) if up in shown] for iri in shown}
-    # Its whole branch stands once: below a class of ours, where it has one above it.
-    chief = {iri: min(found, key=lambda up: (not up.startswith(_OWN), up)) for iri, found in parents.items() if found}
+    # The full branch of a class is shown once, preferably below one of our classes.
+    main_parent = {
+        iri: min(found, key=lambda up: (not up.startswith(_OWN), up)) for iri, found in parents.items() if found
+    }
 
     def branch(iri: str, way: frozenset[str]) -> Branch:
         below = [c for c, found in parents.items() if iri in found and c not in way]
-        made = [branch(c, way | {c}) if chief[c] == iri else Branch(c, uses.number(c), again=True) for c in below]
+        made = [branch(c, way | {c}) if main_parent[c] == iri else Branch(c, uses.number(c), again=True) for c in below]
         return Branch(iri, uses.number(iri), tuple(sorted(made, key=lambda b: (b.again, -b.number, b.iri))))
 
     roots = [branch(iri, frozenset({iri})) for iri in shown if not parents[iri]]
@@ -289,7 +291,7 @@ def _hierarchy(ontology: Ontology, uses: Uses, own: Sequence[str]) -> list[Branc
 
 
 def _overview(uses: Uses, ontology: Ontology) -> tuple[list[Count], list[Connector]]:
-    """The classes with the most links among them, none sharing a member with another, and what they are linked by."""
+    """The classes without common members that have the most links between them, and these links."""
     apart = {iri for group in ontology.apart for iri in group}
     declared = [c for c in ontology.terms["classes"] if uses.members.get(c)]
     home: dict[str, str] = {}
@@ -313,11 +315,11 @@ def _overview(uses: Uses, ontology: Ontology) -> tuple[list[Count], list[Connect
 
 def _most(counts: Counter[str]) -> tuple[Count, ...]:
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return tuple(Count(iri, number) for iri, number in ordered[:_MOST_USED])
+    return tuple(Count(iri, number) for iri, number in ordered[:_MAX_USED])
 
 
 def _key(term: object) -> str:
-    """The IRI or text of a term; a blank node so marked."""
+    """The IRI or text of a term, or `_:` and the label of a blank node."""
     return str(term) if isinstance(term, BlankNode) else value(term)  # type: ignore[arg-type]
 
 

@@ -1,1 +1,5 @@
-"""The front page, charts, explanations and static files."""
+"""Pages that belong to no other package.
+
+- `front`: `/` and `/about`; `charts`: `/charts`; `explain`: `/explain`
+- `assets`: `/static`
+"""

@@ -1,4 +1,4 @@
-"""`/static`: style sheets, scripts, vendored libraries; compressed and validated like every other answer."""
+"""`/static`: style sheets, scripts and vendored libraries, with compression and ETags like every other response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter()
 
 @cache
 def _files() -> dict[str, Path]:
-    """All that is served, by its path: nothing else can be asked for."""
+    """All static files by path; nothing else can be requested."""
     folder = Path(__file__).parents[1] / "static"
     return {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
 
@@ -26,7 +26,7 @@ def _files() -> dict[str, Path]:
 def static(path: str) -> Response:
     """A file that pages load."""
     if (found := _files().get(path)) is None:
-        raise Problem(404, "not-found", f"no file is called '{path[:100]}'")
+        raise Problem(404, "not-found", f"no static file '{path[:100]}'")
     media_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
     is_text = media_type.startswith("text/")
     return answer(found.read_bytes(), f"{media_type}; charset=utf-8" if is_text else media_type)

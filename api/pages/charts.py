@@ -1,4 +1,4 @@
-"""`/charts`: subjects told by a few stored queries together, each as a chart with its table."""
+"""`/charts`: pages that show several stored queries on a subject as charts with tables."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def show(request: Request, name: str) -> Response:
     site = site_of(request)
     subjects = known(site)
     if name not in subjects:
-        raise Problem(404, "not-found", f"there are no charts of '{name[:60]}'{nearest(name, subjects)}")
+        raise Problem(404, "not-found", f"no charts on '{name[:60]}'{nearest(name, subjects)}")
     if moved := language.redirect(request):
         return moved
     view = view_of(request, language.language_of(request))

@@ -1,4 +1,4 @@
-"""`/explain`: why a fact holds: who states it, or by which rule it follows from what is stated."""
+"""`/explain`: the evidence for a fact, either the passages that state it or the rules that infer it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def explain(request: Request) -> Response:
     triple = _asked(request, site)
     step = site.explanations.explain(triple)
     if step is None:
-        raise Problem(404, "fact-not-found", f"this release does not hold: {triple} .")
+        raise Problem(404, "fact-not-found", f"this release does not have the triple: {triple} .")
     view = view_of(request, language.language_of(request))
     if prefers_json(request):
         return json_answer(_as_json(view, step), _VARY)
@@ -54,13 +54,13 @@ def _named(site: Site, name: str, written: str) -> NamedNode:
 
 
 def _literal(written: str) -> Literal:
-    """A literal as N-Triples has it."""
+    """Parses a literal in N-Triples syntax."""
     try:
         (quad,) = parse(f"<x:s> <x:p> {written} .", format=RdfFormat.N_TRIPLES)
     except (SyntaxError, ValueError):
         quad = None
     if quad is None or not isinstance(quad.object, Literal):
-        raise Problem(400, "bad-parameter", f"object: expected a literal as N-Triples has it, not '{written[:80]}'")
+        raise Problem(400, "bad-parameter", f"object: expected a literal in N-Triples syntax, not '{written[:80]}'")
     return quad.object
 
 

@@ -1,4 +1,4 @@
-"""The front page and `/about`: what this is, in words and numbers."""
+"""`/` and `/about`: the front page, and information about the site."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from kg.release.history import ReleaseChanges
 router = APIRouter()
 # The query that the front page works: it needs the law, a programme and a budget, so it shows what a graph is for.
 _WORKED = "programmes-quoting-the-law-and-budget"
-_MOST_CHANGES = 8
-# What helps to tell of the others stands after them.
+_MAX_CHANGES = 8
+# Auxiliary classes, listed last.
 _LAST = ("passage", "source", "vocabulary", "fiscal-year")
 
 
@@ -49,13 +49,13 @@ def _front(request: Request, site: Site, view: View, worked: charts.Chart | None
         example=example(site),
         host=str(request.base_url).rstrip("/"),
         subjects=charts.known(site),
-        changed=[e for e in step.entries if site.entities.exists(root + e.path)][:_MOST_CHANGES],
+        changed=[e for e in step.entries if site.entities.exists(root + e.path)][:_MAX_CHANGES],
         changes=step.total or 0,
     )
 
 
 def _latest(site: Site) -> ReleaseChanges:
-    """What the release changed; nothing where its history cannot be read, which is no reason to be without a page."""
+    """The changes of the latest release; none if its history cannot be read, so that the page still works."""
     try:
         return site.history[0]
     except BrokenRelease:
