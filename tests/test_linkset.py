@@ -159,7 +159,7 @@ def test_two_rows_of_one_iri_may_not_contradict() -> None:
     table = Table(("IRI",), [("https://example.go.jp/1",)] * 3)
     choice = MatchSetup(0, subject="IRI")
     assert len(set(review.links(table, [EXACT] * 3, choice))) == 1
-    with pytest.raises(TableError, match=r"row 3: .* here and to .* in row 1"):
+    with pytest.raises(TableError, match=r"row 3: .* here, but to .* in row 1"):
         review.links(table, [EXACT, EXACT, Decision(TOKYO, "exact", "person")], choice)
 
 

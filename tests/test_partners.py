@@ -236,7 +236,7 @@ def test_no_description(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("<a> <b> .\n", f"{RDF}:1:9: is not Turtle: "),
-        (LINKS + "law:act skos:exactMatch <#row-2> .\n", f"{RDF}:9:1: a statement about <{iris.ID}law/act>, which is "),
+        (LINKS + "law:act skos:exactMatch <#row-2> .\n", f"{RDF}:9:1: a statement about <{iris.ID}law/act>, which a "),
         (
             LINKS.replace("<#row-2>", "<https://w3id.org/aikg/id/new/one>"),
             f"{RDF}:8:1: a statement about <{iris.ID}new/one>, which a partner may not describe",
@@ -247,7 +247,7 @@ def test_no_description(tmp_path: Path) -> None:
         ),
         (
             LINKS + "skos:exactMatch skos:prefLabel '偽'@ja .\n",
-            f"{RDF}:9:1: a statement about <http://www.w3.org/2004/02/skos/core#exactMatch>, which is not the",
+            f"{RDF}:9:1: a statement about <http://www.w3.org/2004/02/skos/core#exactMatch>, which a partner",
         ),
         (
             f"<{iris.PARTNER}other#x> <http://www.w3.org/2002/07/owl#sameAs> <https://w3id.org/aikg/id/law/act> .",
@@ -257,7 +257,7 @@ def test_no_description(tmp_path: Path) -> None:
         ("# nothing\n", f"{RDF}: the RDF has no statements [partner-data]"),
         (
             "<urn:x:1> <urn:x:p> <https://w3id.org/aikg/id/law/acts> .",
-            f"{RDF}:1:21: nothing of ours is called <{iris.ID}law/acts>; did you mean '{iris.ID}law/act'?",
+            f"{RDF}:1:21: <{iris.ID}law/acts> does not exist in our data; did you mean '{iris.ID}law/act'?",
         ),
     ],
     ids=["syntax", "claim", "new", "term", "borrowed", "other", "blank", "empty", "dead"],
@@ -314,10 +314,10 @@ def test_a_dead_link_alone_is_left_out(tmp_path: Path) -> None:
     found = load(tmp_path, {"dataset.yaml": BESIDE, "links.ttl": text})
     assert (found.joined, found.links) == (["ministry"], 2)
     assert told(found) == [
-        f"{RDF}:9:26: nothing of ours is called <{iris.ID}law/akt>; did you mean '{iris.ID}law/act'?; what is said "
-        "with it is left out [dead-link]",
-        f"{RDF}:9:36: nothing of ours is called <{iris.ONTOLOGY}#quots>; did you mean '{iris.ONTOLOGY}#quotes'?; what "
-        "is said with it is left out [dead-link]",
+        f"{RDF}:9:26: <{iris.ID}law/akt> does not exist in our data; did you mean '{iris.ID}law/act'?; "
+        "the statements that use it are left out [dead-link]",
+        f"{RDF}:9:36: <{iris.ONTOLOGY}#quots> does not exist in our data; did you mean '{iris.ONTOLOGY}#quotes'?; "
+        "the statements that use it are left out [dead-link]",
     ]
 
 
@@ -367,7 +367,7 @@ def test_a_name_that_a_source_of_ours_has(tmp_path: Path) -> None:
     write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS})
     found = datasets.load(project, ours(project), FetchLimits())
     assert [p.rule for p in found.problems] == ["partner-name"]
-    assert "'ministry' is the name of a source of ours already" in told(found)[0]
+    assert "the name 'ministry' is taken by one of our sources" in told(found)[0]
 
 
 @pytest.mark.parametrize("target", ["ontology/core.ttl", "data/partners/other/links.ttl"])

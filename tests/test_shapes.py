@@ -68,7 +68,8 @@ def test_a_violation_is_placed_in_its_file(tmp_path: Path) -> None:
     assert [str(p) for p in pipeline.check(project)] == [
         f"data/programme/example.yaml:7:11: {budget} kg:asPrinted: a budget needs the amount as printed"
         " / 予算額には原表記が必要です [shape]",
-        f"data/programme/example.yaml:11:15: {budget} kg:amount: a budget must have exactly one amount above zero, in yen"
+        f"data/programme/example.yaml:11:15: {budget} kg:amount: a budget must have exactly one amount above zero, "
+        "in yen"
         " / 予算額には正の金額（円）が一つ必要です (is: 0) [shape]",
     ]
 

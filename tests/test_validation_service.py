@@ -277,7 +277,7 @@ def test_a_document_comes_as_body_upload_or_text(
         ({"files": {f"f{n}": (None, "x") for n in range(30)}}, 400, "bad-form", "Too many fields"),
         (
             {"content": b'{"@context": "https://schema.org/"}', "headers": {"content-type": "application/ld+json"}},
-            *(400, "rdf-refused", "the context 'https://schema.org/' is not fetched"),
+            *(400, "rdf-refused", "the context 'https://schema.org/' is remote and is not fetched"),
         ),
     ],
 )
