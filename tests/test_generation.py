@@ -172,7 +172,7 @@ def test_no_marker_is_left(written: Path, project: Path) -> None:
 
 
 def test_more_than_there_are_names_for(plan: Plan) -> None:
-    with pytest.raises(KgError, match="can be told apart by name"):
+    with pytest.raises(KgError, match="there are distinct names for at most"):
         plan.copies(10**12)
 
 

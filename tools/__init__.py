@@ -1,1 +1,1 @@
-"""Development tools that are not part of the installed package."""
+"""Development tools, available in a checkout only: `synthetic` generates data for benchmarks and tests."""

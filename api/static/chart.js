@@ -1,12 +1,12 @@
-// Draws every table that says how (data-chart) above itself: bars, time lines and links. The table stays as it is.
-// The page waits for this script, so that the picture's place is there from the first; libraries come after that.
+// Draws a chart above every table with a data-chart attribute: bars, timelines and networks. The table is kept.
+// The script blocks rendering to reserve space for the charts; the libraries are loaded afterwards.
 import { element } from "./site.js";
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const ja = document.documentElement.lang === "ja";
 
-/** The rows of a table as objects by column: what is shown, and what a program reads. */
+/** The rows of a table as objects by column, with the displayed text and the value. */
 export function rows(table) {
   const columns = [...table.tHead.rows[0].cells].map((c) => c.dataset.column);
   return [...table.tBodies[0].rows].map((row) => Object.fromEntries([...row.cells].map((cell, i) => {
@@ -17,7 +17,7 @@ export function rows(table) {
   })));
 }
 
-/** Numbers as the table writes them, for axes: in 億円 or millions of yen where the column is money. */
+/** Formats numbers on axes like the table does: in 億円 or millions of yen for amounts. */
 function formatter(sample) {
   if (/円$/.test(sample)) return (n) => (Math.abs(n) >= 1e8 ? `${n / 1e8}億円` : `${n / 1e4}万円`);
   if (/¥/.test(sample)) return (n) => `¥${(n / 1e6).toLocaleString("en")} million`;
@@ -26,12 +26,12 @@ function formatter(sample) {
 
 const colours = () => ["--chart-1", "--chart-2", "--chart-3", "--chart-4", "--chart-5", "--chart-6"].map(style);
 
-/** Rows whose `note` says more than the value named by `unless` are marked beside their figure. */
+/** Marks rows whose `note` differs from the value of `unless`. */
 const isMarked = (row, { note, unless }) => Boolean(note && row[note] && !row[note].empty && !row[note].href?.split("?")[0].endsWith(unless));
 
 function bars(rows, hint) {
   const { x, y, series } = hint;
-  // Without series each row has a bar of its own, even where rows are called the same.
+  // Without series each row has its own bar, even if rows have the same name.
   const data = series ? rows : rows.map((r, i) => ({ ...r, [x]: { ...r[x], shown: r[x].shown + "\u200b".repeat(rows.slice(0, i).filter((o) => o[x].shown === r[x].shown).length) } }));
   const categories = [...new Set(data.map((r) => r[x].shown))];
   const groups = series ? [...new Set(data.map((r) => [].concat(series).map((s) => r[s].shown).join(" ")))] : [""];
@@ -42,7 +42,7 @@ function bars(rows, hint) {
   const measure = { type: "value", axisLabel: { color: style("--soft"), formatter: format, hideOverlap: true }, splitLine: { lineStyle: { color: style("--line") } } };
   const height = flat ? Math.max(180, categories.length * (groups.length > 1 ? groups.length * 14 + 16 : 30) + 90) : 340;
   return { height, option: {
-    // Room for the figure beside the longest bar, where there is little.
+    // Leave room for the value beside the longest bar.
     grid: { left: 8, right: flat && innerWidth < 640 ? 6 * Math.max(...data.map((r) => r[y].shown.length)) : 28, top: groups.length > 1 ? 56 : 16, bottom: 8, containLabel: true },
     legend: groups.length > 1 ? { top: 0, type: "scroll", textStyle: { color: style("--ink") } } : undefined,
     tooltip: { trigger: "item", valueFormatter: format, confine: true },
@@ -52,14 +52,14 @@ function bars(rows, hint) {
       labelLayout: { hideOverlap: true },
       data: categories.map((c) => {
         const found = data.filter((r) => r[x].shown === c && (!series || [].concat(series).map((s) => r[s].shown).join(" ") === name));
-        // Rows that say the same twice are no sum: the query sums where sums are right.
+        // Duplicate rows must not be added up; the query computes sums where they are meaningful.
         return found.length ? { value: Number(found[0][y].value), marked: isMarked(found[0], hint) } : null;
       }),
     })),
   } };
 }
 
-/** A year or month stands for its middle; the table has it as the source has it. */
+/** Places a year or month at its middle; the table shows the original precision. */
 function moment(text) {
   const [year, month, day] = text.split("-").map(Number);
   return Date.UTC(year, month ? month - 1 : 6, day || (month ? 15 : 1));
@@ -92,9 +92,9 @@ async function picture(place, data, hint) {
   new ResizeObserver(() => chart.resize()).observe(place);
 }
 
-/** Links as a network: `source` and `target` name the columns of the ends, else the first two that are links. */
+/** Draws a network: `source` and `target` are the columns of the ends, by default the first two with links. */
 async function network(place, data, hint) {
-  // On a phone there is no room for what the links are called; the table says it.
+  // Phones have no room for the labels of links, which are in the table.
   const columns = Object.keys(data[0]), isNarrow = place.clientWidth < 640;
   const [source, target] = hint.source ? [hint.source, hint.target] : columns.filter((c) => data.some((r) => r[c].href));
   place.style.height = `${Math.min(720, 320 + data.length * 14)}px`;

@@ -1,12 +1,12 @@
-// The link desk with scripts: long tables in batches with progress, and rows that are looked through by keyboard.
-// What was read and decided is in `work`, which goes to the server only to be turned into a file.
+// The link desk: matches long tables in batches with progress, and supports review by keyboard.
+// The table and the decisions are in `work`, which is sent to the server only to create files.
 import { element, suggest } from "./site.js";
 
 const choose = document.getElementById("ui-desk-choose");
 const PAGE = 100;
 const PATIENCE = 5;
 
-/** A text with its {blanks} filled in. */
+/** Fills in the {placeholders} of a text. */
 function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
@@ -62,7 +62,7 @@ class Review {
           this.found[done + i] = row.candidates;
           this.work.decisions[done + i] = row.decision;
         });
-        // Told ten times, not with every batch.
+        // Announce progress ten times, not with every batch.
         const tenth = Math.floor((done * 10) / rows.length);
         done += part.length;
         progress.value = done;
@@ -116,7 +116,7 @@ class Review {
     throw new Error((await answer.json().catch(() => ({}))).detail ?? "");
   }
 
-  // ---- what is shown ----
+  // ---- display ----
 
   group([iri, relation, by, , , told]) {
     return relation ? "matched" : by === "person" || !told ? "none" : "review";
@@ -128,7 +128,7 @@ class Review {
     return counts;
   }
 
-  /** The rows that the filter lets through, as they are now; a row stays listed until the filter is set again. */
+  /** The rows that match the filter now; a row stays in the list until the filter is set again. */
   list() {
     const show = document.querySelector("#ui-desk-filters input:checked").value;
     this.listed = this.work.decisions.flatMap((decision, n) => (show === "all" || this.group(decision) === show ? [n] : []));
@@ -196,14 +196,14 @@ class Review {
     return told && !relation ? this.texts.to_review : "";
   }
 
-  // ---- deciding ----
+  // ---- decisions ----
 
   row(i) {
     const row = this.body.children[i];
     return row?.querySelector("input:checked") ?? row?.querySelector("input[type=radio]");
   }
 
-  /** Takes what is chosen in a row for a person's decision. */
+  /** Stores the selection in a row as a person's decision. */
   decide(row) {
     const n = Number(row.dataset.row), picked = row.querySelector("input[type=radio]:checked");
     if (!picked) return "";
@@ -248,7 +248,7 @@ class Review {
     this.decide(row);
   }
 
-  /** Goes to a row of this page, or over its end to the next one. */
+  /** Moves to a row of this page, or past its end to the next page. */
   go(i) {
     if (i >= this.body.children.length && this.at + PAGE < this.listed.length) {
       this.at += PAGE;
@@ -262,7 +262,7 @@ class Review {
     this.row(Math.min(Math.max(0, i), this.body.children.length - 1))?.focus();
   }
 
-  /** A field that looks up any other record, in place of the button. */
+  /** Replaces the button by a field that searches for another record. */
   search(n, more) {
     const url = new URL(this.run.dataset.suggest, location.href);
     if (this.work.kind) url.searchParams.set("kind", this.work.kind);

@@ -1,5 +1,5 @@
-// The picture of the explorer. The server makes the text and the data of every state; this draws them, and asks for
-// the next state in place of the browser.
+// The diagram of the explorer. The server renders the page and the data of each state; this script draws the data and
+// fetches the next state without a page load.
 import cytoscape from "./vendor/cytoscape.js";
 import { element } from "./site.js";
 
@@ -9,16 +9,16 @@ const hint = panel.firstElementChild.cloneNode(true);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const read = (root) => JSON.parse(root.querySelector("#ui-explore-data").textContent);
 const id = (link) => `${link.source}|${link.property}|${link.target}`;
-// So many are laid out before the reader's eyes and have all their names; so many, all their links named.
+// Up to this many records have an animated layout and all labels; up to this many, all labels of links.
 const FEW = 80, VERY_FEW = 16;
 const wrap = document.documentElement.lang === "ja" ? "anywhere" : "whitespace";
 let data = read(document), cy, selected = "", asked = 0, letters = 10;
 
-// ---- what it looks like: colours and shapes of the style sheets ----
+// ---- appearance: colours and shapes from the style sheets ----
 
 const colour = (name, from = document.documentElement) => getComputedStyle(from).getPropertyValue(name).trim();
 
-/** Colour and shape of a kind, as its mark in the text has them. */
+/** Colour and shape of a kind, as in the text. */
 function look(kind) {
   const mark = canvas.appendChild(element("span", { hidden: true, "data-kind": kind }));
   const found = { colour: colour("--kind-colour", mark), shape: colour("--kind-shape", mark) };
@@ -45,7 +45,7 @@ function style() {
   ].map((rule) => ({ selector: rule.selector, style: rule.css ?? rule.style }));
 }
 
-/** A label no wider than so many half-width characters. */
+/** Truncates a label to a number of half-width characters. */
 function shortened(text, most = 44) {
   let width = 0;
   for (const [i, character] of [...text].entries()) {
@@ -55,7 +55,7 @@ function shortened(text, most = 44) {
   return text;
 }
 
-// ---- the picture ----
+// ---- diagram ----
 
 function start() {
   cy = cytoscape({
@@ -67,7 +67,7 @@ function start() {
   cy.on("tap", (event) => { if (event.target === cy) select(""); });
   cy.on("mouseover", "node", (event) => { canvas.title = event.target.data("label"); });
   cy.on("mouseout", "node", () => { canvas.title = ""; });
-  // A page is scrolled over the picture until the reader has turned to it.
+  // The wheel scrolls the page until the diagram has focus.
   cy.userZoomingEnabled(false);
   canvas.addEventListener("focus", () => cy.userZoomingEnabled(true));
   canvas.addEventListener("blur", () => cy.userZoomingEnabled(false));
@@ -75,7 +75,7 @@ function start() {
   canvas.addEventListener("keydown", onKey);
 }
 
-/** Brings the picture to what the data say; what is there stays where it is. */
+/** Updates the diagram to the data; existing nodes keep their position. */
 function draw() {
   stage.hidden = data.nodes.length === 0;
   stage.classList.add("drawn");
@@ -103,7 +103,7 @@ function draw() {
   if (fresh.length) arrange(!known);
 }
 
-/** Near a record that is there and linked with this one; fresh ones around it, not all in one place. */
+/** Places new nodes around an existing node that they are linked to. */
 function beside(path) {
   const link = data.links.find((l) => (l.source === path && cy.getElementById(l.target).nonempty()) || (l.target === path && cy.getElementById(l.source).nonempty()));
   if (!link) return { x: 0, y: 0 };
@@ -118,7 +118,7 @@ function arrange(anew) {
     name: "fcose", randomize: anew, quality: shown > 300 ? "draft" : "default", animate: !still.matches && shown <= FEW && !anew, animationDuration: 500,
     nodeDimensionsIncludeLabels: shown <= FEW, idealEdgeLength: shown > FEW ? 80 : 95, nodeSeparation: 90, nodeRepulsion: shown > FEW ? 12000 : 9000, padding: 24, packComponents: true,
     stop: () => {
-      // On a small screen a few records are shown small, but not their names.
+      // On small screens nodes may be scaled down, but not their labels.
       letters = shown > FEW ? 10 : Math.min(20, Math.max(10, 9 / cy.zoom()));
       cy.style(style());
       stage.dataset.settled = String(shown);
@@ -145,9 +145,9 @@ function select(path) {
   said.textContent = copy.querySelector("h4").textContent;
 }
 
-// ---- the keyboard ----
+// ---- keyboard ----
 
-/** The record that lies nearest in a direction from the selected one. */
+/** The nearest record in a direction from the selected one. */
 function towards(dx, dy) {
   const from = selected ? cy.getElementById(selected).position() : { x: 0, y: 0 };
   let best = "", least = Infinity;
@@ -176,15 +176,15 @@ function onKey(event) {
   event.preventDefault();
 }
 
-/** What the text offers to do with a record, done. */
+/** Performs an action that the page offers for a record. */
 function act(path, name) {
   const section = [...document.querySelectorAll("#ui-explore-text .record")].find((s) => s.dataset.record === path);
   section?.querySelector(`.acts [name="${name}"]`)?.click();
 }
 
-// ---- from state to state ----
+// ---- state ----
 
-/** Where the focus is, so that it can be put back when the text has been replaced. */
+/** The focused element, to restore the focus after the content is replaced. */
 function bookmark() {
   const active = document.activeElement, record = active?.closest("[data-record]");
   if (active?.id) return () => at(active.id)?.focus({ preventScroll: true });
@@ -207,7 +207,7 @@ function take(page) {
   if (opened !== undefined && document.querySelector(".filter")) document.querySelector(".filter").open = opened;
 }
 
-/** Goes to another state of the page without leaving it; the address tells which. */
+/** Switches to another state, given by its URL, without a page load. */
 async function go(address) {
   const mine = ++asked, back = bookmark();
   stage.setAttribute("aria-busy", "true");
@@ -242,7 +242,7 @@ document.addEventListener("click", (event) => {
   go(link.href);
 });
 document.addEventListener("keydown", (event) => {
-  // What is called a button answers to the space bar, too.
+  // Elements with the role of a button also react to the space bar.
   if (event.key === " " && event.target.matches("a[role=button][data-go]")) { event.preventDefault(); go(event.target.href); }
 });
 document.addEventListener("submit", (event) => {
@@ -256,7 +256,7 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-go]");
   if (!form) return;
-  // A suggestion was taken, which no user's own change is.
+  // A suggestion was accepted, as opposed to typed text.
   const complete = [...form.querySelectorAll("input[data-suggest]")].every((field) => field.value.trim());
   if ("atOnce" in form.dataset || (!event.isTrusted && complete)) form.requestSubmit();
 });
@@ -291,6 +291,6 @@ const tools = {
 };
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cy?.style(style()));
-// Only for looking on: tests and the curious.
+// Read-only access, for tests and debugging.
 stage.picture = () => cy;
 ready();

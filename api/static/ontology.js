@@ -1,4 +1,4 @@
-// The reference of the ontology with scripts: terms listed in the contents and narrowed as one types; folded on phones.
+// The ontology reference: lists terms in the contents, filters them while typing, and folds sections on phones.
 import { element } from "./site.js";
 
 const nav = document.querySelector(".reference > nav"), field = document.getElementById("ui-filter");
@@ -12,7 +12,7 @@ for (const index of nav.querySelectorAll("[data-index]")) {
   index.hidden = false;
 }
 
-// A term is found by its labels and its local name; one in the contents goes with its article.
+// Terms are matched by labels and local name; an entry in the contents is shown or hidden with its article.
 const entries = [...terms.querySelectorAll("article.term, .columns > li")].map((at) => ({
   at,
   words: normal(`${(at.querySelector("h3") ?? at).textContent} ${at.id}`),
@@ -37,7 +37,7 @@ function narrow() {
   said.textContent = wanted.length ? said.dataset.text.replace("{n}", found) : "";
 }
 
-/** A link to a term that the filter hides shows everything again. */
+/** Clears the filter when a link leads to a hidden term. */
 function land() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (!target?.closest("[hidden]")) return;
@@ -49,6 +49,6 @@ function land() {
 field.closest("[hidden]").hidden = false;
 field.addEventListener("input", narrow);
 addEventListener("hashchange", land);
-// Browsers keep what was typed when one comes back.
+// Browsers restore the filter text when the user returns.
 if (field.value) narrow();
 if (matchMedia("(max-width: 60rem)").matches) nav.querySelector("details").open = false;

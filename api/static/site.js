@@ -1,10 +1,10 @@
-// What pages do more with scripts than without: suggestions in search fields, buttons that copy.
+// Enhancements of all pages: suggestions in search fields and copy buttons.
 
 const texts = document.documentElement.lang === "ja"
   ? { copied: "コピーしました", copy: "コピー", suggestions: "候補", found: (n) => `候補${n}件` }
   : { copied: "Copied", copy: "Copy", suggestions: "Suggestions", found: (n) => (n === 1 ? "1 suggestion" : `${n} suggestions`) };
 
-/** Makes an element with properties and children. */
+/** Creates an element with properties and children. */
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -15,7 +15,7 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
-/** A list box of suggestions under a field (ARIA 1.2 combobox); `choose` is called with the suggestion taken. */
+/** A list box of suggestions for a field (ARIA 1.2 combobox); `choose` is called with the selected suggestion. */
 export function suggest(field, choose) {
   const list = element("ul", { id: `${field.id}-list`, className: "suggestions", role: "listbox", "aria-label": texts.suggestions, hidden: true });
   const status = element("span", { className: "quiet", role: "status" });
@@ -69,7 +69,7 @@ export function suggest(field, choose) {
     url.searchParams.set("q", text);
     try {
       const answer = await fetch(url, { headers: { Accept: "application/json" } });
-      // An answer that comes late is of no use.
+      // Ignore responses to outdated requests.
       if (answer.ok && mine === asked) show((await answer.json()).suggestions);
     } catch { close(); }
   });
@@ -88,7 +88,7 @@ export function suggest(field, choose) {
   field.addEventListener("blur", close);
 }
 
-/** A button that copies; it says so for a moment. */
+/** A copy button that briefly confirms. */
 export function copyButton(text, label = texts.copy) {
   const button = element("button", { type: "button", className: "copy", textContent: label });
   button.addEventListener("click", async () => {
@@ -99,7 +99,7 @@ export function copyButton(text, label = texts.copy) {
   return button;
 }
 
-/** Tooltips that come with the keyboard's focus, too, and can be dismissed and pointed at (WCAG 1.4.13). */
+/** Tooltips on hover and keyboard focus that are dismissible and hoverable (WCAG 1.4.13). */
 function help() {
   const bubble = element("div", { id: "ui-help", className: "help", role: "tooltip", hidden: true });
   document.body.append(bubble);

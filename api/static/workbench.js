@@ -1,4 +1,4 @@
-// The query editor: completion by label in either language, answers in place, errors underlined, charts, history.
+// The query editor: completion by label in both languages, inline results, underlined errors, charts and history.
 import Yasqe from "./vendor/yasqe.js";
 import { draw } from "./chart.js";
 import { element, copyButton } from "./site.js";
@@ -15,7 +15,7 @@ const area = document.getElementById("ui-query");
 const place = document.getElementById("ui-answer");
 const prefixes = new Map(JSON.parse(document.getElementById("ui-prefixes").textContent));
 
-// ---- the editor ----
+// ---- editor ----
 
 const holder = element("div", { className: "editor" });
 area.before(holder);
@@ -27,7 +27,7 @@ const editor = new Yasqe(holder, {
   extraKeys: {
     "Ctrl-Space": () => complete(), "Ctrl-Enter": () => run(), "Cmd-Enter": () => run(), "Ctrl-/": () => editor.commentLines(),
     "Shift-Ctrl-F": () => editor.autoformat(),
-    // Tab stays the key that leaves: a keyboard must not be caught in the editor (WCAG 2.1.2).
+    // Tab moves the focus on: the editor must not be a keyboard trap (WCAG 2.1.2).
     Tab: false, "Shift-Tab": false,
   },
 });
@@ -37,7 +37,7 @@ document.querySelector(".editor-help").hidden = false;
 
 // ---- completion ----
 
-/** What stands before the cursor, and what may stand there: a variable, class, property or record. */
+/** The word before the cursor, and what is expected there: a variable, class, property or record. */
 function wanted() {
   const cursor = editor.getDoc().getCursor();
   const line = editor.getDoc().getLine(cursor.line).slice(0, cursor.ch);
@@ -55,12 +55,12 @@ function wanted() {
   return { ...place, kind: /^(a|rdf:type)$/.test(words.at(statement.includes(";") ? 0 : 1)) ? "class" : "record" };
 }
 
-/** The full stop that ended the last statement, not one inside a name, number or IRI. */
+/** The position of the dot that ended the last statement, as opposed to one in a name, number or IRI. */
 function lastStop(text) {
   return [...text.replace(/<[^<>\s]*>/g, (iri) => "_".repeat(iri.length)).matchAll(/\.(?=\s|$)/g)].at(-1)?.index ?? -1;
 }
 
-/** The class that the query gives a subject, as written. */
+/** The class of a subject in the query, as written. */
 function classOf(subject) {
   const escaped = subject.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&");
   const text = editor.getValue();
@@ -83,7 +83,7 @@ async function suggestions({ word, kind, subject }) {
   return answer.ok ? (await answer.json()).suggestions : [];
 }
 
-/** A name as SPARQL takes it: short where a prefix and a plain local name do, else the whole IRI. */
+/** A name in SPARQL syntax: prefixed if possible, else the full IRI. */
 function written({ iri, compact }) {
   return !iri || /^[\w-]*:[\w-]+$/.test(compact) ? compact : `<${iri}>`;
 }
@@ -106,20 +106,20 @@ function complete() {
   });
 }
 
-/** Declares the prefix of a name, so that the query runs on any endpoint. */
+/** Declares the prefix of a name, so that the query also runs on other endpoints. */
 function declare(name) {
   const prefix = name.match(/^([\w-]+):/)?.[1];
   if (prefix && prefixes.has(prefix) && !(prefix in editor.getPrefixesFromQuery())) editor.addPrefixes({ [prefix]: prefixes.get(prefix) });
 }
 
 editor.on("inputRead", (_, change) => {
-  // Suggestions come by themselves when there is enough to go by, and no keyword is likely.
+  // Suggest automatically if enough is typed and a keyword is unlikely.
   if (change.origin !== "+input" || !/[\p{L}:?]/u.test(change.text[0])) return;
   const { word, isInside } = wanted();
   if (word.length >= 2 && (isInside || word.includes(":"))) complete();
 });
 
-// ---- answers ----
+// ---- results ----
 
 let current = null;
 
@@ -156,7 +156,7 @@ async function run(push = true) {
   }
 }
 
-/** Marks what is at fault, and offers the other ways to see a table. */
+/** Marks errors in the editor, and offers other views of a table. */
 function present() {
   for (const mark of editor.getDoc().getAllMarks()) if (mark.className === "at-fault") mark.clear();
   for (const { dataset } of place.querySelectorAll("[data-line]")) underline(Number(dataset.line) - 1, Number(dataset.column) - 1);
@@ -215,7 +215,7 @@ function stored() {
 
 function remember(query) {
   const kept = [{ query, when: new Date().toISOString() }, ...stored().filter((h) => h.query !== query)].slice(0, 30);
-  try { localStorage.setItem(HISTORY, JSON.stringify(kept)); } catch { /* A full or forbidden store is no reason to stop. */ }
+  try { localStorage.setItem(HISTORY, JSON.stringify(kept)); } catch { /* The storage may be full or disabled. */ }
   if (past.open) showHistory();
 }
 
@@ -230,7 +230,7 @@ function showHistory() {
   past.replaceChildren(past.firstElementChild, rows.length ? element("ul", { className: "plain" }, ...rows) : element("p", { textContent: texts.none }), ...(rows.length ? [clear] : []));
 }
 
-// ---- the library, and the form itself ----
+// ---- query library and form ----
 
 const library = document.querySelector(".library");
 if (matchMedia("(min-width: 60rem)").matches) library.open = true;

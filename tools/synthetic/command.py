@@ -1,4 +1,4 @@
-"""`kg generate`: available in a checkout, where this folder is."""
+"""`kg generate`, which is available in a checkout only."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tools.synthetic import generation
 
 
 def generate(
-    scale: Annotated[int, typer.Option(min=1, help="About how many triples, stated and inferred, each counted once.")],
-    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    scale: Annotated[int, typer.Option(min=1, help="Approximate number of distinct triples, stated and inferred.")],
+    out: Annotated[Path, typer.Option(help="The output folder.")],
     output: Annotated[
-        generation.Format, typer.Option("--format", "-f", help="The dataset as built, or a project to be built.")
+        generation.Format, typer.Option("--format", "-f", help="N-Quads, or a project for 'kg build'.")
     ] = "nq",
-    seed: Annotated[int, typer.Option(min=0, help="Another number gives other data of the same shape.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random values.")] = 1,
 ) -> None:
-    """Write data of any size in the shape of the real graph, for benchmarks: its records and copies of them."""
+    """Generate data of any size in the shape of the real graph, for benchmarks."""
     path, triples = generation.generate(iris.project_root(), scale, out, output, seed)
     console.print(f"{triples:,} triples: {path}", markup=False, highlight=False)

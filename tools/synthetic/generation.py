@@ -1,8 +1,8 @@
-"""Data of any size in the shape of the real graph: copies of the curated records, with what varies between them.
+"""Generates data of any size in the shape of the real graph, from copies of the curated records.
 
-The real records are there as they are. A copy of them says the same of other things: other names in both languages,
-other amounts, dates and identifiers. What many records speak of (countries, ministries, laws, vocabularies, registers)
-is not copied, so that ever more records speak of it; some links lead from one copy to another.
+The curated records are kept unchanged. Their copies have other names in both languages, other amounts, dates and
+identifiers. Records that many others refer to (countries, ministries, laws, vocabularies, registers) are not copied, so
+that the number of references to them grows; some links connect different copies.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ Format = Literal["nq", "nq.gz", "yaml"]
 
 _SHARED = frozenset({"place", "fiscal-year", "law", "product", "vocabulary"})
 _SHARED_SOURCES = ("source/curator", "source/register/")
-# An organisation that so many records speak of is everyone's.
+# Organisations with at least this many referring records are not copied.
 _KNOWN_WIDELY = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The records as they are, and the template of their copies, as files and as lines of N-Quads.
+    """The curated records and the template of their copies, as files and as lines of N-Quads.
 
-    `base` counts the triples of the merged graph without copies, `each` those that a copy adds.
+    `base` is the number of triples of the merged graph without copies, `each` the number that a copy adds.
     """
 
     root: Path
@@ -53,25 +53,25 @@ class Plan:
     each: int
 
     def copies(self, triples: int) -> int:
-        """How many copies come nearest to so many triples. Raises `KgError` when there are no names for so many."""
+        """The number of copies that gives about this many triples. Raises `KgError` if there are too few names."""
         count = max(0, round((triples - self.base) / self.each))
         most = wording.PERSONS // max(1, len(self.slots.people)) - 1
         if count > most:
-            raise KgError(f"--scale: at most {self.base + most * self.each:,} triples can be told apart by name")
+            raise KgError(f"--scale: there are distinct names for at most {self.base + most * self.each:,} triples")
         return count
 
     def size(self, copies: int) -> int:
-        """The triples of the merged graph: stated, of the ontology and inferred, each once."""
+        """The number of distinct triples of the merged graph, including the ontology and inferred triples."""
         return self.base + copies * self.each
 
     def values(self, world: int, seed: int) -> dict[str, str]:
-        """What stands for each marker in a copy, which links to an earlier one."""
+        """The value of each marker in a copy, which links to an earlier copy."""
         return self.slots.values(world, zlib.crc32(f"{seed}:{world}".encode()) % world, seed)
 
     def write(self, copies: int, out: Path, syntax: Format, seed: int = 1) -> Path:
-        """Writes the records and copies of them below `out`; returns the folder of the project or the file of quads.
+        """Writes the records and their copies below `out`; returns the project folder or the N-Quads file.
 
-        `yaml` is a project that `kg build` builds (`KG_PROJECT`), `nq` the dataset that comes of it.
+        `yaml` gives a project for `kg build` (`KG_PROJECT`), `nq` the dataset that results from it.
         """
         worlds = range(1, copies + 1)
         try:
@@ -93,7 +93,7 @@ class Plan:
 
 
 def plan(root: Path) -> Plan:
-    """Builds the records of a project beside their marked copies. Raises `Rejected` when they have problems."""
+    """Builds the records of a project and a copy with markers. Raises `Rejected` if the records have problems."""
     curated = builder.read_all(root)
     if curated.problems:
         raise Rejected(curated.problems)
@@ -110,7 +110,7 @@ def plan(root: Path) -> Plan:
 
 
 def _shared(curated: builder.Curated, owners: dict[str, str]) -> frozenset[str]:
-    """The records that are not copied."""
+    """The paths of records that are not copied."""
     speakers: dict[str, set[str]] = defaultdict(set)
     for record in curated.records:
         for reference in record.references:
@@ -125,9 +125,9 @@ def _shared(curated: builder.Curated, owners: dict[str, str]) -> frozenset[str]:
 
 
 def _built(root: Path, files: dict[str, Text]) -> tuple[list[str], list[str], tuple[int, int]]:
-    """The lines of the records as they are, those of a marked copy, and how many triples each of the two has.
+    """The N-Quads lines of the records and of a copy with markers, and the number of triples of each.
 
-    The marked copy links to a second one; what is said of that one alone is dropped.
+    The copy links to a second one, whose own statements are dropped.
     """
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
@@ -139,7 +139,7 @@ def _built(root: Path, files: dict[str, Text]) -> tuple[list[str], list[str], tu
         quads = _quads(project)
     lines: tuple[list[str], list[str]] = ([], [])
     triples: tuple[set[Triple], set[Triple]] = (set(), set())
-    # In canonical order, which names the blank nodes of the ontology the same each time.
+    # In canonical order, so that the ontology's blank nodes always get the same labels.
     for quad in canonical.ordered(quads)[0]:
         line = f"{quad} .\n"
         is_copied = OWN in line
@@ -150,7 +150,7 @@ def _built(root: Path, files: dict[str, Text]) -> tuple[list[str], list[str], tu
 
 
 def _quads(root: Path) -> list[Quad]:
-    """All quads of a project as a build makes them, unchecked."""
+    """All quads of a project as `kg build` makes them, without checks."""
     stated = [*builder.asserted_quads(builder.read_all(root)), *builder.ontology_quads(root)]
     inferred = reasoning.inferred_quads(reasoning.close(stated, root / "queries" / "rules"))
     ours = [*stated, *inferred]
@@ -158,7 +158,7 @@ def _quads(root: Path) -> list[Quad]:
 
 
 def _copy_project(root: Path, to: Path) -> None:
-    """The project without what is built from it."""
+    """Copies the project without generated files."""
     for part in ("ontology", "queries", "data"):
         shutil.copytree(root / part, to / part, ignore=shutil.ignore_patterns("ttl") if part == "data" else None)
 
@@ -169,7 +169,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def generate(root: Path, scale: int, out: Path, syntax: Format, seed: int = 1) -> tuple[Path, int]:
-    """Writes about `scale` triples of the merged graph below `out`; returns what was written and their exact number."""
+    """Writes about `scale` triples of the merged graph below `out`; returns the path and the exact number."""
     made = plan(root)
     copies = made.copies(scale)
     return made.write(copies, out, syntax, seed), made.size(copies)
@@ -181,6 +181,6 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
         if file.suffix != ".gz":
             yield raw
         else:
-            # No time and no name in the header: the same data are the same bytes.
+            # No time or name in the header, so that equal data gives equal bytes.
             with gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
                 yield cast(IO[bytes], packed)

@@ -1,7 +1,7 @@
-"""Curated files as templates: what varies from copy to copy is a slot, everything else stays as it was written.
+"""Turns curated files into templates, in which values that vary between copies are slots.
 
-A slot stands in the text as a marker that the build takes for a value like any other. So the template itself can be
-built, and what its marked records imply is the template of what their copies imply.
+A slot is a marker in the text that is a valid value for the build. So the template itself can be built, and the triples
+inferred from it are the template of those inferred from its copies.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Kind = Literal[
     "own", "other", "before", "after", "person", "amount", "count", "printed", "year", "hash", "corporate", "digits"
 ]
 
-# What a copy's names end in, and the names of the other copy that it links to.
+# Suffix of the slugs of a copy, and of those of the other copy that it links to.
 OWN, OTHER = "-x0w0x", "-x1w1x"
 _OUTSIDE = frozenset({"sameAs", "exactMatch", "closeMatch", "relatedMatch", "homepage", "seeAlso"})
 _NAMES = frozenset({"label", "altLabel", "title"})
@@ -35,7 +35,7 @@ _YEARS = frozenset(
     {"issuedYear", "issuedMonth", "issuedDate", "year", "month", "date", "sinceYear", "sinceMonth", "sinceDate"}
 )
 _ACROSS = frozenset({"cites", "mentions", "addresses", "basedOn", "advances", "contributesTo"})
-# Every so many links of these kinds lead to the other copy.
+# One in this many links of these kinds leads to the other copy.
 _EVERY = 4
 _AMOUNT = re.compile(r"([\d,]+)(億円|百万円)")
 _UNITS = {"億円": 100_000_000, "百万円": 1_000_000}
@@ -50,7 +50,7 @@ _IN_QUADS = re.compile(rf"{_MARKS}|{_YEAR}\^\^<http://www\.w3\.org/2001/XMLSchem
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A value that varies: what was written, the number that it varies by, in which language."""
+    """A varying value: the original text, the number that seeds it, and its language."""
 
     kind: Kind
     written: str = ""
@@ -60,7 +60,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A scalar in a file: of which subject as written ('' the record), under which key, in which language."""
+    """A scalar in a file, with its subject as written ('' for the record), key and language."""
 
     subject: str
     key: str
@@ -70,14 +70,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A template: pieces of text, each but the last followed by a marker."""
+    """A template: pieces of text with a marker between each two."""
 
     pieces: tuple[str, ...]
     markers: tuple[str, ...]
 
     @classmethod
     def of_quads(cls, lines: str) -> Text:
-        """The template that lines of N-Quads are."""
+        """Splits lines of N-Quads at their markers."""
         return cls(tuple(_IN_QUADS.split(lines)), tuple(_IN_QUADS.findall(lines)))
 
     def filled(self, values: Mapping[str, str]) -> str:
@@ -93,7 +93,7 @@ class Text:
 
 @dataclass(slots=True)
 class Slots:
-    """The slots of all templates by marker; the same value of the same subject is the same slot."""
+    """The slots of all templates by marker; equal values of a subject share a slot."""
 
     by_marker: dict[str, Slot] = field(default_factory=lambda: {OWN: Slot("own"), OTHER: Slot("other")})
     known: dict[tuple[object, ...], str] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Slots:
     links: int = 0
 
     def marker(self, key: tuple[object, ...], slot: Slot) -> str:
-        """The marker of the slot that is known by a key."""
+        """The marker for a key, with a new slot if needed."""
         if key not in self.known:
             marker = self.known[key] = self._fresh(slot)
             self.by_marker[marker] = slot
@@ -121,7 +121,7 @@ class Slots:
         return chr(_PRIVATE[number])
 
     def values(self, world: int, other: int, seed: int) -> dict[str, str]:
-        """What stands for each marker in one copy; `other` is the copy it links to, 0 the records as they are."""
+        """The value of each marker in a copy; `other` is the copy that it links to, 0 for the original records."""
         ends: Mapping[str, str] = {"own": suffix(world), "other": suffix(other)}
         return {
             marker: ends[slot.kind] if slot.kind in ends else _value(slot, world, seed, len(self.people))
@@ -130,7 +130,7 @@ class Slots:
 
 
 def suffix(world: int) -> str:
-    """What the slugs of a copy end in."""
+    """The suffix of the slugs of a copy."""
     return f"-w{world}" if world else ""
 
 
@@ -155,7 +155,7 @@ def _value(slot: Slot, world: int, seed: int, persons: int) -> str:
 
 
 def _number(slot: Slot, chance: int) -> str:
-    """An amount or count near the one written; a printed one in its own way, such as 122億円."""
+    """An amount or count near the original one; in printed amounts such as 122億円 only the number varies."""
     if slot.kind == "amount":
         return str(_near(slot.written, chance) * _UNITS[slot.language])
     if slot.kind == "count":
@@ -169,13 +169,13 @@ def _near(written: str, chance: int) -> int:
 
 
 def _corporate_number(number: int) -> str:
-    """A number with its check digit, as the ordinance on corporate numbers has it; none that was given to anyone."""
+    """A corporate number with a valid check digit, from a range that is not assigned."""
     digits = f"9{number:011}"
     weighed = sum(int(d) * (2 if place % 2 == 0 else 1) for place, d in enumerate(reversed(digits), 1))
     return f"{9 - weighed % 9}{digits}"
 
 
-# How a name is told apart: around it in Japanese, around it in English. {c} is a city, {f} a field of research.
+# Text around a name that makes it unique, in Japanese and English. {c} is a city, {f} a field of research.
 _STYLES = (
     (("", "（{c}・{f}）"), ("", " ({C}, {F})")),
     (("{f}に関する", "（{c}）"), ("", " on {F} ({C})")),
@@ -192,7 +192,7 @@ def _phrase(slot: Slot, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes templates of records; `owners` says which record declares an IRI, `shared` which are not copied."""
+    """Makes templates of records; `owners` has the record that declares an IRI, `shared` the records not copied."""
 
     context: Context
     owners: Mapping[str, str]
@@ -229,7 +229,7 @@ class Maker:
                     yield from self._facts(member, own)
 
     def _changed(self, record: Record, place: Place, facts: Mapping[str, str]) -> str | None:
-        """What stands at a place in the template; None for what it was."""
+        """The text at a place in the template; None if it is unchanged."""
         key, written = place.key, place.node.value
         where = (record.path, place.subject, key, written)
         if not key:
@@ -255,7 +255,7 @@ class Maker:
         return len(self.slots.by_marker)
 
     def _graph(self, written: str) -> str | None:
-        """A source's graphs are copied with the source; those of curators and registers are everyone's."""
+        """Graphs of a source are copied with the source; those of curators and registers are shared."""
         source, slash, lines = written.partition("/")
         owner = f"source/{source}"
         is_copied = iris.record_iri(owner) in self.owners and owner not in self.shared
@@ -263,7 +263,7 @@ class Maker:
 
     def _link(self, record: Record, key: str, written: str) -> str | None:
         if key in _OUTSIDE and written.startswith(("http://", "https://")):
-            # An identifier that nobody has given to anything.
+            # An identifier that is not in use.
             return written + OWN
         head, colon, _ = written.partition(":")
         if written.startswith("#"):
@@ -291,7 +291,7 @@ class Maker:
             return self.slots.marker((record.path, language), Slot("person", written, number, language))
         if language not in ("ja", "en"):
             return None
-        # Both languages of one name tell of one place and field.
+        # Both languages of a name use the same city and field.
         number = zlib.crc32(f"{record.path} {place.subject}".encode()) % 21
         if place.key in _TEXTS:
             number -= number % 3
@@ -299,11 +299,11 @@ class Maker:
         return written.join(around)
 
     def _figure(self, where: tuple[str, str, str, str], facts: Mapping[str, str]) -> str | None:
-        """An amount or a count with how it is printed; both or none."""
+        """An amount or count, changed together with its printed form or not at all."""
         path, subject, key, written = where
         printed = _AMOUNT.search(facts.get("asPrinted", "")) if "amount" in facts else None
         kind: Kind = "printed" if key == "asPrinted" else "amount" if key == "amount" else "count"
-        # The same chance for both.
+        # The same seed for both.
         number = zlib.crc32(f"{path} {subject}".encode())
         if printed:
             return self.slots.marker(where, Slot(kind, printed[1] if kind == "amount" else written, number, printed[2]))
@@ -321,7 +321,7 @@ def _members(node: yaml.Node) -> Iterable[Any]:
 
 
 def _spliced(source: str, changes: Iterable[tuple[yaml.ScalarNode, str]]) -> Text:
-    """The text with other scalars in some places, each as a quoted one."""
+    """The text with some scalars replaced by quoted ones."""
     pieces, markers, end = [""], [], 0
     for node, text in sorted(changes, key=lambda change: change[0].start_mark.index):
         start, stop = node.start_mark.index, node.end_mark.index
@@ -330,7 +330,7 @@ def _spliced(source: str, changes: Iterable[tuple[yaml.ScalarNode, str]]) -> Tex
         pieces[-1] += source[end:start] + first
         pieces += others
         markers += _IN_SCALAR.findall(scalar)
-        # The mark of a block scalar's end lies on a line after it.
+        # The end mark of a block scalar is on a later line.
         end = start + len(source[start:stop].rstrip())
     pieces[-1] += source[end:]
     return Text(tuple(pieces), tuple(markers))

@@ -1,4 +1,4 @@
-"""Made-up names for generated data, in Japanese and English: the same number gives the same name, another another."""
+"""Made-up names in Japanese and English for generated data; each number has its own name."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _FIELDS = """
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One thing said in Japanese, in kana ('' where none is needed) and in English."""
+    """A text in Japanese, in kana ('' if not needed) and in English."""
 
     ja: str
     kana: str
@@ -64,7 +64,7 @@ def _table(text: str) -> tuple[Words, ...]:
 
 
 def _words(row: str) -> Words:
-    """Japanese, then a reading if it is not in Latin letters, then English, which may have spaces."""
+    """Parses Japanese, an optional reading in kana, and English, which may have spaces."""
     ja, second, *rest = row.split(" ")
     return Words(ja, "", " ".join((second, *rest))) if second.isascii() else Words(ja, second, " ".join(rest))
 
@@ -73,12 +73,12 @@ _FAMILY = _table(_FAMILIES)
 _FIRST, _SECOND = _table(_FIRST_HALVES), _table(_SECOND_HALVES)
 _CITY, _FIELD = _table(_CITIES), _table(_FIELDS)
 PERSONS = len(_FAMILY) * len(_FIRST) * len(_SECOND)
-# Shares no factor with PERSONS, so that neighbours in number are strangers by name and none comes twice.
+# Coprime to PERSONS, so that consecutive numbers have different names and no name repeats.
 _STRIDE = 15_013
 
 
 def person(number: int) -> Words:
-    """The name of a person; one of `PERSONS`, then they come again."""
+    """The name of a person; names repeat after `PERSONS` numbers."""
     rest, family = divmod(number * _STRIDE % PERSONS, len(_FAMILY))
     first, second = _FIRST[rest % len(_FIRST)], _SECOND[rest // len(_FIRST)]
     name = _FAMILY[family]
@@ -87,7 +87,7 @@ def person(number: int) -> Words:
 
 
 def place_and_field(number: int) -> tuple[Words, Words]:
-    """A city and a field of research that no other number has; from the second time round the field has a phase."""
+    """A unique pair of city and field of research; when pairs repeat, the field gets a phase number."""
     phase, rest = divmod(number, len(_CITY) * len(_FIELD))
     city, field = _CITY[rest % len(_CITY)], _FIELD[rest % len(_FIELD)]
     if phase:
