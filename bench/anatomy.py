@@ -1,4 +1,4 @@
-"""Where the time of a query goes: the engine alone, our evaluation around it, reading it, and moving it.
+"""Breaks down the time of a query: the engine alone, our evaluation, parsing, and transfer between processes.
 
 `.venv/bin/python bench/anatomy.py [RELEASE]` prints a table of processor time in µs, best of five runs, in one process.
 """
@@ -28,7 +28,7 @@ _SECONDS = 0.3
 
 
 def microseconds(work: Callable[[], object]) -> float:
-    """Processor time of one call, of the best of some runs."""
+    """Processor time per call in the best of several runs."""
     work()
     best = float("inf")
     for _ in range(_RUNS):
@@ -41,7 +41,7 @@ def microseconds(work: Callable[[], object]) -> float:
 
 
 def parts(opened: Release, text: str, prefixes: dict[str, str]) -> list[float]:
-    """Of one query: the engine with its own writing, the same in `evaluate`, the guard, the messages, the socket."""
+    """The parts of one query: the engine with its serializer, `evaluate`, the guard, the messages and the socket."""
     backend, base = opened.store, opened.manifest.base_iri
     query, want = Query(text), ResultFormats("json", "nt")
     json = formats.RESULT_FORMATS[0].syntax

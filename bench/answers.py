@@ -1,4 +1,4 @@
-"""Whether two servers say the same: solutions as multisets, graphs as sets of triples, files byte for byte."""
+"""Compares the answers of two servers: solutions as multisets, graphs as sets of triples, files byte by byte."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from pyoxigraph import RdfFormat, parse
 from workloads import Form
 
-# Virtuoso's answer to ASK is a table with one column, and a row when it holds.
+# Virtuoso answers ASK with a table of one column, which has a row if the answer is true.
 _ASK_COLUMN = "__ASK_RETVAL"
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 _NUMERIC = frozenset(
@@ -27,16 +27,16 @@ _MONTHS = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?")
 
 
 class Differs(Exception):
-    """A peer that says something else, or nothing."""
+    """A peer's answer differs or is invalid."""
 
 
 class Unanswered(Differs):
-    """A peer that says nothing in time."""
+    """A peer did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer as it came."""
+    """A complete response."""
 
     status: int
     media_type: str
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is known to differ between an engine and the standard or ours, and what becomes of it.
+    """A known difference between an engine and the standard or our server, and how it is treated.
 
     `peer` and `case` are patterns of names. `left out`: the case is not measured on that peer. `values`: numbers,
     booleans and durations of months are compared by value, however they are written, and a table for ASK is taken.
@@ -58,7 +58,7 @@ class Difference:
     reason: str
 
 
-# What differs and why; nothing is left out that is not here.
+# All known differences with their reasons; no other case is left out.
 DIFFERENCES = (
     Difference("fuseki", "*", "values", "TDB2 keeps small decimals as numbers and writes `800000000` as `800000000.0`"),
     Difference(
@@ -77,12 +77,12 @@ DIFFERENCES = (
 
 
 def known(differences: Iterable[Difference], peer: str, case: str) -> Difference | None:
-    """The first difference that is known of a peer in a case."""
+    """The first known difference of a peer in a case."""
     return next((d for d in differences if fnmatch(peer, d.peer) and fnmatch(case, d.case)), None)
 
 
 def fetch(url: str, target: str, accept: str, body: str = "", *, tag: str = "", patience: float = 120.0) -> Answer:
-    """Asks once; raises `Unanswered` when no answer comes in time, `Differs` when the connection breaks."""
+    """Sends one request; raises `Unanswered` on timeout and `Differs` if the connection breaks."""
     host, _, port = url.removeprefix("http://").partition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=patience)
     fields = {"Accept": accept, "Accept-Encoding": "identity"} | ({"If-None-Match": tag} if tag else {})
@@ -102,7 +102,7 @@ def fetch(url: str, target: str, accept: str, body: str = "", *, tag: str = "", 
 
 
 def content(answer: Answer, form: Form, *, by_value: bool = False) -> Any:
-    """What an answer says, in a form that can be compared; raises `Differs` when it is no good answer."""
+    """The content of a response in a comparable form; raises `Differs` for an invalid response."""
     if answer.status != 200:
         raise Differs(f"status {answer.status}: {answer.body[:300]!r}")
     try:
@@ -119,7 +119,7 @@ def content(answer: Answer, form: Form, *, by_value: bool = False) -> Any:
 
 
 def solutions(body: bytes, *, by_value: bool = False) -> Counter[Any]:
-    """SPARQL 1.1 results in JSON as a multiset of solutions, whatever their order and that of their variables."""
+    """SPARQL 1.1 JSON results as a multiset of solutions, independent of the order of rows and variables."""
     document = json.loads(body)
     if "boolean" in document:
         return Counter([document["boolean"]])
@@ -154,7 +154,7 @@ def triples(answer: Answer) -> frozenset[str]:
 
 
 def compare(ours: Any, theirs: Any, *, is_part: bool = False) -> None:
-    """Raises `Differs` with the first of what only one of two says; `is_part` lets theirs say less."""
+    """Raises `Differs` with the first difference; with `is_part`, theirs may be a subset."""
     if isinstance(ours, frozenset) and isinstance(theirs, frozenset):
         missing, more = frozenset() if is_part else ours - theirs, theirs - ours
     elif isinstance(ours, Counter) and isinstance(theirs, Counter):

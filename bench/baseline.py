@@ -1,4 +1,4 @@
-"""Our pages as a plain ASGI application, to compare with: the same data and templates, no routing, nothing cached."""
+"""Our pages as a plain ASGI application, for comparison: the same data and templates, without routing or caching."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kg.release import store
 
 
 def application() -> ASGIApp:
-    """The pages of the release that `KG_BENCH_RELEASE` names."""
+    """The pages of the release in `KG_BENCH_RELEASE`."""
     settings = Settings()
     release = store.open_release(Path(os.environ["KG_BENCH_RELEASE"]), settings.memory_quads)
     site = make_site(settings, release, lambda _: None)

@@ -1,10 +1,10 @@
-"""What a build costs: beside a straightforward pipeline, by size, and the next build after one edit.
+"""Measures builds: compared with a straightforward pipeline, by size, and incrementally after one edit.
 
     .venv/bin/python bench/building.py [--rounds 3] [--compared 17000] [--sizes 30000 100000 1000000] [--json FILE]
 
-Every build is a process of its own; its processor time, that of its children included, and its greatest memory are
-those that the kernel counts. The straightforward pipeline (`bench/straightforward.py`) builds the smallest size only,
-in turn with ours, and is extrapolated in proportion to the triples.
+Every build is a separate process; processor time, including children, and peak memory are taken from the kernel. The
+straightforward pipeline (`bench/straightforward.py`) builds the smallest size only, alternating with ours, and is
+extrapolated in proportion to the number of triples.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FAR = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One build: seconds on the clock and on processors, megabytes at most."""
+    """One build: wall time and processor time in seconds, peak memory in megabytes."""
 
     seconds: float
     processor: float
@@ -38,7 +38,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The medians of the runs of one kind at one size."""
+    """The medians of the runs of one kind and size."""
 
     what: str
     triples: int
@@ -49,7 +49,7 @@ class Row:
 
 
 def run(command: Sequence[str], project: Path, releases: Path) -> Run:
-    """Runs a build to its end. Raises `RuntimeError` with its words when it fails."""
+    """Runs a build. Raises `RuntimeError` with its output if it fails."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KG_")}
     environment |= {"KG_PROJECT": str(project), "KG_RELEASES": str(releases), "PYTHONPATH": str(ROOT / "src")}
     with tempfile.TemporaryFile() as words:
@@ -65,7 +65,7 @@ def run(command: Sequence[str], project: Path, releases: Path) -> Run:
 
 
 def edit(project: Path, number: int) -> None:
-    """Changes one fact of one record."""
+    """Changes a fact of a record."""
     path = project / "data" / "programme" / "cronos.yaml"
     text = path.read_text(encoding="utf-8").partition("\ncurator/correction:")[0].rstrip()
     path.write_text(
@@ -74,7 +74,7 @@ def edit(project: Path, number: int) -> None:
 
 
 def ours(project: Path, folder: Path, *, is_next: bool) -> Run:
-    """`kg build`, from nothing or after what was built before."""
+    """Runs `kg build`, from scratch or incrementally."""
     if not is_next:
         (project / ".cache" / "records.sqlite").unlink(missing_ok=True)
     return run(["-m", "kg.cli", "build"], project, folder / "releases")
@@ -86,7 +86,7 @@ def row(what: str, triples: int, runs: Sequence[Run]) -> Row:
 
 
 def measure(triples: int, rounds: int, folder: Path, *, is_compared: bool) -> list[Row]:
-    """The rows of one size; the kinds of build take turns."""
+    """The rows of one size; the kinds of build alternate."""
     project, exact = generation.generate(ROOT, triples, folder / "project", "yaml")
     original = (project / "data" / "programme" / "cronos.yaml").read_text(encoding="utf-8")
     found: dict[str, list[Run]] = {}
@@ -102,7 +102,7 @@ def measure(triples: int, rounds: int, folder: Path, *, is_compared: bool) -> li
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as Markdown, with what they come to per 1,000 triples and, for the pipeline, at a million."""
+    """The rows as Markdown, with the cost per 1,000 triples and, for the pipeline, extrapolated to a million."""
     lines = [
         "| build | triples | s | processor s | processor ms per 1,000 triples | MB | rounds |",
         "|---|--:|--:|--:|--:|--:|--:|",
@@ -146,7 +146,7 @@ def main() -> None:
     rows: list[Row] = []
     for size in filter(None, (chosen.compared, *chosen.sizes)):
         print(f"{size:,} triples …", file=sys.stderr)
-        # A large size is built once: it takes minutes, and what is asked of it is how it compares with the small ones.
+        # A large size is built once, since it takes minutes and only shows how the cost grows.
         rounds = 1 if size >= FAR else chosen.rounds
         with tempfile.TemporaryDirectory() as folder:
             rows += measure(size, rounds, Path(folder), is_compared=size == chosen.compared)

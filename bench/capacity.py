@@ -1,10 +1,10 @@
-"""What a server costs, and what follows for a size and a load: the tables of docs/scaling.md.
+"""Measures the cost of a server and derives the requirements by size and load: the tables of docs/scaling.md.
 
     .venv/bin/python bench/capacity.py measure RELEASE BIGGER    prints the inputs, measured on this machine
     .venv/bin/python bench/capacity.py write                     works out the other tables from the inputs there
 
 RELEASE is the real graph, BIGGER one of about a million quads, both folders made by `kg build` or `kg release`. Costs
-are processor time by the kernel's account, so that a busy machine changes them little. Needs wrk and nginx; loopback
+are processor time as counted by the kernel, so that a busy machine affects them little. Needs wrk and nginx; loopback
 only.
 """
 
@@ -37,7 +37,7 @@ _LABEL = "http://www.w3.org/2004/02/skos/core#prefLabel"
 _SMALL = "ASK { <https://w3id.org/aikg/id/law/ai-act> ?p ?o }"
 _JOIN = f"SELECT ?a ?b {{ ?x <https://w3id.org/aikg/ontology#cites> ?y . ?x <{_LABEL}> ?a . ?y <{_LABEL}> ?b }}"
 _PAGE = "/page/law/ai-act?lang=en"
-# The free part of a core: a machine that is busy all the time answers late.
+# The share of a core that should stay free, since a fully busy machine responds slowly.
 BUSY = 0.6
 WORKERS: int = Settings.model_fields["query_workers"].default
 SIZES = (10**5, 10**6, 10**7, 10**9)
@@ -46,7 +46,7 @@ HIT_SHARES = (0.0, 0.9, 0.99)
 
 
 class Row(NamedTuple):
-    """An input: what it is, in which unit."""
+    """An input: its description and unit."""
 
     name: str
     unit: str
@@ -69,12 +69,12 @@ INPUTS = (
 )
 
 
-# ---- measuring ----
+# ---- measurement ----
 
 
 @contextmanager
 def _processor_time(pid: int, spent: list[float]) -> Iterator[None]:
-    """Appends the seconds of processor time that a process and all below it took meanwhile."""
+    """Appends the processor seconds that a process and its descendants use meanwhile."""
     before = _seconds(pid)
     yield
     spent.append(_seconds(pid) - before)
@@ -89,11 +89,11 @@ def _seconds(pid: int) -> float:
 
 
 def _wrk(url: str, seconds: int, connections: int = 16, query: str = "") -> int:
-    """Answers that wrk got; with a query, another text of it each time. Raises when one was an error."""
+    """The number of responses to wrk; a query gets a different text each time. Raises for an error response."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "fresh.lua"
         path = f"/sparql?query={quote(query)}%20%23"
-        # No number twice, in no run: what was asked before is kept. Lua writes fourteen digits.
+        # Numbers never repeat, even across runs, since answers are cached. Lua writes fourteen digits.
         counted = f'request = function() n = n + 1; return wrk.format("GET", "{path}" .. n) end\n'
         script.write_text(f"local n = {time.time_ns() // 1000 % 10**9}\n{counted}")
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-H", "Accept-Encoding: br"]
@@ -107,7 +107,7 @@ def _wrk(url: str, seconds: int, connections: int = 16, query: str = "") -> int:
 
 
 def _cost(pid: int, load: Callable[[int], int], seconds: int) -> float:
-    """Microseconds of processor time for each answer, after a second that does not count."""
+    """Processor time per response in µs, after a warm-up of one second."""
     load(1)
     spent: list[float] = []
     with _processor_time(pid, spent):
@@ -116,14 +116,14 @@ def _cost(pid: int, load: Callable[[int], int], seconds: int) -> float:
 
 
 def _first_answer(server: Process) -> None:
-    """Waits for a page: the first makes what all pages need, and many who ask for it at once wait for each other."""
+    """Waits for a page, since the first request initializes what all pages need."""
     with server.client() as client:
         for _ in range(4):
             client.get(_PAGE, headers={"accept-encoding": "br"}).raise_for_status()
 
 
 def measure(real: Path, bigger: Path, folder: Path, seconds: int = 5) -> dict[str, float]:
-    """Every input by its name; the folder is for logs and for what is made."""
+    """Every input by name; the folder is for logs and generated files."""
     measured: dict[str, float] = {}
     settings = {"KG_CLIENT_QUERIES": "64", "KG_LOG_REQUESTS": "false"}
     with serve(real, log=folder / "real.log", **settings) as server:
@@ -177,11 +177,11 @@ def _quads(releases: Path) -> int:
     return store.read_manifest(_folder(releases)).quads
 
 
-# ---- working out ----
+# ---- calculation ----
 
 
 def inputs_of(document: str) -> dict[str, float]:
-    """The inputs as they stand in the document."""
+    """The inputs as given in the document."""
     rows = re.findall(r"^\| `(\w+)` \| ([\d.,]+) \| ", _part(document, "inputs"), re.MULTILINE)
     return {name: float(value.replace(",", "")) for name, value in rows}
 
@@ -192,7 +192,7 @@ def input_table(measured: dict[str, float]) -> str:
 
 
 def size_table(given: dict[str, float], query_memory_gb: float = 6.0) -> str:
-    """Memory, disk and seconds by the number of quads; `query_memory_gb` is what the queries may take together."""
+    """Memory, disk and seconds by number of quads; `query_memory_gb` is the total memory limit of queries."""
     head = "| quads | all processes | most, at an exchange with queries | start | folder | to make it |"
     rows = []
     for quads in SIZES:
@@ -210,7 +210,7 @@ def size_table(given: dict[str, float], query_memory_gb: float = 6.0) -> str:
 
 
 def load_table(given: dict[str, float]) -> str:
-    """Cores by requests a second and by the share of them that is stored already; half of the rest are joins."""
+    """Cores by requests per second and cache hit ratio; half of the misses are joins."""
     other = (given["small"] + given["join"]) / 2
     head = (
         "| requests/s | "
@@ -227,7 +227,7 @@ def load_table(given: dict[str, float]) -> str:
 
 
 def rate_table(given: dict[str, float]) -> str:
-    """Answers a second of one core, wholly busy."""
+    """Responses per second of one fully busy core."""
     rows = [
         f"| {row.what.removeprefix('processor time of ').removeprefix('of ')} | {_short(1e6 / given[row.name])} |"
         for row in INPUTS
@@ -237,7 +237,7 @@ def rate_table(given: dict[str, float]) -> str:
 
 
 def written(document: str) -> str:
-    """The document with the tables that its inputs give."""
+    """The document with its tables recalculated from the inputs."""
     given = inputs_of(document)
     for name, table in (("rates", rate_table), ("sizes", size_table), ("loads", load_table)):
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
@@ -247,14 +247,14 @@ def written(document: str) -> str:
 
 
 def _part(document: str, name: str) -> str:
-    """What stands between `<!-- name -->` and `<!-- /name -->`."""
+    """The text between `<!-- name -->` and `<!-- /name -->`."""
     found = re.search(f"<!-- {name} -->(.*?)<!-- /{name} -->", document, re.DOTALL)
     assert found, f"no part '{name}' in the document"
     return found[1]
 
 
 def _short(number: float) -> str:
-    """Two digits that count, for they are no better; nothing below a hundredth."""
+    """Rounds to two significant digits, and to hundredths."""
     if number >= 100:
         digits = len(str(round(number))) - 2
         return f"{round(number, -digits):,.0f}"

@@ -1,12 +1,12 @@
-"""Ours against every peer on the same data: starts them, compares their answers, measures, writes the tables.
+"""Compares our server with all peers on the same data: starts them, compares answers, measures, writes tables.
 
     bench/run --quick                            at most ten minutes: the real graph
     bench/run --full                             the real graph, a million and ten million triples; an hour
     bench/run --data real --only 'join|ask' --peers kg,oxigraph --rounds 1
 
-Nothing is reported when a peer's answer differs from ours. Raw numbers go to `build/bench/results.json`, where a run
-takes the place of those of the same data, so that large ones can be run by themselves; tables and
-graphs beside it; `--write` also puts them into `docs/performance.md` and `docs/images/`.
+Nothing is reported if a peer's answer differs from ours. Raw numbers go to `build/bench/results.json`, where a run
+replaces earlier ones on the same data, so that large ones can be run separately. Tables and graphs are written beside
+it, and with `--write` also to `docs/performance.md` and `docs/images/`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ import trial
 from corpus import ROOT
 from trial import Plan
 
-# Cold starts and the report come after the last round.
+# Time for cold starts and the report after the last round.
 _QUICK_SECONDS = 550.0
 _OUT = ROOT / "build" / "bench"
 
@@ -77,7 +77,7 @@ def _names(given: str) -> tuple[str, ...]:
 
 
 def main() -> None:
-    # Told to end, it ends what it has started.
+    # On SIGTERM, end the processes that were started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = parsed()
     results = options.out / "results.json"
@@ -131,7 +131,7 @@ def _measure(options: argparse.Namespace, results: Path) -> None:
 
 
 def _before(results: Path) -> list[dict[str, Any]]:
-    """The trials of earlier runs."""
+    """The results of earlier runs."""
     try:
         return [t for t in json.loads(results.read_text())["trials"] if "run" in t]
     except (OSError, ValueError, KeyError):
@@ -139,7 +139,7 @@ def _before(results: Path) -> list[dict[str, Any]]:
 
 
 def revision(begun: float) -> dict[str, Any]:
-    """What was run, and when, and of which commit."""
+    """The arguments, time and commit of the run."""
     git = ["git", "-C", str(ROOT)]
     commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False)
     changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
@@ -153,7 +153,7 @@ def revision(begun: float) -> dict[str, Any]:
 
 
 def machine(cores: list[int]) -> dict[str, Any]:
-    """The machine and the versions of what measures."""
+    """The machine and the versions of the tools."""
     model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     total = re.search(r"^MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
     told = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout

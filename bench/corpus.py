@@ -1,4 +1,4 @@
-"""The data of a comparison, once for all peers: a release for ours, N-Quads and merged N-Triples for the others."""
+"""The data of a comparison: a release for our server, N-Quads and merged N-Triples for the peers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SCALES = {"real": 0, "100k": 100_000, "1m": 1_000_000, "10m": 10_000_000}
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A dataset in `named` (N-Quads) and `merged` (its triples once each, N-Triples); `release` serves the same.
+    """A dataset as `named` (N-Quads), `merged` (distinct triples, N-Triples) and `release`.
 
-    `load_seconds` is how long the release took to make, with its dumps and indexes; `store_bytes` its store on disk.
+    `load_seconds` is the time to make the release with dumps and indexes; `store_bytes` the size of its store.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Corpus:
 
 
 def prepare(name: str, folder: Path) -> Corpus:
-    """The corpus of that name, made below `folder` unless it is there already."""
+    """The corpus of that name, made below `folder` unless it exists."""
     folder = folder / name
     told = folder / "corpus.json"
     # The real graph changes from commit to commit; a generated one is kept.
@@ -59,7 +59,7 @@ def prepare(name: str, folder: Path) -> Corpus:
 
 
 def _generated(folder: Path, scale: int) -> tuple[Path, float]:
-    """A release of generated data of the shape of the real graph, and how long it took to make from N-Quads."""
+    """A release of generated data in the shape of the real graph, and the time to make it from N-Quads."""
     kg = [sys.executable, "-m", "kg.cli"]
     generated, releases = folder / "generated", folder / "releases"
     command = [*kg, "generate", "--scale", str(scale), "--out", str(generated), "--format", "nq"]
@@ -73,7 +73,7 @@ def _generated(folder: Path, scale: int) -> tuple[Path, float]:
 
 
 def of_release(name: str, release: Path, folder: Path, load_seconds: float) -> Corpus:
-    """The corpus of a release that is there."""
+    """The corpus of an existing release."""
     manifest = store.read_manifest(release)
     named, merged = folder / "named.nq", folder / "merged.nt"
     named.unlink(missing_ok=True)
@@ -92,7 +92,7 @@ def of_release(name: str, release: Path, folder: Path, load_seconds: float) -> C
 
 
 def _triples(named: Path) -> Iterator[bytes]:
-    """The triples of N-Quads, some thousands at a time, as N-Triples."""
+    """The triples of N-Quads as N-Triples, in batches."""
     batch = []
     for quad in parse(path=str(named), format=RdfFormat.N_QUADS):
         batch.append(quad.triple)

@@ -1,4 +1,4 @@
-"""Graphs of cost against size as SVG: CPU per query and time to load, a line per server, both axes logarithmic."""
+"""Graphs of cost by size as SVG: CPU per query and loading time, one line per server, on logarithmic axes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import targets
 from figures import rounded
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 740, 320, 90, 30, 170, 50
-# A server has the same colour in every graph.
+# Each server has the same colour in all graphs.
 _COLOURS = {
     "kg": "#06c",
     "kg, in memory": "#077",
@@ -31,7 +31,7 @@ Line = tuple[str, list[tuple[float, float]]]
 
 
 def draw(results: Mapping[str, Any]) -> dict[str, str]:
-    """The graphs by name, where there are at least two sizes."""
+    """The graphs by name, if there are at least two sizes."""
     trials = sorted(results["trials"], key=lambda t: t["triples"])
     if len(trials) < 2:
         return {}
@@ -41,7 +41,7 @@ def draw(results: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _of_queries(trials: Sequence[Mapping[str, Any]], group: str) -> list[Line]:
-    """The geometric mean of the CPU per query over the cases that a server was measured in at every size."""
+    """The geometric mean of the CPU per query over the cases that were measured for a server at every size."""
     by_peer: dict[str, dict[int, dict[str, float]]] = {}
     titles: dict[str, str] = {}
     for trial in trials:
@@ -74,7 +74,7 @@ def _mean(numbers: Sequence[float]) -> float:
 
 
 def chart(title: str, lines: Sequence[Line]) -> str:
-    """Lines over two logarithmic axes, each with its name at its end."""
+    """Draws lines over two logarithmic axes, with labels at their ends."""
     xs = [x for _, line in lines for x, _ in line]
     ys = [y for _, line in lines for _, y in line]
     across = _scale(min(xs), max(xs), _LEFT, _WIDTH - _RIGHT)
@@ -109,13 +109,13 @@ def chart(title: str, lines: Sequence[Line]) -> str:
 
 
 def _scale(low: float, high: float, begin: float, end: float) -> Any:
-    """From a number to its place, logarithmically."""
+    """A logarithmic scale."""
     width = math.log(high / low) or 1.0
     return lambda number: begin + math.log(number / low) / width * (end - begin)
 
 
 def _apart(heights: Sequence[float]) -> list[float]:
-    """The heights of names moved so that none covers another."""
+    """Moves the labels vertically so that they do not overlap."""
     order = sorted(range(len(heights)), key=lambda n: heights[n])
     placed = list(heights)
     for before, after in itertools.pairwise(order):

@@ -1,9 +1,9 @@
-"""Real engines on loopback, for tests and benchmarks: started in a folder of the caller's, ended by process id.
+"""Starts real engines on loopback for tests and benchmarks, in a given folder, and ends them by process id.
 
     with virtuoso(folder) as engine: httpx.get(engine.query_url, params={"query": "ASK {}"})
 
 Fuseki is a released server jar from Maven Central, fetched once into `KG_ENGINES_CACHE` (else `~/.cache/aikg-engines`)
-and held to its SHA-256; it needs Java 17. Virtuoso is Debian's `virtuoso-opensource-7`.
+and verified by its SHA-256; it needs Java 17. Virtuoso is Debian's `virtuoso-opensource-7`.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _DBA = "dba"
 
 
 class Missing(Exception):
-    """An engine that this machine cannot run, and why."""
+    """An engine that cannot run on this machine, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A running engine. `update_url` and `graph_store_url` of Virtuoso ask for user and password (HTTP digest)."""
+    """A running engine. For Virtuoso, `update_url` and `graph_store_url` need HTTP digest authentication."""
 
     name: Literal["fuseki", "virtuoso"]
     version: str
@@ -56,7 +56,7 @@ class Engine:
     sql_port: int = 0
 
     def isql(self, *statements: str) -> str:
-        """Runs SQL statements in Virtuoso as its administrator, and returns what it prints."""
+        """Runs SQL statements in Virtuoso as administrator and returns the output."""
         done = subprocess.run(
             ["isql-vt", str(self.sql_port), self.user, self.password, "ERRORS=STDOUT", "VERBOSE=OFF", "BANNER=OFF"],
             input="".join(f"{s};\n" for s in statements),
@@ -69,7 +69,7 @@ class Engine:
         return done.stdout
 
     def kill(self) -> None:
-        """Ends the engine as a crash would, and waits until its port is free."""
+        """Kills the engine, as in a crash, and waits until its port is free."""
         os.kill(self.pid, signal.SIGKILL)
         address = (urllib.parse.urlsplit(self.query_url).hostname, urllib.parse.urlsplit(self.query_url).port)
         while True:
@@ -79,7 +79,7 @@ class Engine:
 
 
 def free_port() -> int:
-    """A port on loopback that nothing listened on a moment ago."""
+    """A port on loopback that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -87,7 +87,7 @@ def free_port() -> int:
 
 
 def fuseki_jar() -> Path:
-    """The jar of the server, fetched if it is not here yet; raises `Missing`."""
+    """The server's jar file, downloaded if needed; raises `Missing`."""
     cache = Path(os.environ.get("KG_ENGINES_CACHE") or Path.home() / ".cache" / "aikg-engines")
     jar = cache / FUSEKI_JAR
     if not jar.is_file():
@@ -114,7 +114,7 @@ def _check(jar: Path) -> None:
 
 
 def java() -> str:
-    """The path of a Java that Fuseki runs on: `JAVA_HOME`, else the PATH; raises `Missing`."""
+    """The path of a suitable Java: from `JAVA_HOME`, else from PATH; raises `Missing`."""
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=f"{home}/bin") if home else None
     found = found or shutil.which("java")
@@ -139,7 +139,7 @@ def fuseki(
 ) -> Iterator[Engine]:
     """Fuseki with one dataset at `/ds`, in memory or in `folder/tdb2`, which is kept.
 
-    `wrapper` goes before the command, as `("taskset", "-c", "0")`. Raises `Missing`.
+    `wrapper` is a prefix of the command such as `("taskset", "-c", "0")`. Raises `Missing`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
@@ -194,7 +194,7 @@ def virtuoso(
     (folder / "root").mkdir(exist_ok=True)
     port, sql_port = port or free_port(), free_port()
     (folder / "virtuoso.ini").write_text(_ini(folder, port, sql_port, buffers, threads, timeout_seconds, max_rows))
-    # A server that was killed leaves its lock behind; the folder is the caller's alone.
+    # A server that was killed leaves its lock file; no other process uses the folder.
     (folder / "virtuoso.lck").unlink(missing_ok=True)
     command = [*wrapper, "virtuoso-t", "+foreground", "+configfile", str(folder / "virtuoso.ini")]
     root = f"http://127.0.0.1:{port}"
@@ -209,7 +209,7 @@ def virtuoso(
 def _ini(
     folder: Path, port: int, sql_port: int, buffers: int, threads: int, timeout: float | None, max_rows: int
 ) -> str:
-    """The settings of a server of ours: on loopback alone, no limit of rows, no anytime answers, quiet."""
+    """The settings of a server: loopback only, no row limit, no anytime queries, little logging."""
     sections: dict[str, dict[str, object]] = {
         "Database": {
             "DatabaseFile": folder / "virtuoso.db",
@@ -268,7 +268,7 @@ def _ini(
 
 
 def _answers(url: str) -> bool:
-    """Whether there is a good answer at this address."""
+    """Whether a URL returns a successful response."""
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2) as answer:
             return bool(answer.status == 200)

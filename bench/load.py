@@ -1,4 +1,4 @@
-"""The load: prepared requests through wrk from a core of its own, or one at a time where an answer takes long."""
+"""Generates load: prepared requests through wrk on its own core, or one at a time for slow responses."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ Prepared = Sequence[str | tuple[str, str]]
 
 
 class Failed(Exception):
-    """A measurement with answers that were errors, or with none."""
+    """A measurement with error responses, or without any response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a round gave: requests per second, latencies in ms, CPU of the server's processes per request in µs.
+    """The result of a round: requests per second, latencies in ms, CPU of the server's processes per request in µs.
 
-    `busy` is how much of its core the load generator used: near 1 it is what limits, and CPU per request tells more.
+    `busy` is the share of its core that the load generator used: near 1 it is the bottleneck, and CPU per request is
+    the better measure.
     """
 
     requests: int
@@ -41,7 +42,7 @@ class Sample:
 
 
 def write(requests: Prepared, path: Path) -> Path:
-    """Writes requests as the Lua table that `mixed.lua` reads."""
+    """Writes requests as a Lua table for `mixed.lua`."""
     lines = (_lua(r) if isinstance(r, str) else f"{{{_lua(r[0])}, {_lua(r[1])}}}" for r in requests)
     path.write_text("return {\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     return path
@@ -55,9 +56,9 @@ def _lua(text: str) -> str:
 def mixed(
     url: str, pid: int, requests: Path, clients: int, seconds: int, first: int, core: int | None, patience: int = 60
 ) -> Sample:
-    """wrk with so many connections for whole seconds; `first` is where the numbers of fresh requests begin.
+    """Runs wrk with a number of connections for some seconds; `first` is the first number of fresh requests.
 
-    Raises `Failed` for any answer above 399, any that did not come, and for none at all.
+    Raises `Failed` for any response above 399, for missing responses, and if there are none.
     """
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", f"--timeout={patience}s", "-s", str(SCRIPT), url]
     before, used = processes.cpu_seconds(pid), _children()
@@ -89,7 +90,7 @@ def _children() -> float:
 
 
 def in_turn(url: str, pid: int, requests: Prepared, seconds: float, first: int, patience: float = 120) -> Sample:
-    """One request after the other on one connection until the time is over, at least one; raises `Failed`."""
+    """Sends requests one by one on a connection until the time is over, at least one; raises `Failed`."""
     host, _, port = url.removeprefix("http://").partition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=patience)
     before, begun, size = processes.cpu_seconds(pid), time.perf_counter(), 0
@@ -112,7 +113,7 @@ def in_turn(url: str, pid: int, requests: Prepared, seconds: float, first: int, 
 
 
 def each(url: str, requests: Prepared) -> None:
-    """Sends every request once, unmeasured."""
+    """Sends every request once, without measuring."""
     host, _, port = url.removeprefix("http://").partition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=120)
     for request in requests:
@@ -121,7 +122,7 @@ def each(url: str, requests: Prepared) -> None:
 
 
 def _exchange(connection: http.client.HTTPConnection, text: str) -> int:
-    """Sends a prepared request; the bytes of its answer."""
+    """Sends a prepared request and returns the bytes of the response."""
     head, _, body = text.partition("\r\n\r\n")
     line, *fields = head.split("\r\n")
     method, target, _ = line.split(" ")

@@ -1,4 +1,4 @@
-"""How well and how fast names are matched: precision, recall, calibration and names per second.
+"""Measures matching: precision, recall, calibration and names per second.
 
 python bench/matching.py [RELEASE]
 """
@@ -26,7 +26,7 @@ _BANDS = ((0, 40), (40, 60), (60, 75), (75, 90), (90, 101))
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name, the kind asked for or '', and the path of the record that a steward would choose, '' for none."""
+    """A labelled name: the kind or '', and the path of the right record, '' for none."""
 
     name: str
     kind: str
@@ -37,7 +37,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the matcher chose by itself for a name, '' for nothing, and all that it offered."""
+    """The automatic match of a name, '' for none, and all candidates."""
 
     label: Label
     chosen: str
@@ -50,7 +50,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Precision of automatic matches, recall of those there should be, and how often the first candidate is right."""
+    """Precision and recall of automatic matches, and the share of right first candidates."""
 
     names: int
     precision: float
@@ -75,7 +75,7 @@ def labels(path: Path = LABELLED) -> list[Label]:
 
 
 def judge(matcher: Matcher, known: Iterable[Label], root: str = iris.ID) -> list[Verdict]:
-    """What the matcher makes of each name."""
+    """Runs the matcher on each name."""
     verdicts = []
     for label in known:
         candidates = matcher.match(label.name, kinds=[label.kind] if label.kind else [])
@@ -85,7 +85,7 @@ def judge(matcher: Matcher, known: Iterable[Label], root: str = iris.ID) -> list
 
 
 def quality(verdicts: Sequence[Verdict], root: str = iris.ID) -> Quality:
-    """Precision and recall of automatic matches: a wrong record counts against both."""
+    """Precision and recall of automatic matches; a wrong record lowers both."""
     chosen = [v for v in verdicts if v.chosen]
     wanted = [v for v in verdicts if v.label.expected]
     right = sum(v.is_right for v in chosen)
@@ -94,7 +94,7 @@ def quality(verdicts: Sequence[Verdict], root: str = iris.ID) -> Quality:
 
 
 def calibration(verdicts: Iterable[Verdict], root: str = iris.ID) -> list[tuple[str, int, float]]:
-    """For bands of the first candidate's score: how many there are, and the share of them that is right."""
+    """For bands of the first candidate's score: the number of names, and the share of right candidates."""
     bands: dict[tuple[int, int], list[bool]] = defaultdict(list)
     for verdict in verdicts:
         if verdict.candidates:
@@ -107,9 +107,9 @@ def calibration(verdicts: Iterable[Verdict], root: str = iris.ID) -> list[tuple[
 
 
 def speed(open_new: Callable[[], Matcher], names: Sequence[str], rounds: int = 1) -> float:
-    """Names per second of one processor; every round has a new matcher, so that no answer is one that was kept.
+    """Names per second of one processor; each round has a new matcher, so that nothing is cached.
 
-    Processor time, not time on the clock: others may be using the machine.
+    Uses processor time instead of wall time, since the machine may be busy.
     """
     seconds = 0.0
     for _ in range(rounds):
@@ -122,7 +122,7 @@ def speed(open_new: Callable[[], Matcher], names: Sequence[str], rounds: int = 1
 
 
 def unknown(known: Sequence[Label], names: int = 2_000) -> list[str]:
-    """Names that look like ours and are of no record: for each of these the search index is asked."""
+    """Names that look like ours but belong to no record, so that each needs the search index."""
     return [f"{label.name} {n}区" for n, label in zip(range(names), itertools.cycle(known), strict=False)]
 
 

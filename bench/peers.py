@@ -1,4 +1,4 @@
-"""The servers that are compared, each started on loopback with the same data and ended by its process id."""
+"""The servers of a comparison, started on loopback with the same data and ended by process id."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from workloads import MEDIA_TYPES, Case, Question
 from api.settings import Settings
 from kg import __version__
 
-# Of a query that is asked for a comparison, not of one that a stranger may ask.
+# The timeout of queries of the comparison, which is higher than for untrusted ones.
 PATIENCE = 120
 SETTINGS = {
     "KG_LOG_REQUESTS": "false",
@@ -36,15 +36,15 @@ SETTINGS = {
     "KG_QUERY_MEMORY_MB": "4000",
     "KG_MAX_RESULT_BYTES": "256000000",
 }
-# What the engine's store takes in memory for a quad, about; what those on disk of all servers take together, which are
-# read from memory too, or the comparison would be of the disk; and what is left for whoever runs beside.
+# Approximate memory per quad of the engine's in-memory store; of all on-disk stores, which the page cache should hold
+# so that the comparison is not about the disk; and the memory left for other servers.
 _QUAD_BYTES, _DISK_BYTES, _MARGIN = 300, 800, 6_000_000_000
 MERGED = "urn:x-bench:merged"
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What every peer is started with: data, a folder of its own, its core, the Python that has the peers of PyPI."""
+    """The setting of a peer: data, folder, core, and the Python with the peers from PyPI."""
 
     corpus: Corpus
     folder: Path
@@ -55,8 +55,8 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A running server. `endpoint` is where it takes queries, `own` where it answers targets of ours, `files` what it
-    has stored; `settings` says how it was set, for the report; one that `compiles` what it runs often is warmed up."""
+    """A running server. `endpoint` takes queries, `own` serves our targets, `files` are its stored files; `settings`
+    describe it in the report; one that `compiles` at run time is warmed up."""
 
     name: str
     title: str
@@ -73,7 +73,7 @@ class Peer:
     compiles: bool = False
 
     def target(self, question: Question) -> str:
-        """What is asked of this peer for a question; '' when it has no answer."""
+        """The target for a question at this peer; '' if it cannot answer it."""
         if question in self.files:
             return self.files[question]
         if question.target.startswith(self.own):
@@ -83,13 +83,13 @@ class Peer:
         return ""
 
     def media_type(self, case: Case) -> str:
-        """What is asked of this peer in a case: of an endpoint, the triples of a page."""
+        """The targets of a case at this peer; an endpoint gets a query for the triples of a page."""
         speaks = self.files or any(q.target.startswith(self.own) for q in case.questions)
         return MEDIA_TYPES[case.form] if speaks or case.form != "page" else MEDIA_TYPES["graph"]
 
 
 def answering(url: str, target: str) -> Callable[[], bool]:
-    """Whether a server answers a target with 200."""
+    """Whether a server responds to a target with 200."""
     host, _, port = url.removeprefix("http://").partition(":")
 
     def is_there() -> bool:
@@ -110,7 +110,7 @@ _ASK = "?query=" + urllib.parse.quote("ASK { ?s ?p ?o }")
 
 @contextlib.contextmanager
 def kg(setup: Setup) -> Iterator[Peer]:
-    """Our server: one HTTP process, its workers, nothing logged."""
+    """Our server with one HTTP process, its workers, and no log."""
     url = f"http://127.0.0.1:{engines.free_port()}"
     command = [sys.executable, "-m", "kg.cli", "serve", "--port", url.rpartition(":")[2]]
     command += ["--store", str(setup.corpus.release)]
@@ -132,11 +132,11 @@ def kg(setup: Setup) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def kg_memory(setup: Setup) -> Iterator[Peer]:
-    """Our server with a release in memory that it would leave on disk by itself."""
+    """Our server with the release in memory, although it would be kept on disk by default."""
     quads = setup.corpus.quads
     if quads <= Settings.model_fields["memory_quads"].default:
         raise engines.Missing
-    # Once in the server, and once more as a worker's copies of what it has met.
+    # Once in the server, and once more as pages copied by workers.
     _need_memory(setup.corpus, copies=2)
     settings = {**setup.environment, "KG_MEMORY_QUADS": str(quads)}
     with kg(replace(setup, environment=settings)) as peer:
@@ -144,7 +144,7 @@ def kg_memory(setup: Setup) -> Iterator[Peer]:
 
 
 def _need_memory(corpus: Corpus, copies: int = 1) -> None:
-    """Raises `Missing` when a store in memory would leave too little for the servers that run beside."""
+    """Raises `Missing` if an in-memory store would leave too little memory for the other servers."""
     quads, free = corpus.quads + corpus.triples, processes.free_bytes()
     size, others = copies * _QUAD_BYTES * quads, _DISK_BYTES * quads + _MARGIN
     if size + others > free:
@@ -154,7 +154,7 @@ def _need_memory(corpus: Corpus, copies: int = 1) -> None:
 
 @contextlib.contextmanager
 def baseline(setup: Setup) -> Iterator[Peer]:
-    """The pages of our server as a plain ASGI application, which keeps nothing."""
+    """The pages of our server as a plain ASGI application without cache."""
     url = f"http://127.0.0.1:{engines.free_port()}"
     port = url.rpartition(":")[2]
     command = [sys.executable, "-m", "uvicorn", "baseline:application", "--factory", "--port", port]
@@ -171,7 +171,7 @@ def baseline(setup: Setup) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def oxigraph(setup: Setup) -> Iterator[Peer]:
-    """The native server over a store on disk, loaded by its bulk loader and optimized."""
+    """The native server with a store on disk, loaded by its bulk loader and optimized."""
     binary = _oxigraph(setup)
     place, begun = setup.folder / "store", time.perf_counter()
     files = [str(setup.corpus.named.resolve()), str(setup.corpus.merged)]
@@ -193,7 +193,7 @@ def oxigraph(setup: Setup) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def oxigraph_memory(setup: Setup) -> Iterator[Peer]:
-    """The native server with its store in memory, which it loses when it ends."""
+    """The native server with a store in memory."""
     _need_memory(setup.corpus)
     with _native(setup, _oxigraph(setup), ["serve"]) as peer:
         begun = time.perf_counter()
@@ -240,7 +240,7 @@ def _post(url: str, target: str, file: Path, media_type: str) -> None:
 
 @contextlib.contextmanager
 def fuseki(setup: Setup) -> Iterator[Peer]:
-    """Fuseki over TDB2, loaded by its bulk loader, named graphs and the merged default graph."""
+    """Fuseki with TDB2, loaded by its bulk loader, with named graphs and the merged default graph."""
     place, begun = setup.folder / "tdb2", time.perf_counter()
     place.mkdir()
     java, jar = engines.java(), engines.fuseki_jar()
@@ -271,7 +271,7 @@ def _java_version(java: str) -> str:
 
 @contextlib.contextmanager
 def virtuoso(setup: Setup) -> Iterator[Peer]:
-    """Virtuoso; the merged triples are a graph of their own, which `default-graph-uri` names."""
+    """Virtuoso; the merged triples are a separate graph, selected with `default-graph-uri`."""
     buffers = 340_000 if setup.corpus.quads > 2_000_000 else 170_000
     with (
         processes.on_core(setup.core),
@@ -307,7 +307,7 @@ def virtuoso(setup: Setup) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def rdflib(setup: Setup) -> Iterator[Peer]:
-    """rdflib-endpoint with rdflib's own store, its default graph the union of the named ones."""
+    """rdflib-endpoint with rdflib's in-memory store; its default graph is the union of the named graphs."""
     if setup.corpus.quads > 200_000:
         raise engines.Missing("rdflib holds the data in Python objects: not tried beyond the real graph")
     command = setup.python.parent / "rdflib-endpoint"
@@ -343,7 +343,7 @@ def rdflib(setup: Setup) -> Iterator[Peer]:
 
 
 def cold_start(name: str, setup: Setup) -> float:
-    """Seconds from the start of a server over data that it has loaded before to its first answer, on its one core."""
+    """Seconds from the start of a server, with loaded data, to its first response, on one core."""
     place = setup.folder / name
     starts: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         "kg": lambda: kg(replace(setup, folder=place)),
@@ -364,7 +364,7 @@ def cold_start(name: str, setup: Setup) -> float:
 
 @contextlib.contextmanager
 def nginx(setup: Setup, ours: Peer, cases: list[Case]) -> Iterator[Peer]:
-    """nginx with what our server answers in the cached cases, as files: the same bytes."""
+    """nginx with the responses of our server to the cached cases as files."""
     if not shutil.which("nginx"):
         raise engines.Missing("no nginx; apt-get install nginx-light")
     files = _stored(setup.folder / "files", ours, cases)

@@ -1,4 +1,4 @@
-"""Processes on loopback: started on one core, what they have used, ended by their id."""
+"""Starts processes on one core, measures their processor time and memory, and ends them by id."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def running(
     folder: Path | None = None,
     seconds: float = 120.0,
 ) -> Iterator[int]:
-    """A process in a session of its own, ready; raises `RuntimeError` with the end of its log when not in time."""
+    """Starts a process in a new session and waits until it is ready; raises `RuntimeError` with its log on timeout."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -56,7 +56,7 @@ def running(
 
 @contextlib.contextmanager
 def on_core(core: int | None) -> Iterator[None]:
-    """What is started within runs on this core alone, with all that it starts; None leaves things as they are."""
+    """Processes started in this context run on one core, as do their children; None has no effect."""
     if core is None:
         yield
         return
@@ -69,7 +69,7 @@ def on_core(core: int | None) -> Iterator[None]:
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all below it."""
+    """A process and its descendants."""
     found = [pid]
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -79,12 +79,12 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and all below it, those that have ended and been waited for included."""
+    """User and system time of a process and its descendants, including reaped children."""
     return sum(_ticks(member) for member in tree(pid)) * _TICK
 
 
 def settle(pid: int, seconds: float = 2.0) -> None:
-    """Waits until a process and all below it are at rest, as when they have answered what nobody reads any more."""
+    """Waits until a process and its descendants are idle, for example after abandoned requests."""
     until, before = time.monotonic() + seconds, -1.0
     while (now := cpu_seconds(pid)) != before and time.monotonic() < until:
         before = now
@@ -93,7 +93,7 @@ def settle(pid: int, seconds: float = 2.0) -> None:
 
 def _ticks(pid: int) -> int:
     try:
-        # The name, in brackets, may hold spaces; utime, stime, cutime and cstime are fields 14 to 17.
+        # The name, in brackets, may contain spaces; utime, stime, cutime and cstime are fields 14 to 17.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0
@@ -101,7 +101,7 @@ def _ticks(pid: int) -> int:
 
 
 def memory_mb(pid: int) -> float:
-    """Memory of a process and all below it, pages that several share counted once (PSS), in MB."""
+    """Memory of a process and its descendants in MB, with shared pages counted once (PSS)."""
     total = 0
     for member in tree(pid):
         with contextlib.suppress(OSError):
@@ -111,12 +111,12 @@ def memory_mb(pid: int) -> float:
 
 
 def free_bytes() -> int:
-    """Memory that a new process could have."""
+    """Memory available to a new process."""
     match = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
     return int(match[1]) * 1024 if match else 0
 
 
 def size(path: Path) -> int:
-    """Bytes that a file or folder takes on disk."""
+    """The size of a file or folder on disk in bytes."""
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and not p.is_symlink()]
     return sum(p.stat().st_blocks * 512 for p in files)

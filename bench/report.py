@@ -1,4 +1,4 @@
-"""The results of a run as Markdown: targets, peers, requests per second with ratios, CPU, latencies, what differs."""
+"""The results of a run as Markdown: targets, peers, requests per second with ratios, CPU, latencies, differences."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
 
 
 def publish(results: Mapping[str, Any], docs: Path) -> None:
-    """Puts the tables between the marks of `performance.md` and the graphs into `images/`."""
+    """Inserts the tables between the marks of `performance.md` and writes the graphs to `images/`."""
     page = docs / "performance.md"
     drawn = curves.draw(results)
     pictures = "".join(f"\n![{curves.TITLES[name]}](images/{name}.svg)\n" for name in drawn)
@@ -46,7 +46,7 @@ def publish(results: Mapping[str, Any], docs: Path) -> None:
 
 
 def between(page: str, text: str) -> str:
-    """A page with this text between its marks; raises `ValueError` when it has none."""
+    """The page with this text between its marks; raises `ValueError` if there are none."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -55,7 +55,7 @@ def between(page: str, text: str) -> str:
 
 
 def render(results: Mapping[str, Any]) -> str:
-    """All of it."""
+    """The whole report."""
     trials = results["trials"]
     parts = [
         "\n".join(dict.fromkeys(map(_machine, trials))),
@@ -82,7 +82,7 @@ def _run(trial: Mapping[str, Any]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown, its columns after the first to the right, those of words left."""
+    """A Markdown table; columns after the first are right-aligned, columns of words left-aligned."""
     lines = [head, ["---", *("---" if name in _WORDS else "--:" for name in head[1:])], *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
 
@@ -112,7 +112,7 @@ def _cold_start(trial: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _memory(trial: Mapping[str, Any]) -> list[list[str]]:
-    """What the server takes at ten million triples; `KG_MEMORY_QUADS` says which of the two it is."""
+    """The memory of the server at ten million triples, on disk or in memory (`KG_MEMORY_QUADS`)."""
     taken = {p["name"]: p.get("memory_after", p["memory_loaded"]) for p in trial["peers"]}
     if trial["corpus"] != "10m" or "oxigraph" not in taken:
         return []
@@ -126,7 +126,7 @@ def _memory(trial: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _trial(trial: Mapping[str, Any]) -> list[str]:
-    """One corpus: its peers, a table per group, what differs."""
+    """The section of one corpus: its peers, a table per group, and differences."""
     names = [p["name"] for p in trial["peers"]]
     titles = {p["name"]: p["title"] for p in trial["peers"]}
     parts = [
@@ -178,7 +178,7 @@ def _costs(trial: Mapping[str, Any], case: str, clients: int, names: Sequence[st
         if place not in figure["cpu"]:
             cells.append("")
             continue
-        # The load generator had no time left: what the server could do is told by its CPU.
+        # The load generator was the bottleneck; CPU per request shows what the server could do.
         limit = " *" if figure["busy"][place] > 0.95 else ""
         numbers = [rounded(figure[key][place]) for key in ("cpu", "p50", "p99")]
         cells.append(" · ".join(numbers) + limit)

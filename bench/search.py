@@ -1,8 +1,8 @@
-"""How long one search takes: names begun, whole and misspelt, on the real graph and on 100,000 labels of its shape.
+"""Measures searches for partial, whole and misspelt names, on the real graph and on 100,000 similar labels.
 
     .venv/bin/python bench/search.py [--labels 100000]
 
-In one process, without HTTP; each question once, in random order, so that no cache answers it.
+In one process, without HTTP; each query is run once, in random order, so that nothing is cached.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ QUESTIONS = 3_000
 
 
 def questions(entries: list[IndexEntry], most: int) -> list[str]:
-    """What people type: beginnings of names, whole names, names with two letters swapped, one word of a name."""
+    """Typical input: beginnings of names, whole names, names with two letters swapped, and single words."""
     chance = random.Random(SEED)
     names = sorted({e.text for e in entries if e.role in ("name", "other name", "spelling", "reading")})
     found: dict[str, None] = {}
@@ -38,7 +38,7 @@ def questions(entries: list[IndexEntry], most: int) -> list[str]:
 
 
 def generated(entries: list[IndexEntry], labels: int) -> list[IndexEntry]:
-    """Further records, each called after two real ones and a number, in the languages that these have names in."""
+    """Additional records, each with a name made of two real ones and a number."""
     chance = random.Random(SEED)
     names = [e for e in entries if e.role == "name" and e.kind != search.ONTOLOGY_KIND and e.language in ("ja", "en")]
     made = list(entries)
@@ -54,7 +54,7 @@ def generated(entries: list[IndexEntry], labels: int) -> list[IndexEntry]:
 
 
 def measure(index: Search, asked: list[str]) -> tuple[float, float, float]:
-    """Median, 99th percentile and worst time of a search, in ms."""
+    """Median, 99th percentile and maximum time of a search, in ms."""
     took = []
     for text in asked:
         start = time.perf_counter()

@@ -1,8 +1,8 @@
-"""Good, bad and hostile traffic on a real server for a while: every answer checked, every worker accounted for.
+"""Sends valid, invalid and hostile traffic to a real server, and checks every response and every worker.
 
     .venv/bin/python bench/soak.py --seconds 600 --plot docs/images/soak.svg
 
-Loopback only; it ends only what it started.
+Loopback only; ends only processes that it started.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ NASTY = (
 
 @dataclass
 class Sample:
-    """What the system says at one moment: seconds since the start, MB of the server and of its workers."""
+    """A sample: seconds since the start, and MB of the server and its workers."""
 
     at: float
     server_mb: float
@@ -84,7 +84,7 @@ class Report:
 
     @property
     def growth(self) -> float:
-        """MB of the server's own memory in the last fifth over the second fifth, medians."""
+        """Growth of the server's memory in MB: the median of the last fifth minus that of the second fifth."""
         fifth = max(1, len(self.samples) // 5)
         early, late = self.samples[fifth : 2 * fifth], self.samples[-fifth:]
         return _median([s.server_mb for s in late]) - _median([s.server_mb for s in early])
@@ -107,7 +107,7 @@ def _median(numbers: list[float]) -> float:
 
 
 def soak(store: Path, seconds: float, log: Path, seed: int = 1) -> Report:
-    """Runs the traffic against a server of a release; raises nothing for wrong answers, but reports them."""
+    """Runs the traffic against a server; wrong responses are reported, not raised."""
     report = Report(seconds)
     settings = {"KG_QUERY_SECONDS": "3", "KG_QUERY_MEMORY_MB": "300", "KG_LOG_REQUESTS": "false", "KG_CACHE_MB": "8"}
     settings |= {"KG_HEAD_SECONDS": "2", "KG_WRITE_SECONDS": "3"}
@@ -192,7 +192,7 @@ def _hostile(server: Process, report: Report, source: random.Random, number: int
 
 
 def _rude(server: Process, report: Report, source: random.Random) -> None:
-    """Leaves, never ends its head, sends too much of it, or no HTTP at all."""
+    """Disconnects, never completes the request head, sends too large a head, or does not speak HTTP."""
     target = urlsplit(server.url)
     kind = source.randrange(4)
     with contextlib.suppress(ConnectionError), socket.create_connection((target.hostname, target.port), 10) as rude:
@@ -214,11 +214,11 @@ def _rude(server: Process, report: Report, source: random.Random) -> None:
 
 
 def _killer(server: Process, report: Report, source: random.Random) -> None:
-    """Ends a query worker that is idle or at a hostile query, as the system might when memory is short."""
+    """Kills a worker that is idle or runs a hostile query, as the kernel might when memory is short."""
     time.sleep(2)
     below = descendants(server.pid)
     if len(below) > 1:
-        # The first below the server is the zygote; its children are the workers.
+        # The first child of the server is the zygote, whose children are the workers.
         busy = [pid for pid in below[1:] if _niceness(pid) == 19]
         if busy:
             with contextlib.suppress(ProcessLookupError):
@@ -239,7 +239,7 @@ def _sample(server: Process, at: float) -> Sample:
 
 
 def _quiet(server: Process) -> None:
-    """Waits until no query runs and no connection lingers."""
+    """Waits until no query runs and no connection is open."""
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline and "kg_queries_waiting 0.0" not in httpx.get(f"{server.url}/metrics").text:
         time.sleep(0.1)
@@ -255,7 +255,7 @@ def _account(server: Process, report: Report) -> None:
 
 
 def plot(report: Report) -> str:
-    """Memory over time as SVG: the server's own, and all workers together."""
+    """Memory over time as SVG: of the server, and of all workers together."""
     width, height, left, top = 720, 260, 60, 20
     last = max(s.at for s in report.samples)
     most = max(max(s.server_mb, s.workers_mb) for s in report.samples) * 1.1

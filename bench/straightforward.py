@@ -1,9 +1,9 @@
-"""The build as one would write it first: PyYAML, PyLD, rdflib, owlrl and pyshacl, each used as its documents show.
+"""A straightforward build with PyYAML, PyLD, rdflib, owlrl and pyshacl, used as in their documentation.
 
     python bench/straightforward.py PROJECT OUT
 
-The same files, context and shapes as `kg build` has. It places no error in its file, proves no consistency, names no
-parts, writes no index and no dumps: it does less, so that the comparison errs in its favour.
+Uses the same files, context and shapes as `kg build`, but has no error positions, consistency check, names of parts,
+indexes or dumps. It does less, so the comparison errs in its favour.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def read(project: Path) -> rdflib.Dataset:
 
 
 def main(project: Path, out: Path) -> None:
-    """Reads, checks, closes and writes; exits 1 when the shapes are broken.
+    """Reads, validates, infers and writes; exits with 1 if the shapes are violated.
 
-    It checks once, before the closure, which copies facts along `owl:sameAs` and so breaks the shapes by itself.
+    Validates once, before inference, which copies facts along `owl:sameAs` and would violate the shapes.
     """
     dataset = read(project)
     ontology = rdflib.Graph()

@@ -1,4 +1,4 @@
-"""What was to be reached, and whether it was: ratios of one run, each against one peer."""
+"""Performance targets and whether they are met: ratios of a run, each relative to one peer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AGGREGATES = ("classes", "totals")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`least` is how many times more requests per second than the peer; None where the ratio is only to be told."""
+    """A target; `least` is the minimum ratio of requests per second to the peer's, None if only reported."""
 
     title: str
     peer: str
@@ -29,7 +29,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The ratios that were measured for a target, by case and number of clients; `costs` are those of CPU."""
+    """The ratios measured for a target, by case and number of clients; `costs` are ratios of CPU."""
 
     target: Target
     ratios: Mapping[tuple[str, int], float]
@@ -93,7 +93,7 @@ def medians(trial: Mapping[str, Any], key: str) -> dict[tuple[str, int, str], fl
 def ratios(
     trial: Mapping[str, Any], peer: str, key: str = "per_second", ours: str = "kg"
 ) -> dict[tuple[str, int], float]:
-    """Ours over a peer's, the median over rounds, by case and clients."""
+    """The ratio of ours to a peer's, median over rounds, by case and clients."""
     rounds: dict[tuple[str, int], dict[str, dict[int, float]]] = {}
     for sample in trial["samples"]:
         place = rounds.setdefault((sample["case"], sample["clients"]), {})
@@ -103,7 +103,7 @@ def ratios(
 
 
 def outcomes(trials: Sequence[Mapping[str, Any]]) -> list[Outcome]:
-    """The targets for the corpora of a run with their ratios, as far as they were measured."""
+    """The targets for the corpora of a run, with the measured ratios."""
     by_corpus = {trial["corpus"]: trial for trial in trials}
     found = []
     for target in TARGETS:

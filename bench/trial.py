@@ -1,4 +1,4 @@
-"""One comparison on one corpus: peers started, answers compared, rounds interleaved, everything measured kept."""
+"""A comparison on one corpus: starts peers, compares answers, runs interleaved rounds, keeps all measurements."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from peers import Peer, Setup
 from pyoxigraph import Literal
 from workloads import FRESH, Case, Question, Samples
 
-# An answer that takes longer is asked for one at a time: wrk would end before it had enough of them.
+# Slower responses are requested one at a time, since wrk would end before it has enough of them.
 _SLOW_SECONDS = 0.15
 _NUMBER = re.compile(rb"\bv=-?\d+")
-# A measurement gives each client so many answers, unless that takes so many times what is planned for one.
+# Each client gets at least `_ANSWERS` responses, unless that takes more than `_LONGEST` times the planned time.
 _ANSWERS, _LONGEST = 4, 5
 _CHECKED = 5
 _NUMBERS_OF_A_RUN = 5_000_000
-# It goes on with a query that nobody waits for any more, so that one slow one spoils all after it.
+# These continue abandoned queries, so that one slow query affects all that follow.
 _CASES_OF_RDFLIB = ("ask", "label", "describe", "classes", "totals")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure: patterns of cases and peers, how often, how long, with which cores.
+    """What to measure: patterns of cases and peers, number of rounds, duration, and cores.
 
-    The rounds end at the `deadline` of the run, or after a `budget` of so many seconds for one corpus.
+    The rounds end at the `deadline` of the run, or after `budget` seconds for a corpus.
     """
 
     quick: bool = True
@@ -59,7 +59,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def wants(self, case: Case, peer: Peer, clients: int) -> bool:
-        """Whether this is measured: a quick run leaves slow peers out of what they are no measure of."""
+        """Whether a case is measured for a peer; a quick run skips slow peers where they are no useful reference."""
         if self.clients and clients not in self.clients:
             return False
         if peer.name == "rdflib":
@@ -70,7 +70,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Trial:
-    """What came of it, ready for JSON."""
+    """The results, ready for JSON."""
 
     corpus: str
     quads: int
@@ -88,11 +88,11 @@ class Trial:
 
 
 class Refused(Exception):
-    """Peers that do not say the same: nothing is reported."""
+    """The answers of peers differ, so nothing is reported."""
 
 
 def run(corpus: Corpus, folder: Path, python: Path, plan: Plan, tell: Callable[[str], None]) -> Trial:
-    """Runs the comparison; raises `Refused` when answers differ."""
+    """Runs the comparison; raises `Refused` if answers differ."""
     trial = Trial(corpus.name, corpus.quads, corpus.triples, corpus.base)
     setup = Setup(corpus, folder, plan.server_core, python, plan.environment)
     with contextlib.ExitStack() as stack:
@@ -132,7 +132,7 @@ def _start(
         except (engines.Missing, RuntimeError) as reason:
             if name == "kg":
                 raise
-            # Without a reason it is no other than one that runs already.
+            # Without a reason it is the same as one that already runs.
             if str(reason):
                 trial.left_out[name] = str(reason)[:500]
     return running
@@ -141,7 +141,7 @@ def _start(
 def _cases(
     running: list[Peer], corpus: Corpus, plan: Plan, stack: contextlib.ExitStack, setup: Setup, trial: Trial
 ) -> list[Case]:
-    """The cases of the plan about samples of the corpus; with nginx started on the answers of the cached ones."""
+    """The cases of the plan with samples of the corpus; starts nginx with the responses of the cached ones."""
     samples = sample(running[0], corpus)
     every = workloads.cases(samples, ROOT, quick=plan.quick)
     is_large = corpus.quads > 500_000
@@ -163,7 +163,7 @@ def _cases(
 
 
 def sample(ours: Peer, corpus: Corpus) -> Samples:
-    """Records and wholes evenly from all, as our own server tells them."""
+    """Evenly distributed sample records, read from our server."""
 
     def rows(name: str, **values: Any) -> list[dict[str, Any]]:
         question = Question(workloads.read(name, **values))
@@ -188,7 +188,7 @@ def _note_peers(running: list[Peer], trial: Trial, key: str) -> None:
 
 
 class Check:
-    """The answers of all peers held against ours, and how long each took."""
+    """Compares the answers of all peers with ours, and measures how long each took."""
 
     def __init__(self, running: Sequence[Peer], plan: Plan) -> None:
         self.running = running
@@ -197,15 +197,15 @@ class Check:
         self.used: dict[Difference, Difference] = {}
         self.unanswered: list[dict[str, str]] = []
         self.took: dict[tuple[str, str], float] = {}
-        # Below those of the measurements.
+        # Numbers below those of the measurements.
         self._numbers = itertools.count(-1, -1)
 
     def takes_part(self, case: Case, peer: Peer) -> bool:
-        """Whether a peer is measured in a case: it has an answer, and it came in time."""
+        """Whether a peer is measured in a case: it has an answer that arrived in time."""
         return (case.name, peer.name) in self.took
 
     def case(self, case: Case) -> None:
-        """Compares some questions of a case, all of the library."""
+        """Compares some questions of a case; for the library, all."""
         asked = case.questions if case.group == "library" else case.questions[:_CHECKED]
         ours = self.running[0]
         for peer in self.running:
@@ -229,7 +229,7 @@ class Check:
                 self.took[case.name, peer.name] = sum(took) / max(len(took), 1)
 
     def _question(self, case: Case, question: Question, ours: Peer, peer: Peer, found: Difference | None) -> float:
-        """Compares an answer with ours; the seconds that it took, the better of two."""
+        """Compares an answer with ours; returns its time in seconds, the better of two."""
         by_value = found is not None and found.treatment == "values"
         theirs, took = self._ask(case, question, peer)
         if peer is ours and not case.conditional:
@@ -244,7 +244,7 @@ class Check:
         if peer.files:
             compare(own.body, theirs.body)
         elif case.form == "page" and not peer.own:
-            # Whoever has no pages is asked for the triples.
+            # Peers without pages get a query for the triples.
             content(theirs, "graph")
         elif case.form in ("page", "json"):
             compare(_placeless(own.body, ours), _placeless(theirs.body, peer))
@@ -260,7 +260,7 @@ class Check:
     def _ask(self, case: Case, question: Question, peer: Peer) -> tuple[answers.Answer, float]:
         times = []
         for _ in range(2):
-            # New each time, or the second would come from the cache.
+            # A new text each time, since the second would be cached.
             target = peer.target(question).replace(FRESH, str(next(self._numbers)))
             begun = time.perf_counter()
             answer = fetch(peer.url, target, peer.media_type(case), question.body, patience=peers.PATIENCE + 10)
@@ -274,7 +274,7 @@ class Check:
         return answer, min(times)
 
     def heads(self, case: Case | None) -> None:
-        """Every head gets what it asks for, from everyone."""
+        """Checks that every peer honours each request head."""
         if case is None:
             return
         for peer in self.running:
@@ -291,13 +291,13 @@ class Check:
 
 
 def _placeless(body: bytes, peer: Peer) -> bytes:
-    """A page without the address of the server and the number of the request, which its links tell."""
+    """A page without the server's address and the request number in its links."""
     without = body.replace(peer.url.encode(), b"").replace(peer.url.removeprefix("http://").encode(), b"")
     return _NUMBER.sub(b"v=", without)
 
 
 class Rounds:
-    """Interleaved rounds: every case at every number of clients, one peer right after the other."""
+    """Interleaved rounds: every case and number of clients, with one peer right after the other."""
 
     def __init__(
         self,
@@ -317,9 +317,9 @@ class Rounds:
         self._end: float | None = None
 
     def run(self) -> None:
-        """As many rounds as planned, or as there is time for; one that time runs out in is kept as far as it came.
+        """Runs the planned rounds as far as time allows; an incomplete round is kept.
 
-        After them, one look at each query of the library by itself.
+        Finally measures each query of the library separately.
         """
         ends = [] if self.plan.deadline is None else [self.plan.deadline]
         ends += [] if self.plan.budget is None else [time.monotonic() + self.plan.budget]
@@ -343,7 +343,7 @@ class Rounds:
             self._round(self.plan.rounds, single)
 
     def _warm_up(self, cases: Sequence[Case]) -> None:
-        """Lets a virtual machine compile what it is going to run, unmeasured; others have nothing to warm."""
+        """Warms up peers on a virtual machine, without measuring."""
         for peer in (p for p in self.running if p.compiles):
             for case in cases:
                 if not self.checked.takes_part(case, peer) or self.checked.took[case.name, peer.name] > _SLOW_SECONDS:
@@ -354,7 +354,7 @@ class Rounds:
                 self._first += _NUMBERS_OF_A_RUN
 
     def _round(self, number: int, cases: Sequence[Case]) -> bool:
-        """Measures these cases once; False when time runs out before the end."""
+        """Measures the cases once; returns False if time runs out."""
         for case, clients, peer in self._turns(number, cases):
             if self._is_late(0):
                 return False
@@ -362,15 +362,15 @@ class Rounds:
         return True
 
     def _is_late(self, seconds: float) -> bool:
-        """Whether the time would be over after so many seconds more."""
+        """Whether the time will be over after these seconds."""
         return self._end is not None and time.monotonic() + seconds > self._end
 
     def _turns(self, number: int, cases: Sequence[Case]) -> Iterator[tuple[Case, int, Peer]]:
-        """Who begins changes from round to round."""
+        """The order of peers, rotated in each round."""
         for case in cases:
             taking = [p for p in self.running if self.checked.takes_part(case, p)]
             begin = number % max(len(taking), 1)
-            # Whoever is too slow for many clients is measured with one, and all others with it.
+            # A peer too slow for many clients is measured with one, and so are all others.
             is_slow = any(
                 self._seconds(case, p, n) > _LONGEST * self.plan.seconds for p in taking for n in case.clients
             )
@@ -381,7 +381,7 @@ class Rounds:
                         yield case, clients, peer
 
     def _seconds(self, case: Case, peer: Peer, clients: int) -> int:
-        """How long to measure, so that every client gets several answers, by how long one took."""
+        """How long to measure so that every client gets several responses, by the time of one."""
         needed = _ANSWERS * clients * self.checked.took[case.name, peer.name]
         return max(self.plan.seconds, math.ceil(needed))
 
@@ -407,7 +407,7 @@ class Rounds:
         self.trial.samples.append(told | {"in_turn": in_turn} | asdict(found))
 
     def _requests(self, case: Case, peer: Peer) -> tuple[Prepared, Path]:
-        """The requests of a case to a peer; what is to be cached is asked for once before it is measured."""
+        """The requests of a case to a peer; cached cases are requested once before measuring."""
         key = (case.name, peer.name)
         if key not in self._prepared:
             targets = {q: t for q in case.questions if (t := peer.target(q))}
@@ -423,7 +423,7 @@ class Rounds:
 
 
 def _hits(peer: Peer) -> float:
-    """How often our server has answered from its cache; 0 for others, which have none over whole answers."""
+    """The number of cache hits of our server; 0 for peers, which do not cache whole responses."""
     if not peer.name.startswith("kg"):
         return 0.0
     text = fetch(peer.url, "/metrics", "text/plain").body.decode()
@@ -431,5 +431,5 @@ def _hits(peer: Peer) -> float:
 
 
 def say(text: str) -> None:
-    """Progress, on standard error."""
+    """Prints progress to standard error."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What is asked in a comparison: cases, each of several questions, and the 200 heads that they are asked with."""
+"""The workload of a comparison: cases with several questions each, and 200 request heads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kg.sparql import lexer, library
 FOLDER = Path(__file__).parent / "queries"
 SEED = 20260629
 HEADS = 200
-# Stands in a target or query where each request gets a number that no other has.
+# Placeholder in a target or query for a number that is unique to each request.
 FRESH = "~fresh~"
 Form = OneOf["solutions", "rows", "graph", "record", "page", "json"]
 MEDIA_TYPES: dict[Form, str] = {
@@ -34,7 +34,7 @@ _WORDS = ("AI", "人工知能", "研究", "data", "計画", "science", "基盤",
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: of our server by `target` where it has one, of every endpoint by `query`; `body` is posted."""
+    """A question: `target` for our server if it has one, `query` for every endpoint; `body` is posted."""
 
     query: str = ""
     target: str = ""
@@ -43,11 +43,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Questions that are asked in turn by so many `clients` at once.
+    """Questions that are asked in turn by a number of concurrent `clients`.
 
-    `form` says what an answer is: solutions compared as multisets; rows by their number; a graph as a set of triples;
-    a record of which an endpoint states a part; a page or JSON of ours alone. A fresh case asks nothing twice;
-    a conditional one sends the entity tag of the answer and gets 304.
+    `form` is how answers are compared: solutions as multisets; rows by number; a graph as a set of triples; a record of
+    which an endpoint has a part; a page or JSON only of ours. A fresh case never repeats a request; a conditional one
+    sends the entity tag of the response and gets 304.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What questions are about: IRIs of records with their Japanese names, and of those that lead to others."""
+    """The subjects of questions: IRIs of records with their Japanese names, and of those that have parts."""
 
     records: tuple[tuple[str, str], ...]
     wholes: tuple[str, ...]
@@ -70,18 +70,18 @@ class Samples:
 
 
 def spread(rows: Sequence[str], most: int) -> list[str]:
-    """At most so many, evenly from first to last."""
+    """Up to `most` items, evenly distributed."""
     step = max(1, len(rows) // most)
     return list(rows[::step][:most])
 
 
 def read(name: str, **values: NamedNode | Literal) -> str:
-    """A query of this folder with its variables filled in."""
+    """A query of this folder with its placeholders filled in."""
     return library.fill((FOLDER / f"{name}.rq").read_text(encoding="utf-8"), values)
 
 
 def heads(media_type: str, more: str = "") -> list[str]:
-    """The header fields of 200 clients that all want the same: no two heads are equal, no two of their Accepts."""
+    """The header fields of 200 clients that want the same format, with distinct heads and distinct Accept values."""
     chance, found = random.Random(SEED), []
     agents = ("curl/8.5.0", "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101", "rdflib-7.1.1", "okhttp/4.12.0")
     tongues = ("ja", "en", "ja,en;q=0.7", "en-GB,en;q=0.9,ja;q=0.5", "de,en;q=0.3")
@@ -101,7 +101,7 @@ def heads(media_type: str, more: str = "") -> list[str]:
 
 
 def cases(samples: Samples, root: Path, *, quick: bool = False) -> list[Case]:
-    """All cases about these samples; the quick ones with fewer clients and the library as one."""
+    """All cases for these samples; the quick ones have fewer clients and the library as one case."""
     every = (1, 8, 64)
     return [
         *_cached(samples, (8, 64) if quick else every),
@@ -113,7 +113,7 @@ def cases(samples: Samples, root: Path, *, quick: bool = False) -> list[Case]:
 
 
 def _marked(texts: Iterable[str]) -> tuple[Question, ...]:
-    """Queries of which no two requests have the same text: a comment with a number ends each."""
+    """Queries whose text is unique to each request, by a comment with a number at the end."""
     return tuple(Question(f"{text.rstrip()}\n#{FRESH}") for text in texts)
 
 
@@ -223,7 +223,7 @@ def _named(target: str, names: Iterable[str]) -> tuple[Question, ...]:
 
 
 def _library(root: Path, clients: tuple[int, ...], quick: bool) -> list[Case]:
-    """Every query of the library with its defaults: those over named graphs and those without as one case each."""
+    """All queries of the library with default values, in one case for queries over named graphs and one for others."""
     context, stored = builder.read_context(root), library.library(root)
     filled = {name: library.fill(q.text, library.bind(q, {}, context)) for name, q in stored.items()}
     kinds = {name: _kind(text) for name, text in filled.items()}
@@ -248,7 +248,7 @@ def _library(root: Path, clients: tuple[int, ...], quick: bool) -> list[Case]:
 
 
 def _kind(text: str) -> tuple[str, Form]:
-    """The case that a query of the library belongs to, and what it gives."""
+    """The case of a query of the library, and the form of its answer."""
     words = [m[0].upper() for m in lexer.tokens(text) if m["word"]]
     return (
         "library-graphs" if "GRAPH" in words else "library",
@@ -259,7 +259,7 @@ def _kind(text: str) -> tuple[str, Form]:
 def prepared(
     case: Case, targets: Mapping[Question, str], host: str, tags: Mapping[Question, str], media_type: str
 ) -> list[str | tuple[str, str]]:
-    """Requests as they are sent, questions and heads mixed anew; a number goes between the halves of a pair."""
+    """Requests with questions and heads shuffled; a unique number goes between the halves of a pair."""
     chance = random.Random(SEED)
     asked = [q for q in case.questions if q in targets]
     known = heads(media_type)
