@@ -1,4 +1,4 @@
-"""The nginx of `docs/nginx` before servers of a test, and clients that ask it without a pause and check each answer."""
+"""Runs the nginx configuration of `docs/nginx` in front of servers, with clients that check every response."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LINE = re.compile(r'^\S+ (\S+) "(\S+) (\S+) [^"]*" (\d+) .* upstream=(.*) statu
 
 
 class Line(NamedTuple):
-    """A request in nginx's log; `servers` and `statuses` have one entry for each attempt."""
+    """A request in nginx's log; `servers` and `statuses` have one entry per attempt."""
 
     client: str
     method: str
@@ -62,11 +62,11 @@ class Nginx:
     log: Path
 
     def now(self) -> int:
-        """A place in the log: what is written from here on."""
+        """The current end of the log."""
         return self.log.stat().st_size
 
     def lines(self, since: int = 0) -> list[Line]:
-        """The requests that are in the log, from a place on."""
+        """The requests in the log from a position on."""
         with self.log.open("rb") as log:
             log.seek(since)
             found = _LINE.findall(log.read().decode())
@@ -82,7 +82,7 @@ class Nginx:
 
 @contextmanager
 def balance(folder: Path, servers: Sequence[str], *, cache: bool = False) -> Iterator[Nginx]:
-    """Runs nginx by the files of `docs/nginx` before servers (`host:port`); skips where there is no nginx."""
+    """Runs nginx with the files of `docs/nginx` in front of servers (`host:port`); skips the test without nginx."""
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         message = "no nginx on this machine; apt-get install nginx-light"
@@ -102,7 +102,7 @@ def balance(folder: Path, servers: Sequence[str], *, cache: bool = False) -> Ite
 
 
 def _configure(folder: Path, port: int, servers: Sequence[str], *, cache: bool) -> None:
-    """Writes the files of the documents with the places of this test in them."""
+    """Writes the configuration files with the addresses and paths of this test."""
     (folder / "conf.d").mkdir(parents=True)
     user = f"user {pwd.getpwuid(0).pw_name} root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user=user), encoding="utf-8")
@@ -134,7 +134,7 @@ def free_port() -> int:
 
 
 def is_open(port: int) -> bool:
-    """Whether somebody listens on a port of loopback."""
+    """Whether a process listens on a loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -146,7 +146,7 @@ def _has_started(process: subprocess.Popen[bytes], port: int, log: Path) -> bool
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request of a load: `variant` tells it from others of the same target."""
+    """A request of a load; `variant` distinguishes requests for the same target."""
 
     method: str
     target: str
@@ -156,7 +156,7 @@ class Ask:
 
 
 class Heard(NamedTuple):
-    """An answer to one client; `held` is the earlier one whose entity tag it was asked about."""
+    """A response to a client; `held` is the earlier response whose entity tag was sent."""
 
     client: str
     ask: Ask
@@ -165,11 +165,10 @@ class Heard(NamedTuple):
 
 
 class Load:
-    """Clients with addresses of their own, each asking one thing after the other until the block ends.
+    """Clients with distinct addresses, each sending one request after another until the block ends.
 
-    An answer that breaks off is asked for again by the client, as its protocol lets it; how many did is counted. What
-    is not as `is_right` wants it, and every failed connection to nginx itself, stands under `wrong`. With
-    `revalidates` each client asks about the entity tag that it holds.
+    Clients retry truncated responses, and these are counted. Responses that `is_right` rejects, and failed connections
+    to nginx itself, are in `wrong`. With `revalidates`, clients send the entity tag that they hold.
     """
 
     def __init__(
@@ -202,7 +201,7 @@ class Load:
             thread.join(90)
 
     def goes_on(self, answers: int = 400) -> None:
-        """Waits for so many more answers."""
+        """Waits for a number of further responses."""
         wanted = len(self.heard) + answers
         until(lambda: len(self.heard) >= wanted or bool(self.wrong), 60)
 

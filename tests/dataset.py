@@ -1,4 +1,4 @@
-"""The real data of this checkout, mapped, closed and merged once for all tests that ask it something."""
+"""The real data of this checkout, mapped, with inferences and merged, for all tests that query it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PREFIX oa: <http://www.w3.org/ns/oa#>
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The curated records, their asserted quads, those with ontology and inferences, and the store of all of them."""
+    """The curated records, their asserted quads, all quads with ontology and inferences, and a store of them."""
 
     curated: builder.Curated
     asserted: list[Quad]
@@ -55,9 +55,9 @@ class Data:
     store: Store
 
     def rows(self, pattern: str, *variables: str) -> set[tuple[str, ...]]:
-        """The distinct solutions of a graph pattern; unbound is ''.
+        """The distinct solutions of a graph pattern; '' for unbound.
 
-        In the pattern `<class/slug>` is a record and `<../graph/curator>` a graph; in the answer the same without `<>`.
+        In the pattern `<class/slug>` is a record and `<../graph/curator>` a graph; in results these have no `<>`.
         """
         text = f"{PREFIXES}SELECT DISTINCT {' '.join('?' + v for v in variables)} WHERE {{ {pattern} }}"
         return {
@@ -72,7 +72,7 @@ class Data:
         return bool(self.store.query(f"{PREFIXES}ASK {{ {pattern} }}"))
 
     def total(self, expression: str, pattern: str) -> int:
-        """The value of one aggregate over distinct solutions."""
+        """The value of an aggregate over distinct solutions."""
         text = f"{PREFIXES}SELECT ({expression} AS ?total) WHERE {{ {pattern} }}"
         (solution,) = library.select(self.store, text)
         return int(value(solution["total"]))
@@ -83,7 +83,7 @@ def short(iri: str) -> str:
 
 
 def build() -> tuple[builder.Curated, list[Quad], list[Quad]]:
-    """The records, the asserted quads, and all quads of a release, from the files anew."""
+    """The records, the asserted quads, and all quads of a release, read again from the files."""
     curated = builder.read_all(ROOT)
     asserted = builder.asserted_quads(curated)
     stated = [*asserted, *builder.ontology_quads(ROOT)]
@@ -101,14 +101,14 @@ def load() -> Data:
 
 
 def literals(quads: list[Quad], *predicates: str) -> Iterator[tuple[Quad, Literal]]:
-    """The quads with a literal, of some predicates or of all."""
+    """The quads with a literal, of some or all predicates."""
     for quad in quads:
         if isinstance(quad.object, Literal) and (not predicates or quad.predicate.value in predicates):
             yield quad, quad.object
 
 
 def lines_of(graph: NamedNode) -> tuple[int, int] | None:
-    """The first and last line of the paper that a graph stands for."""
+    """The first and last line of the source for a graph."""
     match = re.fullmatch(rf"{SOURCE}/(\d+)(?:-(\d+))?", short(value(graph)))
     return (int(match[1]), int(match[2] or match[1])) if match else None
 
@@ -118,13 +118,13 @@ _CIRCLED = re.compile("([①-⑳]+)")
 
 
 def plain(text: str) -> str:
-    """Text without markup, spaces and differences of width; circled numbers stay circled."""
+    """Text without markup and spaces and with normalised width; circled numbers are kept."""
     kept = _CIRCLED.split(_MARKUP.sub("", text.replace("&amp;", "&")))
     return "".join(part if _CIRCLED.match(part) else unicodedata.normalize("NFKC", part) for part in kept)
 
 
 def passage(paper: str, graph: NamedNode) -> str:
-    """The lines of the paper that a graph stands for."""
+    """The lines of the source for a graph."""
     span = lines_of(graph)
     assert span is not None
     return "\n".join(paper.split("\n")[span[0] - 1 : span[1]])

@@ -1,4 +1,4 @@
-"""HermiT's own command line as the referee of the closure: its entailments as triples."""
+"""HermiT's command line, whose entailments are compared with our inferences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Statement = tuple[str, str, str]
 def entailments(triples: list[Triple]) -> set[Statement]:
     """Class and object property assertions about our records that HermiT entails.
 
-    Its listing names most specific facts only, so it is closed under sub-class, sub-property and inverse afterwards.
+    It lists the most specific facts only, so the closure under subclass, subproperty and inverse is added.
     """
     hermit = Path(owlready2.__file__).parent / "hermit"
     with tempfile.NamedTemporaryFile("wb", suffix=".nt") as handle:

@@ -1,4 +1,4 @@
-"""Small projects of curated files in a temporary folder, beside the real ontology, shapes, rules and checks."""
+"""Small projects of curated files in a temporary folder, with the real ontology, shapes, rules and checks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VALID = ROOT / "tests" / "fixtures" / "small"
 
 
 def make_project(folder: Path, files: Mapping[str, str] | None = None) -> Path:
-    """A project with the valid fixture records, and `files` (path below data/ → text) over them."""
+    """A project with the valid fixture records, overlaid with `files` (path below data/ → text)."""
     shutil.copytree(ROOT / "ontology", folder / "ontology")
     shutil.copytree(ROOT / "queries", folder / "queries")
     shutil.copytree(VALID / "data", folder / "data")
@@ -31,7 +31,7 @@ def kg_command(*arguments: str) -> list[str]:
 
 
 def environment(project: Path, **extra: str) -> dict[str, str]:
-    """The environment of a `kg` command on a project, its releases beside the data."""
+    """The environment of a `kg` command for a project, with its folder of releases."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("KG_")}
     return kept | {"KG_PROJECT": str(project), "KG_RELEASES": str(project / ".releases")} | extra
 

@@ -1,4 +1,4 @@
-"""Releases in real engines, for the tests: published there, and opened again as `kg serve --store URL` does."""
+"""Releases in real engines: published there, and opened as by `kg serve --store URL`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ START = {"fuseki": engines.fuseki, "virtuoso": engines.virtuoso}
 
 
 def missing(error: engines.Missing) -> None:
-    """Skips for want of an engine, except on CI, where that is a failure."""
+    """Skips the test if an engine is missing, except on CI, where that is a failure."""
     if os.environ.get("CI") == "true":
         pytest.fail(str(error))
     pytest.skip(str(error))
@@ -26,7 +26,7 @@ def missing(error: engines.Missing) -> None:
 
 @contextmanager
 def credentials(engine: Engine):
-    """The environment in which a command may write to an engine."""
+    """The environment with credentials for writing to an engine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KG_REMOTE_USER", engine.user)
         patch.setenv("KG_REMOTE_PASSWORD", engine.password)
@@ -39,6 +39,6 @@ def publish(directory: Path, engine: Engine, **options: object) -> publication.P
 
 
 def opened(folder: Path, engine: Engine, **options: object) -> store.Release:
-    """The release that an engine holds, by a folder of its releases."""
+    """The release in an engine, found by a folder of releases."""
     folder.mkdir(parents=True, exist_ok=True)
     return store.open_release(mirror.start(folder, Options(engine.query_url, **options)))

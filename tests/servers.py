@@ -1,4 +1,4 @@
-"""`kg serve` as a process of its own, and what the system says about it and its children."""
+"""`kg serve` in a separate process, and information about it and its children."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from projects import ROOT, environment
 
 @dataclass
 class Process:
-    """A running server: its address, its process, and all that it has written to standard error."""
+    """A running server: its address, its process and its standard error."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -34,9 +34,9 @@ class Process:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def client(self, **options: Any) -> httpx.Client:
-        """A client with an address of its own on loopback when `local_address` says so."""
+        """A client, with its own loopback address if `local_address` is given."""
         address = options.pop("local_address", None)
-        # Without certificates, whose loading would take the tests longer than the server takes to answer.
+        # Without certificates, since loading them takes longer than a response.
         transport = httpx.HTTPTransport(local_address=address, verify=False)
         return httpx.Client(base_url=self.url, timeout=60, trust_env=False, transport=transport, **options)
 
@@ -45,7 +45,7 @@ class Process:
 def serve(
     store: Path | str, *arguments: str, log: Path | None = None, stderr: Any = None, **settings: str
 ) -> Iterator[Process]:
-    """Starts `kg serve --store`; settings are environment variables. Ends only what it started."""
+    """Starts `kg serve --store` with settings as environment variables, and ends it."""
     log = log or Path(store).parent / f"serve-{time.monotonic_ns()}.log"
     command = [sys.executable, "-m", "kg.cli", "serve", "--port", "0", "--store", str(store), *arguments]
     with log.open("wb") as output:
@@ -82,7 +82,7 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Waits until a condition holds; fails when it does not in time."""
+    """Waits until a condition holds; fails on timeout."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
@@ -90,7 +90,7 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one, zombies included."""
+    """All descendants of a process, including zombies."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
@@ -99,7 +99,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def resident_mb(pid: int) -> float:
-    """Memory that a process has for itself and shares, in MB (RSS); 0 for one that has ended."""
+    """Resident memory of a process in MB (RSS); 0 if it has ended."""
     try:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:

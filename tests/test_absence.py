@@ -1,4 +1,4 @@
-"""Why a query has no solution, asked of a real store: the name or the piece that a person would point at."""
+"""Why a query has no solutions, against a real store: the term or pattern that is to blame."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def drive(query: str, store: Store = STORE, most: int = 200) -> tuple[EmptinessCause | None, list[str]]:
-    """What is found, with the answers of the store, and what was asked."""
+    """The finding, and the queries that were sent to the store."""
     asked: list[str] = []
     steps = diagnose(query, PREFIXES)
     try:
@@ -56,7 +56,7 @@ def drive(query: str, store: Store = STORE, most: int = 200) -> tuple[EmptinessC
 
 
 def found(query: str) -> EmptinessCause:
-    """The finding about a query that is indeed without solutions."""
+    """The finding for a query that has no solutions."""
     result = STORE.query(query, prefixes=PREFIXES)
     if isinstance(result, QuerySolutions):
         assert not list(result)
@@ -384,7 +384,7 @@ def test_an_escape_in_a_string_is_no_syntax() -> None:
 
 
 def answer_at_random(query: str, seed: int, is_query: bool = True) -> None:
-    """Whatever the answers, the end is a finding or nothing; what is asked of a query are queries."""
+    """Whatever the store answers, the result is a finding or None, and only valid queries are sent."""
     answers, steps, finding = random.Random(seed), diagnose(query, PREFIXES), None
     try:
         ask = next(steps)
@@ -421,7 +421,7 @@ SAMPLES = [
 
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
-    """A query some words of which are left out, doubled, or put elsewhere."""
+    """A query with some words removed, duplicated or moved."""
     words = [match[0] for match in lexer.tokens(draw(st.sampled_from(SAMPLES)))]
     for _ in range(draw(st.integers(0, 4))):
         at, to = draw(st.integers(0, len(words) - 1)), draw(st.integers(0, len(words) - 1))
@@ -432,7 +432,7 @@ def mutated(draw: st.DrawFn) -> str:
 
 
 def rows(text: str) -> int | None:
-    """How many solutions a query has, those of an ASK being none or one; None when it is no query."""
+    """The number of solutions of a query, 0 or 1 for ASK; None for an invalid query."""
     try:
         result = STORE.query(text, prefixes=PREFIXES)
     except (SyntaxError, RuntimeError):
@@ -445,7 +445,7 @@ def rows(text: str) -> int | None:
 def test_nothing_breaks_it_and_what_it_asks_of_a_query_is_a_query(text: str, seed: int) -> None:
     count = rows(text)
     answer_at_random(text, seed, count is not None)
-    # A count has a row even of nothing, and a template may leave out what was found.
+    # COUNT has a row even without solutions, and a template may drop solutions.
     if count is not None and "COUNT" not in text and "CONSTRUCT" not in text:
         finding, _ = drive(text)
         assert finding is None or (finding.kind == "unknown") == (count > 0)

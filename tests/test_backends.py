@@ -1,4 +1,4 @@
-"""One contract for the store, on our own engine and on real remote ones: the same questions, the same answers."""
+"""The contract of Backend, tested with the embedded engine and with real remote engines."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def evaluated(store: Any, text: str, results: str = "json", graph: str = "nt") -
 
 
 def patterns() -> Iterator[tuple[Any, ...]]:
-    """Every shape of a pattern, with terms that are there and one that is not."""
+    """Every form of pattern, with existing terms and a missing one."""
     article = NamedNode(iris.BASE + "id/law/ai-act/article-9")
     name = Literal("RIKEN", language="en")
     for subject, predicate, target in [
@@ -185,7 +185,7 @@ def test_dataset_of_the_protocol(real: Release, remote: Release, default: list[A
 
 
 def test_several_default_graphs(real: Release, remote: Release, engine: engines.Engine) -> None:
-    """A triple that two of them state: once in Fuseki, as it should be; once per graph in Virtuoso and in our own."""
+    """A triple in two graphs: once in Fuseki, as it should be, but once per graph in Virtuoso and our engine."""
     counted = "SELECT ?s ?p ?o (COUNT(?g) AS ?n) { GRAPH ?g { ?s ?p ?o } } GROUP BY ?s ?p ?o HAVING (COUNT(?g) = 2)"
     twice = rows(real.store, f"{counted} LIMIT 1")[0][:3]
     pattern = " ".join(map(str, twice))
@@ -280,7 +280,7 @@ def test_literals_and_operators(real: Release, remote: Release, text: str) -> No
 
 
 def test_a_path_between_unknown_ends(engine: engines.Engine, real: Release, remote: Release) -> None:
-    """Virtuoso walks a path only from an end that it knows: an error, as docs/remote.md says, and no empty answer."""
+    """Virtuoso evaluates a path only with a bound end: an error, as in docs/remote.md, and not an empty result."""
     text = "SELECT ?a ?b { ?a dcterms:isPartOf+ ?b } ORDER BY ?a ?b LIMIT 50"
     if engine.name == "virtuoso":
         with pytest.raises(QueryFailed, match="transitive start not given"):
@@ -356,7 +356,7 @@ def test_nobody_is_asked_while_a_query_is_read(engine: engines.Engine, remote: R
 
 
 def test_an_engine_that_asks_others_is_not_needed(engine: engines.Engine) -> None:
-    """What a query could get past our reading is refused by the engines as these tests set them up."""
+    """Queries that bypass our checks are refused by the engines as configured in these tests."""
     text = f"SELECT * {{ SERVICE <{engine.query_url}> {{ SELECT * {{ ?s ?p ?o }} LIMIT 1 }} }}"
     found = httpx.post(engine.query_url, data={"query": text}, headers={"Accept": "application/json"}, trust_env=False)
     assert found.status_code >= 400
@@ -382,7 +382,7 @@ SAME = [
 def both(
     engine: engines.Engine, real: Release, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[httpx.Client]]:
-    """A client of a server of our own store and one of a server of the engine."""
+    """A client of a server with the embedded store, and one of a server with the engine."""
     folder = tmp_path_factory.mktemp("served")
     settings = Settings(cache_mb=0, reload_seconds=0.2)
     remote = remotes.opened(folder, engine)
@@ -406,7 +406,7 @@ def test_the_same_bytes(both: list[httpx.Client], target: str) -> None:
 
 
 def test_the_catalogue_has_all_but_the_dumps(both: list[httpx.Client]) -> None:
-    """The files of dumps stay where the release was made: the only thing that a remote-backed server does not have."""
+    """Dump files stay where the release was built: the only resource that a remote-backed server lacks."""
     ours, theirs = (
         set(client.get("/dataset", headers={"Accept": "application/n-triples"}).text.splitlines()) for client in both
     )

@@ -1,4 +1,4 @@
-"""The benchmark: what it asks, how it compares and counts, that it refuses a peer that says something else."""
+"""The benchmark: its questions, comparisons and calculations, and that it refuses peers with other answers."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_peer_that_says_something_else_is_refused(
 
 
 def _renamed(quad: Quad) -> Quad:
-    """The quad with another English name for the law."""
+    """The quad with a different English name of the law."""
     if isinstance(quad.object, Literal) and quad.object.value == "AI Act":
         return Quad(quad.subject, quad.predicate, Literal("Another Act", language="en"), quad.graph_name)
     return quad
@@ -259,7 +259,7 @@ def test_percentiles_ratios_and_digits() -> None:
     assert figures.percentile([7.5], 99) == 7.5
     with pytest.raises(ValueError, match="no numbers"):
         figures.percentile([], 50)
-    # Rounds run side by side are compared with each other: a slow one is slow for both.
+    # Rounds that ran side by side are compared with each other, since a slow round is slow for both.
     assert figures.ratio({0: 100.0, 1: 10.0, 2: 90.0}, {0: 50.0, 1: 5.0, 2: 30.0}) == 2.0
     assert figures.ratio({0: 1.0}, {1: 1.0}) is None
     shown = [figures.rounded(n) for n in (0, 0.01234, 4.567, 78.94, 123.4, 12345.6)]
@@ -267,7 +267,7 @@ def test_percentiles_ratios_and_digits() -> None:
 
 
 def _sized(triples: int, factor: float) -> dict[str, Any]:
-    """The results of a corpus in which ours took so many times less than Oxigraph."""
+    """The results of a corpus in which ours is faster than Oxigraph by a factor."""
     costs = {"kg": 100.0, "oxigraph": 100.0 * factor}
     sample = {"clients": 8, "round": 0, "in_turn": False, "busy": 0.5, "p50": 1.0, "p99": 2.0}
     return {

@@ -1,4 +1,4 @@
-"""Canonical documents: sorted in pieces, they are what the whole in memory would be."""
+"""Canonical documents: sorting in pieces gives the same result as sorting in memory."""
 
 from __future__ import annotations
 

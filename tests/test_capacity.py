@@ -1,4 +1,4 @@
-"""The tables of docs/scaling.md follow from its inputs, and the inputs can be measured."""
+"""The tables of docs/scaling.md are calculated from its inputs, and the inputs can be measured."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_every_input_is_measured(tiny: Release, tmp_path: Path) -> None:
             pytest.skip(f"no {program} on this machine")
     note = NamedNode("http://www.w3.org/2004/02/skos/core#note")
     graph = NamedNode(iris.GRAPH + "extra")
-    # Enough that their memory stands out: pages of libraries count less while other processes have them too.
+    # Enough that their memory is visible: pages of shared libraries count less if other processes map them.
     more = [Quad(NamedNode(f"urn:extra:{n}"), note, Literal(str(n)), graph) for n in range(100_000)]
     bigger = make_release(tmp_path / "bigger", [*tiny_quads(), *more])
     measured = capacity.measure(tiny.directory, bigger.directory, tmp_path, seconds=1)
     assert measured.keys() == {row.name for row in capacity.INPUTS}
     assert all(measured[row.name] > 0 for row in capacity.INPUTS if row.unit == "µs")
-    # What has to be worked on each time is not what is kept.
+    # Requests that are evaluated each time are not cache hits.
     assert measured["small"] > 2 * measured["cached"]
     assert measured["memory"] > 20
     assert measured["memory_million"] > 0

@@ -1,4 +1,4 @@
-"""The catalogue record: every figure recomputed from the store, and DCAT-AP's shapes."""
+"""The catalogue record: every figure is recomputed from the store, and DCAT-AP's shapes are checked."""
 
 from __future__ import annotations
 
@@ -216,8 +216,8 @@ def test_prefixes_can_be_taken_from_the_catalogue(http: httpx.Client) -> None:
 
 
 SHAPES = ROOT.parent / "shared" / "conformance" / "shacl" / "dcat-ap-3.0.1"
-# The ranges that the shapes ask to be stated of things which are described elsewhere: by their publishers, and in the
-# ontology's own document. To repeat their types here would be to speak for them.
+# Types that the shapes expect of resources that are described elsewhere, by their publishers or in the ontology
+# document; the record does not repeat them.
 DESCRIBED_ELSEWHERE = {
     "http://purl.org/dc/terms/conformsTo": "dct:Standard",
     "http://purl.org/dc/terms/language": "dct:LinguisticSystem",
@@ -230,14 +230,14 @@ DESCRIBED_ELSEWHERE = {
 
 
 def violations(release: Release, *names: str, without: str = "") -> set[tuple[str, ...]]:
-    """Focus, path, value and message of what breaks these shapes, once a property is taken from the record."""
+    """Focus, path, value and message of the violations after a property is removed from the record."""
     if not SHAPES.is_dir():
         pytest.skip(f"DCAT-AP's shapes are not here: {SHAPES}")
     from pyshacl import validate
     from rdflib import Graph
 
     data, shapes = Graph(), Graph()
-    # Not from a store, which takes xsd:nonNegativeInteger for xsd:integer.
+    # Not from a store, which changes xsd:nonNegativeInteger to xsd:integer.
     ours = [q for q in quads(release) if q.predicate.value != without]
     data.parse(data="\n".join(f"{q.triple} ." for q in ours), format="nt")
     for name in names:
@@ -252,7 +252,7 @@ def violations(release: Release, *names: str, without: str = "") -> set[tuple[st
 
 @pytest.fixture(scope="module")
 def joined(tiny: Release, tmp_path_factory: pytest.TempPathFactory) -> Release:
-    """The small release with the partner of this checkout."""
+    """The small release with the partner dataset of this checkout."""
     ours = [*builder.asserted_quads(builder.read_all(ROOT)), *builder.ontology_quads(ROOT)]
     found = datasets.load(ROOT, ours, FetchLimits(), offline=True)
     named = [q for q in tiny.store if isinstance(q.graph_name, NamedNode)]

@@ -1,4 +1,4 @@
-"""The command: what it prints, where errors go, and what they tell the reader to do."""
+"""The command line: its output, and errors with their remedies."""
 
 from __future__ import annotations
 

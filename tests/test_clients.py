@@ -1,4 +1,4 @@
-"""The clients that people have, on a real server: each gets what the release holds."""
+"""Common clients on a real server: each gets the data of the release."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMUNICA = Path(__file__).parent / "clients"
 
 
 def program(name: str, package: str) -> str:
-    """The path of a program; without it the test is skipped, on CI it fails."""
+    """The path of a program; if missing, the test is skipped, or fails on CI."""
     if found := shutil.which(name):
         return found
     return missing(f"no {name} on this machine; apt-get install {package}")

@@ -1,4 +1,4 @@
-"""Compacting with the part of the context that a document needs gives what the whole context gives."""
+"""Compaction with the relevant part of the context gives the same result as with the whole context."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kg.release.store import Release
 
 
 def whole(triples: list[Triple]) -> object:
-    """The document that the processor makes with all of the context."""
+    """The document compacted with the whole context."""
     nodes = json.loads(serialize(triples, format=RdfFormat.JSON_LD) or b"[]")
     for node in nodes:
         if types := node.pop(iris.RDF_TYPE, None):
@@ -30,7 +30,7 @@ def whole(triples: list[Triple]) -> object:
 
 
 def test_the_part_of_the_context_is_enough(tiny: Release, data: Data, queries_project: Path) -> None:
-    """Each fifth record of the real data, and all of the small release, terms of the ontology among them."""
+    """Every fifth record of the real data, and the whole small release including ontology terms."""
     site = make_site(Settings(project=queries_project), tiny, lambda _: None)
     real = sorted({q.triple for q in data.asserted}, key=lambda t: (value(t.subject), str(t)))
     records = [list(facts) for _, facts in groupby(real, key=lambda t: value(t.subject).partition("#")[0])]

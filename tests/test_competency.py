@@ -1,4 +1,4 @@
-"""Every question of the library against an answer worked out by hand from the paper."""
+"""Every query of the library, with expected results that were worked out by hand from the source."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ CARDS = library.library(ROOT, "cards")
 
 @pytest.mark.parametrize("name", CARDS)
 def test_card(store: Store, name: str) -> None:
-    """A card tells something of the record that it is shown with first, and its columns have names to show."""
+    """A card has rows for its default record, and its columns have headings."""
     query = CARDS[name]
     assert name.partition(".")[0] in CONTEXT.prefixes
     assert [p.name for p in query.parameters] == ["this"]

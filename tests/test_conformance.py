@@ -1,4 +1,4 @@
-"""The specifications: our own table of checks on a real server, the W3C's SPARQL tests, and fuzzing by OpenAPI."""
+"""Conformance: our requirements on a real server, the W3C SPARQL tests, and fuzzing by OpenAPI."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CHECKS = requirements.all_checks("https://w3id.org/aikg/", "law/ai-act")
 
 @pytest.fixture(scope="module")
 def whole(tiny: Release, queries_project: Path) -> Iterator[str]:
-    """A server with the limits that users have."""
+    """A server with the default limits."""
     with Server(create_app(Settings(project=queries_project), tiny)) as running:
         yield running.url
 
@@ -109,7 +109,7 @@ SUITE = ROOT.parent / "shared" / "conformance" / "rdf-tests" / "sparql"
 MF = "http://www.w3.org/2001/sw/DataAccess/tests/test-manifest#"
 QT = "http://www.w3.org/2001/sw/DataAccess/tests/test-query#"
 RS = "http://www.w3.org/2001/sw/DataAccess/tests/result-set#"
-# Where the engine differs from the tests; each is expected to go on differing, so that a better engine is noticed.
+# Known failures of the engine (strict: an improved engine makes the test fail, so that it is noticed).
 KNOWN = {
     "the store keeps the value of a literal, not its way of writing": {
         "distinct/All: Distinct",
@@ -272,7 +272,7 @@ def test_the_w3c_queries_are_answered_as_expected(case: Case) -> None:
 
 
 def read(path: Path, base: str) -> Iterator[Quad]:
-    # The blank nodes of two files are two, whatever their labels.
+    # Blank nodes of different files are distinct, even with the same label.
     return iter(parse(path=str(path), format=syntax_of(path), base_iri=base, rename_blank_nodes=True))
 
 
@@ -306,7 +306,7 @@ def read_rows(result: Any) -> list[Row]:
 
 
 def read_result_set(quads: list[Quad]) -> list[Row]:
-    """Solutions in the W3C's own vocabulary for them."""
+    """Solutions in the W3C result set vocabulary."""
     by_subject: dict[Any, list[Quad]] = {}
     for quad in quads:
         by_subject.setdefault(quad.subject, []).append(quad)
@@ -323,7 +323,7 @@ def read_result_set(quads: list[Quad]) -> list[Row]:
 
 
 def isomorphic(one: list[Row], other: list[Row]) -> bool:
-    """Equal but for the names of blank nodes, each solution as often in both."""
+    """Equal up to blank node labels, with the same multiplicity of solutions."""
 
     def as_dataset(rows: list[Row]) -> Dataset:
         made = Dataset()
@@ -339,7 +339,7 @@ def isomorphic(one: list[Row], other: list[Row]) -> bool:
 
 
 def canonical(term: Any) -> Any:
-    """A literal as the store writes it: `01` is `1` there."""
+    """A literal in the store's form, where `01` becomes `1`."""
     if not isinstance(term, Literal):
         return term
     made = Store()
@@ -356,7 +356,7 @@ def test_the_w3c_suite_is_there_in_force() -> None:
 
 
 def test_a_suite_runs_over_http_on_a_release_of_its_files(tmp_path: Path, queries_project: Path) -> None:
-    """`kg release` keeps the default graph as in the file: what the endpoint answers is what the tests expect."""
+    """`kg release` keeps the default graph of the file, so that the endpoint gives the expected results."""
     if not SUITE.is_dir():
         pytest.skip(f"the W3C tests are not here: {SUITE}")
     chosen = [p.values[0] for p in EVALUATION if p.values[0].data and not p.values[0].graphs and not p.marks]

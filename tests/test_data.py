@@ -1,4 +1,4 @@
-"""The real data: what it covers, what it rests on, and that it says no more than its sources."""
+"""The real data: its coverage and evidence, and that it states no more than its sources."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SKOS = "http://www.w3.org/2004/02/skos/core#"
 SCHEMA = "https://schema.org/"
 DCTERMS = "http://purl.org/dc/terms/"
 COVERAGE = sorted((ROOT / "queries" / "coverage").glob("*.rq"))
-# Kinds of which the graph holds more than the inventory counts; the description of the query says which and why.
+# Kinds with more records in the graph than in the inventory; the query description has the reason.
 BEYOND_THE_INVENTORY = {"18-programme-statements": 1, "38-citations": 2}
 
 
@@ -61,7 +61,7 @@ def test_coverage(data: Data, path: Path) -> None:
 
 @pytest.mark.parametrize("path", COVERAGE, ids=lambda path: path.stem)
 def test_coverage_names_no_record_to_find_it(path: Path) -> None:
-    """A query that lists IRIs would find them whether the records are there or not."""
+    """A query that lists IRIs would return them even if the records did not exist."""
     body = re.sub(r"^PREFIX.*$", "", library.read(path).text, flags=re.MULTILINE)
     listed = [name for values in re.findall(r"VALUES[^{]*\{([^}]*)\}", body) for name in values.split()]
     assert "/id/" not in body
@@ -70,12 +70,12 @@ def test_coverage_names_no_record_to_find_it(path: Path) -> None:
 
 @pytest.mark.parametrize("path", COVERAGE, ids=lambda path: path.stem)
 def test_coverage_falls_short_without_a_record(data: Data, path: Path) -> None:
-    """What one row names is taken out of the store, and the query finds less."""
+    """When the subject of a row is removed from the store, the query returns fewer rows."""
     query = library.read(path)
     before = sorted({tuple(map(str, s)) for s in library.select(data.store, query.text)})
     iri = next(term for row in before for term in row if term.startswith((f"<{iris.ID}", f"<{KG}")))
     gone = iri.strip("<>")
-    if gone.startswith(KG):  # A row that stands for several parts: the class or property that they share.
+    if gone.startswith(KG):  # Rows that represent several parts, with the class or property that these share.
         gone = next(value(q.subject) for q in data.asserted if gone in (q.predicate.value, value(q.object)))
     kept = [q for q in data.everything if gone not in (value(q.subject), value(q.object))]
     smaller = Store()
@@ -107,7 +107,7 @@ def test_sums_of_the_inventory(data: Data) -> None:
 
 # ---- evidence ----
 
-# The lines before it are the paper's title, date and author, which stand in no section.
+# The lines before it are the title, date and author, which are in no section.
 FIRST_HEADING = 8
 
 
@@ -159,7 +159,7 @@ def test_every_line_of_the_inventory_is_evidence(data: Data) -> None:
 
 # ---- what is printed ----
 
-# What a passage graph prints otherwise than its lines do: (graph, text) → why.
+# Printed texts of a passage graph that differ from its lines: (graph, text) → reason.
 PRINTED_OTHERWISE = {
     ("mext-2026-06-29/683-684", "理研 チームリーダー"): "the count of projects stands between the two words (trap A6)",
 }
@@ -179,7 +179,7 @@ def test_printed_strings_stand_in_their_lines(data: Data, paper: str) -> None:
     missing = set()
     for quad, text in _in_passages(data, *PRINTED):
         *above, last = text.value.split(" > ") if quad.predicate.value == KG + "headingPath" else [text.value]
-        # Of the headings over a passage only the last need stand in it.
+        # Only the last of the headings above a passage must be in it.
         if plain(last) not in plain(passage(paper, quad.graph_name)) or any(
             plain(h) not in plain(paper) for h in above
         ):
@@ -188,7 +188,7 @@ def test_printed_strings_stand_in_their_lines(data: Data, paper: str) -> None:
 
 
 def test_names_in_passages_stand_in_their_lines(data: Data, paper: str) -> None:
-    """So that a translation of ours never passes for the paper's (trap E12)."""
+    """Our translations must not look like texts of the source (trap E12)."""
     missing = {
         (short(value(q.graph_name)), text.value)
         for q, text in _in_passages(data, SKOS + "prefLabel", DCTERMS + "title")
@@ -209,7 +209,7 @@ _UNITS = {"億": 100_000_000, "千万": 10_000_000, "百万": 1_000_000}
 
 
 def _printed_amounts(text: str) -> set[Decimal]:
-    """Every amount of yen that a text prints, both ends of a range."""
+    """All printed amounts in yen, with both ends of a range."""
     found = set()
     for low, high, unit in re.findall(r"([\d.,]+)(?:~([\d.,]+))?(億|千万|百万)円", plain(text)):
         found |= {Decimal(number.replace(",", "")) * _UNITS[unit] for number in (low, high) if number}
@@ -217,7 +217,7 @@ def _printed_amounts(text: str) -> set[Decimal]:
 
 
 def test_amounts_stand_in_their_lines(data: Data, paper: str) -> None:
-    """Read in hundred millions, ten millions or millions of yen (trap C1)."""
+    """Printed in hundred millions, ten millions or millions of yen (trap C1)."""
     amounts = list(_in_passages(data, KG + "amount", *(SCHEMA + name for name in ("value", "minValue", "maxValue"))))
     stray = [
         (short(value(q.subject)), amount.value)
@@ -258,7 +258,7 @@ def test_dates_stand_in_their_lines(data: Data, paper: str) -> None:
     assert missing == set()
 
 
-# What a passage speaks of without its name: (graph, what) → how.
+# Records that a passage mentions without their name: (graph, record) → how.
 NAMED_IN_OTHER_WORDS = {
     ("mext-2026-06-29/35", "concept/science-for-ai"): "a note on the whole figure",
     ("mext-2026-06-29/35", "concept/science-of-ai"): "a note on the whole figure",
@@ -268,7 +268,7 @@ NAMED_IN_OTHER_WORDS = {
     ("mext-2026-06-29/502", "risk/economic-security"): "経済安全保障上もリスク",
     ("mext-2026-06-29/504", "agreement/aisi-nii"): "AISIとNIIの間でパートナーシップ協定",
 }
-# Links that classify or place something rather than speak of it.
+# Links that classify a record instead of mentioning it.
 CLASSIFYING = {
     *(KG + name for name in ("under", "hasElement", "hasComponent", "hasProvision", "jurisdiction", "fiscalYear")),
     *(KG + name for name in ("budgetType", "estimateStatus", "projectStatus", "basis", "aspect")),
@@ -278,7 +278,7 @@ CLASSIFYING = {
 
 
 def test_what_is_linked_is_named_in_the_lines(data: Data, paper: str) -> None:
-    """A link stands on lines that name what it leads to; the paper itself needs no naming."""
+    """The lines of a link's passage name its target, except for the source itself."""
     itself = iris.ID + "policy/science-for-ai-science-of-ai"
     names: dict[str, set[str]] = {itself: {""}}
     for quad, text in literals(data.asserted, *NAMES, KG + "asPrinted"):
@@ -300,7 +300,7 @@ def test_what_is_linked_is_named_in_the_lines(data: Data, paper: str) -> None:
     assert unnamed == set(NAMED_IN_OTHER_WORDS)
 
 
-# ---- own words ----
+# ---- wording ----
 
 OWN_WORDS = (
     DCTERMS + "description",
@@ -311,7 +311,7 @@ OWN_WORDS = (
 
 
 def _copied(text: str, runs: set[str], length: int) -> str:
-    """The first run of more than `length` characters that a text shares with the paper."""
+    """The first common substring of a text and the source that is longer than `length`."""
     return next((text[i : i + length + 1] for i in range(len(text) - length) if text[i : i + length + 1] in runs), "")
 
 
@@ -332,7 +332,7 @@ def test_no_sentence_is_copied_into_descriptions(data: Data, paper: str) -> None
 
 
 def test_no_sentence_is_copied_into_anything_else(data: Data, paper: str) -> None:
-    """Printed names of documents, bodies and schemes may be long; labels of statements are our own words."""
+    """Names of documents, bodies and schemes may be long; labels of statements are in our own words."""
     runs = _runs(paper, 40)
     elements = data.one("?element a kg:Element", "element")
     copied = {}
@@ -345,7 +345,7 @@ def test_no_sentence_is_copied_into_anything_else(data: Data, paper: str) -> Non
 
 
 def test_every_name_has_japanese_and_english(data: Data) -> None:
-    """Whatever has a page of its own has both; so has each `#` part that has a name at all."""
+    """Every record with a page has both languages, and so has every named `#` part."""
     typed = {value(q.subject) for q in data.asserted if q.predicate.value == iris.RDF_TYPE}
     named: dict[str, set[str]] = {subject: set() for subject in typed if "#" not in subject}
     for quad, text in literals(data.everything, SKOS + "prefLabel"):
@@ -368,7 +368,7 @@ def test_every_record_is_described_in_japanese_and_english(data: Data) -> None:
     assert [short(r) for r in records if not {"ja", "en"} <= described.get(r, set())] == []
 
 
-# ---- what is built ----
+# ---- build output ----
 
 
 def test_two_builds_are_the_same(data: Data) -> None:
@@ -398,6 +398,6 @@ def test_no_blank_node_outside_the_ontology(data: Data) -> None:
 
 
 def _terms(path: Path) -> str:
-    """A Turtle file without its strings and IRIs, in which brackets say nothing."""
+    """A Turtle file without strings and IRIs, whose brackets are irrelevant."""
     text = path.read_text(encoding="utf-8")
     return re.sub(r'"(?:[^"\\\n]|\\.)*"|<[^>\n]*>|\\\[', "", text)

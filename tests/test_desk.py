@@ -1,4 +1,4 @@
-"""The link desk in a real browser, with and without scripts, by keyboard; its endpoints; each of its limits."""
+"""The link desk in a real browser, with and without scripts and by keyboard; its endpoints and limits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LONG = 10_000
 
 @pytest.fixture
 def visit(browser: Any, real_server: str) -> Iterator[Callable[..., Any]]:
-    """Opens the desk; at the end nothing may have gone wrong in it, and nothing been asked of another host."""
+    """Opens the desk; at the end there must be no script errors and no requests to other hosts."""
     contexts, complaints = [], []
 
     def open_page(language: str = "en", width: str = "desktop", **options: Any) -> Any:
@@ -56,12 +56,12 @@ def visit(browser: Any, real_server: str) -> Iterator[Callable[..., Any]]:
     yield open_page
     for context in contexts:
         context.close()
-    # A page that says what is wrong with a table has the status of an error.
+    # A page that reports an error in a table has an error status.
     assert not [c for c in complaints if "status of 422" not in c]
 
 
 def bring(page: Any, *, file: Any = None, text: str = "", kind: str = "organization") -> None:
-    """Brings a table to the desk and has it matched."""
+    """Uploads a table and matches it."""
     if file is not None:
         page.set_input_files("#ui-desk-file", file)
     page.fill("#ui-desk-text", text)
@@ -72,7 +72,7 @@ def bring(page: Any, *, file: Any = None, text: str = "", kind: str = "organizat
 
 
 def taken(page: Any, button: str) -> bytes:
-    """What a button downloads."""
+    """The file that a button downloads."""
     with page.expect_download() as waiting:
         page.click(f"button[formaction*='{button}']")
     return Path(waiting.value.path()).read_bytes()
@@ -92,7 +92,7 @@ def links(body: bytes, syntax: RdfFormat = RdfFormat.TURTLE) -> set[tuple[str, s
     }
 
 
-# ---- in a browser ----
+# ---- browser ----
 
 
 @pytest.mark.browser
@@ -244,7 +244,7 @@ def test_ten_thousand_rows_with_progress_and_cancel(visit: Callable[..., Any]) -
     rows_ = list(found)
     assert len(rows_) == LONG
     assert {r["kg_uri"] for r in rows_ if r["機関名"] == "理研"} == {ORGANIZATION + "riken"}
-    # The server runs in this process, and keeps nothing.
+    # The server runs in this process, and stores nothing.
     assert resident_mb(os.getpid()) - before < 300
 
 
@@ -450,7 +450,7 @@ def test_strange_bodies_hold_nobody_up_and_nothing_is_left_behind(real: store.Re
 
 @pytest.fixture
 def limited(real: store.Release) -> Iterator[Callable[..., httpx.Client]]:
-    """A client of a server with limits of its own."""
+    """A client of a server with given limits."""
     opened: list[Any] = []
 
     def start(**settings: Any) -> httpx.Client:

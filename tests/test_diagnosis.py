@@ -1,4 +1,4 @@
-"""Where a text stops being SPARQL: the place that a person would point at."""
+"""The position of syntax errors in SPARQL."""
 
 from __future__ import annotations
 

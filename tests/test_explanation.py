@@ -1,4 +1,4 @@
-"""Why a fact holds: down to stated facts, without going in circles, and as page and JSON."""
+"""Explanations of facts: they lead to stated facts without cycles, as a page and as JSON."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def leaves(step: ProofStep) -> list[ProofStep]:
 
 
 def inner(step: ProofStep) -> list[Triple]:
-    """The triples that a proof concludes on the way, from the last one down each branch."""
+    """The inferred triples along each branch of a proof."""
     return [step.triple, *(t for premise in step.premises for t in inner(premise))] if step.rule else []
 
 
 def test_every_inferred_triple_rests_on_stated_ones(real: store.Release) -> None:
     explanations = Explanations(real.store, RULES, iris.BASE)
     inferred = list(real.store.quads_for_pattern(None, None, None, NamedNode(iris.INFERRED)))
-    # Each seventh: all of them take some twenty seconds, and were proved when the rules were written.
+    # Every seventh, since all of them take some twenty seconds.
     for quad in inferred[::7]:
         step = explanations.explain(quad.triple)
         assert step is not None
@@ -44,7 +44,7 @@ def test_every_inferred_triple_rests_on_stated_ones(real: store.Release) -> None
 
 
 def test_a_circle_proves_nothing() -> None:
-    """Two inferred triples that only follow from each other are no proof of either."""
+    """Two inferred triples that only follow from each other prove neither."""
     one, other = NamedNode(ROOT_IRI + "law/one"), NamedNode(ROOT_IRI + "law/other")
     there, back = Triple(one, NamedNode(KG + "quotes"), other), Triple(other, NamedNode(KG + "quotedBy"), one)
     inferred = NamedNode(iris.INFERRED)

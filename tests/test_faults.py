@@ -1,4 +1,4 @@
-"""A real server under faults and hostile clients: it answers or refuses clearly, and nothing is left behind."""
+"""A real server under faults and hostile clients: it answers or refuses clearly, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_64_products_leave_room_for_others_and_nothing_behind(tiny: Release, tmp
         until(lambda: len(descendants(server.pid)) <= 1 + 6)
         until(lambda: descriptors(server.pid) <= before[0] + 6)
 
-        # Threads that render pages are kept for a while, and end when they are not needed.
+        # Threads that render pages are kept for a while, and end if they are idle.
         def is_quiet() -> bool:
             httpx.get(f"{server.url}/page/law/ai-act?lang=en&n={time.monotonic_ns()}")
             return threads(server.pid) <= before[1] + 4
@@ -249,12 +249,12 @@ def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
     with serve(release.directory, log=tmp_path / "log", KG_WRITE_SECONDS="1") as server, connect(server) as deaf:
         query = quote("SELECT * { ?s ?p ?o }")
         deaf.sendall(f"GET /sparql?format=csv&query={query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        # The answer has begun; what it takes until then depends on the machine.
+        # The response has begun; how much arrives until then depends on the machine.
         begun = deaf.recv(1_000)
         time.sleep(3)
         answer = begun + everything(deaf)
         promised = int(re.search(rb"content-length: (\d+)", answer)[1])  # type: ignore[index]
-        # What was sent is told to be incomplete by its length.
+        # The length shows that the response is incomplete.
         assert len(answer) < 20_000_000 < promised
         is_well(server)
 
@@ -394,7 +394,7 @@ def test_a_new_release_is_gone_over_to_without_a_lost_request(releases: Path, tm
         assert served > 20
         ask = {"query": "ASK { <urn:extra:3> ?p ?o }"}
         assert httpx.get(f"{server.url}/sparql", params=ask).json()["boolean"] is True
-        # The zygotes of the releases before have ended with their last query.
+        # The zygotes of earlier releases have ended with their last query.
         until(lambda: len(descendants(server.pid)) <= 1 + 6)
 
 
@@ -450,7 +450,7 @@ def test_several_processes_share_the_load_and_the_numbers(tiny: Release, tmp_pat
             lines = [x for x in text.splitlines() if x.startswith('kg_requests_total{method="GET",route="data"')]
             return sum(float(line.rpartition(" ")[2]) for line in lines)
 
-        # Each process adds what it answered from memory once a second.
+        # Each process adds its cache hits once a second.
         until(lambda: counted() == 40)
         (first, *_) = [
             pid for pid in descendants(server.pid) if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
@@ -477,7 +477,7 @@ def test_the_log_has_requests_and_no_queries_unless_asked(tiny: Release, tmp_pat
     secret = f"/sparql?query={quote('ASK {} # secret')}"
     with serve(tiny.directory, log=tmp_path / "a") as server, server.client() as client:
         client.get(secret, headers={"x-request-id": "r-1"})
-        # The line is written when the answer has been sent.
+        # The line is written after the response is sent.
         until(lambda: "r-1" in server.text())
         lines = [json.loads(line) for line in server.text().splitlines() if line.startswith("{")]
         line = next(line for line in lines if line["request_id"] == "r-1")

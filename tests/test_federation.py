@@ -1,4 +1,4 @@
-"""SERVICE: only to endpoints that are allowed, only at public addresses, only for so long."""
+"""SERVICE: only allowed endpoints, only at public addresses, and only within a time limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kg.errors import QueryRefused
 from kg.release.store import Release
 
 REMOTE = "11.22.33.44"
-# In a network namespace of its own a machine may have any address; nothing leaves it.
+# In a separate network namespace any address can be used without external traffic.
 SCRIPT = """
 import json, subprocess, sys, time
 sys.path.insert(0, {tests!r})
@@ -88,7 +88,7 @@ def test_an_allowed_endpoint_is_asked(answers: dict[str, tuple[int, str]]) -> No
     assert answers["again"] == answers["allowed"]
     assert answers["joined"][0] == 200
     assert set(answers["joined"][1].split()) == set(text.split())
-    # A federated answer is nobody's to keep: it was asked for twice, and asked of the other twice.
+    # Federated results are not cached: two requests cause two requests to the other endpoint.
     assert answers["log"][1].count('"path": "/sparql"') >= 3
 
 

@@ -1,4 +1,4 @@
-"""What changed from release to release, and the feeds that tell it: by RFC 4287, in both languages, page by page."""
+"""Changes between releases and their feeds: RFC 4287, both languages, paging."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SECOND = (
     + line("concept/old", f"<http://purl.org/dc/terms/isReplacedBy> <{iris.ID}concept/kept>")
     + named("concept/new/part", "新<しい>&", "new <b>\u0001")
     + named("law/act", "法", "act")
-    # What others say, and what the rules add, is no change of a record.
+    # Statements of partners and inferences are not changes of a record.
     + f"<https://x.example/1> <http://www.w3.org/2004/02/skos/core#exactMatch> <{iris.ID}law/act> <{iris.PARTNER}x> .\n"
     + f"<{iris.ID}person/a> {TYPE} <{iris.INFERRED}> .\n"
 )
@@ -198,7 +198,7 @@ def entries(feed: Xml.Element) -> Sequence[Xml.Element]:
 @pytest.mark.parametrize("path", ["/feed.atom", "/feed/concept.atom", "/feed/law.atom"])
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_what_the_specification_demands(path: str, language: str, served: httpx.Client) -> None:
-    """RFC 4287, 4.1.1 and 4.1.2: what must be there once, where authors and alternates stand, forms of dates."""
+    """RFC 4287, 4.1.1 and 4.1.2: required elements, authors and alternate links, date formats."""
     feed = parsed(served, path, lang=language)
     assert feed.tag == f"{{{ATOM}}}feed"
     assert feed.attrib["{http://www.w3.org/XML/1998/namespace}lang"] == language
@@ -327,7 +327,7 @@ def test_a_broken_history_is_503(tmp_path: Path) -> None:
 def test_the_front_page_tells_the_latest_changes(served: httpx.Client, language: str, told: tuple[str, ...]) -> None:
     page = served.get("/", params={"lang": language}, headers=HTML).text
     latest = page[page.index('id="ui-changes"') :]
-    # What was removed has no page to lead to; it is counted.
+    # Removed records have no page; they are only counted.
     assert latest.count("<li>") == 5
     assert "/page/concept/kept" in latest
     assert "/page/concept/gone" not in latest

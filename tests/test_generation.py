@@ -1,4 +1,4 @@
-"""Generated data: the quads are what a build makes of the same records, in the shape of the real graph."""
+"""Generated data: the quads equal those of a build of the same records, in the shape of the real graph."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_every_copy_passes_all_shapes_and_checks(project: Path, quads: list[Quad
 
 
 def real(quads: list[Quad]) -> list[Quad]:
-    """The quads that speak of no copy."""
+    """The quads that mention no copy."""
     return [q for q in quads if not copy_of(q)]
 
 
@@ -102,7 +102,7 @@ def per_thousand(counts: Counter[str], total: int) -> dict[str, float]:
 
 
 def shape(quads: list[Quad]) -> dict[str, float]:
-    """How many of a thousand triples have each predicate, each language, each datatype; without the vocabulary."""
+    """The share in per mille of each predicate, language and datatype, without the vocabulary."""
     triples = {q.triple for q in quads if not value(q.graph_name).endswith("/ontology")}
     counts = Counter(t.predicate.value for t in triples)
     literals = [t.object for t in triples if isinstance(t.object, Literal)]
@@ -111,7 +111,7 @@ def shape(quads: list[Quad]) -> dict[str, float]:
 
 
 def degrees(quads: list[Quad], *, incoming: bool) -> list[int]:
-    """Links of records, out or in, sorted."""
+    """The outgoing or incoming links of records, sorted."""
     triples = {q.triple for q in quads if isinstance(q.object, NamedNode)}
     ends = (t.object if incoming else t.subject for t in triples)
     return sorted(Counter(e for e in ends if value(e).startswith(iris.ID)).values())
@@ -121,7 +121,7 @@ def test_the_shape_is_that_of_the_real_graph(quads: list[Quad]) -> None:
     before, after = shape(real(quads)), shape(quads)
     assert before.keys() == after.keys()
     for key, number in before.items():
-        # What only records that are not copied have becomes rarer.
+        # Properties that only uncopied records have become rarer.
         assert after[key] <= number * 1.3 + 0.1, key
         if number >= 10:
             assert after[key] >= number * 0.7, key
@@ -148,7 +148,7 @@ def test_copies_link_to_others(quads: list[Quad]) -> None:
 
 
 def copy_of(term: object) -> str:
-    """The number of the copy that a name belongs to; '' for what is not copied."""
+    """The number of the copy that a name belongs to; '' for uncopied records."""
     found = re.search(r"-w(\d+)(?=[/#>])", str(term))
     return found[1] if found else ""
 

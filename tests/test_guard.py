@@ -1,4 +1,4 @@
-"""What is settled about a query before it is parsed: length, nesting, updates, and whom SERVICE would ask."""
+"""Checks of a query before it is parsed: length, nesting, updates, and the endpoints of SERVICE."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_an_allowed_endpoint_is_found_where_it_stands() -> None:
         "SELECT * { SERVICE <https://example.org/other> {} }",
         "SELECT * { SERVICE ?endpoint {} }",
         f"PREFIX e: <{EXAMPLE}> SELECT * {{ SERVICE e: {{}} }}",
-        # What follows a `<` reads as an IRI to the lexer and as a comparison to the parser.
+        # The text after a `<` is an IRI to the lexer and a comparison to the parser.
         f"PREFIX : <http://evil/> SELECT * {{ SERVICE <{EXAMPLE}> {{}} FILTER(?a<?b)SERVICE:x#>\n{{}} }}",
         f"SELECT * {{ SERVICE <{EXAMPLE}> {{ ?s ?p 'SERVICE' }} }}",
         f"SELECT * {{ SERVICE <{EXAMPLE}> {{}} \\u0053ERVICE <http://evil/> {{}} }}",

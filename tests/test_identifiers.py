@@ -1,4 +1,4 @@
-"""Identifiers and issuers: none invented, each from its register, each of the very thing that has it."""
+"""Identifiers and issuers: each is from its register and belongs to the right record."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LINKS = (
     "http://xmlns.com/foaf/0.1/homepage",
     "http://www.w3.org/2000/01/rdf-schema#seeAlso",
 )
-# Corporate numbers of the body that sets up a university, or of the parent of an institute: never the unit's own.
+# Corporate numbers of the founder of a university or the parent of an institute, not of the unit itself.
 OF_OTHERS = {"3180005006071", "4010405001654", "5011105000953", "4130005004293"}
 
 
 def _outside(data: Data) -> list[tuple[Quad, str]]:
-    """Every identifier and link that leads out of the dataset, on records other than sources."""
+    """Every external identifier and link, except on sources."""
     found = []
     for quad in data.asserted:
         predicate, text = quad.predicate.value, value(quad.object)
@@ -86,7 +86,7 @@ def test_numbers_of_others_are_not_given(data: Data) -> None:
 
 
 def test_no_issuer_is_invented(data: Data, paper: str) -> None:
-    """An issuer is asserted only where a passage prints a name of it, or a register does."""
+    """An issuer is asserted only if a passage or register names it."""
     invented = []
     for quad in data.asserted:
         if quad.predicate.value != DCTERMS + "publisher":
@@ -102,7 +102,7 @@ def test_no_issuer_is_invented(data: Data, paper: str) -> None:
 
 
 def test_every_register_is_drawn_on(data: Data) -> None:
-    """A register that no fact comes from is not a source."""
+    """A register without facts is not a source."""
     registers = data.one("?register a kg:Register", "register")
     used = data.one("?graph prov:hadPrimarySource ?register . ?register a kg:Register", "register")
     assert registers == used

@@ -1,4 +1,4 @@
-"""The wheel in a fresh environment, away from the checkout: data, ontology, queries and templates are inside it."""
+"""The wheel in a fresh environment outside the checkout includes data, ontology, queries and templates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A `kg` command installed from the wheel; its dependencies come from the environment of the tests."""
+    """A `kg` command installed from the wheel, with the dependencies of the test environment."""
     folder = tmp_path_factory.mktemp("installed")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True, text=True, timeout=300)

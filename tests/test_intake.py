@@ -1,4 +1,4 @@
-"""RDF from strangers: what is read, what is refused, where it says the fault is."""
+"""Untrusted RDF: what is read, what is refused, and the position of errors."""
 
 from __future__ import annotations
 

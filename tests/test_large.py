@@ -1,4 +1,4 @@
-"""A release that is too large to be read whole: what needs that says so, and everything else is there."""
+"""A release that is too large to be read as a whole: features that need that say so, and all others work."""
 
 from __future__ import annotations
 

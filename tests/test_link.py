@@ -1,4 +1,4 @@
-"""`kg link`: a ministry's table becomes a linked table and a linkset; interrupted, it goes on; wrong, it says where."""
+"""`kg link`: a table becomes a linked table and a linkset; interrupted runs resume; errors have a position."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_the_commands_of_the_guide_run(releases: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def long_table(tmp_path: Path) -> Path:
-    """Names that nothing is called, each another one, so that every row takes its time."""
+    """Distinct unknown names, so that every row takes time."""
     path = tmp_path / "long.csv"
     rows = (f"{n},第{n}人工知能研究推進センター理研{n}号" for n in range(6_000))
     path.write_text("番号,名\n" + "\n".join(rows) + "\n", encoding="utf-8")
@@ -213,7 +213,7 @@ def started(releases: Path, long_table: Path, tmp_path: Path) -> Iterator[subpro
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Who runs the tests in the background may have had Ctrl-C ignored, which a child inherits.
+        # If the tests run in the background, SIGINT may be ignored, which children inherit.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     yield process
@@ -236,7 +236,7 @@ def test_interrupted_work_goes_on_where_it_stopped(
         assert "the same command goes on from there" in started.stderr.read()
     assert not list((tmp_path / "out").glob("long.*"))
     done_before = (kept.read_bytes().count(b"\n") - 1) * 100
-    # Half a line, as a full disk or a power cut leaves it.
+    # An incomplete line, as after a full disk or a power cut.
     with kept.open("ab") as file:
         file.write(b'[["half')
     done = run(releases, long_table, "--column", "名", "--out", tmp_path / "out")

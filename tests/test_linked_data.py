@@ -299,7 +299,7 @@ def test_embedded_data_cannot_end_its_element(tmp_path: Path, queries_project: P
         assert not set("<>&") & set(block)
 
 
-# ---- one way of writing ----
+# ---- canonical paths ----
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_embedded_data_cannot_end_its_element(tmp_path: Path, queries_project: P
 def test_other_ways_of_writing_lead_to_the_canonical_one(
     http: httpx.Client, server: str, written: str, canonical: str
 ) -> None:
-    # Not by the client with a base, which undoes some encodings by itself.
+    # Not with the client that has a base URL, since it normalises some encodings.
     response = httpx.get(server + written)
     assert (response.status_code, response.headers["location"]) == (301, canonical)
     assert http.get(canonical, follow_redirects=True).status_code == 200
@@ -349,7 +349,7 @@ def test_a_release_of_any_files_is_served_pages_and_all(tmp_path: Path, queries_
             assert httpx.get(running.url + path, headers=BROWSER).status_code == 200, path
         sd = httpx.get(f"{running.url}/sparql", headers={"accept": "text/turtle"}).text
         assert "UnionDefaultGraph" not in sd
-        # A property whose name RDF/XML cannot write: there is no such dump.
+        # A property whose name cannot be written in RDF/XML, so there is no such dump.
         dumps = httpx.get(f"{running.url}/dumps", headers={"accept": "application/json"}).json()["files"]
         assert set(dumps) == {f"dataset.{f.name}.gz" for f in RDF_FORMATS if f.name != "rdf"}
 

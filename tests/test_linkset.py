@@ -1,4 +1,4 @@
-"""Linksets: the links, what VoID and PROV-O say of them, the same bytes each time, and nothing that is no IRI."""
+"""Linksets: links, VoID and PROV-O descriptions, reproducible bytes, and valid IRIs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matching: measured on names that a steward labelled; each form of a name; when something speaks against a match."""
+"""Matching: measured on labelled names; each form of a name; evidence against a match."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_automatic_matches_are_right_and_most_are_found(verdicts: list[Verdict],
 
 
 def test_scores_mean_what_they_say(verdicts: list[Verdict]) -> None:
-    """Of first candidates with a high score nearly all are right, of those with a low one few."""
+    """Most first candidates with a high score are right, few of those with a low score."""
     shares = {band: share for band, _, share in bench.calibration(verdicts)}
     assert shares["90–100"] >= 0.98
     assert max(share for band, share in shares.items() if band != "90–100") <= 0.5
@@ -78,7 +78,7 @@ def test_measures_count_a_wrong_match_against_both() -> None:
 
 
 def test_every_name_of_a_record_finds_it_by_its_kind(matcher: Matcher, real: store.Release) -> None:
-    """A name that two records have finds both and chooses neither."""
+    """A name of two records returns both as candidates and neither as a match."""
     from kg.release import search
 
     names = [e for e in search.open_index(real).entries if e.role not in ("description", "identifier")]
@@ -118,7 +118,7 @@ def test_any_text_may_be_asked(matcher: Matcher, text: str) -> None:
 
 
 def test_a_name_of_three_things_is_told_by_its_kind(matcher: Matcher) -> None:
-    """AIP is the project; the centre and the lab are called so for short."""
+    """AIP is the project; it is also a short name of the centre and the lab."""
     found = matcher.match("AIP")
     assert chosen(found) == ""
     assert {c.iri.removeprefix(iris.ID) for c in found} == {
@@ -150,7 +150,7 @@ def test_brackets_must_agree(matcher: Matcher) -> None:
 
 
 def test_a_part_of_a_name_is_not_the_name(matcher: Matcher) -> None:
-    """Posts of a body, and what only looks like a short name of an owner."""
+    """Posts of a body, and texts that only look like a short name of an owner."""
     assert chosen(matcher.match("情報委員会委員長")) == ""
     assert chosen(matcher.match("産研 人工知能研究センター")) == ""
     assert chosen(matcher.match("AIS 人工知能研究センター")) == ""
@@ -158,7 +158,7 @@ def test_a_part_of_a_name_is_not_the_name(matcher: Matcher) -> None:
 
 
 def test_a_common_word_is_no_part_of_a_document(matcher: Matcher) -> None:
-    """Short names of parts mean them beside their owner, or when their kind is asked for."""
+    """Short names of parts match with their owner, or if their kind is given."""
     assert chosen(matcher.match("研究基盤")) == ""
     assert chosen(matcher.match("基盤研究")) == ""
     assert chosen(matcher.match("基盤研究", kinds=["scheme"])) == "scheme/cronos-basic"
@@ -187,7 +187,7 @@ def test_a_bare_number_needs_a_kind(matcher: Matcher) -> None:
 @pytest.mark.parametrize(
     ("name", "properties", "expected"),
     [
-        # What two records are called is told apart by what is known of them.
+        # Properties distinguish two records with the same name.
         ("AIP", [("unitOf", "理研")], "organization/riken-aip"),
         ("AIP", [("unitOf", "organization/jst")], "organization/jst-aip-network-lab"),
         ("AIP", [("unitOf", "東京大学")], ""),
@@ -202,7 +202,7 @@ def test_a_bare_number_needs_a_kind(matcher: Matcher) -> None:
         ("京都大学", [("corporateNumber", "3130005005532")], "organization/kyoto-university"),
         ("京都大学", [("sameAs", "https://ror.org/02kpeqv85")], "organization/kyoto-university"),
         ("京都大学", [("http://www.w3.org/2002/07/owl#sameAs", "https://ror.org/057zh3y96")], ""),
-        # What a record does not say speaks neither for nor against it.
+        # A missing property is neither for nor against a record.
         ("京都大学", [("unitOf", "理研")], "organization/kyoto-university"),
         ("京都大学", [("no-such-property", "x")], "organization/kyoto-university"),
         ("京都大学", [("since", "")], "organization/kyoto-university"),
@@ -274,7 +274,7 @@ def test_a_wrong_check_digit_is_told(text: str, scheme: str, detail: str) -> Non
 
 
 def test_identifiers_of_a_release_are_read_in_their_own_form(real: store.Release) -> None:
-    """What the data holds is what the forms make of it."""
+    """The identifiers in the data are in normal form."""
     from pyoxigraph import NamedNode
 
     from kg.rdf.terms import value
@@ -432,6 +432,6 @@ def test_acronyms_are_first_letters_in_a_row() -> None:
 
 
 def test_a_batch_is_fast_enough_for_tables(real: store.Release) -> None:
-    """A quarter of what `bench/matching.py` measures, so that a slow machine does not fail it; every name is new."""
+    """A quarter of the speed that `bench/matching.py` measures, for slow machines; every name is new."""
     names = list(dict.fromkeys(label.name for label in bench.labels()))
     assert bench.speed(lambda: matching.open_matcher(real), names) > 1_000

@@ -1,4 +1,4 @@
-"""The vocabulary: labelled, declared, inside OWL 2 DL, and every borrowed term in a real copy of its vocabulary."""
+"""The vocabulary is labelled, declared and in OWL 2 DL, and borrowed terms exist in their vocabularies."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_term_is_one_kind_of_thing(both: rdflib.Graph) -> None:
 
 
 def used_terms() -> set[str]:
-    """Every vocabulary IRI that the ontology, the shapes, the context and the queries name."""
+    """Every vocabulary IRI in the ontology, shapes, context and queries."""
     found = {
         str(node)
         for g in (graph("core.ttl", "imports/external.ttl"), graph("shapes.ttl"))
@@ -153,7 +153,7 @@ def test_no_vocabulary_is_used_that_is_not_checked() -> None:
 
 
 def test_restated_axioms_stand_in_the_copies() -> None:
-    """What external.ttl says of a borrowed property, its own vocabulary says too."""
+    """The axioms on borrowed properties in external.ttl are those of their vocabularies."""
     if not VOCABULARIES.is_dir():
         pytest.skip("no copies of the vocabularies beside the project")
     external = graph("imports/external.ttl")
@@ -166,7 +166,7 @@ def test_restated_axioms_stand_in_the_copies() -> None:
 
 
 def test_chained_and_transitive_properties_are_simple_nowhere(both: rdflib.Graph) -> None:
-    """OWL 2, section 11.2: what is not simple may carry no such axiom."""
+    """OWL 2, section 11.2: such axioms are not allowed on non-simple properties."""
     composite = {*both.subjects(OWL.propertyChainAxiom), *both.subjects(RDF.type, OWL.TransitiveProperty)}
     forbidden = (
         OWL.FunctionalProperty,

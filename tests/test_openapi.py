@@ -1,4 +1,4 @@
-"""The OpenAPI document: true of every route, and fuzzed by schemathesis on a real server."""
+"""The OpenAPI document covers every route, and is fuzzed with schemathesis on a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages in a real browser: language, headings, links, forms, anchors, narrow screens; and what needs no browser."""
+"""Pages in a real browser (language, headings, links, forms, anchors, narrow screens) and without one."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_language_is_negotiated_into_the_url(http: httpx.Client) -> None:
 
 
 def assert_no_inline_script(text: str) -> None:
-    """Scripts are files of ours, or data blocks, which never run (HTML, 4.12.1)."""
+    """Scripts are our own files, or data blocks, which are not executed (HTML, 4.12.1)."""
     scripts = re.findall(r"<script[^>]*>", text)
     file = r'<script type="module"(?: blocking="render")? src="/static/[\w/.-]+">'
     ours = rf'{file}|<script type="application/(ld\+)?json"[^>]*>'

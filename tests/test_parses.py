@@ -1,4 +1,4 @@
-"""Kept parses: a record that did not change is not read again, and nothing else is different for it."""
+"""The cache of parsed records: unchanged records are not parsed again, and the result is the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths of the files that are parsed, in order."""
+    """The paths of parsed files, in order."""
     paths: list[str] = []
     parse = records.read
 
@@ -65,7 +65,7 @@ def test_an_unchanged_record_is_not_parsed_again(project: Path, read: list[str])
 
 
 def test_a_warm_build_is_a_cold_build(project: Path, tmp_path: Path) -> None:
-    """One edit: one file is parsed, and every byte of the release is that of a build from nothing."""
+    """After an edit, one file is parsed, and the release equals that of a clean build byte by byte."""
     pipeline.build(project, tmp_path / "before", issued=THEN)
     edit(project)
     warm = pipeline.build(project, tmp_path / "warm", issued=THEN)

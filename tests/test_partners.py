@@ -1,4 +1,4 @@
-"""Partners' datasets: what one may say, how it is told from ours, and every way in which one can be broken."""
+"""Partners' datasets: what they may state, how they are kept apart, and every kind of error."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ RDF = "data/partners/ministry/links.ttl"
 
 
 def load(folder: Path, files: Mapping[str, str | bytes], name: str = "ministry", **limits: Any) -> Partners:
-    """What becomes of a partner's folder beside the small project."""
+    """Loads a partner's folder together with the small project."""
     project = make_project(folder / "project")
     write(project, files, name)
     limits.setdefault("cache", folder / "cache")
@@ -82,7 +82,7 @@ def told(found: Partners) -> list[str]:
     return [str(p).replace("warning: ", "") for p in found.problems]
 
 
-# ---- a good one ----
+# ---- valid dataset ----
 
 
 def test_a_dataset_stands_in_its_own_graph_with_its_evidence(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_build_under_another_base_takes_links_to_either(tmp_path: Path) -> Non
     assert {value(q.graph_name) for q in moved} == {f"{base}graph/partner/ministry", f"{base}graph/about"}
 
 
-# ---- every way to be broken ----
+# ---- errors ----
 
 UNKNOWN_KEY = f"{FILE}:7:1: unknown key 'licence'; did you mean 'license'? [unknown-key]"
 
@@ -405,13 +405,13 @@ def test_a_file_with_another_checksum(tmp_path: Path) -> None:
     assert "not the stated one" in told(load(tmp_path, {"dataset.yaml": wrong, "links.ttl": LINKS}))[0]
 
 
-# ---- from elsewhere ----
+# ---- fetching ----
 
 SHA256 = hashlib.sha256(LINKS.encode()).hexdigest()
 
 
 class _Elsewhere(http.server.BaseHTTPRequestHandler):
-    """A host that answers well, badly, elsewhere, and never."""
+    """A host with valid, invalid, redirected and missing responses."""
 
     asked: ClassVar[Counter[str]] = Counter()
     leave = threading.Event()
@@ -535,7 +535,7 @@ def test_limits_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.Mo
     assert "is larger than 100 bytes" in built.warnings[0]
 
 
-# ---- beside ours ----
+# ---- in the release ----
 
 
 def test_a_broken_one_never_breaks_the_build(tmp_path: Path) -> None:
@@ -680,11 +680,11 @@ def test_data_and_queries_say_whose_link_it_is(site: httpx.Client) -> None:
     assert answer[1:] == [f"{GRAPH},{iris.ID}source/partner/ministry"]
 
 
-# ---- the real one ----
+# ---- the real partner ----
 
 
 def test_the_real_one_says_what_the_identifiers_say(data: Data) -> None:
-    """Each number and address of the worked partner stands in the list of identifiers."""
+    """Every number and address of the example partner is in the list of identifiers."""
     graph = NamedNode(iris.PARTNER + "government-registers")
     quads = [q for q in data.everything if q.graph_name == graph]
     numbers = {value(q.object) for q in quads if q.predicate.value == "http://purl.org/dc/terms/identifier"}

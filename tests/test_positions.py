@@ -1,4 +1,4 @@
-"""On which line a statement stands: always right, or not told."""
+"""Line numbers of statements are right, or not reported."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_lines_in_the_other_syntaxes(syntax: RdfFormat, text: str, line: int) ->
 
 
 def test_no_lines_where_the_readings_differ() -> None:
-    # A number that begins with a dot is one that the second reading does not know.
+    # A number that begins with a dot is unknown to the second parser.
     assert not is_told("<http://e/a> <http://e/p> .5 .")
     quads = list(parse("<http://e/a> <http://e/p> 1 , 2 .", format=TURTLE))
     for other in ("<http://e/a> <http://e/p> 1 .", "<http://e/a> <http://e/p> 2 , 1 .", "<http://e/a> <http://e/p>"):

@@ -45,7 +45,7 @@ def problem(response: httpx.Response, status: int) -> dict[str, object]:
     return dict(document)
 
 
-# ---- the three ways to ask ----
+# ---- query operations ----
 
 
 def test_the_three_operations_agree(http: httpx.Client) -> None:
@@ -182,7 +182,7 @@ def test_malformed_says_line_and_column(http: httpx.Client) -> None:
     [
         ("SELECT * { SERVICE <http://127.0.0.1:1/> { ?s ?p ?o } }", 403, "query-refused"),
         ("SELECT * { S\\u0045RVICE <http://127.0.0.1:1/> { ?s ?p ?o } }", 403, "query-refused"),
-        # The parser wants no space after the keyword: the guard does not see these, and they get nowhere.
+        # The parser needs no space after the keyword: the guard misses these, and they fail to parse.
         ("PREFIX ex: <http://127.0.0.1:1/> SELECT * { SERVICEex:a { ?s ?p ?o } }", 500, "query-failed"),
         ("PREFIX : <http://127.0.0.1:1/> ASK{BIND(1 AS ?a)FILTER(?a<?b)SERVICE:x#>\n{?s ?p ?o}}", 500, "query-failed"),
         ("INSERT DATA { <urn:a> <urn:b> <urn:c> }", 400, "update-refused"),
@@ -262,7 +262,7 @@ def test_a_full_queue_says_so(tiny: Release, queries_project: Path) -> None:
     settings = Settings(project=queries_project, query_workers=1, query_queue=0, client_queries=100)
     with Server(create_app(settings, tiny)) as running, ThreadPoolExecutor(8) as others:
         url = running.url + "/sparql"
-        # The same text would be evaluated once for all.
+        # Identical texts would be evaluated only once.
         texts = [f"{SLOW} # {n}" for n in range(8)]
         slow = [others.submit(httpx.get, url, params={"query": q, "timeout": "1"}, timeout=60) for q in texts]
         answers = [f.result() for f in slow]
@@ -387,7 +387,7 @@ def test_a_browser_gets_the_form(http: httpx.Client) -> None:
     response = http.get("/sparql", headers=accept, follow_redirects=True)
     assert response.headers["content-type"].startswith("text/html")
     assert "<textarea" in response.text
-    # The Service Description, for people.
+    # The Service Description as a page.
     for said in ("SPARQL 1.1 Query", "SERVICE", "/sparql?format=ttl", "N-Quads"):
         assert said in response.text
     assert "quoting" in response.text

@@ -1,4 +1,4 @@
-"""`kg publish` into real engines: interrupted, refused, and gone over to without a mixed answer."""
+"""`kg publish` into real engines: interruption, refusal, and switching over without mixed results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RECORDS = 40
 
 
 def stamped(folder: Path, stamp: str, *more: Quad) -> Release:
-    """A release in which every record has the same stamp, in a graph of its own."""
+    """A release in which every record has the same stamp, in a separate graph."""
     quads = list(more)
     for number in range(RECORDS):
         node = NamedNode(f"{BASE}id/programme/p-{number}")
@@ -52,7 +52,7 @@ def stamped(folder: Path, stamp: str, *more: Quad) -> Release:
 
 @pytest.fixture(scope="module", params=["fuseki", "virtuoso"])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]:
-    """An engine that keeps what it holds on disk."""
+    """An engine with its data on disk."""
     try:
         options = {"kind": "tdb2"} if request.param == "fuseki" else {}
         with remotes.START[request.param](tmp_path_factory.mktemp("engine"), **options) as started:
@@ -63,7 +63,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def empty(running: engines.Engine) -> engines.Engine:
-    """The engine without what the test before left in it."""
+    """The engine, cleared of data of earlier tests."""
     with remotes.credentials(running):
         endpoint, dialect = remote_store.connect(Options(running.query_url))
         left = [g for g in graphs_of(running) if g.startswith((BASE, dialects.OURS))]
@@ -126,7 +126,7 @@ def test_an_interrupted_load_goes_on(empty: engines.Engine, tmp_path: Path, real
 
 
 def test_going_over_interrupted(empty: engines.Engine, tmp_path: Path, monkeypatch: Any) -> None:
-    """Whatever stops it half way, readers are told to wait, and the next attempt mends it."""
+    """After any interruption, readers are told to retry later, and the next attempt repairs it."""
     first, second = stamped(tmp_path / "a", "one"), stamped(tmp_path / "b", "two")
     remotes.publish(first.directory, empty)
     old = remotes.opened(tmp_path / "m", empty)
@@ -155,7 +155,7 @@ def test_going_over_interrupted(empty: engines.Engine, tmp_path: Path, monkeypat
 
 
 def test_what_an_engine_changes_is_refused(tmp_path: Path) -> None:
-    """Virtuoso rewrites XML literals: the release before stays, and nothing of the new one is seen."""
+    """Virtuoso rewrites XML literals: the previous release stays, and the new one is invisible."""
     xml = NamedNode("http://www.w3.org/1999/02/22-rdf-syntax-ns#XMLLiteral")
     bad = Quad(NamedNode("urn:s"), LABEL, Literal("<a/>", datatype=xml), NamedNode(f"{BASE}graph/curator/g-0"))
     first, second = stamped(tmp_path / "a", "one"), stamped(tmp_path / "b", "two", bad)
@@ -216,7 +216,7 @@ MIXED = (
 
 
 def test_no_answer_is_mixed(empty: engines.Engine, tmp_path: Path) -> None:
-    """A reader in a loop, while one release after the other is published, sees one or the other or is told to wait."""
+    """While releases are published, a reader sees one or the other, or is told to retry later."""
     made = [stamped(tmp_path / "a", "one"), stamped(tmp_path / "b", "two")]
     remotes.publish(made[0].directory, empty)
     folder = tmp_path / "m"
@@ -251,7 +251,7 @@ def test_no_answer_is_mixed(empty: engines.Engine, tmp_path: Path) -> None:
 
 
 def test_servers_start_together_while_it_goes_over(empty: engines.Engine, tmp_path: Path) -> None:
-    """In one folder, at once, with the release not named for a while, as between two of them."""
+    """In one folder, concurrently, with no release named for a while."""
     made = stamped(tmp_path / "a", "one")
     remotes.publish(made.directory, empty)
     said = f"GRAPH <{remote_store.POINTER}> {{ <{remote_store.CURRENT}> <{remote_store.ID}>"

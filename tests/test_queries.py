@@ -1,4 +1,4 @@
-"""The binding of parameters, sorted Turtle, and the table of media types."""
+"""Binding of parameters, sorted Turtle, and the table of media types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each axiom infers, what each refuses, and that the closure is what an OWL 2 DL reasoner would say."""
+"""What each axiom infers or refuses; the closure equals the entailments of an OWL 2 DL reasoner."""
 
 from __future__ import annotations
 
@@ -176,11 +176,11 @@ def test_rules_that_feed_themselves_are_stopped(tmp_path: Path) -> None:
 
 
 def test_closure_agrees_with_the_reasoner(ontology: list[Quad]) -> None:
-    """On all real data, for every class and object property that the ontology declares, chains included."""
+    """On all real data, for every declared class and object property, including chains."""
     curated = builder.read_all(ROOT)
     asserted = [*builder.asserted_quads(curated), *ontology]
     closed = [*asserted, *reasoning.inferred_quads(reasoning.close(asserted, RULES))]
-    # The rules beyond OWL (labels, data sets) are no matter of the reasoner's.
+    # The rules beyond OWL (labels, datasets) are not known to the reasoner.
     ours = {
         (value(t.subject), t.predicate.value, value(t.object))
         for t in reasoning.projection(closed)
@@ -225,7 +225,7 @@ def test_what_was_proved_is_not_proved_again(tmp_path: Path, monkeypatch: pytest
         path.write_text(path.read_text() + edit)
         pipeline.build(project, tmp_path / "releases")
         proofs.append(len(asked))
-    # A name or a text is nothing to the reasoner, a link is.
+    # Names and texts are irrelevant to the reasoner, links are not.
     assert proofs == [1, 1, 2]
     core = project / "ontology" / "core.ttl"
     core.write_text(core.read_text() + "\n# a comment\n")

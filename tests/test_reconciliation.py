@@ -1,4 +1,4 @@
-"""The Reconciliation API 0.2: by the specification's schemas and examples, and as OpenRefine asks."""
+"""The Reconciliation API 0.2: schemas and examples of the specification, and requests of OpenRefine."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ FORM = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
 
 @pytest.fixture(scope="module")
 def validate() -> Any:
-    """Holds a document to one of the community group's JSON schemas."""
+    """Validates a document against one of the community group's JSON schemas."""
     if not CONFORMANCE.is_dir():
         pytest.skip(f"the schemas of the API are not in {CONFORMANCE}")
     schemas = {path.name: json.loads(path.read_text()) for path in (CONFORMANCE / "schemas").glob("*.json")}
     for schema in schemas.values():
-        # They name no draft; their own address is that of each other's references.
+        # The schemas state no draft; their URLs are used in references between them.
         schema.pop("$schema", None)
     resources = [(s["$id"], DRAFT7.create_resource(s)) for s in schemas.values() if "$id" in s]
     registry: Registry[Any] = Registry().with_resources(resources)
@@ -92,7 +92,7 @@ def test_the_manifest_is_by_the_schema_and_leads_back(real_http: httpx.Client, v
     )
     assert manifest["preview"]["url"] == f"{address}/preview?id={{{{id}}}}"
     assert {"organization", "law", "programme"} <= {t["id"] for t in manifest["defaultTypes"]}
-    # Every address that it tells is answered.
+    # Every URL in the manifest works.
     id_ = quote("organization/riken", safe="")
     view = manifest["view"]["url"].replace("{{id}}", id_)
     viewed = real_http.get(view, headers={"accept": "text/html"}, follow_redirects=True)
@@ -159,7 +159,7 @@ def test_jsonp_is_refused_with_what_there_is_instead(real_http: httpx.Client) ->
 
 
 def test_what_openrefine_sends_is_answered_as_it_expects(real_http: httpx.Client, validate: Any) -> None:
-    """The requests of a session: types guessed from a sample, then batches with a type and a column as property."""
+    """The requests of a session: types guessed from a sample, then batches with a type and a property column."""
     sample = {"q0": {"query": "理研", "limit": 3}, "q1": {"query": "産総研", "limit": 3}}
     guessed = ask(real_http, sample)
     validate(guessed, "reconciliation-result-batch")
@@ -392,7 +392,7 @@ def test_properties_are_proposed_for_a_type(real_http: httpx.Client, validate: A
     assert {"corporateNumber", "unitOf", "jurisdiction"} <= ids
     assert "budget" not in ids
     assert "budget" in {p["id"] for p in real_http.get("/en/reconcile/properties").json()["properties"]}
-    # What the rules added alone is not something that a record is said to have.
+    # Properties that are only inferred are not suggested.
     assert "rdfs:label" not in ids
     assert {p["id"] for p in real_http.get("/en/reconcile/properties?type=kg:University").json()["properties"]} == ids
 
@@ -427,7 +427,7 @@ def test_values_are_fetched_with_their_settings(real_http: httpx.Client, validat
         answer = extend(real_http, [riken], {"id": "jurisdiction", "settings": {"content": content}})
         validate(answer, "data-extension-response")
         assert answer["rows"][riken]["jurisdiction"] == [cell]
-    # OpenRefine sends numbers of settings as strings.
+    # OpenRefine sends numeric settings as strings.
     limited = extend(real_http, [riken], {"id": "sameAs", "settings": {"limit": "1"}})
     assert len(limited["rows"][riken]["sameAs"]) == 1
     assert len(whole["rows"][riken]["sameAs"]) > 1
@@ -449,7 +449,7 @@ def test_the_extensions_of_the_specification_are_taken_or_told(
     real_http: httpx.Client, validate: Any, name: str
 ) -> None:
     query = json.loads((CONFORMANCE / "examples/data-extension-query/valid" / f"{name}.json").read_text())
-    # `literal` is a setting of another service; ours are told in the manifest.
+    # `literal` is a setting of another service; ours are in the manifest.
     for wanted in query["properties"]:
         wanted.get("settings", {}).pop("content", None)
     answer = extend(real_http, query["ids"], *query["properties"])
@@ -490,7 +490,7 @@ _EXAMPLES = re.findall(r"```sh\n(curl .*?)\n```\n\n```text\n(.*?)```", _GUIDE, r
 
 @pytest.mark.parametrize(("command", "expected"), _EXAMPLES, ids=range(len(_EXAMPLES)))
 def test_the_examples_of_the_guide_run(real_server: str, command: str, expected: str) -> None:
-    """What the guide shows of an answer is in it, line by line, in that order."""
+    """The lines of a response in the guide are in the real response, in that order."""
     if not shutil.which("curl"):
         assert not os.environ.get("CI"), "continuous integration has curl"
         pytest.skip("no curl on this machine")
@@ -532,7 +532,7 @@ def test_a_preview_may_stand_in_any_frame(real_http: httpx.Client, language: str
 
 @pytest.fixture
 def other_origin() -> Iterator[str]:
-    """The address of a page that is not ours."""
+    """The URL of a page on another origin."""
 
     async def page(_: Request) -> HTMLResponse:
         return HTMLResponse("<!DOCTYPE html><title>client</title><main></main>")
@@ -545,7 +545,7 @@ def other_origin() -> Iterator[str]:
 def test_a_client_on_another_origin_reconciles_and_shows_a_preview(
     browser: Any, real_server: str, other_origin: str
 ) -> None:
-    """A page from elsewhere asks by script (CORS) and puts the preview into its frame, at the size that it is told."""
+    """A page of another origin sends requests by script (CORS) and shows the preview in a frame of the stated size."""
     page = browser.new_page()
     page.goto(other_origin)
     manifest = page.evaluate(f"async () => (await fetch('{real_server}/en/reconcile')).json()")

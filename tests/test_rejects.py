@@ -1,4 +1,4 @@
-"""Bad input: each fault with its file, line, column, rule and remedy; all faults of a run at once."""
+"""Invalid input: each error has its file, line, column, rule and remedy, and all errors are reported at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kg.errors import FileProblem
 INVALID = ROOT / "tests" / "fixtures" / "invalid"
 RECORDS = sorted((INVALID / "records").glob("*.yaml"))
 EXPECTED: dict[str, list[str]] = json.loads((INVALID / "expected.json").read_text(encoding="utf-8"))
-# Faults of bytes, of names or of several files, which no one fixture file can hold.
+# Errors in bytes, in names or across files, which a single fixture file cannot have.
 MADE_HERE = {"readable", "encoding", "file-name", "class-folder", "duplicate-id", "no-data", "lost-value"}
 
 

@@ -1,4 +1,4 @@
-"""Releases under fault: killed at every stage, two at once, a full disk, a read-only folder."""
+"""Releases under faults: killed at every stage, concurrent builds, a full disk, a read-only folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def built(project: Path) -> Path:
 
 
 def change_a_fact(project: Path) -> Path:
-    """Edits one label, so that the next build makes another release; returns the file."""
+    """Edits a label, so that the next build makes a new release; returns the file."""
     path = next(p for p in sorted((project / "data").rglob("*.yaml")) if "curator:\n" in p.read_text())
     path.write_text(path.read_text().replace("curator:\n", "curator:\n  note: {en: changed, ja: 変更}\n", 1))
     return path
@@ -189,7 +189,7 @@ def test_an_unreadable_file_is_named(built: Path) -> None:
 
 
 def in_namespace(script: str, project: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a shell script where it may mount file systems of its own; skips where the kernel does not let it."""
+    """Runs a shell script that may mount file systems; skips the test if the kernel does not allow it."""
     probe = subprocess.run(
         ["unshare", "-rm", "sh", "-c", "mount -t tmpfs none /mnt"], capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""Servers of one folder of releases behind the nginx of `docs/nginx`: ends, restarts, publishes, and a cache."""
+"""Replicas behind the nginx of `docs/nginx`: shutdown, restart, publication, and caching."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ READ = tuple(ask for ask in ASKS if ask.method == "GET" and not ask.target.start
 
 
 class Replica:
-    """A server of the folder that can be ended and started again at its old place."""
+    """A server that can be stopped and restarted on the same port."""
 
     def __init__(self, releases: Path, log: Path, **settings: str) -> None:
         self._start: Callable[..., Any] = lambda *arguments: serve(releases, *arguments, log=log, **settings)
@@ -79,7 +79,7 @@ def releases(tmp_path: Path) -> Path:
 
 @contextmanager
 def two_replicas(releases: Path) -> Iterator[tuple[Replica, Replica]]:
-    """Two servers, of which the second looks for a new release a good second after the first."""
+    """Two servers; the second checks for a new release about a second after the first."""
     with ExitStack() as stack:
         both = []
         for number, seconds in enumerate(("0.1", "2")):
@@ -95,7 +95,7 @@ def replicas(releases: Path) -> Iterator[tuple[Replica, Replica]]:
 
 
 class Shared(NamedTuple):
-    """Servers of one release, and nginx with a cache, for tests that only read."""
+    """Servers of one release and nginx with a cache, for read-only tests."""
 
     replicas: tuple[Replica, Replica]
     cache: Nginx
@@ -116,14 +116,14 @@ def nginx(replicas: tuple[Replica, Replica], tmp_path: Path) -> Iterator[Nginx]:
 
 
 def publish_another(releases: Path) -> str:
-    """A release in which a record has one name more; returns its name."""
+    """Makes a release in which a record has an additional name; returns the name of the release."""
     law = NamedNode(iris.BASE + "id/law/ai-act")
     more = Quad(law, NamedNode(PREF_LABEL), Literal("Another name", language="en"), NamedNode(iris.GRAPH + "curator"))
     return make_release(releases, [*tiny_quads(), more]).manifest.id[:16]
 
 
 def answers_of(replica: Replica) -> dict[Ask, httpx.Response]:
-    """What a server itself answers, under the name by which nginx asks it."""
+    """The response of a server itself, with the Host header that nginx uses."""
     with replica.process.client(local_address="127.0.0.7", headers={"host": "127.0.0.1"}) as client:
         return {a: client.request(a.method, a.target, headers=dict(a.headers), content=a.content) for a in ASKS}
 
@@ -135,7 +135,7 @@ def is_same(one: httpx.Response, other: httpx.Response) -> bool:
 
 
 def client_of(nginx: Nginx, replica: Replica) -> str:
-    """The address of a client whom nginx sends to this server."""
+    """The address of a client that nginx routes to this server."""
     for number in range(1, 100):
         address, seen = f"127.0.8.{number}", nginx.now()
         with nginx.client(address) as client:
@@ -146,7 +146,7 @@ def client_of(nginx: Nginx, replica: Replica) -> str:
 
 
 def line_of(nginx: Nginx, client: str, since: int) -> Line:
-    """The line of a client's first request, which nginx writes when it has sent the answer."""
+    """The log line of a client's first request, which nginx writes after the response."""
     found: list[Line] = []
 
     def is_there() -> bool:
@@ -158,7 +158,7 @@ def line_of(nginx: Nginx, client: str, since: int) -> Line:
 
 
 def takes_traffic(nginx: Nginx, replica: Replica) -> None:
-    """Waits until a server answers clients that nginx sends it, from now on."""
+    """Waits until nginx routes requests to a server again."""
     seen = nginx.now()
     until(lambda: any(line.servers[-1] == replica.place for line in nginx.lines(seen)), 30)
 
@@ -190,7 +190,7 @@ def test_a_killed_server_costs_no_answer(replicas: tuple[Replica, Replica], ngin
         takes_traffic(nginx, one)
         load.goes_on()
     assert load.wrong == []
-    # Nobody can take back what was on its way to the client: at most one answer of each.
+    # Responses in transit are lost: at most one per client.
     assert load.broken_off <= len({heard.client for heard in load.heard})
     retried = [line for line in nginx.lines() if len(line.servers) > 1]
     assert {line.method for line in retried} >= {"GET", "POST"}
@@ -198,7 +198,7 @@ def test_a_killed_server_costs_no_answer(replicas: tuple[Replica, Replica], ngin
 
 
 def ask_slowly(nginx: Nginx, client: str) -> int:
-    """Posts a query of a second or more; returns what it counts."""
+    """Posts a query that takes at least a second; returns its count."""
     with nginx.client(client) as http:
         answer = http.post("/sparql", data={"query": SLOW}, headers=JSON)
     answer.raise_for_status()
@@ -206,7 +206,7 @@ def ask_slowly(nginx: Nginx, client: str) -> int:
 
 
 def runs_slowly(replica: Replica) -> None:
-    """Waits for a query at the lowest priority: it has used up the fast lane's time."""
+    """Waits for a query at the lowest priority, which has used up the time of the fast lane."""
     until(lambda: any(is_slow(pid) for pid in descendants(replica.process.pid)), 20)
 
 
@@ -227,11 +227,11 @@ def test_a_rolling_restart_loses_no_request(replicas: tuple[Replica, Replica], n
             slow = pool.submit(ask_slowly, nginx, client_of(nginx, replica))
             runs_slowly(replica)
             replica.end()
-            # Ended with its last answer, not before it.
+            # It ended with its last response, not before.
             assert slow.result(1) > 1_000_000
             load.goes_on(200)
             replica.start()
-            # Not before nginx has found it again may the next one end.
+            # The next one may end only after nginx has found it again.
             takes_traffic(nginx, replica)
     assert load.wrong == []
     assert load.broken_off == 0
@@ -240,7 +240,7 @@ def test_a_rolling_restart_loses_no_request(replicas: tuple[Replica, Replica], n
 
 @pytest.mark.slow
 def test_each_answer_is_of_one_release_while_another_is_published(releases: Path, tmp_path: Path) -> None:
-    """As on two machines: each server has a folder of its own, and the release reaches the second one later."""
+    """As on two machines: each server has its own folder, and the second one gets the release later."""
     other = tmp_path / "other" / "releases"
     carry_over(releases, other)
     with ExitStack() as stack:
@@ -268,7 +268,7 @@ def test_each_answer_is_of_one_release_while_another_is_published(releases: Path
 
 
 def carry_over(releases: Path, other: Path) -> None:
-    """Brings the current release to another folder: first the files, then the link, which is replaced in one step."""
+    """Copies the current release to another folder: first the files, then the link, which is replaced atomically."""
     name = (releases / "current").readlink()
     shutil.copytree(releases / name, other / name)
     (other / ".next").symlink_to(name)
@@ -276,7 +276,7 @@ def carry_over(releases: Path, other: Path) -> None:
 
 
 def is_of_one_release(heard: Heard, right: dict[str, dict[Ask, httpx.Response]]) -> bool:
-    """Whether body, entity tag and release agree; for a 304, those of the answer that the client holds."""
+    """Whether body, entity tag and release are consistent; for a 304, those of the response that the client holds."""
     answer, held = heard.answer, heard.held
     if answer.status_code == 304:
         assert held is not None
@@ -285,7 +285,7 @@ def is_of_one_release(heard: Heard, right: dict[str, dict[Ask, httpx.Response]])
 
 
 def assert_never_back(load: Load, old: str, new: str) -> None:
-    """Both releases were served at the same time, and to no client the old one after the new one."""
+    """Both releases were served at the same time, and no client got the old one after the new one."""
     order = [heard.answer.headers["x-release"] for heard in load.heard]
     assert order.index(new) < len(order) - 1 - order[::-1].index(old)
     for client in {heard.client for heard in load.heard}:
@@ -294,7 +294,7 @@ def assert_never_back(load: Load, old: str, new: str) -> None:
 
 
 def test_a_release_does_not_confirm_what_another_said(releases: Path, tmp_path: Path) -> None:
-    """A client between two servers, of which only one has gone over: a 304 is never for the other's content."""
+    """A client between two servers of which only one has switched over never gets a 304 for the other's content."""
     with ExitStack() as stack:
         fast = Replica(releases, tmp_path / "fast.log", KG_RELOAD_SECONDS="0.1")
         stack.callback(fast.end)
@@ -375,7 +375,7 @@ def test_a_cache_believes_no_invented_host(shared: Shared) -> None:
 def test_a_cache_has_the_new_release_within_its_minute(
     releases: Path, replicas: tuple[Replica, Replica], tmp_path: Path
 ) -> None:
-    """The longest wait of these tests: a minute is what the server allows."""
+    """The longest wait of these tests, since the server allows a minute."""
     one, two = replicas
     with balance(tmp_path / "nginx", [one.place, two.place], cache=True) as cache, cache.client() as client:
         old = client.get("/data/law/ai-act.ttl")
@@ -392,7 +392,7 @@ def test_a_cache_has_the_new_release_within_its_minute(
 
 
 def test_a_server_takes_connections_only_when_it_can_answer(releases: Path, tmp_path: Path) -> None:
-    """Until then they are refused, so that a balancer asks another one at once."""
+    """Until then connections are refused, so that a balancer uses another server at once."""
     port = free_port()
     with serve(releases, "--port", str(port), log=tmp_path / "log", stderr=subprocess.DEVNULL) as starting:
         until(lambda: is_open(port), 30)

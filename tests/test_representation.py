@@ -1,4 +1,4 @@
-"""Validators, conditions, content codings, the cache of answers, and dumps in parts (RFC 9110, 9111)."""
+"""Validators, conditional requests, content codings, the response cache, and range requests (RFC 9110, 9111)."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def test_what_the_client_has_is_not_sent_again(http: httpx.Client, path: str) ->
     assert get(http, path, if_none_match='"other"').status_code == 200
     assert get(http, path, if_modified_since=first.headers["last-modified"]).status_code == 304
     assert get(http, path, if_modified_since="Mon, 01 Jan 1990 00:00:00 GMT").status_code == 200
-    # After a return to an older release, that of the newer one is a later date.
+    # After a rollback to an older release, the date of the newer one is later.
     assert get(http, path, if_modified_since="Mon, 01 Jan 2035 00:00:00 GMT").status_code == 200
-    # A tag weighs more than a date (RFC 9110, 13.2.2).
+    # An entity tag takes precedence over a date (RFC 9110, 13.2.2).
     assert get(http, path, if_none_match='"x"', if_modified_since=first.headers["last-modified"]).status_code == 200
 
 
@@ -125,7 +125,7 @@ def test_the_same_is_answered_from_the_cache(http: httpx.Client) -> None:
 
     first = get(http, "/data/programme/genai.ttl")
     before = hits()
-    # Another way of asking for the same variant.
+    # Another request for the same variant.
     assert get(http, "/data/programme/genai.ttl", accept="text/turtle;q=1.0").content == first.content
     same = get(http, "/data/programme/genai.ttl")
     assert same.content == first.content
@@ -175,7 +175,7 @@ def test_what_is_asked_for_once_does_not_push_out_what_is_asked_for_again() -> N
         cache.put(("crawled", number), page())
     assert all(cache.get(("read", number)) for number in range(10))
     assert cache.get(("crawled", 999))
-    # Nor can what was read fill the memory for good.
+    # Nor can cached responses fill the memory permanently.
     for number in range(1_000):
         cache.put(("later", number), page())
         assert cache.get(("later", number))

@@ -1,4 +1,4 @@
-"""`/resolve`: our record for an identifier in any written form, and the reason when there is none."""
+"""`/resolve`: the record for an identifier in any written form, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -157,6 +157,6 @@ def test_only_json_is_posted(real_http: httpx.Client) -> None:
 
 
 def test_a_release_with_a_base_of_its_own_resolves_to_it(real_http: httpx.Client) -> None:
-    """Records are told by the IRIs of this release; a path or file of the record is taken at any time."""
+    """Results have the IRIs of this release; the path or file of a record is always accepted."""
     (match,) = real_http.get("/resolve?iri=Q17", headers=JSON).json()["matches"]
     assert real_http.get("/resolve", params={"iri": match["iri"]}).status_code == 303

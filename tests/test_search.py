@@ -1,4 +1,4 @@
-"""Search: the normal form of names, what is found by which name, and the index of a release."""
+"""Search: normalisation of names, results by name, and the index of a release."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_what_a_name_finds_first(index: Search, text: str, first: str, how: str)
 
 
 def test_every_record_is_found_by_each_of_its_names(index: Search, data: Data) -> None:
-    """A name that several have may find another of them first, but never nothing, and mostly the one."""
+    """A shared name may return another record first, but never nothing, and mostly the right one."""
     names = [e for e in search.entries(data.everything, "https://w3id.org/aikg/") if e.role != "description"]
     found = {e: index.find(e.text, limit=30) for e in names}
     missing = [e for e, hits in found.items() if all(hit.iri != e.iri for hit in hits.hits)]
@@ -104,7 +104,7 @@ def test_any_text_may_be_asked(index: Search, text: str) -> None:
 
 
 def test_a_release_carries_its_index(tmp_path: Path) -> None:
-    """What a build writes is what is made anew from the same facts."""
+    """The index from a build equals one made from the same facts."""
     source = tmp_path / "facts.ttl"
     source.write_text(
         "@prefix skos: <http://www.w3.org/2004/02/skos/core#> .\n"
@@ -151,6 +151,6 @@ def test_classes_and_properties_are_suggested_by_label_in_either_language(real_h
     assert "kg:Programme" in suggested(type="class", q="事業")
     assert "kg:Programme" in suggested(type="class", q="progr")
     assert "kg:budget" in suggested(type="property", q="予算", **{"class": "kg:Programme"})
-    # A person has no budget: what members of a class do not have is not suggested for it.
+    # Persons have no budget: properties that no member of a class has are not suggested.
     assert "kg:budget" not in suggested(type="property", q="予算", **{"class": "foaf:Person"})
     assert real_http.get("/suggest", params={"type": "nonsense", "q": "x"}).status_code == 400

@@ -1,4 +1,4 @@
-"""What is served: one release after the other, and nothing of the one before stays in memory."""
+"""Serving successive releases: nothing of the previous one stays in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.site.current import Serving
 
 
 def test_a_release_that_is_no_longer_served_is_given_up(tmp_path: Path) -> None:
-    """Though parts of it refer to each other, and no collection is due."""
+    """Despite reference cycles, and without waiting for a garbage collection."""
     releases = tmp_path / "releases"
     first = make_release(releases, tiny_quads())
     more = Quad(NamedNode("urn:a"), NamedNode("urn:p"), Literal("x"), NamedNode("urn:g"))

@@ -1,4 +1,4 @@
-"""Every shape, check and rule does something: a record that breaks it, a triple that it adds; and good data passes."""
+"""Every shape and check has a record that violates it, every rule adds a triple, and valid data passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hot path below the application: the same answers as from the application, and nothing that it should not take."""
+"""The hot path: the same responses as from the application, and no request that it must not handle."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def running(tiny: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def exchange(server: Process, *pieces: bytes, pause: float = 0.0) -> bytes:
-    """All that the server sends for these pieces, until it closes."""
+    """Everything that the server sends for these pieces, until it closes."""
     host, _, port = server.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), 10) as connection:
         received = b""
@@ -75,7 +75,7 @@ def test_a_condition_holds_for_an_answer_that_is_not_kept_yet(running: Process, 
 def test_an_answer_from_memory_is_that_of_the_application(running: Process, path: str, coding: str) -> None:
     wanted = {"accept-encoding": coding}
     with running.client() as client:
-        # A condition that is not met is for the application: so it answers, whatever is kept.
+        # Failed preconditions are left to the application, whatever is cached.
         worked = client.get(path, headers={**wanted, "if-modified-since": "Mon, 01 Jan 1990 00:00:00 GMT"})
         first, again = client.get(path, headers=wanted), client.get(path, headers=wanted)
         for found in (first, again):
@@ -154,7 +154,7 @@ def test_a_query_that_many_ask_at_once_is_evaluated_once(running: Process) -> No
         found = list(threads.map(lambda c: c.get("/sparql", params={"query": query, "format": "csv"}), clients))
         assert len({f.content for f in found}) == 1
         assert all(f.status_code == 200 for f in found)
-        # Eight evaluations would have needed as many workers at the same time.
+        # Eight evaluations would need eight workers at the same time.
         assert _events(watch, "forked") - before <= 2
         for client in clients:
             client.close()
@@ -221,7 +221,7 @@ def test_a_release_that_becomes_current_is_served_at_once_and_the_old_never_agai
         assert '"new"@en' in again.text
 
 
-# ---- what is for the parser ----
+# ---- requests for the full parser ----
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_an_unusual_head_is_not_read_here(request_head: bytes) -> None:
     ],
 )
 def test_no_request_is_smuggled_in_a_body(running: Process, smuggled: bytes) -> None:
-    """A body that a proxy in front believes in is never taken for a request."""
+    """The body of a request, as a proxy sees it, is never treated as another request (request smuggling)."""
     with running.client() as client:
         client.get("/data/law/ai-act.ttl")
     inner = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: 1234567\r\n\r\n"

@@ -1,4 +1,4 @@
-"""The real graph in a real browser: every page in both languages and widths, by keyboard, for screen readers."""
+"""The real graph in a real browser: every page in both languages and widths, by keyboard and for screen readers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kg.release import store
 
 HTML = {"accept": "text/html"}
 AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
-# Where the pictures of key pages are kept, when they are wanted.
+# Folder for screenshots of key pages, if set.
 SCREENSHOTS = os.environ.get("KG_SCREENSHOTS")
 EMPTY = "SELECT * WHERE { ?s a kg:Programe ; kg:budjet ?b }"
 PAGES = {
@@ -62,7 +62,7 @@ PAGES = {
     "dataset": "/dataset",
     "about": "/about",
 }
-# Adds up how far things move that a reader has already seen.
+# The cumulative layout shift.
 SHIFTS = """window.shifts = 0;
 new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) shifts += e.value; })
   .observe({type: "layout-shift", buffered: true})"""
@@ -75,7 +75,7 @@ def address(path: str, language: str) -> str:
 
 @pytest.fixture
 def visit(browser: Any, real_server: str) -> Iterator[Callable[..., Any]]:
-    """Opens a page; at the end nothing may have gone wrong in it, and nothing been asked of another host."""
+    """Opens a page; at the end there must be no script errors and no requests to other hosts."""
     contexts, complaints = [], []
 
     def open_page(path: str = "", width: str = "desktop", expected: str = "nothing", **options: Any) -> Any:
@@ -110,12 +110,12 @@ def _is_own(url: str, server: str) -> bool:
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_whole(visit: Callable[..., Any], name: str, language: str, width: str) -> None:
-    """No error, no foreign request, no overflow or shift, one heading, nothing that axe finds (WCAG 2.2 A and AA)."""
+    """No errors, external requests, overflow or layout shift; one h1; no axe findings (WCAG 2.2 A and AA)."""
     if not AXE.is_file():
         message = "axe-core is not installed: npm ci --prefix tests/clients"
         assert os.environ.get("CI") != "true", message
         pytest.skip(message)
-    # One width is looked at in the dark.
+    # One width is tested in dark mode.
     page = visit(address(PAGES[name], language), width, color_scheme="dark" if width == "phone" else "light")
     assert page.locator("html").get_attribute("lang") == language
     assert page.locator("h1").count() == 1
@@ -133,7 +133,7 @@ def test_a_page_is_whole(visit: Callable[..., Any], name: str, language: str, wi
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_pages_are_light(real_http: httpx.Client, real: store.Release, language: str) -> None:
-    """No page of the site, nor of any record, is more than 30 kB as it is sent."""
+    """No page exceeds 30 kB as transferred."""
     headers = {**HTML, "accept-encoding": "br"}
     classes = real_http.get("/?format=json").json()["classes"]
     paths = [p for p in PAGES.values() if p != "/ontology"] + ["/ontology"]
@@ -151,7 +151,7 @@ def test_pages_are_light(real_http: httpx.Client, real: store.Release, language:
 
 
 def test_texts_of_one_page_are_in_one_language(real_http: httpx.Client) -> None:
-    """What is Japanese on an English page says so; the interface has none of it."""
+    """Japanese text on an English page is marked with its language; the interface has none."""
     for path in ("/", "/queries", "/charts", "/charts/budgets", "/search?q=AIP", "/id/programme", "/explore"):
         text = real_http.get(address(path, "en"), headers=HTML).text
         body = text[text.index("<body") :]
@@ -165,7 +165,7 @@ def test_texts_of_one_page_are_in_one_language(real_http: httpx.Client) -> None:
 
 @pytest.mark.browser
 def test_a_newcomer_needs_no_script(visit: Callable[..., Any]) -> None:
-    """Which programmes quote Article 9, and what did each get in fiscal 2026: from the pages, then as CSV and query."""
+    """Which programmes quote Article 9, and their budgets for 2026: on pages, as CSV and as a query."""
     page = visit("/?lang=en", java_script_enabled=False)
     page.fill("#ui-q2", "Article 9")
     page.click(".big-search button")
@@ -188,7 +188,7 @@ def test_a_newcomer_needs_no_script(visit: Callable[..., Any]) -> None:
 
 
 def tab_to(page: Any, wanted: str, most: int = 80, key: str = "Tab") -> None:
-    """Presses Tab until the focus is on what the selector says."""
+    """Presses Tab until the selected element has focus."""
     for _ in range(most):
         if page.evaluate("s => document.activeElement.matches(s)", wanted):
             return
@@ -247,11 +247,11 @@ def test_keyboard_writes_a_query_with_completion_and_shares_it(visit: Callable[.
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#ui-answer table.grid tbody tr")
     assert page.locator("#ui-answer table.grid tbody tr").count() == 7
-    # The address is what is shared: another reader, in the other language, sees the same query and rows.
+    # The URL can be shared: a reader in the other language sees the same query and rows.
     other = visit(page.url.replace("lang=ja", "lang=en"))
     assert other.locator("#ui-answer table.grid tbody tr").count() == 7
     assert "PREFIX kg:" in parse_qs(urlsplit(page.url).query)["query"][0]
-    # Tab leaves the editor: nobody is caught in it.
+    # Tab leaves the editor, so it is not a keyboard trap.
     page.keyboard.press("Tab")
     assert not page.evaluate("document.activeElement.closest('.CodeMirror')")
     page.reload()
@@ -262,7 +262,7 @@ def test_keyboard_writes_a_query_with_completion_and_shares_it(visit: Callable[.
 
 
 def choose(page: Any, compact: str) -> None:
-    """Asks for suggestions and takes one with the arrow keys."""
+    """Opens the suggestions and accepts one with the arrow keys."""
     page.keyboard.press("Control+Space")
     wanted = re.compile(rf"^{re.escape(compact)}(?![A-Za-z0-9_-])")
     page.locator(".CodeMirror-hint", has_text=wanted).first.wait_for()
@@ -277,7 +277,7 @@ def choose(page: Any, compact: str) -> None:
 @pytest.mark.browser
 def test_keyboard_finds_what_links_a_university_to_the_law(visit: Callable[..., Any]) -> None:
     page = visit("/explore?lang=en&node=organization/university-of-tokyo")
-    # The other end is the record that one has come from.
+    # The other end is the record of the previous page.
     assert page.input_value("input[name=from]") == "organization/university-of-tokyo"
     tab_to(page, "input[name=to]", most=200)
     page.keyboard.type("AI Act")
@@ -367,7 +367,7 @@ def test_results_are_seen_as_chart_and_as_links(visit: Callable[..., Any]) -> No
 
 
 def snippets(text: str) -> dict[str, str]:
-    """The code beside the first table of a page, by language."""
+    """The code examples for the first table of a page, by language."""
     found = re.findall(r"<summary>(\w+)</summary><pre[^>]*><code[^>]*>(.*?)</code>", text, re.DOTALL)
     import html
 
@@ -437,7 +437,7 @@ def test_outside_identifiers_are_links(real_http: httpx.Client, path: str, href:
 
 
 def test_links_to_a_record_are_paged(real: store.Release, real_http: httpx.Client) -> None:
-    """The country that most records are of has more links than one page shows."""
+    """The country of most records has more links than one page shows."""
     first = real_http.get("/page/place/japan?lang=en", headers=HTML).text
     more = re.search(r'<a rel="next" href="([^"]*in=kg%3Ajurisdiction&amp;at=2)#ui-in-\d+"', first)
     assert more is not None
@@ -474,7 +474,7 @@ def test_errors_are_pages_for_readers(
 
 @pytest.mark.parametrize("name", PAGES)
 def test_scripts_stand_in_no_page(real_http: httpx.Client, name: str) -> None:
-    """Scripts come as files, styles too but where a library sets them; data elements are not run."""
+    """Scripts are files, and so are styles unless a library sets them; data blocks are not executed."""
     answer = real_http.get(address(PAGES[name], "en"), headers=HTML)
     policy = answer.headers["content-security-policy"]
     assert "script-src 'self';" in policy

@@ -1,4 +1,4 @@
-"""Documents that conformed are validated again when, and only when, something that bears on them has changed."""
+"""Documents that conformed are validated again only if something that affects them has changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def check(project: Path, *, is_kept: bool = True) -> tuple[list[FileProblem], int]:
-    """The violations of the shapes, sorted, and how many documents had to be validated."""
+    """The sorted violations, and the number of documents that were validated."""
     with parses.opened(project, builder.read_context(project)) as kept:
         curated = builder.read_all(project, parses=kept if is_kept else None)
         quads = [*builder.asserted_quads(curated), *builder.ontology_quads(project)]
@@ -46,7 +46,7 @@ def test_what_conformed_is_not_validated_again(project: Path) -> None:
     assert check(project) == ([], 0)
     change(project, "person/someone.yaml", "{en: Someone}", "{en: Somebody}")
     assert check(project) == ([], 1)
-    # By nothing that a shape looks at.
+    # A change that no shape depends on.
     change(project, "person/someone.yaml", "curator:\n", "curator:\n  note: {en: A note, ja: 注}\n")
     assert check(project) == ([], 0)
 
@@ -54,7 +54,7 @@ def test_what_conformed_is_not_validated_again(project: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "before", "after", "told"),
     [
-        # The class of a neighbour, which is another file's.
+        # The class of a linked record in another file.
         ("vocabulary/kinds.yaml", "type: Role", "type: Concept", "data/person/someone.yaml"),
         ("person/someone.yaml", "type: Membership", "type: Citation", "data/person/someone.yaml"),
         (
@@ -74,7 +74,7 @@ def test_a_change_is_noticed_where_it_matters(project: Path, name: str, before: 
     assert found == whole
     assert told in {problem.file for problem in found}
     assert 0 < validated < 10
-    # What does not conform is told each time.
+    # Violations are reported each time.
     assert check(project)[0] == whole
     make_good(project, name)
     assert check(project)[0] == []

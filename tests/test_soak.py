@@ -1,4 +1,4 @@
-"""Half a minute of mixed traffic on a real server; `bench/soak.py` runs it for as long as one likes."""
+"""Half a minute of mixed traffic on a real server; `bench/soak.py` runs it for any time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables are read without a guess, refused with their place, and written so that nothing runs and nothing is lost."""
+"""Tables: read without guessing, refused with a position, and written safely and without loss."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_a_workbook_is_read_as_it_is_shown() -> None:
     assert table.columns == ("機関名", "法人番号", "日", "率", "真")
     assert table.rows == [
         ("東大", "5010005007398", "2026-06-29", "0.5", "TRUE"),
-        ("", "12", "2026-06-29T09:30:00", "", "FALSE"),  # a formula that nothing has calculated yet
+        ("", "12", "2026-06-29T09:30:00", "", "FALSE"),  # a formula without a cached value
     ]
     assert table.for_spreadsheet
     assert tables.read(body, sheet="別").columns == ("名", "x")

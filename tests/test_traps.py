@@ -1,4 +1,4 @@
-"""The places where this material is easily modelled wrong: one test for each trap of the list that data can fall into.
+"""Known modelling mistakes: one test for each trap of the list that can be tested on the data.
 
 A letter and number name the trap in `modelling-traps.md`. F5, sums, is in `test_data`; A10, C1, E12 and F1 are also
 held by its tests of printed strings.
@@ -23,7 +23,7 @@ IN_PAPER = "?graph prov:hadPrimarySource/kg:passageOf <source/mext-2026-06-29> .
 
 
 def _in_passages(data: Data, *words: str) -> set[str]:
-    """Which of some words occur in literals that stand in graphs of the paper."""
+    """Those of some words that occur in literals in graphs of the source."""
     texts = [text.value for quad, text in literals(data.asserted) if dataset.lines_of(quad.graph_name)]
     return {word for word in words for text in texts if word in text}
 

@@ -1,4 +1,4 @@
-"""`docs/linking.md`, command by command, in a copy of the project beside a server; what each prints is compared."""
+"""Runs `docs/linking.md` command by command in a copy of the project with a server, and compares the output."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SERVE = "./kg serve\n"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A command of the tutorial, and what it says that is printed; None when it says nothing."""
+    """A command of the tutorial with its expected output; None if not stated."""
 
     line: int
     command: str
@@ -35,7 +35,7 @@ class Step:
 
 
 def steps(text: str) -> list[Step]:
-    """Each `sh` block, with the block without a language that follows it."""
+    """Each `sh` block with the following block without a language."""
     found: list[Step] = []
     for fence in _FENCE.finditer(text):
         line = text.count("\n", 0, fence.start()) + 1
@@ -51,7 +51,7 @@ STEPS = steps(DOCUMENT.read_text(encoding="utf-8"))
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what a checkout has, with a `./kg` that runs in the environment of the tests."""
+    """A copy of the checkout, with a `./kg` that uses the test environment."""
     folder = tmp_path_factory.mktemp("tutorial") / "project"
     folder.mkdir()
     for name in ("ontology", "queries", "data"):
@@ -71,7 +71,7 @@ def server(project: Path) -> Iterator[Process]:
 
 
 def run(step: Step, project: Path, url: str) -> str:
-    """What a command prints in the project's folder; it must succeed."""
+    """The output of a command in the project folder; it must succeed."""
     for tool in ("curl", "bash"):
         if not shutil.which(tool):
             assert not os.environ.get("CI"), f"continuous integration has {tool}"
@@ -86,7 +86,7 @@ def run(step: Step, project: Path, url: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Printed text without what its lines end in."""
+    """Output without trailing whitespace."""
     return "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").strip().split("\n"))
 
 
@@ -111,7 +111,7 @@ def test_the_tutorial(project: Path, server: Process) -> None:
 
 
 def test_every_command_stands_in_a_block_that_is_run() -> None:
-    """A command outside a block would not be tried."""
+    """Commands outside blocks would not be tested."""
     text = _FENCE.sub("", DOCUMENT.read_text(encoding="utf-8"))
     assert not re.findall(r"^\s*(?:\$|\./kg|curl)\s", text, re.MULTILINE)
     assert STEPS[0].command == SERVE

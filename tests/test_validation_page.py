@@ -19,7 +19,7 @@ MISTAKE = "the server responded with a status of 400"
 
 @pytest.fixture
 def open_form(browser: Any, real_server: str) -> Iterator[Callable[..., Any]]:
-    """Opens the form; at the end nothing may have gone wrong in it but the 400 of a document that cannot be read."""
+    """Opens the form; at the end there must be no errors except the 400 for an unreadable document."""
     contexts, complaints = [], []
 
     def open_page(language: str, width: str = "desktop", **options: Any) -> Any:
@@ -43,7 +43,7 @@ def open_form(browser: Any, real_server: str) -> Iterator[Callable[..., Any]]:
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("outcome", ["wrong", "good", "broken"])
 def test_each_outcome_is_a_whole_page(open_form: Callable[..., Any], outcome: str, language: str, width: str) -> None:
-    """No error, no overflow, one heading, nothing that axe finds (WCAG 2.2 A and AA)."""
+    """No errors, no overflow, one h1, no axe findings (WCAG 2.2 A and AA)."""
     if not AXE.is_file():
         assert os.environ.get("CI") != "true", "npm ci --prefix tests/clients"
         pytest.skip("axe-core is not installed: npm ci --prefix tests/clients")
@@ -69,7 +69,7 @@ OUTCOMES = {
 
 @pytest.mark.browser
 def test_mending_by_keyboard_and_without_scripts(open_form: Callable[..., Any]) -> None:
-    """The example, its mistakes one after the other, until it conforms: no mouse, no script."""
+    """Fixes the mistakes of the example one by one until it conforms, without mouse or scripts."""
     page = open_form("en", java_script_enabled=False)
     page.locator("a", has_text="Try an example with mistakes").focus()
     page.keyboard.press("Enter")

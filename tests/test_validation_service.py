@@ -1,4 +1,4 @@
-"""Validation as a service: what it finds, in every format and both languages; its limits; what bad guests get."""
+"""The validation service: results in every format and both languages, limits, and hostile input."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SH = rdflib.SH
 
 @contextmanager
 def serving(release: Release, **settings: Any) -> Iterator[tuple[httpx.Client, Any]]:
-    """A client of a server with these settings, and its checkers."""
+    """A client of a server with these settings, and its pool of validation processes."""
     app = create_app(Settings(**settings), release)
     with Server(app) as running, httpx.Client(base_url=running.url, trust_env=False, timeout=60) as client:
         yield client, app.state.checkers
@@ -54,13 +54,13 @@ def post(client: httpx.Client, body: bytes, query: str = "format=json", **header
 
 
 def many(n: int) -> bytes:
-    """So many programmes with their budgets, each of 15 triples."""
+    """Programmes with their budgets, of 15 triples each."""
     head, _, body = GOOD.decode().partition("# A programme")
     body = body.partition("\n")[2]
     return "".join([head, *(body.replace("language-resources", f"programme-{i}") for i in range(n))]).encode()
 
 
-# ---- what is found ----
+# ---- results ----
 
 
 @pytest.fixture(scope="module")
@@ -336,7 +336,7 @@ def test_each_limit_of_a_document_is_a_setting(real: Release) -> None:
 def test_a_document_of_ten_megabytes_is_refused_whole(service: httpx.Client) -> None:
     answer = post(service, b"<http://e/a> <http://e/p> 1 .\n" * 400_000)
     assert (answer.status_code, answer.json()["limit"]) == (413, 10_000_000)
-    # As much as is read, and too many statements in it.
+    # The largest document, with too many statements.
     answer = post(service, b"".join(b"<http://e/%d> <http://e/p> 1 .\n" % n for n in range(200_000)))
     assert (answer.status_code, answer.json()["limit"]) == (413, 100_000)
 
@@ -392,7 +392,7 @@ def test_a_process_is_kept_ready_for_so_long(real: Release) -> None:
         assert client.get("/validate?lang=en", headers={"accept": "text/html"}).status_code == 200
         until(lambda: checkers._spare is not None and checkers._spare.done())
         pid = checkers._spare.result().process.pid
-        # What cannot be read is no work: the same process takes the next document.
+        # An unreadable document does not use up the process, which takes the next one.
         assert post(client, b"<a").status_code == 400
         assert checkers._spare.result().process.pid == pid
         assert post(client, GOOD).status_code == 200
@@ -400,7 +400,7 @@ def test_a_process_is_kept_ready_for_so_long(real: Release) -> None:
         until(lambda: checkers._spare is None, 20)
 
 
-# ---- hostile guests ----
+# ---- hostile input ----
 
 
 def test_a_client_that_leaves_ends_its_process(real: Release) -> None:
@@ -433,7 +433,7 @@ def test_a_process_that_is_ended_from_outside_is_a_503_and_the_next_is_fine(real
 
 @contextmanager
 def checker(release: Release, **options: Any) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket, Any]]:
-    """A checking process by hand, ready."""
+    """A validation process that is ready."""
     ours, theirs = socket.socketpair()
     with theirs:
         command = [sys.executable, "-m", "kg.submitted.process", str(theirs.fileno())]
@@ -454,7 +454,7 @@ def checker(release: Release, **options: Any) -> Iterator[tuple[subprocess.Popen
 def test_a_process_can_open_no_socket_and_write_nothing(real: Release) -> None:
     with checker(real) as (process, _, _stream):
         status = Path(f"/proc/{process.pid}/status").read_text()
-        # A filter of system calls, which cannot be taken off again; what it refuses is tested with the workers.
+        # A seccomp filter, which cannot be removed; what it blocks is tested with the workers.
         assert "\nNoNewPrivs:\t1\n" in status
         assert "\nSeccomp:\t2\n" in status
         assert resource.prlimit(process.pid, resource.RLIMIT_FSIZE) == (0, 0)
@@ -520,7 +520,7 @@ def test_markup_in_a_document_stays_text(service: httpx.Client) -> None:
 
 def test_long_and_strange_values_are_shown_in_part(service: httpx.Client) -> None:
     long = f'<http://e/a> <{iris.ONTOLOGY}#jurisdiction> "{"x" * 100_000}" .'.encode()
-    # The form is filled in with the whole document, once.
+    # The form contains the document exactly once.
     assert len(post(service, long, "format=html&lang=en").text) < 130_000
     assert len(post(service, long, "format=text").text) < 1_000
     strange = f'<http://e/a> <{iris.ONTOLOGY}#jurisdiction> "\\u0001" .'.encode()

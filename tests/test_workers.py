@@ -1,4 +1,4 @@
-"""The pool of query workers: lanes, deadlines, memory, and an account in which no worker is lost."""
+"""The pool of query workers: lanes, deadlines, memory limits, and that no worker is lost."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_query_that_fails_fails_alone(tiny: Release, text: str, error: type[Kg
 @pytest.mark.parametrize("silent", ["", "SILENT"])
 @pytest.mark.parametrize("settings", [{}, {"memory_quads": 0}], ids=["in memory", "on disk"])
 def test_a_worker_reaches_nobody(tiny: Release, silent: str, settings: dict[str, int]) -> None:
-    """What the guard would have refused, for once without it."""
+    """Queries that the guard refuses, evaluated without it."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.3)
 
@@ -188,7 +188,7 @@ def test_memory_is_limited_for_each_query(tiny: Release) -> None:
 
 
 def test_a_crowd_of_queries_of_some_milliseconds_is_not_stopped_to_begin_anew(tiny: Release) -> None:
-    """Each needs less than its turn: who stops them loses their work, and the processors do nothing else."""
+    """Each query needs less than its time slice; interrupting them would only waste work."""
 
     def counting(rows: int, number: int) -> str:
         values = " ".join(map(str, range(rows)))
@@ -212,7 +212,7 @@ def test_a_crowd_of_queries_of_some_milliseconds_is_not_stopped_to_begin_anew(ti
 
 
 def test_while_products_run_others_have_their_turn(tiny: Release) -> None:
-    """64 products from 64 clients, at once; a small query of another client, again and again."""
+    """64 cross products from 64 clients at once, and repeated small queries of another client."""
 
     async def work() -> None:
         async with started(tiny, client_queries=2) as pool:
@@ -224,7 +224,7 @@ def test_while_products_run_others_have_their_turn(tiny: Release) -> None:
                 begun = time.monotonic()
                 await ask(pool, "ASK {}", client="other")
                 waits.append(time.monotonic() - begun)
-                # Those that were killed live on for a moment.
+                # Killed processes exist for another moment.
                 assert pool.alive <= pool.settings.query_workers * 2
                 await asyncio.sleep(0.1)
             found = await asyncio.gather(*hostile, return_exceptions=True)
@@ -248,7 +248,7 @@ def test_a_query_that_was_stopped_for_others_is_answered_in_the_end(tiny: Releas
 
 
 def test_small_queries_behind_a_large_one_are_taken_back_and_none_is_lost(tiny: Release) -> None:
-    """Some hundred at once, products among them: small ones come with their own answers, in time."""
+    """Some hundred queries at once, including cross products: small ones get their own results in time."""
 
     async def work() -> None:
         async with started(tiny, client_queries=500, query_queue=500) as pool:
@@ -271,7 +271,7 @@ def test_small_queries_behind_a_large_one_are_taken_back_and_none_is_lost(tiny: 
 def test_a_worker_that_reads_while_its_queries_are_taken_back_keeps_what_it_read(
     tiny: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server may take the first and the third of three while the worker reads the second."""
+    """The server may take back the first and third of three jobs while the worker reads the second."""
 
     async def work() -> None:
         async with started(tiny) as pool:
@@ -295,7 +295,7 @@ def test_a_worker_that_reads_while_its_queries_are_taken_back_keeps_what_it_read
 
 
 def test_what_a_worker_answered_before_it_died_is_heard(tiny: Release) -> None:
-    """It is killed at its third query when the answers to two lie in its channel, unheard."""
+    """The worker is killed at its third query while the results of two are unread in its channel."""
 
     async def work() -> None:
         async with started(tiny) as pool:
@@ -319,7 +319,7 @@ def test_what_a_worker_answered_before_it_died_is_heard(tiny: Release) -> None:
 
 
 def test_a_query_that_is_over_keeps_nobody_in_memory(tiny: Release) -> None:
-    """Who waits for a query knows it, and it knew them: a collection would be needed for the answer to go."""
+    """Jobs and their waiters must not form reference cycles, which would keep results until a collection."""
 
     class Waiter: ...
 
@@ -345,7 +345,7 @@ def test_a_query_that_is_over_keeps_nobody_in_memory(tiny: Release) -> None:
 
 
 def test_no_answer_is_that_of_another_query_while_workers_are_kept_waiting(tiny: Release) -> None:
-    """Many small queries in bursts while products keep the processors busy, so that channels are taken back often."""
+    """Bursts of small queries while cross products keep the processors busy, so that jobs are taken back often."""
 
     async def work() -> None:
         async with started(tiny, client_queries=2_000, query_queue=2_000) as pool:
@@ -397,7 +397,7 @@ def test_whoever_leaves_leaves_no_process_behind(tiny: Release) -> None:
 def test_nothing_is_left_when_all_is_over(tiny: Release) -> None:
     async def work() -> None:
         me = os.getpid()
-        # Else the loop's own pool of threads may grow by one whenever it likes.
+        # Otherwise the event loop's thread pool may grow at any time.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         await ask_once(tiny)
         before = descriptors(me), threads(me), len(descendants(me))
@@ -471,7 +471,7 @@ def test_a_zygote_shares_the_memory_of_its_server_and_the_next_reads_for_itself(
     with serve(tiny.directory, log=tmp_path / "log") as server, server.client() as client:
 
         def answers() -> bool:
-            # Never the same text, or the answer would be one that was kept.
+            # A new text each time, since results are cached.
             return client.get("/sparql", params={"query": f"ASK {{}} #{time.monotonic_ns()}"}).status_code == 200
 
         assert answers()
@@ -495,7 +495,7 @@ def test_a_store_on_disk_is_opened_after_the_fork(tiny: Release) -> None:
 
 
 def test_a_store_of_many_files_is_read_as_they_are_needed(tiny: Release, tmp_path: Path) -> None:
-    """The engine opens only the first files of a store at once."""
+    """The engine opens only the first files of a store immediately."""
     folder = shutil.copytree(tiny.directory, tmp_path / "release")
     store = Store(str(folder / "store"))
     for number in range(4):
@@ -519,7 +519,7 @@ def test_a_store_of_many_files_is_read_as_they_are_needed(tiny: Release, tmp_pat
 
 
 def test_opening_a_store_on_disk_is_not_what_memory_is_limited_for(tiny: Release) -> None:
-    """The engine starts threads to open it, which reserve more addresses than some queries may have."""
+    """The engine starts threads to open a store, which reserve more address space than some queries may use."""
 
     async def work() -> None:
         async with started(tiny, memory_quads=0, query_memory_mb=64) as pool:
