@@ -197,7 +197,7 @@ def test_several_default_graphs(real: Release, remote: Release, engine: engines.
     assert len(rows(remote.store, text, **options)) == (1 if engine.name == "fuseki" else 2)
 
 
-def test_too_many_graphs_are_told(remote: Release) -> None:
+def test_too_many_graphs_are_refused(remote: Release) -> None:
     store = remote.store
     assert isinstance(store, RemoteStore)
     names = [f"urn:g:{n}" for n in range(store.dialect.most_named + 1)]
@@ -209,7 +209,7 @@ def test_too_many_graphs_are_told(remote: Release) -> None:
 
 
 @pytest.mark.parametrize("clause", ["FROM <urn:aikg:release>", "FROM NAMED <urn:aikg:release>"])
-def test_our_own_graphs_cannot_be_asked_for(remote: Release, clause: str) -> None:
+def test_our_own_graphs_cannot_be_queried(remote: Release, clause: str) -> None:
     with pytest.raises(QueryRefused, match="no graph of the dataset"):
         remote.store.query(f"SELECT * {clause} {{ ?s ?p ?o }}")
 
@@ -319,7 +319,7 @@ def test_columns_keep_their_order(real: Release, remote: Release) -> None:
 
 
 @pytest.mark.parametrize("text", ["SELECT * {", "SELECT ?s { ?s nothing:x ?o }", "DESCRIBE", "SELECT ?x { ?x ?p }"])
-def test_syntax_errors_are_told_alike(real: Release, remote: Release, text: str) -> None:
+def test_syntax_errors_are_reported_alike(real: Release, remote: Release, text: str) -> None:
     with pytest.raises(QueryMalformed) as ours:
         evaluated(real.store, text)
     with pytest.raises(QueryMalformed) as theirs:
@@ -346,7 +346,7 @@ def test_functions_that_run_code_in_the_engine_are_refused(remote: Release, text
         remote.store.query(text)
 
 
-def test_nobody_is_asked_while_a_query_is_read(engine: engines.Engine, remote: Release) -> None:
+def test_parsing_a_query_sends_no_request(engine: engines.Engine, remote: Release) -> None:
     store = remote.store
     assert isinstance(store, RemoteStore)
     sealed = RemoteStore(store.endpoint, store.dialect, store.release, store.graphs, is_sealed=True)
@@ -486,7 +486,7 @@ def test_an_engine_that_is_killed_and_comes_back(name: str, tmp_path: Path, tiny
         remotes.missing(error)
 
 
-def test_wrong_credentials_are_told(engine: engines.Engine, tiny: Release, monkeypatch: Any) -> None:
+def test_wrong_credentials_are_reported(engine: engines.Engine, tiny: Release, monkeypatch: Any) -> None:
     if engine.name == "fuseki":  # as these tests set it up, it asks for none
         assert not engine.user
         return

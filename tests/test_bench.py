@@ -63,7 +63,7 @@ def wrk() -> None:
         pytest.skip("no wrk; apt-get install wrk")
 
 
-# ---- what is asked ----
+# ---- workload ----
 
 
 def test_the_corpus_says_what_the_release_says(setup: Setup, tiny: Release) -> None:
@@ -108,7 +108,7 @@ def test_no_fresh_request_is_sent_twice(cases: list[Case], ours: Peer) -> None:
     assert len(set(lines)) == len(requests) >= workloads.HEADS
 
 
-# ---- what is compared ----
+# ---- comparison ----
 
 
 def test_our_own_answers_pass(cases: list[Case], ours: Peer) -> None:
@@ -182,7 +182,7 @@ def test_an_error_is_no_answer_and_a_part_of_a_record_is_one() -> None:
         answers.content(Answer(200, "text/html", b"<p>"), "graph")
 
 
-# ---- what is measured ----
+# ---- measurement ----
 
 
 def test_a_misspelt_peer_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,7 +193,7 @@ def test_a_misspelt_peer_is_an_error(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.usefixtures("wrk")
-def test_a_run_measures_and_is_told(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_measured_and_reported(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "STARTS", {"kg": peers.kg})
     plan = Plan(cases="^(ask|turtle-cached|not-modified|reconcile)$", peers=("kg",), clients=(8,), rounds=1)
     found = trial.run(setup.corpus, tmp_path, Path(sys.executable), plan, lambda _: None)
@@ -250,7 +250,7 @@ def test_one_after_the_other(ours: Peer, cases: list[Case]) -> None:
         load.in_turn(ours.url, ours.pid, ["GET /id/law/none HTTP/1.1\r\nAccept: text/html\r\n\r\n"], 0.1, 1)
 
 
-# ---- what is told ----
+# ---- report ----
 
 
 def test_percentiles_ratios_and_digits() -> None:

@@ -223,7 +223,7 @@ def text_of(case: Case) -> str:
 def test_what_the_w3c_calls_a_query_is_one(case: Case) -> None:
     text = text_of(case)
     guard.read(text, allowed=[s for s in ("http://example.org/sparql",) if s in text] or ())
-    with contextlib.suppress(QueryFailed):  # a function that nobody has
+    with contextlib.suppress(QueryFailed):  # an unknown function
         answer(Store(), text, case)
 
 

@@ -205,7 +205,7 @@ def test_without_scripts_rows_are_decided_in_the_form(visit: Callable[..., Any])
 
 
 @pytest.mark.browser
-def test_what_is_wrong_is_told_on_the_page_and_the_text_is_kept(visit: Callable[..., Any]) -> None:
+def test_errors_are_shown_on_the_page_and_the_text_is_kept(visit: Callable[..., Any]) -> None:
     page = visit("ja", java_script_enabled=False)
     page.fill("#ui-desk-text", "a,b\n1,2\n3")
     page.click("form.bring button")
@@ -383,7 +383,7 @@ def test_every_message_about_a_table_is_in_japanese_too() -> None:
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", rows.MESSAGES[code])), code
 
 
-def test_without_scripts_a_long_table_is_looked_through_page_by_page(real_http: httpx.Client) -> None:
+def test_without_scripts_a_long_table_is_reviewed_page_by_page(real_http: httpx.Client) -> None:
     text = "機関名\n" + "\n".join(f"{'理研' if n % 2 else 'AIP'}" for n in range(250))
     headers = {"accept": "text/html"}
 
@@ -426,7 +426,7 @@ def test_formulas_in_what_comes_back_are_defused(real_http: httpx.Client) -> Non
 # ---- limits ----
 
 
-def test_strange_bodies_hold_nobody_up_and_nothing_is_left_behind(real: store.Release) -> None:
+def test_strange_bodies_block_nobody_and_leave_nothing_behind(real: store.Release) -> None:
     with serve(real.directory) as server, server.client(headers={"accept": "application/json"}) as http:
         http.post("/link/table", data={"text": "a\nb"})
         before = (len(descendants(server.pid)), descriptors(server.pid))

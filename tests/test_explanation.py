@@ -109,7 +109,7 @@ def test_a_stated_fact_names_its_passage(real_http: httpx.Client) -> None:
         ({"subject": "law:ai-act", "predicate": "kg:quotes", "object": "law:ai-act"}, 404, "does not have the triple"),
     ],
 )
-def test_bad_questions_are_told_so(real_http: httpx.Client, asked: dict[str, str], status: int, told: str) -> None:
+def test_bad_questions_are_refused(real_http: httpx.Client, asked: dict[str, str], status: int, told: str) -> None:
     answer = real_http.get("/explain", params={**asked, **JSON})
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"

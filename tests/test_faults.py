@@ -106,7 +106,7 @@ def test_64_products_leave_room_for_others_and_nothing_behind(tiny: Release, tmp
         is_well(server)
 
 
-def test_one_client_has_only_so_many_queries_at_once(running: Process) -> None:
+def test_queries_of_one_client_are_limited(running: Process) -> None:
     def ask(number: int) -> int:
         with running.client(local_address="127.0.0.77") as client:
             parameters = {"query": PRODUCT.format(number), "timeout": "1"}
@@ -196,7 +196,7 @@ def test_a_body_bomb_is_refused(running: Process) -> None:
     "text",
     [b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n", b"\x00\xff" * 50 + b"\r\n\r\n"],
 )
-def test_what_is_no_http_is_told_so(running: Process, text: bytes) -> None:
+def test_what_is_not_http_is_refused(running: Process, text: bytes) -> None:
     with connect(running) as stranger:
         stranger.sendall(text)
         answer = everything(stranger)
@@ -357,7 +357,7 @@ def another(number: int) -> list[Quad]:
     return [*tiny_quads(), extra]
 
 
-def test_a_new_release_is_gone_over_to_without_a_lost_request(releases: Path, tmp_path: Path) -> None:
+def test_switching_releases_loses_no_request(releases: Path, tmp_path: Path) -> None:
     with serve(releases, log=tmp_path / "log", KG_RELOAD_SECONDS="0.1") as server:
         stop, failures, served = threading.Event(), [], 0
 

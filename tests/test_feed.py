@@ -136,7 +136,9 @@ def test_every_bound(
     assert bounds.keys() == {"quads"} or len(steps(made)) == 2
 
 
-def test_more_records_than_the_bound_are_counted_and_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_records_than_the_limit_are_counted_and_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KG_HISTORY_RECORDS", "4")
     release(tmp_path, FIRST)
     newest, *_ = steps(release(tmp_path, SECOND))

@@ -39,14 +39,14 @@ def read(text: str | bytes, name: str = "ttl", limits: RdfLimits = SMALL, **cont
         ("", "no-ending", "application/n-quads", "nq"),
     ],
 )
-def test_the_syntax_is_told_by_name_then_ending_then_media_type(
+def test_the_syntax_is_found_by_name_then_extension_then_media_type(
     named: str, file_name: str, media_type: str, expected: str
 ) -> None:
     assert intake.syntax_of(named, file_name, media_type).name == expected
 
 
 @pytest.mark.parametrize("told", [("docx", "x.ttl", "text/turtle"), ("", "x.csv", "text/csv"), ("", "", "")])
-def test_a_syntax_that_is_not_told_is_not_guessed(told: tuple[str, str, str]) -> None:
+def test_an_unknown_syntax_is_not_guessed(told: tuple[str, str, str]) -> None:
     with pytest.raises(UnknownSyntax, match=r"expected one of ttl \(text/turtle\), jsonld"):
         intake.syntax_of(*told)
 

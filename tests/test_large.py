@@ -27,7 +27,7 @@ def http(tiny: Release) -> Iterator[httpx.Client]:
 @pytest.mark.parametrize(
     "target", ["/reconcile", '/reconcile?queries={"q":{"query":"x"}}', "/resolve?iri=Q17", "/suggest?type=class&q=x"]
 )
-def test_programs_are_told(http: httpx.Client, tiny: Release, target: str) -> None:
+def test_programs_get_an_error(http: httpx.Client, tiny: Release, target: str) -> None:
     answer = http.get(target, headers={"accept": "application/json"})
     assert answer.status_code == 501
     assert answer.headers["content-type"] == "application/problem+json"
@@ -42,7 +42,7 @@ def test_programs_are_told(http: httpx.Client, tiny: Release, target: str) -> No
 
 @pytest.mark.parametrize("language", texts.LANGUAGES)
 @pytest.mark.parametrize("path", ["/ontology", "/reconcile"])
-def test_readers_are_told(http: httpx.Client, path: str, language: str) -> None:
+def test_readers_get_an_error(http: httpx.Client, path: str, language: str) -> None:
     answer = http.get(path, params={"lang": language}, headers={"accept": "text/html"})
     assert answer.status_code == 501
     assert texts.text(language, "error_501") in answer.text

@@ -37,7 +37,7 @@ def triples(response: httpx.Response, syntax: RdfFormat) -> set[Triple]:
 
 
 @pytest.mark.parametrize("known", RDF_FORMATS, ids=lambda f: f.name)
-def test_303_to_the_format_asked_for(http: httpx.Client, known: object) -> None:
+def test_303_to_the_requested_format(http: httpx.Client, known: object) -> None:
     response = http.get("/id/law/ai-act", headers={"accept": known.media_type})  # type: ignore[attr-defined]
     assert response.status_code == 303
     assert response.headers["location"] == f"/data/law/ai-act.{known.name}"  # type: ignore[attr-defined]

@@ -149,7 +149,7 @@ def test_a_template_makes_iris_and_escapes_what_it_takes() -> None:
 @pytest.mark.parametrize(
     ("subject", "code", "column"), [("https://example.go.jp/id/{code}", "no-iri", 1), ("IRI", "bad-iri", 2)]
 )
-def test_a_row_without_an_iri_is_told(subject: str, code: str, column: int) -> None:
+def test_a_row_without_an_iri_is_reported(subject: str, code: str, column: int) -> None:
     with pytest.raises(TableError) as caught:
         review.links(TABLE, [EXACT, EXACT], MatchSetup(2, subject=subject))
     assert (caught.value.code, caught.value.row, caught.value.column) == (code, 2, column)
@@ -164,6 +164,6 @@ def test_two_rows_of_one_iri_may_not_contradict() -> None:
 
 
 @pytest.mark.parametrize("subject", ["nothing", "{code}", "https://example.go.jp/{kode}", "https://exa mple/{code}"])
-def test_what_makes_no_iris_is_told_at_once(subject: str) -> None:
+def test_templates_without_iris_are_refused_at_once(subject: str) -> None:
     with pytest.raises(KgError, match=r"no column|does not give an IRI"):
         review.check_subject(TABLE, subject)

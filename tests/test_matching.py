@@ -117,7 +117,7 @@ def test_any_text_may_be_asked(matcher: Matcher, text: str) -> None:
 # ---- traps ----
 
 
-def test_a_name_of_three_things_is_told_by_its_kind(matcher: Matcher) -> None:
+def test_a_name_of_three_things_is_resolved_by_kind(matcher: Matcher) -> None:
     """AIP is the project; it is also a short name of the centre and the lab."""
     found = matcher.match("AIP")
     assert chosen(found) == ""
@@ -219,7 +219,7 @@ def test_properties_alone_list_who_has_them(matcher: Matcher) -> None:
     assert matcher.match("", properties=[("unitOf", "nobody")]) == []
 
 
-def test_what_agrees_is_told_among_the_features(matcher: Matcher) -> None:
+def test_agreements_are_among_the_features(matcher: Matcher) -> None:
     best = matcher.match("AIP", properties=[("unitOf", "理研")])[0]
     assert {f.id: f.value for f in best.features} == {
         "form": "short",
@@ -267,7 +267,7 @@ def test_an_identifier_has_one_value_however_it_is_written(text: str, expected: 
         ("0000 0001 1018 5343", "isni", "is 3 and would be 2"),
     ],
 )
-def test_a_wrong_check_digit_is_told(text: str, scheme: str, detail: str) -> None:
+def test_a_wrong_check_digit_is_reported(text: str, scheme: str, detail: str) -> None:
     found, (fault, *_) = identifiers.read(text)
     assert [identifier for identifier in found if identifier.scheme == scheme] == []
     assert (fault.scheme, detail in fault.detail) == (scheme, True)

@@ -46,7 +46,7 @@ def test_every_route_is_described_and_each_stored_query_is_an_operation(http: ht
     assert len(ids) == len(set(ids))
 
 
-def test_the_media_types_told_are_those_given(http: httpx.Client) -> None:
+def test_the_documented_media_types_are_those_returned(http: httpx.Client) -> None:
     paths = http.get("/openapi.json").json()["paths"]
     for path, name in {"/ontology": "/ontology", "/dataset": "/dataset", "/data/{path}": "/id/law/ai-act"}.items():
         for media_type in paths[path]["get"]["responses"]["200"]["content"]:

@@ -337,7 +337,7 @@ def test_a_link_to_what_is_deprecated_stays_with_a_warning(tiny: store.Release, 
         ("<#x> skos:closeMatch law:x{n} .", "dead-link"),
     ],
 )
-def test_only_the_first_of_many_faults_are_told_one_by_one(line: str, rule: str, tmp_path: Path) -> None:
+def test_only_the_first_of_many_faults_are_listed(line: str, rule: str, tmp_path: Path) -> None:
     text = LINKS + "\n".join(line.replace("{n}", str(n)) for n in range(1_000))
     found = load(tmp_path, {"dataset.yaml": BESIDE, "links.ttl": text})
     assert [p.rule for p in found.problems] == [rule] * 21

@@ -107,7 +107,7 @@ def test_any_turtle_is_read_in_the_order_of_the_engine(records: list[tuple[str, 
     assert is_told(text), text
 
 
-def test_the_turtle_of_the_w3c_tests_is_read_or_not_told() -> None:
+def test_positions_in_the_turtle_of_the_w3c_tests_are_right_or_missing() -> None:
     if not W3C.is_dir():
         pytest.skip(f"no third-party test data at {W3C}")
     told = total = 0

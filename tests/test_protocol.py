@@ -242,7 +242,7 @@ def test_a_query_longer_than_what_is_read_is_413(tiny: Release, queries_project:
     assert document["limit"] == 100
 
 
-def test_a_client_with_too_many_queries_is_told_and_others_are_served(tiny: Release, queries_project: Path) -> None:
+def test_a_client_with_too_many_queries_is_refused_and_others_are_served(tiny: Release, queries_project: Path) -> None:
     app = create_app(Settings(project=queries_project, client_queries=1), tiny)
     with Server(app) as running, ThreadPoolExecutor(1) as others:
         url = running.url + "/sparql"

@@ -250,7 +250,7 @@ def test_no_answer_is_mixed(empty: engines.Engine, tmp_path: Path) -> None:
     assert {frozenset(s) for s in seen} == {frozenset({"stamp one"}), frozenset({"stamp two"})}
 
 
-def test_servers_start_together_while_it_goes_over(empty: engines.Engine, tmp_path: Path) -> None:
+def test_servers_start_together_during_a_switch(empty: engines.Engine, tmp_path: Path) -> None:
     """In one folder, concurrently, with no release named for a while."""
     made = stamped(tmp_path / "a", "one")
     remotes.publish(made.directory, empty)
@@ -273,7 +273,7 @@ def test_servers_start_together_while_it_goes_over(empty: engines.Engine, tmp_pa
     assert found == [made.manifest.id] * 8
 
 
-def test_a_server_goes_over(empty: engines.Engine, tmp_path: Path) -> None:
+def test_a_server_switches_over(empty: engines.Engine, tmp_path: Path) -> None:
     first, second = stamped(tmp_path / "a", "one"), stamped(tmp_path / "b", "two")
     remotes.publish(first.directory, empty)
     folder = tmp_path / "m"

@@ -245,7 +245,7 @@ def test_the_counterexamples_of_the_specification_are_refused(
         ('{"q": {"query": "x", "limit": ' + "9" * 5_000 + "}}", "too long a number"),
     ],
 )
-def test_a_bad_batch_is_told_where_and_how(real_http: httpx.Client, queries: str, detail: str) -> None:
+def test_a_bad_batch_gets_a_precise_error(real_http: httpx.Client, queries: str, detail: str) -> None:
     answer = real_http.post("/reconcile", content=urlencode({"queries": queries}), headers=FORM)
     assert answer.status_code == 400, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -445,7 +445,7 @@ def test_names_are_fetched_in_the_language_of_the_service(real_http: httpx.Clien
 
 
 @pytest.mark.parametrize("name", ["example-full", "example-min"])
-def test_the_extensions_of_the_specification_are_taken_or_told(
+def test_the_extensions_of_the_specification_work_or_are_refused(
     real_http: httpx.Client, validate: Any, name: str
 ) -> None:
     query = json.loads((CONFORMANCE / "examples/data-extension-query/valid" / f"{name}.json").read_text())
@@ -473,7 +473,7 @@ def test_the_extensions_of_the_specification_are_taken_or_told(
         ('{"ids": [], "properties": [{"id": "x", "settings": {"content": "y"}}]}', "settings.content"),
     ],
 )
-def test_a_bad_extension_is_told_where_and_how(real_http: httpx.Client, query: str, detail: str) -> None:
+def test_a_bad_extension_gets_a_precise_error(real_http: httpx.Client, query: str, detail: str) -> None:
     answer = real_http.post("/reconcile", content=urlencode({"extend": query}), headers=FORM)
     if detail == "ok":
         assert answer.status_code == 200
@@ -569,6 +569,6 @@ def test_a_client_on_another_origin_reconciles_and_shows_a_preview(
     page.close()
 
 
-def test_the_size_of_the_preview_is_told(real_http: httpx.Client) -> None:
+def test_the_size_of_the_preview_is_stated(real_http: httpx.Client) -> None:
     preview = real_http.get("/reconcile").json()["preview"]
     assert (preview["width"], preview["height"]) == version_0_2.PREVIEW_SIZE

@@ -162,7 +162,7 @@ def test_the_cache_is_bounded_and_gives_up_what_was_used_least() -> None:
     assert cache.bytes <= 10_000
 
 
-def test_what_is_asked_for_once_does_not_push_out_what_is_asked_for_again() -> None:
+def test_single_requests_do_not_evict_repeated_ones() -> None:
     cache = Cache(100_000)
 
     def page() -> Representation:

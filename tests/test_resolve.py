@@ -97,7 +97,7 @@ def test_what_leads_nowhere_says_why(real_http: httpx.Client, text: str, kind: s
     assert detail in problem["detail"]
 
 
-def test_the_nearest_records_are_told(real_http: httpx.Client) -> None:
+def test_similar_records_are_suggested(real_http: httpx.Client) -> None:
     for text in ("organization/rikenn", "理化学研究"):
         problem = real_http.get("/resolve", params={"iri": text}).json()
         assert "https://w3id.org/aikg/id/organization/riken" in problem["nearest"]

@@ -127,7 +127,7 @@ def test_variants_are_never_mixed(running: Process) -> None:
         ("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }", 504, "query-timeout"),
     ],
 )
-def test_what_is_wrong_is_told_as_by_the_application(running: Process, query: str, status: int, kind: str) -> None:
+def test_errors_are_those_of_the_application(running: Process, query: str, status: int, kind: str) -> None:
     with running.client() as client:
         fast = client.get("/sparql", params={"query": query, "timeout": "1"})
         posted = client.post("/sparql", data={"query": query, "timeout": "1"})
@@ -174,7 +174,7 @@ def test_a_shared_query_goes_on_while_anybody_waits(running: Process) -> None:
         assert other.recv(65_536).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_nobody_left_means_nothing_runs(running: Process) -> None:
+def test_without_waiting_clients_nothing_runs(running: Process) -> None:
     product = quote("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l } # left")
     host, _, port = running.url.removeprefix("http://").partition(":")
     with running.client() as client:

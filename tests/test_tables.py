@@ -47,7 +47,7 @@ def refusal(body: bytes, name: str = "t.csv", limits: TableLimits = rows.USUAL, 
     ("encoding", "for_spreadsheet"),
     [("utf-8", False), ("utf-8-sig", True), ("utf-16", True), ("cp932", True)],
 )
-def test_each_encoding_is_told_apart(encoding: str, for_spreadsheet: bool) -> None:
+def test_each_encoding_is_detected(encoding: str, for_spreadsheet: bool) -> None:
     table = tables.read(TEXT.encode(encoding), "t.csv")
     assert table == Table(("機関名", "備考"), READ, for_spreadsheet)
 

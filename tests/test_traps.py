@@ -136,7 +136,7 @@ def test_a9_nobody_heads_the_lab(data: Data) -> None:
     assert data.one(heads, "person") == set()
 
 
-def test_a10_repeated_headings_are_told_apart(data: Data) -> None:
+def test_a10_repeated_headings_are_distinguished(data: Data) -> None:
     orders = data.rows("?section a kg:Section ; dcterms:isPartOf ?source ; kg:order ?order", "section", "order")
     assert len(orders) == 17
     assert {int(order) for _, order in orders} == set(range(1, 18))

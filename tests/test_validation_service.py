@@ -76,7 +76,7 @@ def lines(body: bytes, knowledge: validation.Knowledge, name: str = "ttl", langu
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("path", sorted(PARTNER.glob("*.ttl")), ids=lambda p: p.stem)
-def test_each_mistake_is_told_exactly(path: Path, language: str, knowledge: validation.Knowledge) -> None:
+def test_each_mistake_is_reported_exactly(path: Path, language: str, knowledge: validation.Knowledge) -> None:
     assert lines(path.read_bytes(), knowledge, language=language) == EXPECTED[f"{path.stem}.{language}"]
 
 
@@ -104,7 +104,7 @@ def test_the_same_is_found_in_every_syntax(syntax: formats.Rdf, knowledge: valid
     assert has_lines == (syntax.name not in ("jsonld", "rdf"))
 
 
-def test_what_is_said_of_our_records_is_held_against_all_that_we_say(knowledge: validation.Knowledge) -> None:
+def test_statements_about_our_records_are_validated_with_ours(knowledge: validation.Knowledge) -> None:
     law = "<https://w3id.org/aikg/id/law/ai-act>"
     label = "<http://www.w3.org/2004/02/skos/core#prefLabel>"
     assert lines(f'{law} <http://www.w3.org/2000/01/rdf-schema#comment> "x" .'.encode(), knowledge) == []
@@ -133,7 +133,7 @@ def test_a_deprecated_record_is_a_warning_and_conforms(tiny: Release) -> None:
     ]
 
 
-def test_terms_used_often_are_told_once(knowledge: validation.Knowledge) -> None:
+def test_terms_used_often_are_reported_once(knowledge: validation.Knowledge) -> None:
     body = "".join(f"<http://e/{i}> <{iris.ONTOLOGY}#qotes> <http://e/x> .\n" for i in range(300)).encode()
     told = lines(body, knowledge, "nt")
     assert len(told) == 1
@@ -300,7 +300,7 @@ def test_a_syntax_error_shows_the_line_to_a_terminal(service: httpx.Client) -> N
     assert post(service, b"@prefix ex: <http://e/> .\nex:a fo:p 1 .\n").json()["line"] == 2
 
 
-def test_other_methods_are_told_what_there_is(service: httpx.Client) -> None:
+def test_other_methods_get_the_allowed_ones(service: httpx.Client) -> None:
     assert service.put("/validate", content=GOOD).status_code == 405
     assert "POST" in service.options("/validate").headers["allow"]
     taken = service.get("/validate", headers={"accept": "application/json"}).json()
@@ -330,7 +330,7 @@ def test_each_limit_of_a_document_is_a_setting(real: Release) -> None:
         assert (deep.status_code, deep.json()["limit"], deep.json()["column"]) == (400, 3, 30)
         told = post(client, WRONG).json()
         assert (len(told["results"]), told["told"], told["counts"]["Violation"]) == (2, 2, 14)
-        assert "; the first 2 are told" in post(client, WRONG, "format=text").text
+        assert "; the first 2 are listed" in post(client, WRONG, "format=text").text
 
 
 def test_a_document_of_ten_megabytes_is_refused_whole(service: httpx.Client) -> None:
@@ -461,7 +461,7 @@ def test_a_process_can_open_no_socket_and_write_nothing(real: Release) -> None:
         assert resource.prlimit(process.pid, resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
-def test_processor_time_is_limited_even_when_nobody_looks(real: Release) -> None:
+def test_processor_time_is_limited_without_supervision(real: Release) -> None:
     with checker(real, seconds=0) as (process, channel, stream):
         limits = {"size": 10**9, "quads": 10**9, "depth": 64}
         channel.sendall(frames.pack({"syntax": "ttl", "limits": limits, "most": 10}, many(6_000)))

@@ -147,7 +147,7 @@ def test_a_query_that_fails_fails_alone(tiny: Release, text: str, error: type[Kg
 
 @pytest.mark.parametrize("silent", ["", "SILENT"])
 @pytest.mark.parametrize("settings", [{}, {"memory_quads": 0}], ids=["in memory", "on disk"])
-def test_a_worker_reaches_nobody(tiny: Release, silent: str, settings: dict[str, int]) -> None:
+def test_a_worker_has_no_network(tiny: Release, silent: str, settings: dict[str, int]) -> None:
     """Queries that the guard refuses, evaluated without it."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.3)
@@ -318,7 +318,7 @@ def test_what_a_worker_answered_before_it_died_is_heard(tiny: Release) -> None:
     run(work)
 
 
-def test_a_query_that_is_over_keeps_nobody_in_memory(tiny: Release) -> None:
+def test_a_finished_query_is_freed(tiny: Release) -> None:
     """Jobs and their waiters must not form reference cycles, which would keep results until a collection."""
 
     class Waiter: ...

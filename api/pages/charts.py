@@ -44,7 +44,7 @@ class Chart:
 
 @router.get("/charts", summary="Charts")
 def listing(request: Request) -> Response:
-    """The subjects that are told in charts."""
+    """The list of subjects."""
     if moved := language.redirect(request):
         return moved
     return page(request, language.language_of(request), "charts.html", subjects=known(site_of(request)))
