@@ -53,7 +53,7 @@ def choices(site: Site, parameters: Sequence[tuple[str, str]]) -> list[FacetChoi
     return [FacetChoice(known(k), known(v)) for k, v in parameters if k not in _RESERVED and ":" in k]
 
 
-def chosen(site: Site, paths: Sequence[str], among: Sequence[FacetChoice]) -> list[str]:
+def filtered(site: Site, paths: Sequence[str], among: Sequence[FacetChoice]) -> list[str]:
     """The records that have every selected value."""
     store, root = site.release.store, site.entities.root
     matching = [

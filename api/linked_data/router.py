@@ -213,7 +213,7 @@ def _page_of(request: Request, site: Site, name: str) -> Page:
     parts = request.query_params.get("parts") == "1"
     listed, size = site.entities.members(name, parts=parts), site.settings.page_size
     asked = facets.choices(site, request.query_params.multi_items())
-    members = facets.chosen(site, listed, asked) if asked else listed
+    members = facets.filtered(site, listed, asked) if asked else listed
     pages = max(1, -(-len(members) // size))
     written = request.query_params.get("page", "1")
     if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:

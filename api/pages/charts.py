@@ -47,14 +47,14 @@ def listing(request: Request) -> Response:
     """The list of subjects."""
     if moved := language.redirect(request):
         return moved
-    return page(request, language.language_of(request), "charts.html", subjects=known(site_of(request)))
+    return page(request, language.language_of(request), "charts.html", subjects=available(site_of(request)))
 
 
 @router.get("/charts/{name}", summary="A subject in charts")
 async def show(request: Request, name: str) -> Response:
     """A subject as charts, each with its table, its query and its downloads."""
     site = site_of(request)
-    subjects = known(site)
+    subjects = available(site)
     if name not in subjects:
         raise Problem(404, "not-found", f"no charts on '{name[:60]}'{nearest(name, subjects)}")
     if moved := language.redirect(request):
@@ -66,7 +66,7 @@ async def show(request: Request, name: str) -> Response:
     )
 
 
-def known(site: Site) -> dict[str, tuple[str, ...]]:
+def available(site: Site) -> dict[str, tuple[str, ...]]:
     """The subjects of which this project has queries."""
     found = {name: tuple(q for q in names if q in site.queries) for name, names in SUBJECTS.items()}
     return {name: names for name, names in found.items() if names}

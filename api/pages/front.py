@@ -48,7 +48,7 @@ def _front(request: Request, site: Site, view: View, worked: charts.Chart | None
         worked=worked,
         example=example(site),
         host=str(request.base_url).rstrip("/"),
-        subjects=charts.known(site),
+        subjects=charts.available(site),
         changed=[e for e in step.entries if site.entities.exists(root + e.path)][:_MAX_CHANGES],
         changes=step.total or 0,
     )
