@@ -50,29 +50,29 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="three sizes, every query, more clients; an hour",
     )
-    parser.add_argument("--data", nargs="+", choices=corpus.SCALES, help="which data")
+    parser.add_argument("--data", nargs="+", choices=corpus.SCALES, help="corpora to measure")
     parser.add_argument(
-        "--only", default="", metavar="PATTERN", help="only cases whose name has this (a regular expression)"
+        "--only", default="", metavar="PATTERN", help="only cases whose name matches this regular expression"
     )
-    parser.add_argument("--peers", type=_names, default=peers.NAMES, help="which peers, with commas; kg is always one")
+    parser.add_argument("--peers", type=_names, default=peers.NAMES, help="peers, separated by commas; kg is always included")
     parser.add_argument("--clients", type=int, nargs="+", help="only these numbers of clients")
-    parser.add_argument("--rounds", type=int, help="how often everything is measured; 0 only compares the answers")
-    parser.add_argument("--minutes", type=float, default=12, help="of rounds with each corpus of --full; 12 by itself")
-    parser.add_argument("--seconds", type=int, help="of one measurement")
+    parser.add_argument("--rounds", type=int, help="number of rounds; 0 only compares answers")
+    parser.add_argument("--minutes", type=float, default=12, help="time for the rounds of each corpus with --full (default: 12)")
+    parser.add_argument("--seconds", type=int, help="duration of one measurement")
     parser.add_argument("--set", nargs="+", default=[], metavar="KG_NAME=VALUE", help="settings of our server")
     parser.add_argument(
-        "--python", type=Path, default=Path(sys.executable), help="the Python that has the peers of PyPI"
+        "--python", type=Path, default=Path(sys.executable), help="Python interpreter with the peers from PyPI"
     )
     parser.add_argument("--out", type=lambda given: Path(given).resolve(), default=_OUT)
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
-    parser.add_argument("--render", action="store_true", help="measure nothing; write the tables of the last run anew")
+    parser.add_argument("--write", action="store_true", help="write the tables to docs/performance.md")
+    parser.add_argument("--render", action="store_true", help="measure nothing; rewrite the tables of the last run")
     return parser.parse_args(arguments)
 
 
 def _names(given: str) -> tuple[str, ...]:
     unknown = set(given.split(",")) - set(peers.NAMES)
     if unknown:
-        raise argparse.ArgumentTypeError(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(peers.NAMES)}")
+        raise argparse.ArgumentTypeError(f"unknown peer {', '.join(sorted(unknown))}; expected {', '.join(peers.NAMES)}")
     return tuple(given.split(","))
 
 

@@ -142,7 +142,7 @@ def main() -> None:
         print(f"score {band:6} of the first candidate: {count:4} names, {share:.2f} of them right")
     table = list(dict.fromkeys(label.name for label in known))
     print(f"{len(table)} labelled names: {speed(lambda: open_matcher(release), table, 5):,.0f} names/s")
-    print(f"names that nobody has:  {speed(lambda: open_matcher(release), unknown(known)):,.0f} names/s")
+    print(f"unknown names:         {speed(lambda: open_matcher(release), unknown(known)):,.0f} names/s")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
--- wrk sends prepared requests one after the other, so that no two neighbours have the same head.
+-- Sends prepared requests with wrk in turn, so that consecutive requests have different heads.
 --   wrk -s mixed.lua URL -- FILE NUMBER
--- FILE is a Lua table: a string is sent as it is; a pair gets a number between its halves that no request had before,
+-- FILE is a Lua table: a string is sent as it is; a pair gets a unique number between its halves,
 -- counted from NUMBER on.
 
 local requests, at, number = {}, 0, 0

@@ -149,7 +149,7 @@ def _cases(
     if not is_large:
         cases = [c for c in cases if c.group != "dump"]
     if not cases:
-        raise SystemExit(f"no case is called like '{plan.cases}'")
+        raise SystemExit(f"no case matches '{plan.cases}'")
     if "nginx" in plan.peers and any(not c.fresh for c in cases):
         place = setup.folder / "nginx"
         shutil.rmtree(place, ignore_errors=True)
@@ -397,7 +397,7 @@ class Rounds:
                 core, seconds = self.plan.load_core, self._seconds(case, peer, clients)
                 found = load.mixed(peer.url, peer.pid, path, clients, seconds, self._first, core)
             if case.fresh and _hits(peer) > hits:
-                raise load.Failed("what was to be new came from the cache")
+                raise load.Failed("a fresh request was answered from the cache")
         except load.Failed as error:
             self.trial.failed.append(told | {"reason": str(error)[:500]})
             return

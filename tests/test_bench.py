@@ -189,7 +189,7 @@ def test_a_misspelt_peer_is_an_error(capsys: pytest.CaptureFixture[str]) -> None
     assert comparison.parsed(["--peers", "oxigraph,nginx"]).peers == ("oxigraph", "nginx")
     with pytest.raises(SystemExit):
         comparison.parsed(["--peers", "oxigraf"])
-    assert "no peer oxigraf; there are kg," in capsys.readouterr().err
+    assert "unknown peer oxigraf; expected kg," in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("wrk")
