@@ -54,10 +54,14 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only", default="", metavar="PATTERN", help="only cases whose name matches this regular expression"
     )
-    parser.add_argument("--peers", type=_names, default=peers.NAMES, help="peers, separated by commas; kg is always included")
+    parser.add_argument(
+        "--peers", type=_names, default=peers.NAMES, help="peers, separated by commas; kg is always included"
+    )
     parser.add_argument("--clients", type=int, nargs="+", help="only these numbers of clients")
     parser.add_argument("--rounds", type=int, help="number of rounds; 0 only compares answers")
-    parser.add_argument("--minutes", type=float, default=12, help="time for the rounds of each corpus with --full (default: 12)")
+    parser.add_argument(
+        "--minutes", type=float, default=12, help="time for the rounds of each corpus with --full (default: 12)"
+    )
     parser.add_argument("--seconds", type=int, help="duration of one measurement")
     parser.add_argument("--set", nargs="+", default=[], metavar="KG_NAME=VALUE", help="settings of our server")
     parser.add_argument(
@@ -72,7 +76,9 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 def _names(given: str) -> tuple[str, ...]:
     unknown = set(given.split(",")) - set(peers.NAMES)
     if unknown:
-        raise argparse.ArgumentTypeError(f"unknown peer {', '.join(sorted(unknown))}; expected {', '.join(peers.NAMES)}")
+        raise argparse.ArgumentTypeError(
+            f"unknown peer {', '.join(sorted(unknown))}; expected {', '.join(peers.NAMES)}"
+        )
     return tuple(given.split(","))
 
 
