@@ -61,8 +61,8 @@ def test_each_outcome_is_a_whole_page(open_form: Callable[..., Any], outcome: st
 
 
 OUTCOMES = {
-    "wrong": ("適合していません", "Does not conform"),
-    "good": ("適合しています", "Conforms"),
+    "wrong": ("適合していません", "The data does not conform"),
+    "good": ("適合しています", "The data conforms"),
     "broken": ("文法の誤りがあります", "The prefix fo: has not been declared"),
 }
 
@@ -94,7 +94,7 @@ def test_mending_by_keyboard_and_without_scripts(open_form: Callable[..., Any]) 
         assert page.locator(".verdict").count() == 1
         found = page.locator(".findings li .what").all_inner_texts()
         assert not any(wrong and wrong in message for message in found)
-    assert "Conforms" in page.inner_text(".verdict h2")
+    assert "The data conforms" in page.inner_text(".verdict h2")
 
 
 def _check(page: Any, name: str, language: str, width: str) -> None:

@@ -535,7 +535,9 @@ def test_long_and_strange_values_are_shown_in_part(service: httpx.Client) -> Non
 def test_the_page_reads_in_both_languages(service: httpx.Client, language: str) -> None:
     html = {"accept": "text/html"}
     form = service.get(f"/validate?lang={language}", headers=html).text
-    verdict = {"ja": ("適合しています", "適合していません"), "en": ("Conforms", "Does not conform")}[language]
+    verdict = {"ja": ("適合しています", "適合していません"), "en": ("The data conforms", "The data does not conform")}[
+        language
+    ]
     assert verdict[0] not in form
     for body, expected in zip((GOOD, WRONG), verdict, strict=True):
         page = service.post(f"/validate?lang={language}", files={"file": ("x.ttl", body)}, headers=html)
