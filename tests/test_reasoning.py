@@ -167,6 +167,13 @@ def test_the_ontology_alone_is_consistent(ontology: list[Quad]) -> None:
     assert reasoning.is_consistent(ontology)
 
 
+def test_the_reasoner_runs_wherever_the_command_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HermiT makes an IRI of the working directory, and fails if that is the root folder."""
+    monkeypatch.chdir("/")
+    assert reasoning.is_consistent([])
+    assert Path.cwd() == Path("/")
+
+
 def test_rules_that_feed_themselves_are_stopped(tmp_path: Path) -> None:
     header = '#+ title: {en: "x", ja: "x"}\n#+ description: {en: "x", ja: "x"}\n#+ columns: [s]\n'
     text = 'CONSTRUCT { ?s ?p ?new } WHERE { ?s ?p ?o . BIND(CONCAT(STR(?o), "x") AS ?new) }'

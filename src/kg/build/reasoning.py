@@ -6,7 +6,7 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -125,9 +125,12 @@ def key(quads: Iterable[Quad], ontology: Path) -> bytes:
 
 @contextmanager
 def _own_temporary_folder() -> Iterator[None]:
-    """owlready2 leaves its file behind when the ontology is inconsistent; here it goes with its folder."""
+    """Runs the reasoner in a temporary folder, which is deleted afterwards.
+
+    owlready2 leaves its file behind when the ontology is inconsistent, and HermiT does not start in the root folder.
+    """
     before = tempfile.tempdir
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
         tempfile.tempdir = folder
         try:
             yield
