@@ -154,3 +154,11 @@ def test_classes_and_properties_are_suggested_by_label_in_either_language(real_h
     # Persons have no budget: properties that no member of a class has are not suggested.
     assert "kg:budget" not in suggested(type="property", q="予算", **{"class": "foaf:Person"})
     assert real_http.get("/suggest", params={"type": "nonsense", "q": "x"}).status_code == 400
+
+
+def test_another_user_can_read_an_index(tmp_path: Path) -> None:
+    """A release is often built by one user and served by another."""
+    search.write(tmp_path, [])
+    modes = {file.name: file.stat().st_mode for file in (tmp_path / "search").iterdir()}
+    assert len(modes) > 2
+    assert set(modes.values()) == {modes["names.json"]}

@@ -134,7 +134,11 @@ def write(folder: Path, found: Sequence[IndexEntry]) -> None:
     place = folder / _FOLDER
     place.mkdir()
     _fill(tantivy.Index(_SCHEMA, str(place)), found)
-    (place / _NAMES).write_text(json.dumps([astuple(e) for e in found], ensure_ascii=False), encoding="utf-8")
+    names = place / _NAMES
+    names.write_text(json.dumps([astuple(e) for e in found], ensure_ascii=False), encoding="utf-8")
+    # tantivy lets only the owner read some of its files, but another user may serve the release.
+    for file in place.iterdir():
+        file.chmod(names.stat().st_mode & 0o777)
 
 
 def open_index(release: Release) -> Search:
