@@ -10,6 +10,7 @@ from dataset import Data
 
 from kg.build import pipeline
 from kg.names import normalization
+from kg.rdf import iris
 from kg.release import search, store
 from kg.release.search import Search
 
@@ -162,3 +163,15 @@ def test_another_user_can_read_an_index(tmp_path: Path) -> None:
     modes = {file.name: file.stat().st_mode for file in (tmp_path / "search").iterdir()}
     assert len(modes) > 2
     assert set(modes.values()) == {modes["names.json"]}
+
+
+def test_nothing_is_written_to_an_index_that_is_read(data: Data, tmp_path: Path) -> None:
+    """A release may be on a read-only file system, where tantivy's lock file cannot be made."""
+    search.write(tmp_path, search.entries(data.everything, iris.BASE))
+    folder = tmp_path / "search"
+    for lock in folder.glob("*.lock"):
+        lock.unlink()
+    before = {file.name for file in folder.iterdir()}
+    found = search.read(tmp_path).find("AIP")
+    assert found.hits
+    assert {file.name for file in folder.iterdir()} == before

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal as OneOf
 
 import tantivy
@@ -151,10 +152,15 @@ def open_index(release: Release) -> Search:
 
 
 def read(folder: Path) -> Search:
-    """The index that `write` left in a folder."""
+    """The index that `write` left in a folder, to which nothing is written."""
     place = folder / _FOLDER
     rows = json.loads((place / _NAMES).read_text(encoding="utf-8"))
-    return Search(tantivy.Index.open(str(place)), [IndexEntry(*row) for row in rows])
+    # tantivy takes a lock file beside the index when it opens one, but a release may be read-only.
+    with TemporaryDirectory() as view:
+        for file in place.iterdir():
+            if not file.name.endswith(".lock"):
+                (Path(view) / file.name).symlink_to(file.resolve())
+        return Search(tantivy.Index.open(view), [IndexEntry(*row) for row in rows])
 
 
 def texts(release: Release) -> Iterator[Quad]:
