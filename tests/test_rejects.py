@@ -124,7 +124,8 @@ def test_the_command_prints_them_and_counts_them(tmp_path: Path) -> None:
 
 def test_every_rule_has_a_fixture() -> None:
     source = "".join(
-        (ROOT / "src" / "kg" / f"{m}.py").read_text(encoding="utf-8") for m in ("documents", "records", "builder")
+        (ROOT / "src" / "kg" / "curation" / f"{m}.py").read_text(encoding="utf-8")
+        for m in ("documents", "records", "builder")
     )
     rules = set(re.findall(r'report\(\s*[\w.]+,\s*"([a-z-]+)"', source))
     rules |= set(re.findall(r'\.problem\(\s*"([a-z-]+)"', source))

@@ -416,7 +416,7 @@ def test_facets_narrow_a_list_and_say_how_many(real_http: httpx.Client) -> None:
     assert real_http.get(count[1].replace("&amp;", "&"), headers=HTML).text.count('aria-current="true"') == 1
     none = real_http.get("/id/policy?lang=en&kg:jurisdiction=place:atlantis", headers=HTML)
     assert none.status_code == 200
-    assert "No record fits" in none.text
+    assert "No records match" in none.text
     bad = real_http.get("/id/policy", params={"format": "json", "kg:jurisdiction": "<not an iri>"}).json()
     assert bad["total"] == 0
 
