@@ -119,7 +119,7 @@ def _memory(trial: Mapping[str, Any]) -> list[list[str]]:
     titles = {"kg": "memory at ten million triples, on disk", "kg-memory": "memory at ten million triples, in memory"}
     other = f"{rounded(taken['oxigraph'])} MB"
     return [
-        [title, "oxigraph", "", f"{rounded(taken[name])} MB against {other}", "", "", "told"]
+        [title, "oxigraph", "", f"{rounded(taken[name])} MB against {other}", "", "", "for information"]
         for name, title in titles.items()
         if name in taken
     ]
@@ -145,9 +145,9 @@ def _trial(trial: Mapping[str, Any]) -> list[str]:
         rows = [(known[case]["title"], str(clients), case, clients) for case, clients in places]
         parts += [
             f"#### {title}",
-            "Requests per second; in brackets how many times that of the peer ours is.",
+            "Requests per second; in brackets, the rate of kg divided by that of the other server.",
             table(head, ([t, c, *_speeds(trial, case, n, shown)] for t, c, case, n in rows)),
-            "CPU of the server's processes per request in µs · median and 99th percentile of the latency in ms.",
+            "CPU time of the server per request in µs · median and 99th percentile of the latency in ms.",
             table(head, ([t, c, *_costs(trial, case, n, shown)] for t, c, case, n in rows)),
         ]
     return [*parts, _remarks(trial)]
@@ -219,7 +219,7 @@ def _remarks(trial: Mapping[str, Any]) -> str:
         for f in trial["failed"]
     ]
     if any(s["busy"] > 0.95 for s in trial["samples"]):
-        lines.append("- *: the load generator used all of its core, so the server could do more; its CPU tells.")
+        lines.append("- *: the load generator used all of its core, so the server could do more; see its CPU time.")
     if any(s["in_turn"] for s in trial["samples"]):
-        lines.append("- Answers that take more than 0.15 s are asked for one after the other.")
+        lines.append("- Answers that take more than 0.15 s are requested one after the other.")
     return "\n".join(re.sub(r"\s+", " ", line) for line in lines)

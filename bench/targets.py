@@ -40,7 +40,7 @@ class Outcome:
         if not self.ratios:
             return "not measured"
         if self.target.least is None:
-            return "told"
+            return "for information"
         met = sum(ratio >= self.target.least for ratio in self.ratios.values())
         if met == len(self.ratios):
             return "met"
