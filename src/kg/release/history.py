@@ -34,9 +34,9 @@ class HistoryBounds(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KG_HISTORY_", frozen=True, extra="ignore")
 
-    releases: int = Field(100, ge=1, description="How many releases back a release tells what changed.")
-    records: int = Field(10_000, ge=0, description="How many changed records it tells of, all releases together.")
-    quads: int = Field(500_000, ge=0, description="Releases of more quads are not compared with the one before.")
+    releases: int = Field(100, ge=1, description="How many earlier releases the history covers.")
+    records: int = Field(10_000, ge=0, description="How many changed records the history lists, over all releases.")
+    quads: int = Field(500_000, ge=0, description="Releases with more quads are not compared with the previous one.")
 
 
 @dataclass(frozen=True, slots=True)
