@@ -31,7 +31,9 @@ class ReasoningBounds(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KG_REASON_", frozen=True, extra="ignore")
 
-    statements: int = Field(500_000, ge=1, description="Asserted triples up to which consistency is proved for the whole dataset.")
+    statements: int = Field(
+        500_000, ge=1, description="Asserted triples up to which consistency is proved for the whole dataset."
+    )
     memory_mb: int = Field(4000, ge=500, description="Memory that the OWL reasoner may use, in MB.")
 
 
