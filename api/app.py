@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import logging
+import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,31 +17,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.catalogue import feeds
-from api.catalogue import router as catalogue
-from api.conformance import router as conformance
-from api.explorer import router as explore
+import api
 from api.hotpath.shortcut import Shortcut
 from api.html import view
 from api.http.caching import Cache, Representations
-from api.linked_data import router as linked_data
-from api.linking import router as desk
+from api.http.route import Route, Router, labels, posted_to
 from api.middleware import Confirmed, Envelope, HeadAsGet, MountPath
-from api.ontology import router as vocabulary
 from api.operations import openapi
-from api.operations import router as operations
-from api.pages import assets, charts, explain, front
 from api.problems import Problem, of_error
-from api.reconciliation import resolve
-from api.reconciliation import router as reconciliation
-from api.search import router as search
 from api.settings import Settings
 from api.site.current import Serving
-from api.sparql import graphs, stored_queries
-from api.sparql import router as sparql
 from api.telemetry.metrics import Metrics
 from api.telemetry.requests import RequestLog
-from api.validation import router as validate
 from api.workers.checkers import Checkers
 from kg.errors import KgError
 from kg.release.store import Release
@@ -47,17 +36,27 @@ from kg.release.store import Release
 _LOG = logging.getLogger("api")
 # Containers made, above those given up, before the youngest are gone through; most end with their request.
 _ALLOCATIONS = 20_000
-ROUTERS = (
-    *(front, search, sparql, linked_data, graphs, vocabulary, stored_queries, charts, explore, explain),
-    *(reconciliation, resolve, desk, validate),
-    *(catalogue, feeds, conformance, operations, assets),
-)
+# Routes are tried one after the other, so these come first.
+_ASKED_MOST = ("api.sparql", "api.linked_data")
+
+
+def routes() -> list[Route]:
+    """Return the routes of every module of `api` that has a `Router` under the name `router`."""
+    names = [found.name for found in pkgutil.walk_packages(api.__path__, "api.")]
+    modules = [importlib.import_module(name) for name in sorted(names, key=_rank)]
+    routers = [found for module in modules if isinstance(found := getattr(module, "router", None), Router)]
+    return [route for router in routers for route in router.routes]
+
+
+def _rank(module: str) -> tuple[bool, str]:
+    return not module.startswith(_ASKED_MOST), module
 
 
 def create_app(settings: Settings, release: Release, releases: Path | None = None) -> FastAPI:
     """The server of a release; with a folder of releases it goes over to each new one that becomes current there."""
-    metrics, checkers = Metrics(), Checkers(settings)
-    serving, accounts = Serving(settings, release, releases, metrics.count), RequestLog(metrics, settings)
+    metrics, checkers, known = Metrics(), Checkers(settings), routes()
+    serving = Serving(settings, release, releases, metrics.count)
+    accounts = RequestLog(metrics, settings, labels(known))
     cache = Cache(settings.cache_mb * 1_000_000)
 
     @asynccontextmanager
@@ -81,10 +80,9 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         openapi_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        routes=list(known),
     )
     app.state.serving, app.state.accounts, app.state.checkers = serving, accounts, checkers
-    for module in ROUTERS:
-        app.include_router(module.router)
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]
     app.add_exception_handler(KgError, _on_kg_error)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -94,7 +92,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     app.add_middleware(Representations, cache=cache, metrics=metrics)
     app.add_middleware(HeadAsGet)
     app.add_middleware(MountPath, root=settings.root_path)
-    app.add_middleware(Envelope, serving=serving, accounts=accounts)
+    app.add_middleware(Envelope, serving=serving, accounts=accounts, posted_to=posted_to(known))
     return app
 
 
@@ -122,5 +120,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return view.respond(request, Problem(400, "bad-parameter", f"{where}: {first['msg']}"))
+    name, message = first["loc"][-1], first["msg"]
+    if first["type"] == "literal_error":
+        message = f"expected {first['ctx']['expected']}, not '{str(first['input'])[:40]}'"
+    return view.respond(request, Problem(400, "bad-parameter", f"{name}: {message}"))

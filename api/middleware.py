@@ -18,7 +18,7 @@ from api.html.view import respond
 from api.http.responses import problem_response
 from api.problems import Problem, of_error
 from api.site.current import Serving
-from api.telemetry.requests import RequestLog, route_of
+from api.telemetry.requests import RequestLog
 from kg.errors import KgError
 
 _LOG = logging.getLogger("api")
@@ -41,12 +41,6 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}", re.ASCII)
 # A number of the process, then one of the request in it.
 _OWN, _numbers = uuid.uuid4().hex[:8], itertools.count(1)
 
-# Where requests have bodies.
-_POSTED_TO = (
-    *("/sparql", "/reconcile", "/resolve", "/validate"),
-    *("/link", "/link/table", "/link/match", "/link/result", "/link/linkset"),
-)
-
 
 def known_or_new_id(asked: str) -> str:
     """The id of a request: the one that the client gave, or a new one."""
@@ -59,10 +53,11 @@ class Envelope:
     Writes one line of JSON per request, without the query, unless the settings ask for it.
     """
 
-    def __init__(self, app: ASGIApp, serving: Serving, accounts: RequestLog) -> None:
+    def __init__(self, app: ASGIApp, serving: Serving, accounts: RequestLog, posted_to: tuple[str, ...]) -> None:
         self.app = app
         self.serving = serving
         self.accounts = accounts
+        self.posted_to = posted_to
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,7 +83,7 @@ class Envelope:
 
         try:
             if scope["method"] == "OPTIONS":
-                takes_posts = scope["path"].endswith(_POSTED_TO)
+                takes_posts = scope["path"].endswith(self.posted_to)
                 allowed = "GET, HEAD, POST, OPTIONS" if takes_posts else "GET, HEAD, OPTIONS"
                 await Response(None, 204, {"Allow": allowed, **_PREFLIGHT})(scope, receive, send_on)
             else:
@@ -102,7 +97,7 @@ class Envelope:
             self._account(scope, status, sent, time.perf_counter() - started)
 
     def _account(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
-        route = route_of(scope["path"].removeprefix(scope.get("root_path", "")))
+        route = self.accounts.label_of(scope["path"].removeprefix(scope.get("root_path", "")))
         self.accounts.request(route, scope["method"], status, sent, seconds)
         if self.accounts.are_logged:
             client = (scope.get("client") or ("",))[0]

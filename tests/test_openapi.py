@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.operations.openapi import _ROUTES
+from api.app import routes
 
 
 def test_every_answer_is_as_described(server: str) -> None:
@@ -38,8 +38,13 @@ def test_every_route_is_described_and_each_stored_query_is_an_operation(http: ht
     document = http.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     paths = document["paths"]
-    assert set(paths) == {*_ROUTES, "/queries/quoting"}
-    assert {p["name"] for p in paths["/queries/quoting"]["get"]["parameters"]} == {"provision", "timeout", "format"}
+    assert set(paths) == {*(route.path_format for route in routes()), "/queries/quoting"}
+    assert {p["name"] for p in paths["/queries/quoting"]["get"]["parameters"]} == {
+        "provision",
+        "timeout",
+        "format",
+        "lang",
+    }
     posted = paths["/sparql"]["post"]["requestBody"]["content"]
     assert set(posted) == {"application/x-www-form-urlencoded", "application/sparql-query"}
     ids = [o["operationId"] for operations in paths.values() for o in operations.values()]

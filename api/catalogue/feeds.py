@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import difflib
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.catalogue.feed import Feed, items
 from api.html.view import view_of
+from api.http.parameters import PageNumber, page_number
 from api.http.responses import answer
+from api.http.route import Cost, Router
 from api.i18n import language
 from api.problems import Problem
 from api.site.site import site_of
 from kg.rdf import formats
 
-router = APIRouter()
+router = Router()
+_FEED = (formats.ATOM,)
 
 
-@router.get("/feed.atom", summary="The feed of changes")
-def whole(request: Request) -> Response:
+@router.get(
+    "/feed.atom",
+    "The feed of changes",
+    Cost.MEDIUM,
+    gives=_FEED,
+    statuses=(302, 303, 404, 503),
+    depends_on_language=True,
+)
+def whole(request: Request, page: PageNumber = "1") -> Response:
     """Every release, with the records that it added, changed, deprecated or removed, the newest first."""
-    return _feed(request, "")
+    return _feed(request, "", page)
 
 
-@router.get("/feed/{name}.atom", summary="The feed of changes of one class")
-def of_class(request: Request, name: str) -> Response:
+@router.get(
+    "/feed/{name}.atom",
+    "The feed of changes of one class",
+    Cost.MEDIUM,
+    gives=_FEED,
+    statuses=(302, 303, 404, 503),
+    depends_on_language=True,
+)
+def of_class(request: Request, name: str, page: PageNumber = "1") -> Response:
     """The changed records of one class, as in their paths."""
     site = site_of(request)
     known = {*site.entities.classes(), *(e.path.partition("/")[0] for step in site.history for e in step.entries)}
@@ -35,19 +51,16 @@ def of_class(request: Request, name: str) -> Response:
         detail = f"no class of records is called '{name[:100]}'; there are {', '.join(sorted(known))}"
         nearest = [f"{request.base_url}feed/{other}.atom" for other in near]
         raise Problem(404, "not-found", detail, {"path": name[:100], "nearest": nearest})
-    return _feed(request, name)
+    return _feed(request, name, page)
 
 
-def _feed(request: Request, name: str) -> Response:
+def _feed(request: Request, name: str, page: str) -> Response:
     if moved := language.redirect(request):
         return moved
     site, size = site_of(request), site_of(request).settings.feed_entries
     everything = items(site.history, name)
     pages = max(1, -(-len(everything) // size))
-    written = request.query_params.get("page", "1")
-    if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
-        raise Problem(404, "no-such-page", f"the feed has pages 1 to {pages}, not '{written[:20]}'")
-    number = int(written)
+    number = page_number(page, pages, "the feed has")
     view = view_of(request, language.language_of(request))
     shown = everything[(number - 1) * size : number * size]
     body = Feed(view, str(request.base_url), name, shown, number, pages).document()

@@ -8,13 +8,13 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
 from api.html.view import page
 from api.http.representation import condition
 from api.http.responses import answer, chosen_rdf, json_answer, prefers_json, rdf_answer
+from api.http.route import JSON, PAGE, RDF, Cost, Route, Router
 from api.i18n import language
 from api.linked_data import partners
 from api.problems import Problem
@@ -24,13 +24,14 @@ from kg.rdf import formats
 from kg.release import store
 from kg.release.store import Manifest
 
-router = APIRouter()
+router = Router()
+GZIP, XML = "application/gzip", "application/xml"
 _RELEASE = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _URLS_PER_SITEMAP = 40_000
 _FOREVER = "public, max-age=31536000, immutable"
 
 
-@router.get("/dataset", summary="The dataset")
+@router.get("/dataset", "The dataset", Cost.LARGE, gives=(*RDF, *PAGE), in_sitemap=True)
 def dataset(request: Request) -> Response:
     """The catalogue record (DCAT 3) with its statistics (VoID), dumps, services and prefixes."""
     site = site_of(request)
@@ -49,7 +50,7 @@ def dataset(request: Request) -> Response:
     )
 
 
-@router.get("/.well-known/void", summary="The dataset, where crawlers look for it")
+@router.get("/.well-known/void", "The dataset, where crawlers look for it", Cost.LARGE, gives=RDF)
 def well_known(request: Request) -> Response:
     """The same as `/dataset`, in RDF (RFC 8615)."""
     syntax = chosen_rdf(request, html=False)
@@ -57,7 +58,7 @@ def well_known(request: Request) -> Response:
     return rdf_answer(site_of(request), site_of(request).catalogue, syntax)
 
 
-@router.get("/dumps", summary="The dumps")
+@router.get("/dumps", "The dumps", Cost.FIXED, gives=JSON, statuses=(303,))
 def dumps(request: Request) -> Response:
     """The files of the current release with their sizes and checksums."""
     site = site_of(request)
@@ -70,7 +71,7 @@ def dumps(request: Request) -> Response:
     return json_answer({"release": site.version, "licence": LICENCE, "files": files}, {"Vary": "Accept"})
 
 
-@router.get("/dumps/{name}", summary="A dump of the current release")
+@router.get("/dumps/{name}", "A dump of the current release", Cost.FIXED, statuses=(307, 404))
 def current_dump(request: Request, name: str) -> Response:
     """The address of that file in the current release, which stays what it is when the next is published."""
     site = site_of(request)
@@ -81,7 +82,7 @@ def current_dump(request: Request, name: str) -> Response:
     )
 
 
-@router.get("/dumps/{release}/{name}", summary="A dump")
+@router.get("/dumps/{release}/{name}", "A dump", Cost.LARGE, gives=(GZIP,), statuses=(206, 404, 416))
 def dump(request: Request, release: str, name: str) -> Response:
     """A file of a release that is kept, whole or in parts (RFC 9110, 14)."""
     site = site_of(request)
@@ -111,7 +112,7 @@ def _file(request: Request, site: Site, path: Path, sha256: str) -> Response:
     }
     if (status := condition(request.headers, tag, site)) != 200 and "range" not in request.headers:
         return Response(None, status, headers)
-    return FileResponse(path, headers=headers, media_type="application/gzip", filename=path.name)
+    return FileResponse(path, headers=headers, media_type=GZIP, filename=path.name)
 
 
 def _unknown(release: str, name: str, manifest: Manifest) -> Problem:
@@ -119,7 +120,7 @@ def _unknown(release: str, name: str, manifest: Manifest) -> Problem:
     return Problem(404, "unknown-dump", f"release {release} has no file '{name}'; there are {known}")
 
 
-@router.get("/sitemap.xml", summary="All pages, for search engines")
+@router.get("/sitemap.xml", "All pages, for search engines", Cost.LARGE, gives=(XML,))
 def sitemap(request: Request) -> Response:
     """The pages, or, when there are more than one file may hold, an index of such files (sitemaps.org, 0.9)."""
     urls = _urls(request)
@@ -131,10 +132,10 @@ def sitemap(request: Request) -> Response:
         f"<sitemap><loc>{escape(host)}sitemap-{n}.xml</loc><lastmod>{issued}</lastmod></sitemap>"
         for n in range(1, parts + 1)
     )
-    return answer(_xml("sitemapindex", entries), "application/xml")
+    return answer(_xml("sitemapindex", entries), XML)
 
 
-@router.get("/sitemap-{number}.xml", summary="A part of the sitemap")
+@router.get("/sitemap-{number}.xml", "A part of the sitemap", Cost.LARGE, gives=(XML,), statuses=(400, 404))
 def sitemap_part(request: Request, number: int) -> Response:
     urls = _urls(request)
     part = urls[(number - 1) * _URLS_PER_SITEMAP : number * _URLS_PER_SITEMAP] if number > 0 else []
@@ -145,7 +146,7 @@ def sitemap_part(request: Request, number: int) -> Response:
 
 def _urls(request: Request) -> list[str]:
     site, host = site_of(request), str(request.base_url)
-    paths = ["", "about", "dataset", "ontology", "queries", "sparql"]
+    paths = sorted(route.path.lstrip("/") for route in _routes(request) if route.declared.in_sitemap)
     paths += [f"queries/{name}" for name in site.queries]
     paths += [f"id/{name}" for name in site.entities.classes()]
     paths += [f"page/{path}" for name in site.entities.classes() for path in site.entities.members(name, parts=True)]
@@ -155,7 +156,7 @@ def _urls(request: Request) -> list[str]:
 def _sitemap(request: Request, urls: list[str]) -> Response:
     issued = site_of(request).manifest.issued
     entries = "".join(f"<url><loc>{escape(url)}</loc><lastmod>{issued}</lastmod></url>" for url in urls)
-    return answer(_xml("urlset", entries), "application/xml")
+    return answer(_xml("urlset", entries), XML)
 
 
 def _xml(name: str, entries: str) -> bytes:
@@ -163,12 +164,17 @@ def _xml(name: str, entries: str) -> bytes:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} xmlns="{namespace}">{entries}</{name}>\n'.encode()
 
 
-@router.get("/robots.txt", summary="For crawlers")
+@router.get("/robots.txt", "For crawlers", Cost.FIXED, gives=(formats.PLAIN,))
 def robots(request: Request) -> Response:
     """Crawlers may read everything but the answers of queries, of which there is no end."""
     root, host = _root(request), str(request.base_url)
-    text = f"User-agent: *\nDisallow: {root}/sparql?\nAllow: /\n\nSitemap: {host}sitemap.xml\n"
-    return PlainTextResponse(text)
+    closed = dict.fromkeys(route.path for route in _routes(request) if not route.declared.for_robots)
+    disallowed = "".join(f"Disallow: {root}{path}?\n" for path in closed)
+    return PlainTextResponse(f"User-agent: *\n{disallowed}Allow: /\n\nSitemap: {host}sitemap.xml\n")
+
+
+def _routes(request: Request) -> list[Route]:
+    return [route for route in request.app.routes if isinstance(route, Route)]
 
 
 def _root(request: Request) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import anyio
-from fastapi import APIRouter
 from starlette import requests
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -14,15 +13,16 @@ from api.conformance import run as conformance
 from api.conformance.run import Fetch
 from api.html.view import page
 from api.http.responses import json_answer, prefers_json
+from api.http.route import JSON, PAGE, Cost, Router
 from api.i18n import language
 from api.pages.front import example
 from api.site.site import site_of
 
-router = APIRouter()
+router = Router()
 _NO_STORE = {"Cache-Control": "no-store", "Vary": "Accept"}
 
 
-@router.get("/conformance", summary="Live checks of this server")
+@router.get("/conformance", "Live checks of this server", Cost.LARGE, gives=(*JSON, *PAGE))
 async def show(request: requests.Request) -> Response:
     """Each check with its specification, the request that is made, and whether the answer is what is demanded."""
     site = site_of(request)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Annotated, Literal, cast
 
-from fastapi import APIRouter
+from fastapi import Query
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.explorer.exploration import AT_ONCE, Exploration, State, document_of, link_of, node_of, url_of
 from api.html.view import page, view_of
+from api.http.parameters import EmptyIsDefault, Flag, Texts, WholeNumber
 from api.http.responses import json_answer, prefers_json
+from api.http.route import JSON, PAGE, Cost, Router
 from api.i18n import language
 from api.problems import Problem
 from api.site.site import Site, site_of
@@ -20,52 +23,81 @@ from kg.rdf import iris
 from kg.release.paths import CHAINS, Direction, Edge, EdgeFilter, Part, Picture
 from kg.release.search import SearchHit
 
-router = APIRouter()
+router = Router()
 _MOST_SHOWN = 600
 _MOST_EXPANDED = 100
 _MOST_CHAINS = 10
 _MOST_CANDIDATES = 12
 _VARY = {"Vary": "Accept, Accept-Language, Cookie"}
-# What a button of the list asks for, beside the state that it asks it of.
-_ACTS = {"expand": State.expanded, "collapse": State.collapsed, "remove": State.removed}
+_A_RECORD = "expected the path of a record, class/slug"
+
+Inferred = Annotated[Flag, Query(description="1 to show what the rules concluded, too.")]
+Without = Annotated[Texts, Query(description="Records, classes and properties that are left out.")]
 
 
-@router.get("/explore", summary="The graph explorer")
-def explore(request: Request) -> Response:
+class Address(BaseModel):
+    """The address of a picture: its state, and what a form or a button asks of it."""
+
+    node: Texts = Field((), description="Records whose links are shown, as class/slug.")
+    links: Texts = Field((), description="Some links of a record: `record,in|out,property,number`.")
+    start: str | None = Field(None, alias="from", description="The record that a chain begins at.")
+    end: str | None = Field(None, alias="to", description="The record that a chain ends at.")
+    without: Without = ()
+    inferred: Inferred = False
+    q: str | None = Field(None, description="A name to begin with.")
+    expand: Texts = Field((), description="Records to expand.")
+    collapse: Texts = Field((), description="Records to collapse.")
+    remove: Texts = Field((), description="Records to remove.")
+    more: Texts = Field((), description="Links to add, as in `links`.")
+
+    @property
+    def acts(self) -> bool:
+        return bool(self.expand or self.collapse or self.remove or self.more)
+
+
+@router.get("/explore", "The graph explorer", Cost.MEDIUM, gives=(*JSON, *PAGE), statuses=(400, 404))
+def explore(request: Request, asked: Annotated[Address, Query()]) -> Response:
     """Records with their neighbours, and the shortest chains between two; as a picture, as text, as JSON."""
-    site, asked = site_of(request), request.query_params
-    state = _state(request, site)
+    site = site_of(request)
+    state = _state(asked, site)
     if not prefers_json(request) and (moved := language.redirect(request)):
         return moved
     view = view_of(request, language.language_of(request))
-    state, candidates = _resolved(site, state, asked.get("q", "").strip())
+    state, candidates = _resolved(site, state, (asked.q or "").strip())
     picture = _picture(site, state)
     if prefers_json(request):
         return json_answer(document_of(view, picture), _VARY)
-    if _is_provisional(request, state, candidates):
+    if _is_provisional(asked, state, candidates):
         return RedirectResponse(url_of(view, state), 303, {"Cache-Control": "no-cache"})
     found = Exploration(view, state, picture)
     return page(request, view.language, "explore.html", libraries=True, e=found, asked=asked, candidates=candidates)
 
 
-@router.get("/explore/links", summary="The links of a record")
-def neighbours(request: Request) -> Response:
+@router.get(
+    "/explore/links", "The links of a record", Cost.SMALL, gives=JSON, statuses=(400, 404), depends_on_language=True
+)
+def neighbours(
+    request: Request,
+    node: Annotated[Texts, Query(description="Records, as class/slug.")] = (),
+    name: Annotated[str, Query(alias="property", description="Only the links by this property.")] = "",
+    direction: Annotated[
+        Literal["in", "out"] | None, EmptyIsDefault, Query(description="Only links to the record, or from it.")
+    ] = None,
+    at: Annotated[int, WholeNumber(0, 1_000_000), Query(description="How many links of each group to skip.")] = 0,
+    inferred: Inferred = False,
+) -> Response:
     """The neighbours of records, up to 60 by each property and direction from `at` on; `more` says what is left."""
-    site, asked = site_of(request), request.query_params
-    paths, name, direction = asked.getlist("node"), asked.get("property", ""), asked.get("direction", "")
-    if not paths:
-        raise Problem(400, "bad-parameter", "node: expected the path of a record, such as law/ai-act")
-    if direction not in ("", "in", "out"):
-        raise Problem(400, "bad-parameter", f"direction: expected 'in' or 'out', not '{direction[:40]}'")
+    site = site_of(request)
+    if not node:
+        raise Problem(400, "bad-parameter", f"node: {_A_RECORD}")
     predicate = site.context.expand(name)
     if name and not site.links.knows(predicate):
         raise Problem(400, "bad-parameter", f"property: no link is by '{name[:100]}'")
-    at, choice = _number(request, "at", 0, 0, 1_000_000), EdgeFilter(_flag(request, "inferred"))
-    view = view_of(request, language.language_of(request))
-    roles, links, more = dict.fromkeys((_known(site, p) for p in paths), "node"), dict[Edge, None](), []
-    for path in paths:
+    view, choice = view_of(request, language.language_of(request)), EdgeFilter(inferred)
+    roles, links, more = dict.fromkeys((_known(site, p) for p in node), "node"), dict[Edge, None](), []
+    for path in node:
         for group in site.links.groups(path, choice):
-            if (name and predicate != group.property) or direction not in ("", group.direction):
+            if (name and predicate != group.property) or direction not in (None, group.direction):
                 continue
             part = group.links[at : at + AT_ONCE]
             roles |= {link.other(path): "" for link in part if link.other(path) not in roles}
@@ -77,16 +109,29 @@ def neighbours(request: Request) -> Response:
     return json_answer({"nodes": nodes, "links": [link_of(view, link) for link in links], "more": more}, _VARY)
 
 
-@router.get("/explore/path", summary="Chains between two records")
-def chains(request: Request) -> Response:
+@router.get(
+    "/explore/path",
+    "Chains between two records",
+    Cost.MEDIUM,
+    gives=JSON,
+    statuses=(400, 404),
+    depends_on_language=True,
+)
+def chains(
+    request: Request,
+    first: Annotated[str, Query(alias="from", description="The record that a chain begins at.")] = "",
+    last: Annotated[str, Query(alias="to", description="The record that a chain ends at.")] = "",
+    most: Annotated[int, WholeNumber(1, _MOST_CHAINS), Query(description="How many chains.")] = CHAINS,
+    without: Without = (),
+    inferred: Inferred = False,
+) -> Response:
     """Up to `most` short chains of links between two records."""
-    site, asked = site_of(request), request.query_params
-    for name in ("from", "to"):
-        if not asked.get(name):
-            raise Problem(400, "bad-parameter", f"{name}: expected the path of a record, such as law/ai-act")
-    start, end = _known(site, asked["from"]), _known(site, asked["to"])
-    most = _number(request, "most", CHAINS, 1, _MOST_CHAINS)
-    choice = _choice(site, State(without=tuple(asked.getlist("without")), inferred=_flag(request, "inferred")))
+    site = site_of(request)
+    for name, path in (("from", first), ("to", last)):
+        if not path:
+            raise Problem(400, "bad-parameter", f"{name}: {_A_RECORD}")
+    start, end = _known(site, first), _known(site, last)
+    choice = _choice(site, State(without=without, inferred=inferred))
     view = view_of(request, language.language_of(request))
     found = [
         {"nodes": [node_of(view, p) for p in chain.nodes], "links": [link_of(view, link) for link in chain.links]}
@@ -98,20 +143,23 @@ def chains(request: Request) -> Response:
 # ---- the address ----
 
 
-def _state(request: Request, site: Site) -> State:
-    """What the address asks for; raises `Problem` 404 for records that there are not, 400 for what cannot be read."""
-    asked = request.query_params
-    nodes = tuple(dict.fromkeys(_known(site, path) for path in asked.getlist("node") if path))
-    parts = tuple(_part(site, written) for written in asked.getlist("links"))
+def _state(asked: Address, site: Site) -> State:
+    """Return what the address asks for; raises `Problem` 404 for unknown records, 400 for what cannot be read."""
+    nodes = tuple(dict.fromkeys(_known(site, path) for path in asked.node if path))
+    parts = tuple(_part(site, written) for written in asked.links)
     if len(nodes) + len(parts) > _MOST_EXPANDED:
         raise Problem(400, "bad-parameter", f"node: at most {_MOST_EXPANDED} records are expanded at once")
-    without = tuple(dict.fromkeys(name for name in asked.getlist("without") if name))
-    ends = (asked.get("from", "").strip(), asked.get("to", "").strip())
-    state = State(nodes, parts, *ends, without, _flag(request, "inferred"))
-    for name, act in _ACTS.items():
-        for path in asked.getlist(name):
+    without = tuple(dict.fromkeys(name for name in asked.without if name))
+    ends = ((asked.start or "").strip(), (asked.end or "").strip())
+    state = State(nodes, parts, *ends, without, asked.inferred)
+    for paths, act in (
+        (asked.expand, State.expanded),
+        (asked.collapse, State.collapsed),
+        (asked.remove, State.removed),
+    ):
+        for path in paths:
             state = act(state, _known(site, path))
-    for written in asked.getlist("more"):
+    for written in asked.more:
         state = state.extended(_part(site, written))
     return state
 
@@ -124,22 +172,6 @@ def _part(site: Site, written: str) -> Part:
         raise Problem(400, "bad-parameter", f"links: expected 'record,in|out,property,number', not '{written[:100]}'")
     direct = cast(Direction, direction)
     return Part(_known(site, path), direct, site.context.expand(name), min(int(most[:9]), _MOST_SHOWN))
-
-
-def _flag(request: Request, name: str) -> bool:
-    written = request.query_params.get(name, "")
-    if written not in ("", "0", "1"):
-        raise Problem(400, "bad-parameter", f"{name}: expected 1 or 0, not '{written[:40]}'")
-    return written == "1"
-
-
-def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    written = request.query_params.get(name, "")
-    if not written:
-        return default
-    if not written.isascii() or not written.isdigit() or not least <= int(written[:9]) <= most:
-        raise Problem(400, "bad-parameter", f"{name}: expected a number from {least} to {most}, not '{written[:40]}'")
-    return int(written)
 
 
 def _known(site: Site, path: str) -> str:
@@ -179,12 +211,11 @@ def _hits(site: Site, text: str, limit: int) -> Sequence[SearchHit]:
     return site.search.find(text, kinds=list(site.entities.classes()), limit=limit).hits
 
 
-def _is_provisional(request: Request, state: State, candidates: Sequence[SearchHit] | None) -> bool:
+def _is_provisional(asked: Address, state: State, candidates: Sequence[SearchHit] | None) -> bool:
     """Whether a form made the address, with names in it that are records now, or with fields left empty."""
-    asked = request.query_params
-    named = any(text and asked[name] != text for name, text in (("from", state.start), ("to", state.end)))
-    empty = any(asked.get(name) == "" for name in ("q", "from", "to"))
-    return named or empty or ("q" in asked and candidates is None) or any(name in asked for name in (*_ACTS, "more"))
+    named = (state.start and state.start != asked.start) or (state.end and state.end != asked.end)
+    empty = "" in (asked.q, asked.start, asked.end)
+    return bool(named) or empty or (asked.q is not None and candidates is None) or asked.acts
 
 
 # ---- the picture ----

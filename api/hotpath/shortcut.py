@@ -26,7 +26,7 @@ from api.queries.execution import Formats, QueryOutcome, client_of, seconds_aske
 from api.settings import Settings
 from api.site.current import Serving
 from api.site.site import Site
-from api.telemetry.requests import RequestLog, route_of
+from api.telemetry.requests import RequestLog
 from api.workers.jobs import Job
 from kg.engines.evaluation import Answer, Query, ResultFormats
 from kg.errors import KgError
@@ -112,7 +112,7 @@ class Shortcut:
             self._cache.put(key, kept)
         status, sent = self._send(connection, head, wire)
         path = target.partition(b"?")[0][len(self._root) :].decode("latin-1")
-        self._accounts.hit(route_of(path), status, sent)
+        self._accounts.hit(self._accounts.label_of(path), status, sent)
         if self._accounts.are_logged:
             self._log(connection, head, target, status, sent, 0.0)
         return True

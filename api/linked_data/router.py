@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter
+from fastapi import Query
 from pyoxigraph import Literal, NamedNode, Quad
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.html.access import of_query
 from api.html.view import page, view_of
+from api.http.parameters import PageNumber, page_number
 from api.http.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
+from api.http.route import JSON, PAGE, RDF, Cost, Router
 from api.i18n import language
 from api.linked_data import cards, embedded, facets, partners, signposting
 from api.problems import Problem
@@ -23,10 +25,11 @@ from kg.rdf.ordering import sort_quads
 from kg.release.entities import PREF_LABEL, Fact, by_predicate
 from kg.sparql import library
 
-router = APIRouter()
+router = Router()
 _MAX_ITEMS = 20
 # Facets are computed for each request, which takes too long for longer lists.
 _MAX_FACETED = 5_000
+WithParts = Annotated[str, Query(description="1 to list the parts of records, too.")]
 # The tables of a page as queries; `?this` is the record.
 _FACTS = """SELECT ?property ?value ?graph WHERE {
   GRAPH ?graph { ?this ?property ?value }
@@ -36,14 +39,20 @@ _LINKS = """SELECT ?subject ?property ?graph WHERE {
 } ORDER BY ?property ?subject"""
 
 
-@router.get("/id/{path:path}", summary="Dereference an identifier")
-def dereference(request: Request, path: str) -> Response:
+@router.get(
+    "/id/{path:path}",
+    "Dereference an identifier",
+    Cost.MEDIUM,
+    gives=(*RDF, *JSON, *PAGE),
+    statuses=(301, 404, 410),
+)
+def dereference(request: Request, path: str, page: PageNumber = "1", parts: WithParts = "") -> Response:
     """Redirect (303) to the page or data of a record, by Accept; the path of a class returns a list of its records."""
     site = site_of(request)
     if moved := _canonical(request, "id", path):
         return moved
     if site.entities.members(path):
-        return _class_list(request, site, path)
+        return _class_list(request, site, path, page, is_whole=parts == "1")
     iri = _known(site, path)
     root = _root(request)
     successor = site.entities.successor(iri)
@@ -60,8 +69,13 @@ def dereference(request: Request, path: str) -> Response:
     return Response(None, 303, {"Location": target, "Vary": "Accept", "Link": ", ".join(links)})
 
 
-@router.get("/page/{path:path}", summary="The page of a record")
-def show(request: Request, path: str) -> Response:
+@router.get("/page/{path:path}", "The page of a record", Cost.MEDIUM, gives=PAGE, statuses=(301, 404, 410))
+def show(
+    request: Request,
+    path: str,
+    incoming: Annotated[str, Query(alias="in", description="A property, to page through the links by it.")] = "",
+    at: PageNumber = "1",
+) -> Response:
     """A record as a page, in the language that the URL names."""
     site = site_of(request)
     if moved := _canonical(request, "page", path):
@@ -80,7 +94,9 @@ def show(request: Request, path: str) -> Response:
         iri=iri,
         path=path,
         description=description,
-        incoming=_incoming(request, site, tuple(f for f in description.incoming if not partners.is_from_partners(f))),
+        incoming=_incoming(
+            site, tuple(f for f in description.incoming if not partners.is_from_partners(f)), incoming, at
+        ),
         partners=partners.linked_from(site, description.incoming),
         successor=successor,
         cards=cards.cards(view, iri, host),
@@ -109,25 +125,20 @@ class IncomingLinks(NamedTuple):
     pages: int
 
 
-def _incoming(request: Request, site: Site, facts: tuple[Fact, ...]) -> list[IncomingLinks]:
-    """Links to a record by property; the parameters `in` and `at` select a property and a page."""
-    size, asked = site.settings.links_shown, request.query_params.get("in", "")
-    written = request.query_params.get("at", "1")
+def _incoming(site: Site, facts: tuple[Fact, ...], asked: str, at: str) -> list[IncomingLinks]:
+    """Links to a record by property: of the property asked for the page `at`, of others the first page."""
+    size = site.settings.links_shown
     found = []
     for predicate, group in by_predicate(sorted(facts, key=lambda f: f.predicate)):
         name, pages = site.context.compact(predicate), -(-len(group) // size)
-        number = 1
-        if name == asked:
-            if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
-                raise Problem(404, "no-such-page", f"the links by {name} have pages 1 to {pages}")
-            number = int(written)
+        number = page_number(at, pages, f"the links by {name} have") if name == asked else 1
         found.append(
             IncomingLinks(predicate, name, group[(number - 1) * size : number * size], len(group), number, pages)
         )
     return found
 
 
-@router.get("/data/{path:path}", summary="The data of a record")
+@router.get("/data/{path:path}", "The data of a record", Cost.SMALL, gives=RDF, statuses=(301, 303, 404))
 def data(request: Request, path: str) -> Response:
     """A record as RDF in the syntax of the extension; without one, by Accept."""
     site = site_of(request)
@@ -154,7 +165,7 @@ def data(request: Request, path: str) -> Response:
     return answer(write_triples(site, everything, found), found.content_type, headers)
 
 
-@router.get("/linkset/{path:path}", summary="The links of a record")
+@router.get("/linkset/{path:path}", "The links of a record", Cost.SMALL, gives=(formats.LINKSET,), statuses=(301, 404))
 def linkset(request: Request, path: str) -> Response:
     """All links of a record's documents, as a linkset (RFC 9264)."""
     site = site_of(request)
@@ -190,8 +201,8 @@ class Page(NamedTuple):
     facets: list[facets.Facet]
 
 
-def _class_list(request: Request, site: Site, name: str) -> Response:
-    current = _page_of(request, site, name)
+def _class_list(request: Request, site: Site, name: str, written: str, *, is_whole: bool) -> Response:
+    current = _page_of(request, site, name, written, is_whole=is_whole)
     headers = {"Vary": "Accept", "Link": _links(request, site, current)}
     asked = request.query_params.get("format", "")
     offers = [*rdf_offers(), (formats.JSON,), HTML_OFFER]
@@ -209,19 +220,16 @@ def _class_list(request: Request, site: Site, name: str) -> Response:
     return response
 
 
-def _page_of(request: Request, site: Site, name: str) -> Page:
-    parts = request.query_params.get("parts") == "1"
-    listed, size = site.entities.members(name, parts=parts), site.settings.page_size
+def _page_of(request: Request, site: Site, name: str, written: str, *, is_whole: bool) -> Page:
+    listed, size = site.entities.members(name, parts=is_whole), site.settings.page_size
+    # Any property can be a parameter.
     asked = facets.choices(site, request.query_params.multi_items())
     members = facets.filtered(site, listed, asked) if asked else listed
     pages = max(1, -(-len(members) // size))
-    written = request.query_params.get("page", "1")
-    if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
-        raise Problem(404, "no-such-page", f"'{name}' has pages 1 to {pages}, not '{written[:20]}'")
-    number = int(written)
+    number = page_number(written, pages, f"'{name}' has")
     offered = facets.facets(site, members, asked) if len(listed) <= _MAX_FACETED else []
     shown = members[(number - 1) * size : number * size]
-    return Page(name, number, pages, len(members), shown, parts, asked, offered)
+    return Page(name, number, pages, len(members), shown, is_whole, asked, offered)
 
 
 def _links(request: Request, site: Site, current: Page) -> str:

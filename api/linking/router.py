@@ -8,10 +8,10 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +19,7 @@ from starlette.responses import Response
 from api.html.view import View, page, view_of
 from api.http import bodies, uploads
 from api.http.responses import json_answer, prefers_json
+from api.http.route import JSON, PAGE, TOO_LARGE, Cost, Router
 from api.http.uploads import Form
 from api.i18n import language
 from api.linking import candidates, state
@@ -34,7 +35,7 @@ from kg.linking.review import Decision, MatchSetup
 from kg.rdf import formats
 from kg.tables import table as tables
 
-router = APIRouter()
+router = Router()
 SYNTAXES = ("ttl", "nt", "jsonld")
 SHOWN = ("all", "review", "matched", "none")
 _PAGE = 100
@@ -42,6 +43,39 @@ _CHUNK = 100
 _PREVIEW = 5
 _NEVER_KEPT = {"Cache-Control": "no-store"}
 _PROPERTIES = ("kg:corporateNumber", "kg:reviewProjectId", "kg:egovLawId", "kg:kakenhiNumber", "owl:sameAs")
+
+
+_ERRORS = (400, 413, 415, 422, 499, TOO_LARGE, 503)
+
+
+class TableForm(BaseModel):
+    """A table as it is posted; this and the next two are for OpenAPI, and read by `api.linking.state`."""
+
+    file: str = Field("", json_schema_extra={"contentMediaType": "application/octet-stream"})
+    text: str = Field("", description="The table as text, instead of a file.")
+    header: str = Field("", json_schema_extra={"enum": ["0", "1"]})
+    sheet: str = ""
+    encoding: str = ""
+
+
+class NameBatch(BaseModel):
+    """Names to match."""
+
+    names: list[str]
+    kind: str = ""
+    properties: dict[str, list[str]] = Field({}, description="Other columns, by property, each as long as `names`.")
+
+
+class FinishedWork(BaseModel):
+    """A table with the decisions on its rows."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    name: int = Field(description="The column of names, from 0.")
+    subject: str = Field("", description="A column, or a template over columns, that gives the IRIs of the rows.")
+    decisions: list[Annotated[list[Any], Field(min_length=6, max_length=6)]] = Field(
+        description="For each row: IRI, relation (exact, close), by (machine, person), score, reason, told."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +89,7 @@ class Seen:
     counts: dict[str, int]
 
 
-@router.get("/link", summary="The link desk")
+@router.get("/link", "The link desk", Cost.SMALL, gives=PAGE)
 def start(request: Request) -> Response:
     """A form for a table."""
     if moved := language.redirect(request):
@@ -63,7 +97,14 @@ def start(request: Request) -> Response:
     return page(request, language.language_of(request), "desk.html", work=None, problem=None, pasted="")
 
 
-@router.post("/link", summary="The link desk: columns, then rows with candidates")
+@router.post(
+    "/link",
+    "The link desk: columns, then rows with candidates",
+    Cost.UPLOAD,
+    body={uploads.MULTIPART: TableForm},
+    gives=PAGE,
+    statuses=_ERRORS,
+)
 async def go_on(request: Request) -> Response:
     """The next page of a visit: the state comes in the form and goes out in it."""
     site = site_of(request)
@@ -90,7 +131,14 @@ async def go_on(request: Request) -> Response:
         return response
 
 
-@router.post("/link/table", summary="A table as JSON")
+@router.post(
+    "/link/table",
+    "A table as JSON",
+    Cost.UPLOAD,
+    body={uploads.MULTIPART: TableForm},
+    gives=JSON,
+    statuses=_ERRORS,
+)
 async def table(request: Request) -> Response:
     """The columns and rows of an uploaded or pasted table, as the desk reads it."""
     site = site_of(request)
@@ -99,7 +147,15 @@ async def table(request: Request) -> Response:
     return json_answer(work.document(), _NEVER_KEPT)
 
 
-@router.post("/link/match", summary="Candidates for a batch of names")
+@router.post(
+    "/link/match",
+    "Candidates for a batch of names",
+    Cost.UPLOAD,
+    body={formats.JSON: NameBatch},
+    gives=JSON,
+    statuses=_ERRORS,
+    depends_on_language=True,
+)
 async def match(request: Request) -> Response:
     """For each name the candidates, best first, and the decision that the machine takes."""
     site = site_of(request)
@@ -114,7 +170,15 @@ async def match(request: Request) -> Response:
     return json_answer({"release": site.version, "rows": found}, _NEVER_KEPT)
 
 
-@router.post("/link/result", summary="The linked table")
+@router.post(
+    "/link/result",
+    "The linked table",
+    Cost.UPLOAD,
+    body={formats.JSON: FinishedWork},
+    gives=("text/csv",),
+    statuses=_ERRORS,
+    depends_on_language=True,
+)
 async def result(request: Request) -> Response:
     """The table with what was decided, as CSV; every formula in it defused."""
     view, work, _ = await _finished(request)
@@ -123,7 +187,14 @@ async def result(request: Request) -> Response:
     return _download(body, "text/csv; charset=utf-8", _name(work, "linked.csv"))
 
 
-@router.post("/link/linkset", summary="The linkset")
+@router.post(
+    "/link/linkset",
+    "The linkset",
+    Cost.UPLOAD,
+    body={formats.JSON: FinishedWork},
+    gives=tuple(f.media_type for f in formats.RDF_FORMATS if f.name in SYNTAXES),
+    statuses=_ERRORS,
+)
 async def links(request: Request) -> Response:
     """The links of the table as RDF, with what the linkset is and how it came about; `format` is ttl, nt or jsonld."""
     view, work, asked = await _finished(request)

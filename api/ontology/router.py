@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from fastapi import APIRouter
 from markupsafe import Markup, escape
 from pyoxigraph import Literal
 from starlette.requests import Request
@@ -15,6 +14,7 @@ from starlette.responses import Response
 
 from api.html.view import View, page, view_of
 from api.http.responses import answer, chosen_rdf, rdf_answer
+from api.http.route import PAGE, RDF, TOO_LARGE, Cost, Router
 from api.i18n import language, texts
 from api.ontology import vocabulary
 from api.problems import Problem
@@ -23,7 +23,8 @@ from kg.rdf import formats, iris
 from kg.rdf.namespaces import OWL
 from kg.rdf.terms import Term
 
-router = APIRouter()
+router = Router()
+_CONTEXT, _SHAPES = "application/ld+json", "text/turtle"
 
 _CHARACTERISTICS = {
     OWL + f"{name}Property": f"ontology_{name.lower()}"
@@ -35,7 +36,7 @@ _CHARACTERISTICS = {
 _MAX_LETTERS = {"ja": 18, "en": 32}
 
 
-@router.get("/ontology", summary="The ontology")
+@router.get("/ontology", "The ontology", Cost.LARGE, gives=(*RDF, *PAGE), statuses=(TOO_LARGE,), in_sitemap=True)
 def ontology(request: Request) -> Response:
     """The ontology as a page, with the local names of terms as anchors, or as RDF."""
     site = site_of(request)
@@ -64,18 +65,18 @@ def ontology(request: Request) -> Response:
     )
 
 
-@router.get("/context.jsonld", summary="The JSON-LD context")
+@router.get("/context.jsonld", "The JSON-LD context", Cost.FIXED, gives=(_CONTEXT,))
 def context(request: Request) -> Response:
     body = json.dumps(site_of(request).context.document, ensure_ascii=False, indent=1).encode() + b"\n"
-    return answer(body, "application/ld+json; charset=utf-8")
+    return answer(body, f"{_CONTEXT}; charset=utf-8")
 
 
-@router.get("/shapes.ttl", summary="The SHACL shapes")
+@router.get("/shapes.ttl", "The SHACL shapes", Cost.FIXED, gives=(_SHAPES,), statuses=(404,))
 def shapes(request: Request) -> Response:
     path = _shapes(site_of(request))
     if not path.is_file():
         raise Problem(404, "not-found", "this release has no shapes")
-    return answer(path.read_bytes(), "text/turtle; charset=utf-8")
+    return answer(path.read_bytes(), f"{_SHAPES}; charset=utf-8")
 
 
 def _shapes(site: Site) -> Path:

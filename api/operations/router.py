@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from typing import cast
 
-from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from api.http.responses import json_answer
+from api.http.route import JSON, Cost, Router
 from api.problems import Problem
 from api.site.current import Serving
 from api.telemetry import metrics
 from api.telemetry.requests import RequestLog
+from kg.rdf import formats
 
-router = APIRouter()
+router = Router()
+_TEXT = (formats.PLAIN,)
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-@router.get("/healthz", summary="Whether the process answers")
+@router.get("/healthz", "Whether the process answers", Cost.FIXED, gives=_TEXT)
 async def healthz() -> Response:
     return PlainTextResponse("ok\n", headers=_NO_STORE)
 
 
-@router.get("/readyz", summary="Whether the release can be queried")
+@router.get("/readyz", "Whether the release can be queried", Cost.FIXED, gives=JSON, statuses=(503,))
 async def readyz(request: Request) -> Response:
     """200 with the release that is served, else 503; with `refused` when a newer one was published that is broken."""
     serving = cast(Serving, request.app.state.serving)
@@ -38,7 +40,7 @@ async def readyz(request: Request) -> Response:
     return json_answer(document, _NO_STORE)
 
 
-@router.get("/metrics", summary="Numbers for Prometheus")
+@router.get("/metrics", "Numbers for Prometheus", Cost.SMALL, gives=_TEXT)
 async def numbers(request: Request) -> Response:
     serving, accounts = cast(Serving, request.app.state.serving), cast(RequestLog, request.app.state.accounts)
     known = accounts.metrics
@@ -49,7 +51,7 @@ async def numbers(request: Request) -> Response:
     return Response(await run_in_threadpool(known.exposition), 200, {**_NO_STORE, "Content-Type": metrics.CONTENT_TYPE})
 
 
-@router.get("/openapi.json", summary="This API, described")
+@router.get("/openapi.json", "This API, described", Cost.MEDIUM, gives=JSON)
 def description(request: Request) -> Response:
     """OpenAPI 3.1, with each stored query as an operation of its own."""
     return json_answer(request.app.openapi())

@@ -6,13 +6,13 @@ import mimetypes
 from functools import cache
 from pathlib import Path
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.http.responses import answer
+from api.http.route import Cost, Router
 from api.problems import Problem
 
-router = APIRouter()
+router = Router()
 
 
 @cache
@@ -22,7 +22,7 @@ def _files() -> dict[str, Path]:
     return {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
 
 
-@router.get("/static/{path:path}", summary="Style sheets and scripts")
+@router.get("/static/{path:path}", "Style sheets and scripts", Cost.FIXED, statuses=(404,))
 def static(path: str) -> Response:
     """A file that pages load."""
     if (found := _files().get(path)) is None:

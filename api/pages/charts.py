@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.access import Access
 from api.html.view import View, page, view_of
+from api.http.route import PAGE, QUERY_ERRORS, Cost, Router
 from api.i18n import language
 from api.problems import Problem
 from api.queries import execution
@@ -21,7 +21,7 @@ from kg.errors import nearest
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
-router = APIRouter()
+router = Router()
 
 # Which queries tell of a subject, in order; texts are `chart_<subject>` and `chart_<subject>_lead`.
 SUBJECTS = {
@@ -42,7 +42,7 @@ class Chart:
     access: Access
 
 
-@router.get("/charts", summary="Charts")
+@router.get("/charts", "Charts", Cost.SMALL, gives=PAGE)
 def listing(request: Request) -> Response:
     """The list of subjects."""
     if moved := language.redirect(request):
@@ -50,7 +50,7 @@ def listing(request: Request) -> Response:
     return page(request, language.language_of(request), "charts.html", subjects=available(site_of(request)))
 
 
-@router.get("/charts/{name}", summary="A subject in charts")
+@router.get("/charts/{name}", "A subject in charts", Cost.QUERY, gives=PAGE, statuses=(404, *QUERY_ERRORS))
 async def show(request: Request, name: str) -> Response:
     """A subject as charts, each with its table, its query and its downloads."""
     site = site_of(request)

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import Query
 from pyoxigraph import Literal, NamedNode, RdfFormat, Triple, parse
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.view import View, page, view_of
 from api.http.responses import json_answer, prefers_json
+from api.http.route import JSON, PAGE, Cost, Router
 from api.i18n import language
 from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.rdf import iris
 from kg.release.explanation import ProofStep
 
-router = APIRouter()
+router = Router()
 _VARY = {"Vary": "Accept, Accept-Language, Cookie"}
 
 
-@router.get("/explain", summary="Why a fact holds")
-def explain(request: Request) -> Response:
+@router.get("/explain", "Why a fact holds", Cost.MEDIUM, gives=(*JSON, *PAGE), statuses=(400, 404))
+def explain(
+    request: Request,
+    subject: Annotated[str, Query(description="The subject of the fact: an IRI or class:slug.")] = "",
+    predicate: Annotated[str, Query(description="The property of the fact, or `a`.")] = "",
+    object_: Annotated[
+        str, Query(alias="object", description="The object: an IRI, class:slug, or a literal as N-Triples has it.")
+    ] = "",
+) -> Response:
     """The passages that state a triple, or the rule that concludes it with its premises, each explained in turn."""
     site = site_of(request)
     if not prefers_json(request) and (moved := language.redirect(request)):
         return moved
-    triple = _asked(request, site)
+    triple = _triple(site, subject.strip(), predicate.strip(), object_.strip())
     step = site.explanations.explain(triple)
     if step is None:
         raise Problem(404, "fact-not-found", f"this release does not have the triple: {triple} .")
@@ -35,15 +45,12 @@ def explain(request: Request) -> Response:
     return page(request, view.language, "explain.html", step=step)
 
 
-def _asked(request: Request, site: Site) -> Triple:
-    names = ("subject", "predicate", "object")
-    written = {name: request.query_params.get(name, "").strip() for name in names}
-    if missing := [name for name in names if not written[name]]:
-        raise Problem(400, "bad-parameter", f"{missing[0]}: missing; give subject, predicate and object")
-    subject, predicate = _named(site, "subject", written["subject"]), _named(site, "predicate", written["predicate"])
-    if written["object"].startswith('"'):
-        return Triple(subject, predicate, _literal(written["object"]))
-    return Triple(subject, predicate, _named(site, "object", written["object"]))
+def _triple(site: Site, subject: str, predicate: str, object_: str) -> Triple:
+    for name, written in (("subject", subject), ("predicate", predicate), ("object", object_)):
+        if not written:
+            raise Problem(400, "bad-parameter", f"{name}: missing; give subject, predicate and object")
+    first, second = _named(site, "subject", subject), _named(site, "predicate", predicate)
+    return Triple(first, second, _literal(object_) if object_.startswith('"') else _named(site, "object", object_))
 
 
 def _named(site: Site, name: str, written: str) -> NamedNode:

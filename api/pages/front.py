@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.view import View, page, view_of
 from api.http.responses import json_answer, prefers_json
+from api.http.route import JSON, PAGE, Cost, Router
 from api.i18n import language
 from api.pages import charts
 from api.site.site import Site, site_of
@@ -16,7 +19,7 @@ from kg.errors import BrokenRelease
 from kg.rdf import iris
 from kg.release.history import ReleaseChanges
 
-router = APIRouter()
+router = Router()
 # The query that the front page works: it needs the law, a programme and a budget, so it shows what a graph is for.
 _WORKED = "programmes-quoting-the-law-and-budget"
 _MAX_CHANGES = 8
@@ -24,7 +27,7 @@ _MAX_CHANGES = 8
 _LAST = ("passage", "source", "vocabulary", "fiscal-year")
 
 
-@router.get("/", summary="The front page")
+@router.get("/", "The front page", Cost.QUERY, gives=(*JSON, *PAGE), in_sitemap=True)
 async def front(request: Request) -> Response:
     """What is here, how much of it, and the ways in; as JSON the numbers alone."""
     site = site_of(request)
@@ -62,13 +65,15 @@ def _latest(site: Site) -> ReleaseChanges:
         return ReleaseChanges(site.version, site.manifest.issued)
 
 
-@router.get("/about", summary="About this site")
-def about(request: Request) -> Response:
+@router.get("/about", "About this site", Cost.SMALL, gives=PAGE, in_sitemap=True)
+def about(
+    request: Request, record: Annotated[str, Query(description="A record to explain URIs with.")] = ""
+) -> Response:
     """What the marks mean, what the URIs are, how to report an error."""
     site = site_of(request)
     if moved := language.redirect(request):
         return moved
-    asked = request.query_params.get("record", "").partition("#")[0]
+    asked = record.partition("#")[0]
     known = iris.SLUG.fullmatch(asked) and site.entities.exists(site.entities.root + asked)
     host, shown = str(request.base_url).rstrip("/"), asked if known else example(site)
     return page(request, language.language_of(request), "about.html", host=host, example=shown)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,26 +13,48 @@ from starlette.responses import RedirectResponse, Response
 from api.html.view import View, view_of
 from api.http import bodies
 from api.http.responses import json_answer, prefers_json
+from api.http.route import JSON, TOO_LARGE, Cost, Router
 from api.i18n.language import language_of
 from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.errors import BadParameter
 from kg.linking.gazetteer import Identified
 from kg.names.identifiers import SCHEMES
+from kg.rdf import formats
 
-router = APIRouter()
+router = Router()
 _VARY = {"Vary": "Accept, Accept-Language, Cookie"}
 _LONGEST = 500
 
 
-@router.get("/resolve", summary="Our record for an outside identifier")
-def get(request: Request) -> Response:
+class IdentifierBatch(BaseModel):
+    """What is posted: described here, read by hand, so that errors name their place."""
+
+    iris: list[str]
+    scheme: str = Field("", json_schema_extra={"enum": list(SCHEMES)})
+
+
+@router.get(
+    "/resolve",
+    "Our record for an outside identifier",
+    Cost.SMALL,
+    gives=JSON,
+    statuses=(300, 303, 400, 404, TOO_LARGE),
+    depends_on_language=True,
+)
+def get(
+    request: Request,
+    iri: Annotated[str, Query(description="An IRI or identifier, in any form.")] = "",
+    scheme: Annotated[
+        str, Query(description="The register that a bare number is of.", json_schema_extra={"enum": list(SCHEMES)})
+    ] = "",
+) -> Response:
     """303 to the record that has an identifier, or JSON about it; 404 says why there is none."""
-    asked = request.query_params.get("iri", "").strip()
+    asked = iri.strip()
     if not asked:
         raise Problem(400, "bad-parameter", "iri: an IRI or identifier is expected, such as ?iri=https://ror.org/…")
     view = view_of(request, language_of(request))
-    found = view.site.matcher.identify(asked[:_LONGEST], _scheme(request.query_params.get("scheme")))
+    found = view.site.matcher.identify(asked[:_LONGEST], _scheme(scheme))
     if not found.iris:
         raise _nothing(view.site, asked, found)
     if prefers_json(request):
@@ -42,7 +67,15 @@ def get(request: Request) -> Response:
     return RedirectResponse(target, 303, {**_VARY, "Cache-Control": "public, max-age=60, must-revalidate"})
 
 
-@router.post("/resolve", summary="Our records for many outside identifiers")
+@router.post(
+    "/resolve",
+    "Our records for many outside identifiers",
+    Cost.UPLOAD,
+    body={formats.JSON: IdentifierBatch},
+    gives=JSON,
+    statuses=(400, 413, 415, TOO_LARGE),
+    depends_on_language=True,
+)
 async def post(request: Request) -> Response:
     """`{"iris": […]}` answered in the same order, each with the records that have it, or why there are none.
 

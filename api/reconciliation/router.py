@@ -2,45 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast, get_args
+from typing import Annotated, cast, get_args
 
-from fastapi import APIRouter
+from fastapi import Path, Query
 from markupsafe import Markup
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.view import page, view_of
 from api.http import bodies
+from api.http.parameters import WholeNumber
 from api.http.responses import json_answer
+from api.http.route import JSON, PAGE, TOO_LARGE, Cost, Router
 from api.i18n.language import language_of
 from api.i18n.texts import LANGUAGES
 from api.problems import Problem
 from api.reconciliation import version_0_2
 from api.reconciliation.service import ReconciliationService, What
 from api.site.site import site_of
-from kg.errors import BadParameter
 
-router = APIRouter()
+# The service in the language of the caller, and in each of ours for clients that name it in the address.
+router = Router(prefixes=("", *(f"/{tongue}" for tongue in LANGUAGES)))
 _VARY = {"Vary": "Accept-Language, Cookie"}
 _MOST_SUGGESTIONS = 50
 _SUGGESTIONS = 10
 # The page that shows a record may stand in any client's frame; it runs nothing and sends nothing.
 _FRAMED = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *"
 
+Kind = Annotated[str, Path(alias="what", json_schema_extra={"enum": list(get_args(What))})]
+Id = Annotated[str, Query(alias="id", description="The id of one: class/slug, or an IRI.")]
+TypeId = Annotated[str, Query(alias="type", description="The id of a type.")]
 
-def get(request: Request) -> Response:
+
+class QueriesForm(BaseModel):
+    """What is posted: a batch of queries, or a data extension query."""
+
+    queries: str = Field("", description="A batch of queries (JSON).")
+    extend: str = Field("", description="A data extension query (JSON).")
+
+
+@router.get(
+    "/reconcile",
+    "Reconciliation: manifest, or queries",
+    Cost.MEDIUM,
+    gives=JSON,
+    statuses=(400, 413, TOO_LARGE),
+    depends_on_language=True,
+)
+def get(
+    request: Request,
+    queries: Annotated[str | None, Query(description="A batch of queries (JSON); without it the manifest.")] = None,
+    extend: Annotated[str | None, Query(description="A data extension query (JSON).")] = None,
+    query: Annotated[str | None, Query(description="One query: an object (JSON), or a name.")] = None,
+    callback: Annotated[str | None, Query(include_in_schema=False)] = None,
+) -> Response:
     """The manifest; with `queries=`, `query=` or `extend=` the answer to them."""
-    parameters = request.query_params
-    if "callback" in parameters:
+    if callback is not None:
         raise Problem(400, "no-jsonp", "JSONP is not offered; every answer may be read from any origin (CORS)")
-    found = _answer(request, dict(parameters))
+    fields = {"queries": queries, "extend": extend, "query": query}
+    found = _answer(request, {name: text for name, text in fields.items() if text is not None})
     if found is None:
         found = version_0_2.manifest(_service(request), _address(request), site_of(request).settings)
     return json_answer(found, _VARY)
 
 
+@router.post(
+    "/reconcile",
+    "Reconciliation: queries, in a form",
+    Cost.UPLOAD,
+    body={bodies.FORM: QueriesForm},
+    gives=JSON,
+    statuses=(400, 413, 415, TOO_LARGE),
+    depends_on_language=True,
+)
 async def post(request: Request) -> Response:
     """A batch of queries in the field `queries`, or a data extension query in `extend`, of a form."""
     fields = await bodies.form(request)
@@ -65,19 +101,39 @@ def _answer(request: Request, fields: dict[str, str]) -> dict[str, object] | Non
     return None
 
 
-def suggest(request: Request) -> Response:
+@router.get(
+    "/reconcile/suggest/{what}",
+    "Reconciliation: suggestions",
+    Cost.SMALL,
+    gives=JSON,
+    statuses=(400, 404, TOO_LARGE),
+    depends_on_language=True,
+)
+def suggest(
+    request: Request,
+    kind: Kind,
+    prefix: Annotated[str, Query(description="What was typed so far.")] = "",
+    type_: TypeId = "",
+    cursor: Annotated[int, WholeNumber(0, 10_000), Query(description="How many to skip.")] = 0,
+    limit: Annotated[int, WholeNumber(1, _MOST_SUGGESTIONS), Query(description="How many.")] = _SUGGESTIONS,
+) -> Response:
     """Entities, properties or types by the beginning of a name or an id."""
-    parameters = request.query_params
-    cursor = _number(request, "cursor", 0, 0, 10_000)
-    limit = _number(request, "limit", _SUGGESTIONS, 1, _MOST_SUGGESTIONS)
-    what, prefix = _what(request), parameters.get("prefix", "")[:200]
-    things = _service(request).suggest(what, prefix, cursor, limit, parameters.get("type", ""))
+    what = _what(kind)
+    things = _service(request).suggest(what, prefix[:200], cursor, limit, type_)
     return json_answer(version_0_2.suggestions(things, what), _VARY)
 
 
-def flyout(request: Request) -> Response:
+@router.get(
+    "/reconcile/flyout/{what}",
+    "Reconciliation: a few lines about one",
+    Cost.SMALL,
+    gives=JSON,
+    statuses=(400, 404, TOO_LARGE),
+    depends_on_language=True,
+)
+def flyout(request: Request, kind: Kind, id_: Id = "") -> Response:
     """A few lines of HTML about an entity, property or type."""
-    service, what, id_ = _service(request), _what(request), request.query_params.get("id", "")
+    service, what = _service(request), _what(kind)
     known = service.find(what, id_)
     if known is None:
         raise _unknown(service, what, id_)
@@ -87,15 +143,33 @@ def flyout(request: Request) -> Response:
     return json_answer({"id": id_, "html": str(html)}, _VARY)
 
 
-def properties(request: Request) -> Response:
+@router.get(
+    "/reconcile/properties",
+    "Reconciliation: properties of a type",
+    Cost.SMALL,
+    gives=JSON,
+    statuses=(400, TOO_LARGE),
+    depends_on_language=True,
+)
+def properties(
+    request: Request,
+    type_: TypeId = "",
+    limit: Annotated[int, WholeNumber(0, 1_000), Query(description="How many; 0 for all.")] = 0,
+) -> Response:
     """The properties that entities of a type have, for data extension."""
-    type_, limit = request.query_params.get("type", ""), _number(request, "limit", 0, 0, 1_000)
     return json_answer(version_0_2.proposal(_service(request).propose(type_, limit), type_, limit), _VARY)
 
 
-def preview(request: Request) -> Response:
+@router.get(
+    "/reconcile/preview",
+    "Reconciliation: a page for a frame",
+    Cost.SMALL,
+    gives=PAGE,
+    statuses=(400, 404, TOO_LARGE),
+)
+def preview(request: Request, id_: Id = "") -> Response:
     """A small page about an entity, for a frame of the size that the manifest tells."""
-    service, id_ = _service(request), request.query_params.get("id", "")
+    service = _service(request)
     iri = service.iri(id_)
     if not iri:
         raise _unknown(service, "entity", id_)
@@ -116,8 +190,7 @@ def _address(request: Request) -> str:
     return str(request.url.replace(query="", fragment="")).rstrip("/")
 
 
-def _what(request: Request) -> What:
-    what = request.path_params["what"]
+def _what(what: str) -> What:
     if what not in get_args(What):
         raise Problem(404, "not-found", f"'{what}' is not one of {', '.join(get_args(What))}")
     return cast(What, what)
@@ -128,25 +201,3 @@ def _unknown(service: ReconciliationService, what: What, id_: str) -> Problem:
         return Problem(400, "bad-parameter", f"id: the id of the {what} is expected")
     near = [service.site.entities.root + path for path in service.site.entities.nearest(id_[:200])]
     return Problem(404, "unknown-entity", f"no {what} has the id '{id_[:200]}'", {"nearest": near})
-
-
-def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    written = request.query_params.get(name, "")
-    if not written:
-        return default
-    if not written.isascii() or not written.isdigit() or not least <= int(written[:9]) <= most:
-        raise BadParameter(f"{name}: expected a number from {least} to {most}, not '{written[:40]}'")
-    return int(written)
-
-
-_ROUTES: tuple[tuple[str, str, Callable[..., object], str], ...] = (
-    ("GET", "", get, "Reconciliation: manifest, or queries"),
-    ("POST", "", post, "Reconciliation: queries, in a form"),
-    ("GET", "/suggest/{what}", suggest, "Reconciliation: suggestions"),
-    ("GET", "/flyout/{what}", flyout, "Reconciliation: a few lines about one"),
-    ("GET", "/properties", properties, "Reconciliation: properties of a type"),
-    ("GET", "/preview", preview, "Reconciliation: a page for a frame"),
-)
-for _prefix in ("", *(f"/{tongue}" for tongue in LANGUAGES)):
-    for _method, _path, _endpoint, _summary in _ROUTES:
-        router.add_api_route(f"{_prefix}/reconcile{_path}", _endpoint, methods=[_method], summary=_summary)

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated, Literal
+
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.view import View, page, view_of
+from api.http.parameters import Texts, WholeNumber
 from api.http.responses import json_answer, prefers_json
+from api.http.route import JSON, PAGE, TOO_LARGE, Cost, Router
 from api.i18n import language
-from api.problems import Problem
 from api.site.completion import Used
 from api.site.site import site_of
 from kg.release.search import Found, SearchHit
 
-router = APIRouter()
+router = Router()
 _PAGE_SIZE = 20
 _MOST_SUGGESTIONS = 50
 _LAST_PAGE = 100
+_VARY = {"Vary": "Accept, Accept-Language, Cookie"}
+
+Sought = Annotated[str, Query(alias="q", description="What to search for: a name, part of one, an identifier.")]
+Kinds = Annotated[
+    Texts, Query(alias="kind", description="Only records of this class, as in their paths; may be repeated.")
+]
 
 
-@router.get("/search", summary="Search by name")
-def search(request: Request) -> Response:
+@router.get("/search", "Search by name", Cost.MEDIUM, gives=(*JSON, *PAGE), statuses=(400,))
+def search(
+    request: Request,
+    text: Sought = "",
+    kind: Kinds = (),
+    number: Annotated[
+        int, WholeNumber(1, _LAST_PAGE), Query(alias="page", description="The page of results, from 1.")
+    ] = 1,
+) -> Response:
     """What a text names or nearly names, best first, with the name that matched and how; by kind when asked."""
-    site, asked = site_of(request), request.query_params.get("q", "").strip()
-    kinds, number = request.query_params.getlist("kind"), _number(request, "page", 1, _LAST_PAGE)
+    site, asked, kinds = site_of(request), text.strip(), list(kind)
     if not prefers_json(request) and (moved := language.redirect(request)):
         return moved
     found = site.search.find(asked, kinds=kinds, limit=_PAGE_SIZE, offset=(number - 1) * _PAGE_SIZE)
     view = view_of(request, language.language_of(request))
     if prefers_json(request):
-        return json_answer(_as_json(view, asked, found, number), {"Vary": "Accept, Accept-Language, Cookie"})
+        return json_answer(_as_json(view, asked, found, number), _VARY)
     return page(
         request,
         view.language,
@@ -45,35 +60,41 @@ def search(request: Request) -> Response:
     )
 
 
-@router.get("/suggest", summary="Suggestions while one types")
-def suggest(request: Request) -> Response:
+@router.get(
+    "/suggest",
+    "Suggestions while one types",
+    Cost.SMALL,
+    gives=JSON,
+    statuses=(400, TOO_LARGE),
+    depends_on_language=True,
+)
+def suggest(
+    request: Request,
+    text: Sought = "",
+    sort: Annotated[
+        Literal["record", "class", "property"], Query(alias="type", description="What to suggest.")
+    ] = "record",
+    kind: Kinds = (),
+    owner: Annotated[
+        str, Query(alias="class", description="Suggest the properties that members of this class have.")
+    ] = "",
+    limit: Annotated[int, WholeNumber(1, _MOST_SUGGESTIONS), Query(description="How many suggestions.")] = 8,
+) -> Response:
     """The first few hits for the beginning of a name, labelled in one language; also classes and properties in use."""
-    site, parameters = site_of(request), request.query_params
-    asked, sort = parameters.get("q", "").strip(), parameters.get("type", "record")
-    limit, view = _number(request, "limit", 8, _MOST_SUGGESTIONS), view_of(request, language.language_of(request))
+    site, asked = site_of(request), text.strip()
+    view = view_of(request, language.language_of(request))
     if sort == "record":
-        found = site.search.find(asked, kinds=parameters.getlist("kind"), limit=limit)
+        found = site.search.find(asked, kinds=list(kind), limit=limit)
         suggestions = [_hit(view, hit) for hit in found.hits]
-    elif sort in ("class", "property"):
-        kind = site.context.expand(parameters.get("class", ""))
-        among = site.vocabulary.classes if sort == "class" else site.vocabulary.properties_of(kind)
-        suggestions = [_used(view, used) for used in site.vocabulary.matching(among, asked[:200], limit)]
     else:
-        raise Problem(400, "bad-parameter", f"type: expected record, class or property, not '{sort[:40]}'")
-    return json_answer({"query": asked, "suggestions": suggestions}, {"Vary": "Accept, Accept-Language, Cookie"})
+        known = site.vocabulary
+        among = known.classes if sort == "class" else known.properties_of(site.context.expand(owner))
+        suggestions = [_used(view, used) for used in known.matching(among, asked[:200], limit)]
+    return json_answer({"query": asked, "suggestions": suggestions}, _VARY)
 
 
 def _used(view: View, used: Used) -> dict[str, object]:
     return {"iri": used.iri, "compact": used.compact, "label": view.plain(used.iri), "count": used.count}
-
-
-def _number(request: Request, name: str, default: int, most: int) -> int:
-    written = request.query_params.get(name, "")
-    if not written:
-        return default
-    if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= most:
-        raise Problem(400, "bad-parameter", f"{name}: expected a number from 1 to {most}, not '{written[:40]}'")
-    return int(written)
 
 
 def _as_json(view: View, asked: str, found: Found, number: int) -> dict[str, object]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import Query as Parameter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.view import page
+from api.http.parameters import Texts
 from api.http.responses import answer, chosen_rdf, rdf_answer
+from api.http.route import PAGE, RDF, Cost, Router
 from api.i18n import language
 from api.problems import Problem
 from api.queries import execution
@@ -19,31 +22,31 @@ from kg.engines.evaluation import Query
 from kg.rdf import formats
 from kg.release.entities import Fact
 
-router = APIRouter()
-
-
+router = Router()
 _WHOLE = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"
 
 
-@router.get("/graph", summary="A graph of the store")
-async def indirect(request: Request) -> Response:
+@router.get("/graph", "A graph of the store", Cost.QUERY, gives=RDF, statuses=(400, 404, 413, 429, 503, 504))
+async def indirect(
+    request: Request,
+    graph: Annotated[Texts, Parameter(description="The IRI of a named graph.")] = (),
+    default: Annotated[str | None, Parameter(description="The default graph; takes no value.")] = None,
+) -> Response:
     """The graph that `?graph=IRI` or `?default` identifies (Graph Store HTTP Protocol, 4.2)."""
     site = site_of(request)
-    names, is_default = request.query_params.getlist("graph"), "default" in request.query_params
-    if len(names) + is_default != 1:
+    if len(graph) + (default is not None) != 1:
         raise Problem(400, "which-graph", "say which graph: ?default, or ?graph= and its IRI")
-    if names and names[0] not in site.manifest.graphs:
-        near = difflib.get_close_matches(names[0], site.manifest.graphs, n=3)
-        raise Problem(
-            404, "unknown-graph", f"no graph is called '{names[0][:200]}'", {"path": names[0], "nearest": near}
-        )
+    if graph and graph[0] not in site.manifest.graphs:
+        near = difflib.get_close_matches(graph[0], site.manifest.graphs, n=3)
+        detail = f"no graph is called '{graph[0][:200]}'"
+        raise Problem(404, "unknown-graph", detail, {"path": graph[0], "nearest": near})
     syntax = chosen_rdf(request, html=False)
     assert syntax is not None
-    result = await execution.run(request, site, Query(_WHOLE, tuple(names)), Formats(graph=syntax.name))
+    result = await execution.run(request, site, Query(_WHOLE, graph), Formats(graph=syntax.name))
     return answer(result.body, result.content_type, {"Vary": "Accept", "Link": f'<{LICENCE}>; rel="license"'})
 
 
-@router.get("/graph/{path:path}", summary="A named graph")
+@router.get("/graph/{path:path}", "A named graph", Cost.MEDIUM, gives=(*RDF, *PAGE), statuses=(301, 404))
 def show(request: Request, path: str) -> Response:
     """The facts of one graph with what it is drawn from; as quads they stay in their graph."""
     site = site_of(request)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter
+from fastapi import Query as Parameter
+from pydantic import BaseModel, Field
 from pyoxigraph import NamedNode, Quad
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,7 +14,9 @@ from starlette.responses import Response
 from api.html.access import of_query
 from api.html.view import page, view_of
 from api.http import bodies
+from api.http.parameters import Texts, Timeout
 from api.http.responses import answer, chosen_rdf, json_answer, rdf_answer
+from api.http.route import JSON, PAGE, QUERY_ERRORS, RDF, RESULTS, Cost, Router
 from api.i18n import language
 from api.problems import Problem, of_error
 from api.queries import empty_results, execution
@@ -27,10 +30,30 @@ from kg.rdf.namespaces import DCTERMS
 from kg.rdf.terms import value
 from kg.release.catalogue import SD, W3C_FORMATS
 
-router = APIRouter()
+router = Router()
 
 DIRECT = "application/sparql-query"
 UPDATE = "application/sparql-update"
+_ANSWERS = (*RESULTS, *RDF, *PAGE)
+
+
+class DatasetParameters(BaseModel):
+    """What the SPARQL Protocol (2.1) lets stand beside a query; described here, read from the raw request.
+
+    The protocol tells apart what a parser of forms does not: a query that is given twice, or is not UTF-8.
+    """
+
+    default_graphs: Texts = Field(
+        (), alias="default-graph-uri", description="IRIs of graphs that make up the default graph."
+    )
+    named_graphs: Texts = Field((), alias="named-graph-uri", description="IRIs of graphs that GRAPH can name.")
+    timeout: Timeout = ""
+
+
+class QueryParameters(DatasetParameters):
+    """A query with what may stand beside it."""
+
+    query: str = Field("", description="A SPARQL 1.1 query; without one the Service Description.")
 
 
 class _Operation(NamedTuple):
@@ -38,8 +61,10 @@ class _Operation(NamedTuple):
     query: str | None
 
 
-@router.get("/sparql", summary="SPARQL 1.1 query")
-async def get(request: Request) -> Response:
+@router.get(
+    "/sparql", "SPARQL 1.1 query", Cost.QUERY, gives=_ANSWERS, statuses=QUERY_ERRORS, in_sitemap=True, for_robots=False
+)
+async def get(request: Request, _: Annotated[QueryParameters, Parameter()]) -> Response:
     """A query in `query=`; without one the form (HTML) or the Service Description (RDF)."""
     parameters = bodies.fields(request.scope["query_string"])
     operation = _Operation(parameters, _only(parameters, "query"))
@@ -52,8 +77,15 @@ async def get(request: Request) -> Response:
     return await _respond(request, operation)
 
 
-@router.post("/sparql", summary="SPARQL 1.1 query, in the body")
-async def post(request: Request) -> Response:
+@router.post(
+    "/sparql",
+    "SPARQL 1.1 query, in the body",
+    Cost.QUERY,
+    body={bodies.FORM: QueryParameters, DIRECT: {"schema": {"type": "string"}}},
+    gives=_ANSWERS,
+    statuses=(415, *QUERY_ERRORS),
+)
+async def post(request: Request, _: Annotated[DatasetParameters, Parameter()]) -> Response:
     """A query as a form (`application/x-www-form-urlencoded`) or as itself (`application/sparql-query`)."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in (bodies.FORM, DIRECT):
@@ -99,19 +131,21 @@ async def _respond(request: Request, operation: _Operation) -> Response:
     return answer(result.body, result.content_type, result.headers)
 
 
-@router.get("/why", summary="Why a query has no rows")
-async def why(request: Request) -> Response:
+@router.get("/why", "Why a query has no rows", Cost.QUERY, gives=JSON, statuses=QUERY_ERRORS, depends_on_language=True)
+async def why(
+    request: Request, query: Annotated[str, Parameter(description="The SPARQL 1.1 query to explain.")] = ""
+) -> Response:
     """Which term of a query does not exist, with the nearest that do, or which pattern nothing fits."""
-    site, text = site_of(request), request.query_params.get("query", "")
-    if not text.strip():
+    site = site_of(request)
+    if not query.strip():
         raise Problem(400, "no-query", "the query to explain is expected in 'query='")
     # A query that is none, or does have rows, is told first.
-    result = await execution.run(request, site, Query(text), execution.Formats(html=True))
+    result = await execution.run(request, site, Query(query), execution.Formats(html=True))
     view = view_of(request, language.language_of(request))
     if result.table is None or result.table.total:
         document = {"kind": None, "message": view.t("why_rows" if result.table else "why_select_only")}
         return json_answer(document, {"Vary": "Accept-Language, Cookie"})
-    found = await empty_results.explain(request, site, Query(text))
+    found = await empty_results.explain(request, site, Query(query))
     return json_answer(empty_results.as_json(site, found, view.reason(found)), {"Vary": "Accept-Language, Cookie"})
 
 

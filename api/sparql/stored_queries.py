@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import Query as Parameter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.access import Access
 from api.html.view import page, view_of
+from api.http.parameters import Timeout
 from api.http.responses import answer, json_answer, prefers_json
+from api.http.route import JSON, PAGE, QUERY_ERRORS, RDF, RESULTS, Cost, Router
 from api.i18n import language
 from api.problems import Problem, of_error
 from api.queries import execution
@@ -22,19 +25,23 @@ from kg.errors import KgError
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
-router = APIRouter()
+router = Router()
 _RESERVED = ("lang", "format", "remember", "timeout")
 
 
-@router.get("/queries", summary="The query library")
-def listing(request: Request) -> Response:
+@router.get("/queries", "The query library", Cost.SMALL, gives=(*JSON, *PAGE), in_sitemap=True)
+def listing(
+    request: Request,
+    tag: Annotated[str, Parameter(description="Only the queries with this tag.")] = "",
+    text: Annotated[str, Parameter(alias="q", description="Words of a title or description.")] = "",
+) -> Response:
     """All stored queries, as a page or as JSON."""
     site = site_of(request)
     if prefers_json(request):
         return json_answer([_as_json(q) for q in site.queries.values()], {"Vary": "Accept"})
     if moved := language.redirect(request):
         return moved
-    tag, asked = request.query_params.get("tag", ""), request.query_params.get("q", "").strip()
+    asked = text.strip()
     found = {
         name: query
         for name, query in site.queries.items()
@@ -53,8 +60,14 @@ def listing(request: Request) -> Response:
     )
 
 
-@router.get("/queries/{name}", summary="Run a stored query")
-async def run(request: Request, name: str) -> Response:
+@router.get(
+    "/queries/{name}",
+    "Run a stored query",
+    Cost.QUERY,
+    gives=(*RESULTS, *RDF, *PAGE),
+    statuses=(404, *QUERY_ERRORS),
+)
+async def run(request: Request, name: str, timeout: Timeout = "") -> Response:
     """The answer of a stored query; its parameters are those of the URL, checked against their types."""
     site = site_of(request)
     query = library.find(site.queries, name)
@@ -64,7 +77,7 @@ async def run(request: Request, name: str) -> Response:
     values, text = _values(request, query), query.text
     try:
         text = library.fill(text, library.bind(query, values, site.context))
-        result = await execution.run(request, site, Query(text), want, request.query_params.get("timeout"))
+        result = await execution.run(request, site, Query(text), want, timeout)
     except KgError as error:
         if not want.html:
             raise

@@ -16,33 +16,24 @@ from api.telemetry.metrics import Metrics
 _ACCESS = logging.getLogger("api.access")
 _FLUSH_SECONDS = 1.0
 _KNOWN_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
-_KNOWN_ROUTES = frozenset(
-    {
-        *("sparql", "id", "page", "data", "linkset", "graph", "ontology", "context.jsonld", "shapes.ttl", "queries"),
-        *("dataset", ".well-known", "dumps", "about", "conformance", "static", "sitemap.xml", "robots.txt"),
-        *("healthz", "readyz", "metrics", "openapi.json", "search", "suggest", "explore", "charts", "why", "explain"),
-        *("feed.atom", "feed", "validate"),
-        *("reconcile", "ja", "en", "resolve", "link"),
-    }
-)
-
-
-def route_of(path: str) -> str:
-    """The route that a path below the mount path is counted under."""
-    route = path.lstrip("/").partition("/")[0]
-    return route if route in _KNOWN_ROUTES else "other" if route else "front"
 
 
 class RequestLog:
     """Counts requests and logs them; answers from memory are counted together, once a second."""
 
-    def __init__(self, metrics: Metrics, settings: Settings) -> None:
+    def __init__(self, metrics: Metrics, settings: Settings, labels: frozenset[str]) -> None:
         self.metrics = metrics
+        self._labels = labels
         self._log_queries = settings.log_queries
         self._hits: Counter[tuple[str, int]] = Counter()
         self._hit_bytes = 0
         # The library looks labels up slowly.
         self._numbers: dict[tuple[str, str, int], tuple[CounterOf, HistogramOf]] = {}
+
+    def label_of(self, path: str) -> str:
+        """The label that requests for a path below the mount path are counted under."""
+        first = path.lstrip("/").partition("/")[0]
+        return first if first in self._labels else "other" if first else "front"
 
     def request(self, route: str, method: str, status: int, sent: int, seconds: float) -> None:
         """One request that was worked on."""

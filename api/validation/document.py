@@ -29,13 +29,12 @@ class SubmittedDocument:
     name: str = ""
 
 
-async def read(request: Request, most: int) -> SubmittedDocument:
+async def read(request: Request, most: int, asked: str) -> SubmittedDocument:
     """The document of a POST of at most so many bytes; raises `Problem` or `UnknownSyntax`."""
     if (coding := request.headers.get("content-encoding", "identity")) != "identity":
         raise _unsupported(f"a body is taken as it is, not coded as {coding[:40]}")
     told = request.headers.get("content-type", "")
     media_type = told.partition(";")[0].strip().lower()
-    asked = request.query_params.get("syntax", "")
     around = _AROUND if media_type == uploads.MULTIPART else 0
     body = await bodies.read(request, most + around, _too_large(most))
     if media_type == uploads.MULTIPART:

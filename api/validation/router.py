@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Annotated, cast
 
-from fastapi import APIRouter
+from fastapi import Query
+from pydantic import BaseModel, Field, WithJsonSchema
 from pyoxigraph import Literal
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.view import page, view_of
+from api.http import uploads
 from api.http.responses import HTML_OFFER, is_terminal, json_answer, prefers_json, rdf_offers, write_rdf
+from api.http.route import JSON, PAGE, RDF, Cost, Router
 from api.i18n import language
 from api.problems import Problem, not_acceptable, of_error
 from api.queries.execution import client_of, unless_gone
@@ -27,7 +30,7 @@ from kg.rdf.terms import Term
 from kg.submitted import report
 from kg.submitted.report import Report, Result
 
-router = APIRouter()
+router = Router()
 _EXAMPLE = Path(__file__).parents[1] / "examples" / "partner.ttl"
 _TEXT, _JSON, _HTML = "text", "json", "html"
 _NAMES = {
@@ -36,9 +39,27 @@ _NAMES = {
     **{f.name: f.media_type for f in formats.RDF_FORMATS},
     _HTML: formats.HTML,
 }
+_CONFORMS = {"headers": {"X-Conforms": {"description": "Whether nothing is violated.", "schema": {"type": "boolean"}}}}
 _LONGEST_LINE = 240
 _LONGEST_VALUE = 500
 _AROUND = 2
+
+
+Syntax = Annotated[
+    str,
+    Query(
+        description="The syntax of the document, where its media type or file name does not tell it.",
+        json_schema_extra={"enum": [f.name for f in formats.RDF_FORMATS]},
+    ),
+]
+
+
+class DocumentForm(BaseModel):
+    """A document in a form; described here, read by `api.validation.document`."""
+
+    file: str = Field("", json_schema_extra={"format": "binary"})
+    text: str = ""
+    syntax: Syntax = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +73,11 @@ class ShownResult:
     excerpt: tuple[tuple[int, str, bool], ...]
 
 
-@router.get("/validate", summary="Validate RDF: the form")
-async def form(request: Request) -> Response:
+@router.get("/validate", "Validate RDF: the form", Cost.SMALL, gives=(*JSON, *PAGE))
+async def form(
+    request: Request,
+    example: Annotated[str | None, Query(description="Fills the form with an example; takes no value.")] = None,
+) -> Response:
     """The form, filled in with an example when `example` is asked for; as JSON what is taken, and how much of it."""
     site = site_of(request)
     if prefers_json(request):
@@ -62,12 +86,28 @@ async def form(request: Request) -> Response:
         return moved
     # Whoever opens the form will send something soon.
     checkers_of(request).prepare(site.project, site.release.directory)
-    example = _EXAMPLE.read_text(encoding="utf-8") if "example" in request.query_params else ""
-    return await run_in_threadpool(_page, request, example)
+    text = "" if example is None else _EXAMPLE.read_text(encoding="utf-8")
+    return await run_in_threadpool(_page, request, text)
 
 
-@router.post("/validate", summary="Validate RDF")
-async def validate(request: Request) -> Response:
+@router.post(
+    "/validate",
+    "Validate RDF",
+    Cost.UPLOAD,
+    body={**{media_type: {"schema": {"type": "string"}} for media_type in RDF}, uploads.MULTIPART: DocumentForm},
+    gives=(*JSON, formats.PLAIN, *RDF, *PAGE),
+    statuses=(400, 413, 415, 429, 503, 504),
+    responses={200: _CONFORMS, 422: {"description": "The report on a document that does not conform.", **_CONFORMS}},
+)
+async def validate(
+    request: Request,
+    syntax: Syntax = "",
+    fail: Annotated[
+        str,
+        Query(description="Whether a document that does not conform is answered with 422."),
+        WithJsonSchema({"type": "boolean"}),
+    ] = "",
+) -> Response:
     """The report on a document that is posted as itself or in a form; 200 also when it does not conform.
 
     With `fail=true` a document that does not conform is answered with 422, for callers that look at the status alone.
@@ -75,7 +115,7 @@ async def validate(request: Request) -> Response:
     site, wanted = site_of(request), _wanted(request)
     sent: SubmittedDocument | None = None
     try:
-        sent = await document.read(request, site.settings.validate_max_bytes)
+        sent = await document.read(request, site.settings.validate_max_bytes, syntax)
         client = client_of(request.client.host if request.client else "")
         release = site.release.directory
         work = checkers_of(request).run(sent.body, sent.syntax, project=site.project, release=release, client=client)
@@ -85,7 +125,8 @@ async def validate(request: Request) -> Response:
         if wanted != _HTML or problem.status == 499:
             raise problem from None
         return await run_in_threadpool(_page, request, _decoded(sent), sent, None, problem)
-    return await run_in_threadpool(_respond, request, wanted, sent, found)
+    status = 422 if fail.lower() in ("true", "1", "yes") and not found.conforms else 200
+    return await run_in_threadpool(_respond, request, wanted, sent, found, status)
 
 
 def checkers_of(request: Request) -> Checkers:
@@ -108,10 +149,8 @@ def _wanted(request: Request) -> str:
     return list(_NAMES)[best]
 
 
-def _respond(request: Request, wanted: str, sent: SubmittedDocument, found: Report) -> Response:
+def _respond(request: Request, wanted: str, sent: SubmittedDocument, found: Report, status: int) -> Response:
     site = site_of(request)
-    failing = request.query_params.get("fail", "").lower() in ("true", "1", "yes")
-    status = 422 if failing and not found.conforms else 200
     if wanted == _HTML:
         response = _page(request, _decoded(sent), sent, found, status=status)
     else:

@@ -1,0 +1,164 @@
+"""The declaration of a route: everything that the server and its documents need to know about it, in one place.
+
+Metrics, `OPTIONS`, `/robots.txt`, `/sitemap.xml`, `/openapi.json` and `docs/routes.md` are derived from it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from kg.rdf import formats
+
+_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
+
+# Media types of answers, as routes give them.
+PAGE = (formats.HTML,)
+JSON = (formats.JSON,)
+RDF = tuple(f.media_type for f in formats.RDF_FORMATS)
+RESULTS = tuple(dict.fromkeys(f.media_type for f in formats.RESULT_FORMATS))
+# What a query can fail with.
+QUERY_ERRORS = (400, 403, 413, 429, 500, 502, 503, 504)
+# What the server answers where a release is too large to be read whole.
+TOO_LARGE = 501
+
+
+class Cost(enum.Enum):
+    """What a request to a route costs the server, with its meaning.
+
+    The admission gate will charge each client in these units, and keep room for cheap requests while expensive ones
+    wait. Until then it is documentation.
+    """
+
+    FIXED = ("fixed", "bytes that are there already, or a few counters")
+    SMALL = ("small", "a lookup or two in an index or the store")
+    MEDIUM = ("medium", "a page: dozens of lookups and a template")
+    LARGE = ("large", "work that grows with the release, or many requests in one")
+    QUERY = ("query", "SPARQL, evaluated by a worker process under a deadline")
+    UPLOAD = ("upload", "a body that is read, parsed and processed")
+
+    def __init__(self, label: str, meaning: str) -> None:
+        self.label = label
+        self.meaning = meaning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What is declared of a route beside its path, its parameters and its function.
+
+    `gives` are the media types of a 200, and `statuses` the other statuses; those that follow from `gives` can be left
+    out. `body` maps each media type of a request body to a model of its fields, or to its description in OpenAPI.
+    `responses` describes statuses whose content is that of a 200.
+    `depends_on_language` is for answers other than pages. `for_robots` is false where addresses are endless.
+    """
+
+    summary: str
+    cost: Cost
+    gives: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = ()
+    body: Mapping[str, type[BaseModel] | Mapping[str, Any]] = field(default_factory=dict)
+    responses: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    depends_on_language: bool = False
+    in_sitemap: bool = False
+    for_robots: bool = True
+
+
+class Route(APIRoute):
+    """A route of FastAPI with its declaration."""
+
+    def __init__(self, method: str, path: str, endpoint: Callable[..., Any], declared: Declaration) -> None:
+        super().__init__(
+            path,
+            endpoint,
+            methods=[method],
+            summary=declared.summary,
+            response_model=None,
+            response_class=Response,
+        )
+        self.method = method
+        self.declared = declared
+
+    @property
+    def label(self) -> str:
+        """The first segment of the path, under which requests are counted; '' where that is a parameter."""
+        first = self.path.lstrip("/").partition("/")[0]
+        return "" if "{" in first else first
+
+
+class Router:
+    """The routes of a module, each below every prefix.
+
+    `api.app` serves those of every module of `api` that has one under the name `router`.
+    """
+
+    def __init__(self, prefixes: Sequence[str] = ("",)) -> None:
+        self.routes: list[Route] = []
+        self._prefixes = prefixes
+
+    def get(
+        self,
+        path: str,
+        summary: str,
+        cost: Cost,
+        *,
+        gives: tuple[str, ...] = (),
+        statuses: tuple[int, ...] = (),
+        depends_on_language: bool = False,
+        in_sitemap: bool = False,
+        for_robots: bool = True,
+    ) -> Callable[[_Endpoint], _Endpoint]:
+        """Declares the decorated function as the answer to GET; see `Declaration`."""
+        declared = Declaration(
+            summary=summary,
+            cost=cost,
+            gives=gives,
+            statuses=statuses,
+            depends_on_language=depends_on_language,
+            in_sitemap=in_sitemap,
+            for_robots=for_robots,
+        )
+        return lambda endpoint: self._add("GET", path, endpoint, declared)
+
+    def post(
+        self,
+        path: str,
+        summary: str,
+        cost: Cost,
+        *,
+        body: Mapping[str, type[BaseModel] | Mapping[str, Any]],
+        gives: tuple[str, ...] = (),
+        statuses: tuple[int, ...] = (),
+        responses: Mapping[int, Mapping[str, Any]] | None = None,
+        depends_on_language: bool = False,
+    ) -> Callable[[_Endpoint], _Endpoint]:
+        """Declares the decorated function as the answer to POST; see `Declaration`."""
+        declared = Declaration(
+            summary=summary,
+            cost=cost,
+            gives=gives,
+            statuses=statuses,
+            body=body,
+            responses=responses or {},
+            depends_on_language=depends_on_language,
+        )
+        return lambda endpoint: self._add("POST", path, endpoint, declared)
+
+    def _add(self, method: str, path: str, endpoint: _Endpoint, declared: Declaration) -> _Endpoint:
+        self.routes += [Route(method, prefix + path, endpoint, declared) for prefix in self._prefixes]
+        return endpoint
+
+
+def labels(routes: Sequence[Route]) -> frozenset[str]:
+    """The labels that requests are counted under."""
+    return frozenset(route.label for route in routes) - {""}
+
+
+def posted_to(routes: Sequence[Route]) -> tuple[str, ...]:
+    """The paths that take POST."""
+    return tuple(dict.fromkeys(route.path for route in routes if route.method == "POST"))

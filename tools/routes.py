@@ -1,0 +1,53 @@
+"""Writes `docs/routes.md`: the table of routes, from their declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from api.app import routes
+from api.http.route import Cost, Route
+from api.i18n.texts import LANGUAGES
+from api.operations.openapi import format_names
+
+FILE = Path(__file__).parents[1] / "docs" / "routes.md"
+_HEAD = """# Routes
+
+Each route is declared once, beside its function ([architecture.md](architecture.md)); this table is made of the
+declarations by `.venv/bin/python -m tools.routes`. Parameters and bodies are described in `/openapi.json`.
+
+"""
+_COSTS = """
+`format=` takes the names of the column *formats*, where there are several; without it, `Accept` decides. Pages and
+feeds take `lang=`. *Listed* routes stand in `/sitemap.xml`; `/robots.txt` keeps crawlers from those marked *no*.
+`/reconcile` exists below each language, too (`/en/reconcile`).
+
+| cost | what a request costs |
+|---|---|
+"""
+
+
+def document() -> str:
+    """The whole file."""
+    return _HEAD + "".join(_rows()) + _COSTS + "".join(f"| {c.label} | {c.meaning} |\n" for c in Cost)
+
+
+def _rows() -> Iterator[str]:
+    yield "| route | | what | formats | cost | crawlers |\n|---|---|---|---|---|---|\n"
+    for route in sorted(routes(), key=lambda route: (route.path, route.method)):
+        if not route.path.startswith(tuple(f"/{tongue}/" for tongue in LANGUAGES)):
+            yield _row(route)
+
+
+def _row(route: Route) -> str:
+    declared = route.declared
+    names = " ".join(format_names(declared.gives)) or ", ".join(declared.gives)
+    crawled = "listed" if declared.in_sitemap else ""
+    if not declared.for_robots:
+        crawled += ", no `?`" if crawled else "no"
+    path = route.path.replace(":path}", "}")
+    return f"| `{path}` | {route.method} | {declared.summary} | {names} | {declared.cost.label} | {crawled} |\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(document(), encoding="utf-8")
