@@ -23,7 +23,7 @@ from kg.sparql.library import StoredQuery
 
 router = Router()
 
-# Which queries tell of a subject, in order; texts are `chart_<subject>` and `chart_<subject>_lead`.
+# The queries of each subject, in order; its texts are `chart_<subject>` and `chart_<subject>_lead`.
 SUBJECTS = {
     "budgets": ("budgets", "budget-change", "programmes-quoting-the-law-and-budget", "funding-terms"),
     "timeline": ("timeline",),
@@ -35,7 +35,7 @@ SUBJECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A stored query with its answer."""
+    """A stored query with its result."""
 
     query: StoredQuery
     result: QueryOutcome
@@ -67,13 +67,13 @@ async def show(request: Request, name: str) -> Response:
 
 
 def available(site: Site) -> dict[str, tuple[str, ...]]:
-    """The subjects of which this project has queries."""
+    """The subjects for which the project has queries."""
     found = {name: tuple(q for q in names if q in site.queries) for name, names in SUBJECTS.items()}
     return {name: names for name, names in found.items() if names}
 
 
 async def chart(request: Request, site: Site, view: View, query: StoredQuery) -> Chart:
-    """The answer of a query in the reader's language, parameters at their defaults."""
+    """The result of a query in the reader's language, with default parameters."""
     values = {p.name: view.language for p in query.parameters if p.type == "language"}
     text = library.fill(query.text, library.bind(query, values, site.context))
     result = await execution.run(request, site, Query(text), execution.Formats(html=True))

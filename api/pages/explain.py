@@ -28,10 +28,10 @@ def explain(
     subject: Annotated[str, Query(description="The subject of the fact: an IRI or class:slug.")] = "",
     predicate: Annotated[str, Query(description="The property of the fact, or `a`.")] = "",
     object_: Annotated[
-        str, Query(alias="object", description="The object: an IRI, class:slug, or a literal as N-Triples has it.")
+        str, Query(alias="object", description="The object: an IRI, class:slug, or a literal in N-Triples syntax.")
     ] = "",
 ) -> Response:
-    """The passages that state a triple, or the rule that concludes it with its premises, each explained in turn."""
+    """The passages that state a triple, or the rule that infers it with its premises, each explained in turn."""
     site = site_of(request)
     if not prefers_json(request) and (moved := language.redirect(request)):
         return moved

@@ -20,7 +20,7 @@ from kg.rdf import iris
 from kg.release.history import ReleaseChanges
 
 router = Router()
-# The query that the front page works: it needs the law, a programme and a budget, so it shows what a graph is for.
+# The example query of the front page, which combines several kinds of records.
 _WORKED = "programmes-quoting-the-law-and-budget"
 _MAX_CHANGES = 8
 # Auxiliary classes, listed last.
@@ -29,7 +29,7 @@ _LAST = ("passage", "source", "vocabulary", "fiscal-year")
 
 @router.get("/", "The front page", Cost.QUERY, gives=(*JSON, *PAGE), in_sitemap=True)
 async def front(request: Request) -> Response:
-    """What is here, how much of it, and the ways in; as JSON the numbers alone."""
+    """An overview of the dataset with examples; as JSON, its numbers."""
     site = site_of(request)
     if prefers_json(request):
         return json_answer(_numbers(site), {"Vary": "Accept"})
@@ -69,7 +69,7 @@ def _latest(site: Site) -> ReleaseChanges:
 def about(
     request: Request, record: Annotated[str, Query(description="A record to explain URIs with.")] = ""
 ) -> Response:
-    """What the marks mean, what the URIs are, how to report an error."""
+    """The meaning of evidence marks, the URIs, and how to report an error."""
     site = site_of(request)
     if moved := language.redirect(request):
         return moved
@@ -80,7 +80,7 @@ def about(
 
 
 def example(site: Site) -> str:
-    """A record to show things by: the first law, else the first of anything."""
+    """A record for examples: the first law, else the first record."""
     names = ["law", *site.entities.classes()]
     return next((paths[0] for name in names if (paths := site.entities.members(name))), "")
 
