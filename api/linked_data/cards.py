@@ -70,7 +70,10 @@ class Neighbour:
 def neighbours(view: View, iri: str, description: EntityDescription) -> list[Neighbour]:
     """Up to `_MAX_NEIGHBOURS` linked records on an ellipse around a record, with outgoing links first."""
     links: dict[str, Fact] = {}
-    for fact in (*_flat(description.node.facts), *(f for part in description.loose_parts for f in _flat(part.facts))):
+    for fact in (
+        *_flattened(description.node.facts),
+        *(f for part in description.loose_parts for f in _flattened(part.facts)),
+    ):
         links.setdefault(iris.document_of(value(fact.object)), fact)
     out = len(links)
     for fact in description.incoming:
@@ -81,16 +84,16 @@ def neighbours(view: View, iri: str, description: EntityDescription) -> list[Nei
         for n, (other, fact) in enumerate(links.items())
         if other.startswith(root) and other != iri and other.removeprefix(root).partition("/")[0] not in _EXCLUDED
     ]
-    chosen = near if len(near) <= _MAX_NEIGHBOURS else _some_of_each(near)
-    return [_placed(view, i, len(chosen), other, fact, n >= out) for i, (n, other, fact) in enumerate(chosen)]
+    chosen = near if len(near) <= _MAX_NEIGHBOURS else _balanced(near)
+    return [_neighbour(view, i, len(chosen), other, fact, n >= out) for i, (n, other, fact) in enumerate(chosen)]
 
 
-def _flat(facts: tuple[Fact, ...]) -> list[Fact]:
+def _flattened(facts: tuple[Fact, ...]) -> list[Fact]:
     """The facts, including those of parts that are shown inline."""
-    return [f for fact in facts for f in (_flat(fact.part.facts) if fact.part else [fact])]
+    return [f for fact in facts for f in (_flattened(fact.part.facts) if fact.part else [fact])]
 
 
-def _some_of_each(near: list[tuple[int, str, Fact]]) -> list[tuple[int, str, Fact]]:
+def _balanced(near: list[tuple[int, str, Fact]]) -> list[tuple[int, str, Fact]]:
     """Up to `_MAX_NEIGHBOURS` entries, chosen from each property in turn, in the original order."""
     by_property: dict[str, list[tuple[int, str, Fact]]] = {}
     for entry in near:
@@ -103,7 +106,7 @@ def _some_of_each(near: list[tuple[int, str, Fact]]) -> list[tuple[int, str, Fac
     return sorted(chosen)
 
 
-def _placed(view: View, i: int, of: int, other: str, fact: Fact, is_incoming: bool) -> Neighbour:
+def _neighbour(view: View, i: int, of: int, other: str, fact: Fact, is_incoming: bool) -> Neighbour:
     # Offset by half a step from the vertical, so that labels to the left and right of the points do not overlap.
     angle = 2 * math.pi * (i + 0.5) / of - math.pi / 2
     x = _WIDTH / 2 + 0.29 * _WIDTH * math.cos(angle)

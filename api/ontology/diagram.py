@@ -71,21 +71,21 @@ def draw(kinds: Sequence[Count], links: Sequence[Connector]) -> Diagram:
     joining = {pair: found for pair, found in pairs.items() if len(pair) == 2}
     firsts = [next((p for p in joining if kind.iri in p), None) for kind in kinds]
     drawn = list(dict.fromkeys([*filter(None, firsts), *joining]))[:_MAX_LINES]
-    place = _placed([kind.iri for kind in kinds], [tuple(sorted(pair)) for pair in drawn])
+    place = _positions([kind.iri for kind in kinds], [tuple(sorted(pair)) for pair in drawn])
     boxes = [
         Box(kind, place[kind.iri].real, place[kind.iri].imag, next(iter(pairs.get(frozenset([kind.iri]), ())), None))
         for kind in kinds
     ]
     taken = list(place.values())
     # Short lines have few positions for their label, so they come first.
-    drawn.sort(key=lambda pair: abs(_way(joining[pair][0], place)))
+    drawn.sort(key=lambda pair: abs(_vector(joining[pair][0], place)))
     lines = [_line(joining[pair][0], len(joining[pair]) - 1, place, taken) for pair in drawn]
     height = max((box.y for box in boxes), default=0) + _MARGIN.imag
     width = 2 * _MARGIN.real + (COLUMNS - 1) * _PITCH.real
     return Diagram(boxes, lines, [link for pair in drawn for link in joining[pair]], round(width), round(height))
 
 
-def _placed(kinds: Sequence[str], pairs: Sequence[tuple[str, ...]]) -> dict[str, complex]:
+def _positions(kinds: Sequence[str], pairs: Sequence[tuple[str, ...]]) -> dict[str, complex]:
     """Places classes on the grid: cells are swapped as long as that gives shorter lines and fewer crossings."""
     cells: list[str | None] = [*kinds, *[None] * (COLUMNS * ROWS - len(kinds))]
 
@@ -130,13 +130,13 @@ def _cross(a: int, b: int, c: int, d: int) -> bool:
     return len({a, b, c, d}) == 4 and side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
 
 
-def _way(link: Connector, place: Mapping[str, complex]) -> complex:
+def _vector(link: Connector, place: Mapping[str, complex]) -> complex:
     return place[link.target] - place[link.source]
 
 
 def _line(link: Connector, more: int, place: Mapping[str, complex], taken: list[complex]) -> Line:
     """A line from border to border, with its label where it overlaps no box or other label."""
-    start, end, way = place[link.source], place[link.target], _way(link, place)
+    start, end, way = place[link.source], place[link.target], _vector(link, place)
     share = min(_HALF.real / (abs(way.real) or 1e-9), _HALF.imag / (abs(way.imag) or 1e-9))
     first, last = start + way * share, end - way * share
     spots = [first + (last - first) * t for t in (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8)]

@@ -45,14 +45,14 @@ class Partners:
 
 
 @dataclass(slots=True)
-class _Ours:
+class _OwnIris:
     """The IRIs that our graphs describe, and the deprecated ones with their successors."""
 
     known: set[str]
     deprecated: dict[str, str]
 
     @classmethod
-    def of(cls, quads: Iterable[Quad]) -> _Ours:
+    def of(cls, quads: Iterable[Quad]) -> _OwnIris:
         known, deprecated, successors = {iris.DATASET, iris.ONTOLOGY}, set(), {}
         for quad in quads:
             subject = value(quad.subject)
@@ -88,11 +88,11 @@ def load(
 
     Never raises for a faulty dataset: it is left out, with a warning that says where and why.
     """
-    found, known = Partners(), _Ours.of(ours)
+    found, known = Partners(), _OwnIris.of(ours)
     for path in sorted(p for p in folder(root).glob("*") if not p.name.startswith(".")):
         try:
             description = _description(path, root, known)
-            quads, problems = _checked(_read(description, root, limits, base, offline), description, root, known)
+            quads, problems = _filtered(_read(description, root, limits, base, offline), description, root, known)
         except _LeftOut as reason:
             found.left_out.append(path.name)
             problems = list(reason.problems)
@@ -104,7 +104,7 @@ def load(
     return found
 
 
-def _description(path: Path, root: Path, ours: _Ours) -> DatasetDescription:
+def _description(path: Path, root: Path, ours: _OwnIris) -> DatasetDescription:
     name = path.relative_to(root).as_posix()
     if not path.is_dir() or not iris.SEGMENT.fullmatch(path.name):
         message = "a partner is a folder named in lower-case letters, digits and single hyphens, with a dataset.yaml"
@@ -172,8 +172,8 @@ def _data_file(description: DatasetDescription) -> str:
     return f"{description.file.rpartition('/')[0]}/{description.rdf_file}" if description.rdf_file else ""
 
 
-def _checked(
-    quads: list[Quad], description: DatasetDescription, root: Path, ours: _Ours
+def _filtered(
+    quads: list[Quad], description: DatasetDescription, root: Path, ours: _OwnIris
 ) -> tuple[list[Quad], list[FileProblem]]:
     """The quads to keep, and the problems of the others.
 
@@ -183,17 +183,20 @@ def _checked(
     if not quads:
         raise _LeftOut(places.of("").problem("partner-data", "the RDF has no statements"))
     if claims := {value(q.subject): q for q in quads if _is_ours(value(q.subject), description, ours)}:
-        claimed = [places.of(iri, begins=True).problem("partner-claim", _claim(q)) for iri, q in _first(claims.items())]
-        raise _LeftOut(*claimed, *_more(claims, description, "partner-claim"))
+        claimed = [
+            places.of(iri, begins=True).problem("partner-claim", _claim_message(q))
+            for iri, q in _capped(claims.items())
+        ]
+        raise _LeftOut(*claimed, *_remainder(claims, description, "partner-claim"))
     own = {value(q.subject) for q in quads} | {description.graph, description.iri}
     named = sorted({name for q in quads for name in (q.predicate.value, _target(q))})
     dead = dict.fromkeys(i for i in named if i.startswith(_OURS) and i not in ours.known and i not in own)
     stale = [iri for iri in named if iri in ours.deprecated]
     problems = [
-        *(places.of(iri).problem("dead-link", _dead(iri, ours)) for iri in _first(dead)),
-        *_more(dead, description, "dead-link"),
-        *(places.of(iri).problem("deprecated-link", _deprecated(iri, ours)) for iri in _first(stale)),
-        *_more(stale, description, "deprecated-link"),
+        *(places.of(iri).problem("dead-link", _dead_link(iri, ours)) for iri in _capped(dead)),
+        *_remainder(dead, description, "dead-link"),
+        *(places.of(iri).problem("deprecated-link", _deprecated_link(iri, ours)) for iri in _capped(stale)),
+        *_remainder(stale, description, "deprecated-link"),
     ]
     kept = [q for q in quads if not {q.predicate.value, _target(q)} & dead.keys()]
     if not kept:
@@ -201,11 +204,11 @@ def _checked(
     return kept, problems
 
 
-def _first(found: Iterable[_Found]) -> list[_Found]:
+def _capped(found: Iterable[_Found]) -> list[_Found]:
     return list(islice(found, _MAX_REPORTED))
 
 
-def _more(found: Collection[object], description: DatasetDescription, rule: str) -> list[FileProblem]:
+def _remainder(found: Collection[object], description: DatasetDescription, rule: str) -> list[FileProblem]:
     """One problem that stands for those beyond the first `_MAX_REPORTED`."""
     rest = len(found) - _MAX_REPORTED
     return (
@@ -218,24 +221,24 @@ def _target(quad: Quad) -> str:
     return quad.object.value if isinstance(quad.object, NamedNode) else ""
 
 
-def _is_ours(subject: str, description: DatasetDescription, ours: _Ours) -> bool:
+def _is_ours(subject: str, description: DatasetDescription, ours: _OwnIris) -> bool:
     if subject == description.graph or subject.startswith(description.graph + "#"):
         return False
     return subject.startswith(iris.BASE) or subject in ours.known
 
 
-def _claim(quad: Quad) -> str:
+def _claim_message(quad: Quad) -> str:
     remedy = "; state the link from your side: <yours> <property> <ours>" if _target(quad) else ""
     about = f"<{value(quad.subject)}>, which a partner may not describe (<{quad.predicate.value}>)"
     return f"a statement about {about}{remedy}"
 
 
-def _deprecated(iri: str, ours: _Ours) -> str:
+def _deprecated_link(iri: str, ours: _OwnIris) -> str:
     successor = ours.deprecated[iri]
     return f"<{iri}> is deprecated" + (f"; it is replaced by <{successor}>" if successor else "")
 
 
-def _dead(iri: str, ours: _Ours) -> str:
+def _dead_link(iri: str, ours: _OwnIris) -> str:
     head = iri.removeprefix(iris.ID).partition("/")[0] if iri.startswith(iris.ID) else ""
     start = f"{iris.ID}{head}/" if head else iris.ONTOLOGY if iri.startswith(iris.ONTOLOGY) else iris.BASE
     close = nearest(iri, (k for k in ours.known if k.startswith(start)))
