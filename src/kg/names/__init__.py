@@ -1,1 +1,6 @@
-"""Names and identifiers of bodies, people and laws, compared in all the ways that documents write them."""
+"""Compares names and identifiers of organisations, people and laws in the forms in which documents write them.
+
+- `normalization`, `numerals`, `romanization`: normal forms of text
+- `forms`: forms of a name, such as abbreviations and names of units
+- `identifiers`, `law_numbers`: identifiers with their check digits, and numbers of laws
+"""

@@ -1,4 +1,4 @@
-"""The forms in which Japanese documents write the name of a body, a law or a person, told from the name alone."""
+"""Derives the forms in which Japanese documents write the name of an organisation, law or person."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ARTICLE_WITHOUT_MARK = re.compile(r"\d+条")
 
 
 def of_asked(text: str) -> Iterator[tuple[str, Form]]:
-    """The keys under which a name that is asked for may be known, the safest first, with what differs."""
+    """The keys to look up for a given name, the most reliable first, with the form of each."""
     key = name(text).key
     yield key, "exact"
     if key.startswith("the "):
@@ -44,20 +44,20 @@ def of_asked(text: str) -> Iterator[tuple[str, Form]]:
 
 
 def of_known(key: str) -> Iterator[str]:
-    """The keys under which one of our names is kept."""
+    """The keys under which a known name is indexed."""
     yield key
     if key.startswith("the "):
         yield key[4:]
 
 
 def brackets(text: str) -> tuple[str, str] | None:
-    """What stands before brackets at the end of a name, and in them."""
+    """The text before brackets at the end of a name, and the text inside."""
     match = _BRACKETS.match(unicodedata.normalize("NFKC", text).strip())
     return (match["outer"], match["inner"]) if match else None
 
 
 def person(text: str) -> str:
-    """A key for names of persons in Latin letters or kana: in either order, however romanised; '' for other names."""
+    """A key for personal names in Latin letters or kana, independent of order and romanisation; '' for other names."""
     words = name(text).key if text.isascii() else romanization.of_katakana(normalization.normal(text))
     if not words.isascii() or not 2 <= len(parts := words.split()) <= 3:
         return ""
@@ -65,7 +65,7 @@ def person(text: str) -> str:
 
 
 def of_unit(key: str, owners: Iterable[str]) -> Iterator[str]:
-    """The keys of a unit beside the name of its owner: without that name, without センター, and with it in English."""
+    """The keys of a unit used together with its owner's name: without that name, and with or without its suffix."""
     found = {key}
     for owner in owners:
         shorter = {key.removeprefix(owner).strip(), key.removesuffix(owner).strip()}
@@ -88,7 +88,7 @@ def stems(key: str) -> Iterator[str]:
 
 
 def unqualified(text: str, places: Collection[str]) -> Iterator[str]:
-    """The keys of a name without the country that it begins with, or without what its brackets add."""
+    """The keys of a name without a leading country name or without its brackets."""
     key = name(text).key
     for end in range(2, min(len(key) - 2, _LONGEST_PLACE)):
         if key[:end] in places and len(rest := key[end:].strip()) > 2:
@@ -98,12 +98,12 @@ def unqualified(text: str, places: Collection[str]) -> Iterator[str]:
 
 
 def article(key: str) -> str:
-    """The key of a part of a law, where the mark before its number is left out: 9条 is 第9条."""
+    """The key of a part of a law, with the mark before its number added: 9条 becomes 第9条."""
     return "第" + key if _ARTICLE_WITHOUT_MARK.match(key) else key
 
 
 def splits(key: str) -> Iterator[tuple[str, str]]:
-    """A key cut in two at each place where an owner may end and its unit begin, or the other way round."""
+    """Splits a key at each position where an owner may end and its unit begin, or vice versa."""
     for place in range(2, len(key) - 1):
         if key[place - 1] != " " and not (key[place - 1].isascii() and key[place].isascii() and key[place] != " "):
             yield key[:place], key[place:].strip()
@@ -118,7 +118,7 @@ def is_short_for(short: str, key: str) -> bool:
 
 
 def is_acronym_of(short: str, english: str) -> bool:
-    """Whether letters are the first ones of the words of an English name, but for one or two at its beginning: AIST."""
+    """Whether letters are the initials of the words of an English name, possibly without the first one or two."""
     words = [w for w in re.findall(r"[A-Za-z]+", english) if w.lower() not in ("of", "and", "for", "the", "in", "on")]
     letters = "".join(w[0].upper() for w in words)
     is_end = letters.endswith(short.upper()) and len(short) >= max(4, len(letters) - 2)

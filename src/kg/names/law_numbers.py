@@ -1,4 +1,4 @@
-"""Numbers of Japanese laws, in all the forms in which they are written, and their ids in e-Gov."""
+"""Parses numbers of Japanese laws in all written forms, and the law ids of e-Gov."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from kg.names import numerals
 
-# The order is the digit by which e-Gov's law ids begin.
+# In the order of the first digit of e-Gov law ids.
 _ERAS = ("明治", "大正", "昭和", "平成", "令和")
 _SHORT_ERAS = {**dict(zip("mtshr", range(1, 6), strict=True)), **dict(zip("明大昭平令", range(1, 6), strict=True))}
-# What e-Gov's ids call laws and cabinet orders.
+# The types of law in e-Gov ids.
 _TYPES = {"法律": "AC", "法": "AC", "政令": "CO", "政": "CO"}
 _LAST_YEARS = {1: 45, 2: 15, 3: 64, 4: 31}
 _WRITTEN = re.compile(
@@ -36,14 +36,14 @@ class LawNumber:
 
 
 def read(text: str) -> LawNumber | None:
-    """The law number that a whole text is (令和七年法律第五十三号, 令和7年法律第53号, R7法53), else None."""
+    """Parses a text that is a law number (令和七年法律第五十三号, 令和7年法律第53号, R7法53); None if it is not."""
     text = unicodedata.normalize("NFKC", text).strip(" ()")
     found = split(text)
     return found[0] if found and not found[1] else None
 
 
 def split(text: str) -> tuple[LawNumber, str] | None:
-    """The law number by which a text begins, and what follows it: an article, or nothing."""
+    """The law number at the beginning of a text, and the rest: an article or nothing."""
     text = unicodedata.normalize("NFKC", text).strip()
     match = _WRITTEN.match(text.casefold())
     if match is None:
@@ -56,7 +56,7 @@ def split(text: str) -> tuple[LawNumber, str] | None:
 
 
 def of_law_id(law_id: str) -> LawNumber | None:
-    """The law number inside an e-Gov law id: 507AC0000000053 is 令和7年法律第53号."""
+    """The law number in an e-Gov law id: 507AC0000000053 is 令和7年法律第53号."""
     match = _LAW_ID.fullmatch(law_id)
     if match is None:
         return None

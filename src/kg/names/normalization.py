@@ -1,4 +1,4 @@
-"""Names as they are compared: one form for width, case, kana, old kanji, spaced letters and punctuation."""
+"""Normalises names for comparison: width, case, kana, old kanji, spaced letters and punctuation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from kg.names import numerals
 
-# Old form → new form, only where one stands for the other everywhere (常用漢字表, 2010, in parentheses there).
+# Old form → new form, only if they are interchangeable (常用漢字表, 2010, in parentheses there).
 _OLD_KANJI = str.maketrans(
     "國學廣澤邊邉齋齊圖會體發鐵縣應當與豫濟經驗醫藥藝術戰爭寫實讀變數團圓臺灣關條榮營嚴覺觀歸舊區號雜參慘絲眞壽收從縱處敍獎將燒證乘剩淨狀疊讓釀觸囑辭屬續墮對帶滯擇擔膽擴髙﨑濵德稻藏澁惠",
     "国学広沢辺辺斎斉図会体発鉄県応当与予済経験医薬芸術戦争写実読変数団円台湾関条栄営厳覚観帰旧区号雑参惨糸真寿収従縦処叙奨将焼証乗剰浄状畳譲醸触嘱辞属続堕対帯滞択担胆拡高崎浜徳稲蔵渋恵",
 )
-# Katakana is what hiragana is written as here: readings come in either.
+# Hiragana is converted to katakana, since readings use either.
 _KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _CJK = r"\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々〆"
 _LONG_VOWEL = re.compile(rf"(?<=[{_CJK}])[ー―‐−-](?=[{_CJK}]|\W|$)")
@@ -33,7 +33,7 @@ _AMERICAN = {
     " & ": " and ",
 }
 _BRITISH = re.compile(r"\b(?:centres?|programmes?|organisations?)\b| & ")
-# Legal forms of Japanese bodies, as written before or after a name, in full and in brackets (一般に用いられる略記).
+# Legal forms of Japanese organisations, before or after a name, in full and abbreviated in brackets.
 _FULL = (
     "国立研究開発法人|独立行政法人|地方独立行政法人|国立大学法人|公立大学法人|大学共同利用機関法人|"
     "学校法人|公益財団法人|一般財団法人|財団法人|公益社団法人|一般社団法人|社団法人|特殊法人|"
@@ -56,14 +56,14 @@ _LEGAL_FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name in its normal form: `key` to compare as a whole, `tokens` to look up (words, and pairs of characters)."""
+    """A normalised name: `key` for comparison, `tokens` for lookup (words, and pairs of Japanese characters)."""
 
     key: str
     tokens: tuple[str, ...]
 
 
 def normal(text: str) -> str:
-    """The text in one width, case and script, words apart by one space."""
+    """The text in one width, case and script, with words separated by single spaces."""
     text = unicodedata.normalize("NFKC", text).casefold().translate(_KATAKANA).translate(_OLD_KANJI)
     if not text.isascii():
         text = "".join(map(_without_accent, text))
@@ -73,7 +73,7 @@ def normal(text: str) -> str:
 
 
 def without_legal_form(text: str) -> str:
-    """A body's name without its legal form (国立研究開発法人, (株), …); the text itself when it is nothing else."""
+    """A name without its legal form (国立研究開発法人, (株), …); the text itself if that is all."""
     bare = unicodedata.normalize("NFKC", text).translate(_OLD_KANJI)
     while (shorter := _LEGAL_FORM.sub("", bare)) != bare:
         bare = shorter
@@ -81,14 +81,14 @@ def without_legal_form(text: str) -> str:
 
 
 def _without_accent(character: str) -> str:
-    """A Latin letter without its accents; anything else, voiced kana included, as it is."""
+    """A Latin letter without accents; other characters, including voiced kana, are unchanged."""
     if character < "\u00c0" or character > "\u024f":
         return character
     return "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
 
 
 def name(text: str) -> Name:
-    """The normal form of a name; in `key`, spaces beside Japanese characters mean nothing."""
+    """Normalises a name; in `key`, spaces next to Japanese characters are ignored."""
     text = normal(text)
     tokens = [t for run in _TOKEN.findall(text) for t in _parts(run)]
     return Name(_BESIDE_CJK.sub("", text), tuple(dict.fromkeys(tokens)))
@@ -101,5 +101,5 @@ def _parts(run: str) -> list[str]:
 
 
 def is_japanese(token: str) -> bool:
-    """Whether a token is of characters that are compared in pairs."""
+    """Whether a token consists of characters that are compared in pairs."""
     return bool(_IS_CJK.match(token))

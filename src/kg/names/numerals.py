@@ -1,4 +1,4 @@
-"""Numbers as Japanese documents write them: kanji, full width, Roman."""
+"""Parses numbers in Japanese documents: kanji, full-width and Roman numerals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xi
 KANJI = "〇零一二三四五六七八九十百千元"
 _WRITTEN = rf"[0-9]+|[{KANJI}]+"
 NUMBER = rf"(?:{_WRITTEN})"
-# What is counted this way in titles and laws; elsewhere a kanji numeral may be a part of a name (三菱, 九州).
+# Counters in titles and laws; elsewhere a kanji numeral may be part of a name.
 _ORDINAL = re.compile(
     rf"(?:(?<=第)|(?<=令和)|(?<=平成)|(?<=昭和)|(?<=大正)|(?<=明治))({_WRITTEN})"
     r"(?=条|項|号|期|次|回|章|節|年|版|部|編)"
@@ -20,7 +20,7 @@ _ROMAN_ORDINAL = re.compile(rf"(?<=第)({'|'.join(sorted(_ROMAN, key=len, revers
 
 
 def read(text: str) -> int | None:
-    """The number that a text writes in digits or kanji (五十三, 五三, 元), below ten thousand; else None."""
+    """Parses digits or kanji numerals (五十三, 五三, 元) below ten thousand; None otherwise."""
     text = unicodedata.normalize("NFKC", text)
     if text.isascii():
         return int(text) if text.isdigit() else None
@@ -40,6 +40,6 @@ def read(text: str) -> int | None:
 
 
 def with_digits(text: str) -> str:
-    """A normalised text with its ordinals and years in digits: 第九条 → 第9条, 第ii期 → 第2期, 令和七年 → 令和7年."""
+    """Writes ordinals and years in a normalised text in digits: 第九条 → 第9条, 第ii期 → 第2期, 令和七年 → 令和7年."""
     text = _ORDINAL.sub(lambda m: m[0] if (n := read(m[1])) is None else str(n), text)
     return _ROMAN_ORDINAL.sub(lambda m: str(_ROMAN.index(m[1]) + 1), text)

@@ -1,4 +1,4 @@
-"""Kana in Latin letters, and one form for the ways in which Japanese names are romanised."""
+"""Romanises kana, and maps the romanisations of a Japanese name to a single form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KANA = {
     **dict(zip("ヤユヨワヲンヴーヂヅ", ("ya", "yu", "yo", "wa", "o", "n", "vu", "", "zi", "zu"), strict=True)),
 }
 _GLIDES = {"ャ": "ya", "ュ": "yu", "ョ": "yo"}
-# Hepburn and its variants → what Kunrei has, where a name's spelling tells no names apart.
+# Hepburn and its variants → Kunrei, where the difference does not distinguish names.
 _FOLDS = (
     (re.compile(r"[ōôó]"), "o"),
     (re.compile(r"[ūûú]"), "u"),
@@ -35,7 +35,7 @@ _FOLDS = (
 
 
 def of_katakana(text: str) -> str:
-    """A reading in Latin letters, by Kunrei: オカダ ヤスシ → okada yasusi."""
+    """Romanises a reading by Kunrei: ヤマダ タロウ → yamada tarou."""
     written: list[str] = []
     doubled = False
     for character in text:
@@ -52,7 +52,7 @@ def of_katakana(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """One form for the romanisations of a name, lower-case: shimojō, Shimojoh and simozyou are one."""
+    """Maps romanisations of a name to one lower-case form, the same for shimojō, Shimojoh and simozyou."""
     text = text.casefold()
     for pattern, to in _FOLDS:
         text = pattern.sub(to, text)

@@ -1,1 +1,1 @@
-"""Loading a release into a remote engine."""
+"""Publishes a release to a remote engine (`publication`)."""

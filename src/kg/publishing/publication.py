@@ -1,8 +1,8 @@
-"""A release into a remote engine: loaded beside what is served there, read back, and only then gone over to.
+"""Publishes a release to a remote engine: loads it beside the current one, verifies it, and then switches over.
 
-Graphs are loaded under names of their own (`urn:aikg:staged:…`), in chunks, so that an interrupted load goes on where
-it stopped. The default graph is loaded under the name that it keeps. Then the pointer is taken away, the graphs get
-their names, and the pointer to the new release is written: in one transaction where the engine has them.
+Graphs are loaded under temporary names (`urn:aikg:staged:…`) in chunks, so that an interrupted load can be resumed. The
+default graph is loaded under its final name. Then the pointer to the release is removed, the graphs are renamed, and
+the pointer to the new release is written, in one transaction if the engine supports it.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _Report = Callable[[str, int, int], None]
 
 
 class NotFaithful(KgError):
-    """An engine that does not give back what it was given."""
+    """The engine does not return the data that was loaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The addresses of an engine: for queries, for updates, and for graphs (Graph Store Protocol).
+    """The URLs of an engine: for queries, updates and graphs (Graph Store Protocol).
 
-    Without the latter two they are those that Virtuoso and Fuseki have beside the first.
+    The latter two default to the URLs that Virtuoso and Fuseki use.
     """
 
     options: Options
@@ -53,7 +53,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PublicationOutcome:
-    """What was done: how many triples were sent and how many were there from an earlier attempt."""
+    """The result: the numbers of triples sent, and already present from an earlier attempt."""
 
     release: str
     engine: str
@@ -64,10 +64,10 @@ class PublicationOutcome:
 
 
 def publish(directory: Path, target: Target, report: _Report = lambda *_: None) -> PublicationOutcome:
-    """Makes the release of a folder the one that the engine holds; the same call again goes on after an interruption.
+    """Publishes the release of a folder to the engine; repeat the call to resume after an interruption.
 
-    Raises the errors of `Endpoint`, and `NotFaithful` when what is read back is not what was sent: then readers still
-    see the release before.
+    Raises the errors of `Endpoint`, and `NotFaithful` if the data read back differs; readers then still see the
+    previous release.
     """
     manifest = store.read_manifest(directory)
     endpoint, dialect = remote.connect(target.options)
@@ -78,7 +78,7 @@ def publish(directory: Path, target: Target, report: _Report = lambda *_: None) 
 
 
 def _addressed(target: Target, dialect: Dialect) -> Target:
-    """The target with the addresses that it does not name."""
+    """The target with default URLs filled in."""
     query = target.options.query_url.rstrip("/")
     if dialect is dialects.VIRTUOSO:
         root = query.removesuffix("/sparql-auth").removesuffix("/sparql")
@@ -90,7 +90,7 @@ def _addressed(target: Target, dialect: Dialect) -> Target:
 
 
 class _Publication:
-    """One run."""
+    """One publication."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class _Publication:
         return remote.held_release(self.endpoint, self.dialect) == self.manifest.id and self._is_complete()
 
     def _is_complete(self) -> bool:
-        """Whether the graphs under their own names have as many triples as they should."""
+        """Whether the graphs under their final names have the right number of triples."""
         counts = self.store.counts()
         wanted = {**self.manifest.graphs, self.merged: self.manifest.triples}
         return all(counts.get(graph, 0) == n for graph, n in wanted.items())
@@ -136,7 +136,7 @@ class _Publication:
     # ---- loading ----
 
     def _read(self) -> dict[str, list[Triple]]:
-        """The triples of each graph as they are to stand in the engine; the default graph under its name there."""
+        """The triples of each graph as loaded into the engine, with the default graph under its name there."""
         document = (self.directory / "dataset.nq").read_bytes()
         if dialects.OURS.encode() in document:
             raise KgError(
@@ -151,11 +151,11 @@ class _Publication:
         return graphs
 
     def _staged(self, graph: str) -> str:
-        """The name under which a graph is loaded."""
+        """The temporary name of a graph."""
         return graph if graph == self.merged else f"{STAGED}{self.manifest.id[:16]}:{graph}"
 
     def _load(self, name: str, triples: Sequence[Triple], there: int) -> None:
-        """Sends what is not there yet: whole chunks of an earlier attempt stay, a broken one begins the graph anew."""
+        """Sends missing chunks: complete chunks of an earlier attempt are kept, a partial one restarts the graph."""
         start = there if there == len(triples) or (there < len(triples) and there % _CHUNK == 0) else 0
         self.found += start
         if there and not start:
@@ -175,13 +175,13 @@ class _Publication:
     # ---- verifying ----
 
     def _verify(self, graphs: Mapping[str, Sequence[Triple]], total: int, name: Callable[[str], str]) -> None:
-        """Reads everything back by these names; raises `NotFaithful` and gives up the graphs that differ."""
+        """Reads all graphs back; drops those that differ and raises `NotFaithful`."""
         lines: list[str] = []
         wrong: list[tuple[str, list[str]]] = []
         done = 0
         for graph, triples in graphs.items():
             there = set(self._read_back(name(graph)))
-            # By the form in which numbers are answered, which some engines write in their own way.
+            # In the form of numbers in results, which some engines change.
             sent = {self.dialect.answered(t): t for t in triples}
             if there != sent.keys():
                 wrong.append((graph, [f"- {t}" for t in sent.keys() - there] + [f"+ {t}" for t in there - sent.keys()]))
@@ -196,7 +196,7 @@ class _Publication:
             raise NotFaithful(_differences(self.dialect.name, wrong, digest, self.manifest.id))
 
     def _probe(self, graphs: Mapping[str, Sequence[Triple]]) -> None:
-        """Asks for some subjects and objects by themselves: other indexes answer that than answer for a graph."""
+        """Queries a sample of subjects and objects, which uses other indexes than reading a graph."""
         for position in ("subject", "object"):
             found: dict[Any, set[Quad]] = {}
             for graph, triples in graphs.items():
@@ -223,10 +223,10 @@ class _Publication:
             for row in self.dialect.rows(parts):
                 yield Triple(row["s"], row["p"], row["o"])
 
-    # ---- going over ----
+    # ---- switching over ----
 
     def _switch(self, graphs: Mapping[str, Sequence[Triple]], total: int) -> None:
-        """From here to the new pointer readers are told to come again; what they read before is whole."""
+        """Switches over; until the new pointer is written, readers have to retry, and never see mixed data."""
         old = self._old_graphs()
         moves = [operation for g in self.manifest.graphs for operation in self.dialect.renaming(self._staged(g), g)]
         drops = [self.dialect.removing(g) for g in old if g not in self.manifest.graphs]
@@ -241,7 +241,7 @@ class _Publication:
                 self._update(moves[at : at + _MOVES])
                 self.report("switch", at, len(moves))
             self._update(drops)
-            # Virtuoso has been seen to lose rows of graphs that an update did not name.
+            # Virtuoso has been observed to lose rows of graphs that an update did not name.
             self._verify(graphs, total, lambda graph: graph)
             self._probe(graphs)
         if not self._is_complete():
@@ -256,7 +256,7 @@ class _Publication:
         self._clean()
 
     def _old_graphs(self) -> list[str]:
-        """The graphs of the release before, also when it was given up half way."""
+        """The graphs of the previous release, even if it was dropped only in part."""
         written = remote.pointed(self.endpoint, self.dialect, remote.MANIFEST)
         try:
             return list(json.loads(written)["graphs"]) if written else []
@@ -275,7 +275,7 @@ class _Publication:
         return json.dumps(asdict(self.manifest), ensure_ascii=False, sort_keys=True)
 
     def _clean(self) -> None:
-        """Drops the default graph of the release before, and what attempts at others left."""
+        """Drops the default graph of the previous release, and leftovers of other attempts."""
         left = [g for g in self.store.counts() if g.startswith((STAGED, _MERGED)) and g != self.merged]
         for at in range(0, len(left), _MOVES):
             self._update([self.dialect.removing(g) for g in left[at : at + _MOVES]])

@@ -1,4 +1,4 @@
-"""What a release is, counted from its store: a catalogue record (DCAT 3) with statistics (VoID), dumps and prefixes."""
+"""The catalogue record of a release (DCAT 3) with statistics from its store (VoID), dumps and prefixes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ W3C_FORMATS = "http://www.w3.org/ns/formats/"
 _IANA = "https://www.iana.org/assignments/media-types/"
 _LANGUAGES = "http://publications.europa.eu/resource/authority/language/"
 _IDENTITY = frozenset({SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs", RDFS + "seeAlso"})
-# Part and property of a partner's record → the same in the catalogue.
+# Part and property of a partner's record → their equivalents in the catalogue.
 _WORDS_OF_PARTNERS = {
     ("", SKOS + "prefLabel"): ("", DCTERMS + "title"),
     ("", FOAF + "homepage"): ("", DCAT + "landingPage"),
@@ -36,9 +36,9 @@ _WORDS_OF_PARTNERS = {
     ("#publisher", FOAF + "page"): ("#contact", VCARD + "hasURL"),
 }
 _MOST_EXAMPLES = 12
-# Scheme and host with its port; not by urlsplit, which refuses some hosts that IRIs may have.
+# Scheme and host with port; urlsplit refuses some hosts that are valid in IRIs.
 _ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)(?:[^/?#@]*@)?([^/?#]+)", re.ASCII)
-# What XPath's regular expressions give a meaning; re.escape also escapes what they do not let be escaped.
+# Special characters of XPath regular expressions; re.escape also escapes characters for which that is invalid.
 _SPECIAL = re.compile(r"([\\.?*+^$|(){}\[\]])")
 
 Object = NamedNode | Literal
@@ -47,7 +47,7 @@ Statement = tuple[str, str, Object]
 
 @dataclass(slots=True)
 class _Property:
-    """How often a property stands, and between how many things."""
+    """The number of triples of a property, and of its distinct subjects and objects."""
 
     triples: int = 0
     subjects: set[object] = field(default_factory=set)
@@ -61,7 +61,7 @@ class _Property:
 
 @dataclass(slots=True)
 class Statistics:
-    """The figures of a default graph."""
+    """The statistics of a default graph."""
 
     triples: int
     subjects: set[object]
@@ -74,7 +74,7 @@ class Statistics:
 
 
 def statistics(quads: Iterable[Quad], own: str) -> Statistics:
-    """Counts triples in one pass, then those of each class; links lead from the namespace `own` to outside of it."""
+    """Counts triples in one pass, then by class; links lead from the namespace `own` to other namespaces."""
     found = Statistics(0, set(), set(), defaultdict(_Property), defaultdict(set), {}, Counter(), defaultdict(set))
     by_subject: dict[object, list[Quad]] = defaultdict(list)
     for quad in quads:
@@ -101,7 +101,7 @@ def statistics(quads: Iterable[Quad], own: str) -> Statistics:
 
 
 def value_of(term: object) -> str:
-    """The IRI of a subject, '' for a blank node."""
+    """The IRI of a subject; '' for a blank node."""
     return term.value if isinstance(term, NamedNode) else ""
 
 
@@ -117,13 +117,13 @@ def describe(
 ) -> list[Quad]:
     """The dataset `{base}dataset` with its parts as fragments, sorted; texts are by language.
 
-    Its statistics and its graphs, one by one, are told only when it `is_counted`, for which all of it is read.
+    Statistics and individual graphs are included only if `is_counted`, which reads the whole dataset.
     """
     return _Description(release, prefixes, licence, titles, descriptions, publisher).quads(is_counted=is_counted)
 
 
 def fragment(kind: str, iri: str) -> str:
-    """A stable name for a part that is about an IRI: readable, and unique by the hash."""
+    """A stable name for a part about an IRI, readable and made unique by a hash."""
     readable = re.sub(r"[^a-z0-9]+", "-", re.split(r"[#/:]", iri.rstrip("#/"))[-1].lower()).strip("-")
     return f"{kind}-{readable}-{hashlib.sha256(iri.encode()).hexdigest()[:8]}"
 
@@ -302,7 +302,7 @@ class _Description:
                 yield target, VOID + "uriSpace", Literal(space)
 
     def _partners(self) -> Iterator[Statement]:
-        """The datasets of partners, each with its links to ours by property."""
+        """Partners' datasets, each with its links to our records by property."""
         catalogue, base = self._part("catalogue"), iris.rebase(iris.PARTNER, self.base)
         for graph, size in self.release.manifest.graphs.items():
             if not graph.startswith(base):
@@ -322,12 +322,12 @@ class _Description:
                 yield linkset, VOID + "triples", _number(number)
 
     def _inward(self, graph: str) -> Counter[str]:
-        """How many links from a graph lead to our records, by property."""
+        """The number of links from a graph to our records, by property."""
         quads = self.release.store.quads_for_pattern(None, None, None, NamedNode(graph))
         return Counter(q.predicate.value for q in quads if value_of(q.object).startswith(self.own))
 
     def _partner(self, me: str) -> Iterator[Statement]:
-        """What the graph `about` says of a partner's dataset, in the words of a catalogue."""
+        """The description of a partner's dataset in the graph `about`, in catalogue vocabularies."""
         about = NamedNode(iris.rebase(iris.ABOUT, self.base))
         for part in ("", "#publisher", "#distribution"):
             for quad in self.release.store.quads_for_pattern(NamedNode(me + part), None, None, about):
@@ -369,7 +369,7 @@ def _number(number: int, datatype: str = "integer") -> Literal:
 
 
 def _namespace(term: str) -> str:
-    """The IRI of a vocabulary from that of a term: up to the last `#` or `/`."""
+    """The namespace of a term: its IRI up to the last `#` or `/`."""
     return re.sub(r"[^#/]*\Z", "", term) or term
 
 

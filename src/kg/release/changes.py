@@ -1,4 +1,4 @@
-"""What changed from one release to another: facts added and removed, and the records that they are about."""
+"""Compares two releases: added and removed facts, and the records that they are about."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DEPRECATED = '> <http://www.w3.org/2002/07/owl#deprecated> "true"'
 
 @dataclass(frozen=True, slots=True)
 class ChangedRecord:
-    """A record that changed: how many facts were added and removed; whether it is new, gone, deprecated since."""
+    """A changed record: the numbers of added and removed facts, and whether it was added, removed or deprecated."""
 
     iri: str
     added: int
@@ -29,7 +29,7 @@ class ChangedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The lines of N-Quads that only one of two releases has, sorted, and the records concerned, by IRI."""
+    """The sorted lines of N-Quads that only one of two releases has, and the changed records by IRI."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -37,7 +37,7 @@ class Changes:
 
 
 def between(old: Path, new: Path) -> Changes:
-    """The changes from one release's folder to another's; what is inferred is left to the facts it follows from."""
+    """The changes between the folders of two releases; inferred facts are ignored, since they follow from others."""
     before, after = _lines(old), _lines(new)
     added, removed = sorted(after - before), sorted(before - after)
     root = store.read_manifest(new).base_iri + "id/"
@@ -52,7 +52,7 @@ def between(old: Path, new: Path) -> Changes:
 
 
 def previous(directory: Path, manifest: Manifest) -> Path | None:
-    """The release that was made before this one, if it is still kept beside it."""
+    """The previous release, if it still exists."""
     older = []
     for other in directory.parent.iterdir():
         if other.is_symlink() or other == directory or not (other / "manifest.json").is_file():
@@ -67,11 +67,11 @@ def _lines(directory: Path) -> set[str]:
     base = store.read_manifest(directory).base_iri
     untold = tuple(f"<{iris.rebase(graph, base)}> ." for graph in _UNTOLD)
     document = (directory / "dataset.nq").read_text(encoding="utf-8")
-    # Not by splitlines: a literal may hold what Unicode takes for the end of a line.
+    # Not by splitlines, since literals may contain Unicode line separators.
     return {line for line in document.split("\n") if line and not line.endswith(untold)}
 
 
 def _by_record(lines: Iterable[str], root: str) -> Counter[str]:
-    """How many lines are about each record, its `#` parts included."""
+    """The number of lines about each record, including its `#` parts."""
     start = f"<{root}"
     return Counter(iris.document_of(line[1 : line.index(">")]) for line in lines if line.startswith(start))

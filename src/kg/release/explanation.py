@@ -1,4 +1,4 @@
-"""Why a triple holds: the graphs that state it, or the rule that concludes it and what that rests on, down to these."""
+"""Explains a triple: by the graphs that state it, or by the rule that infers it and its premises, recursively."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kg.sparql import library
 from kg.sparql.library import StoredQuery
 from kg.sparql.quadstore import QuadStore
 
-# Bounds of one search: the steps of a proof one below the other, ways to conclude a triple, triples looked into.
+# Limits of a search: depth of a proof, ways to infer a triple, and triples examined.
 _DEEPEST = 8
 _MOST_DERIVATIONS = 20
 _MOST_ASKED = 200
@@ -28,7 +28,7 @@ _PREFIX = re.compile(r"PREFIX\s+([\w-]*:)\s*<([^>]*)>")
 
 @dataclass(frozen=True, slots=True)
 class ProofStep:
-    """A triple with the graphs that state it, or else the rule that concludes it from the premises."""
+    """A triple with the graphs that state it, or else the rule that infers it from the premises."""
 
     triple: Triple
     graphs: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class ProofStep:
 
 
 class Rule:
-    """A CONSTRUCT rule of one triple: what it can conclude, and from which facts."""
+    """A CONSTRUCT rule with a template of one triple: what it can infer, and from which facts."""
 
     def __init__(self, query: StoredQuery) -> None:
         found = _CONSTRUCT.match(query.text)
@@ -51,7 +51,7 @@ class Rule:
         self._premises = [(s, p, o) for s, p, o in premises]
 
     def derivations(self, store: QuadStore, triple: Triple) -> Iterator[list[Triple]]:
-        """The premises of each way in which the rule concludes a triple from a store."""
+        """The premises of each way in which the rule infers a triple from a store."""
         wanted: dict[str, AnyTerm] = {}
         for written, term in zip(self._conclusion, triple, strict=True):
             if written.startswith("?"):
@@ -67,7 +67,7 @@ class Rule:
             yield [
                 Triple(subject, predicate, target)
                 for subject, predicate, target in found
-                # An optional part of the rule may have found nothing.
+                # An optional part of the rule may be unbound.
                 if isinstance(predicate, NamedNode) and target and subject and not isinstance(subject, Literal)
             ]
 
@@ -84,7 +84,7 @@ Way = tuple[Rule, list[tuple[Triple, tuple[str, ...]]]]
 
 
 class Explanations:
-    """Proofs of what a release holds, by the rules that its closure was made with."""
+    """Proofs of the triples of a release, with the rules that made its inferences."""
 
     def __init__(self, store: QuadStore, rules: Sequence[StoredQuery], base: str) -> None:
         self._store = store
@@ -92,9 +92,9 @@ class Explanations:
         self._inferred = iris.rebase(iris.INFERRED, base)
 
     def explain(self, triple: Triple) -> ProofStep | None:
-        """A proof of a triple with as few steps as can be, one below the other; None when it does not hold.
+        """The proof of a triple with the smallest depth; None if the release does not have the triple.
 
-        A step without graphs, rule and premises stands where no proof is short enough.
+        A step without graphs, rule and premises means that no proof is short enough.
         """
         graphs = self._graphs(triple)
         if graphs is None:
@@ -104,19 +104,19 @@ class Explanations:
         return next((proof for proof in proofs if proof), ProofStep(triple))
 
     def _graphs(self, triple: Triple) -> tuple[str, ...] | None:
-        """The graphs that state a triple; none when it is inferred; None when it does not hold."""
+        """The graphs that state a triple, empty if it is inferred; None if the release does not have it."""
         pattern = (triple.subject, triple.predicate, triple.object)
         found = [q.graph_name for q in self._store.quads_for_pattern(*pattern, None)]
         named = sorted(g.value for g in found if isinstance(g, NamedNode) and g.value != self._inferred)
         return tuple(named) if found else None
 
     def derivations(self, triple: Triple) -> list[Way]:
-        """Ways to conclude a triple from what holds, those that rest on what is stated first."""
+        """Ways to infer a triple, with those from stated premises first."""
         found: list[Way] = []
         for rule in self._rules:
             for premises in islice(rule.derivations(self._store, triple), _MOST_DERIVATIONS):
                 graphs = [self._graphs(premise) for premise in premises]
-                # Not every class above another is so in one step; the steps between lead there, too.
+                # A superclass may be indirect; the steps in between lead to it as well.
                 known = [g for g in graphs if g is not None]
                 if len(known) == len(premises):
                     found.append((rule, list(zip(premises, known, strict=True))))
@@ -124,14 +124,14 @@ class Explanations:
 
 
 class _Search:
-    """One search for a proof; what can be concluded in one step is asked of the store once."""
+    """A search for a proof; inferences of one step are cached."""
 
     def __init__(self, explanations: Explanations) -> None:
         self._explanations = explanations
         self._ways: dict[Triple, list[Way]] = {}
 
     def prove(self, triple: Triple, graphs: tuple[str, ...], below: frozenset[Triple], depth: int) -> ProofStep | None:
-        """A proof of at most so many steps, one below the other, that does not rest on what it is to prove."""
+        """A proof up to a given depth that does not depend on the triple itself."""
         if graphs:
             return ProofStep(triple, graphs)
         if triple in below or depth == 0:

@@ -1,6 +1,6 @@
-"""What changed from release to release, carried over from each to the next: who asks seldom misses nothing.
+"""The history of changes, which each release carries over from the previous one.
 
-A release has it as `changes.json`, newest first. A release without that file has the one step that can be computed.
+A release has it as `changes.json`, newest first. Without that file, the history is the one step that can be computed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LANGUAGES = ("ja", "en")
 
 
 class HistoryBounds(BaseSettings):
-    """How much history a release carries; `KG_HISTORY_RELEASES=10` sets `releases`."""
+    """Limits of the history in a release, from the environment: `KG_HISTORY_RELEASES=10` sets `releases`."""
 
     model_config = SettingsConfigDict(env_prefix="KG_HISTORY_", frozen=True, extra="ignore")
 
@@ -41,7 +41,7 @@ class HistoryBounds(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class ChangeEntry:
-    """A record that a release changed: its path `class/slug`, how, by how many facts, and its names at that time."""
+    """A changed record: its path `class/slug`, the kind of change, numbers of facts, and its names at that time."""
 
     path: str
     kind: Kind
@@ -53,9 +53,9 @@ class ChangeEntry:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseChanges:
-    """A release and what it changed; `total` counts records, of which `entries` has all or, if too many, none.
+    """A release with its changes; `total` is the number of records, and `entries` has all or, if too many, none.
 
-    `total` is None when there was nothing to compare with.
+    `total` is None if there was no release to compare with.
     """
 
     release: str
@@ -66,7 +66,7 @@ class ReleaseChanges:
 
 
 def read(directory: Path, manifest: Manifest, bounds: HistoryBounds) -> tuple[ReleaseChanges, ...]:
-    """The steps that led to a release, the newest first; at least its own. Raises `BrokenRelease`."""
+    """The history of a release, newest first, with at least its own step. Raises `BrokenRelease`."""
     try:
         document: list[dict[str, Any]] = json.loads((directory / FILE).read_text(encoding="utf-8"))
         return tuple(_step(fields) for fields in document)
@@ -82,11 +82,11 @@ def _step(fields: Mapping[str, Any]) -> ReleaseChanges:
 
 
 def write(directory: Path, before: Path | None, bounds: HistoryBounds) -> None:
-    """Writes the history of a staged release, which follows on that in the folder `before`."""
+    """Writes the history of a staged release, which continues that of the release in `before`."""
     manifest = store.read_manifest(directory)
     steps = [_compared(directory, manifest, before, bounds)]
     if before is not None:
-        # A history that cannot be read ends there; the next one begins.
+        # An unreadable history is dropped, and a new one begins.
         with contextlib.suppress(BrokenRelease):
             steps += _kept(read(before, store.read_manifest(before), bounds), bounds, len(steps[0].entries))
     document = json.dumps([asdict(step) for step in steps], ensure_ascii=False, indent=1)
@@ -94,7 +94,7 @@ def write(directory: Path, before: Path | None, bounds: HistoryBounds) -> None:
 
 
 def _kept(steps: Sequence[ReleaseChanges], bounds: HistoryBounds, told: int) -> list[ReleaseChanges]:
-    """As many of the older steps as the bounds leave room for, whole ones only."""
+    """As many older steps as the limits allow, without cutting any."""
     kept: list[ReleaseChanges] = []
     for step in steps[: bounds.releases - 1]:
         told += len(step.entries)
@@ -133,7 +133,7 @@ def _kind(record: changes.ChangedRecord) -> Kind:
 
 
 def _words(directory: Path) -> dict[str, dict[str, str]]:
-    """The names of all records by language and, under `successor`, what replaces them."""
+    """The names of all records by language, with their successors under `successor`."""
     found: dict[str, dict[str, str]] = {}
     with (directory / "dataset.nq").open("rb") as document:
         lines = b"".join(line for line in document if _LABEL.encode() in line or _REPLACED_BY.encode() in line)

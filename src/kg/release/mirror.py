@@ -1,7 +1,7 @@
-"""The releases of a remote engine as folders of this machine, which hold all but the data.
+"""Local folders for the releases of a remote engine, with everything except the data.
 
-Such a folder has `manifest.json`, `changes.json` and `remote.json`, which says where the store is; `current` names the
-one that the engine holds, as in a folder of releases that `kg build` makes.
+Such a folder has `manifest.json`, `changes.json` and `remote.json`, which locates the store; `current` is the release
+that the engine serves, as in a folder of releases made by `kg build`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from kg.engines.endpoint import Endpoint, Options
 from kg.errors import EngineFailed, NoRelease
 from kg.release import history, store
 
-# Seconds that a start waits: for an engine without any release, for one that goes over, and between two looks.
+# Seconds that a start waits: for an engine without a release, for one that is switching, and between two checks.
 _MOMENT, _PATIENCE, _PAUSE = 1.0, 60.0, 0.2
 
 
 def start(releases: Path, options: Options) -> Path:
-    """Begins such folders in an empty one; returns that of the release that the engine holds. Raises `NoRelease`.
+    """Creates such folders in an empty one; returns the folder of the engine's release. Raises `NoRelease`.
 
-    An engine that is going over to another release is waited for.
+    Waits for an engine that is switching to another release.
     """
     options.write(releases / remote.FILE)
     endpoint, dialect = remote.connect(options)
@@ -47,14 +47,14 @@ def start(releases: Path, options: Options) -> Path:
 
 
 def follows(releases: Path) -> bool:
-    """Whether these are folders of a remote engine's releases."""
+    """Whether a folder has releases of a remote engine."""
     return (releases / remote.FILE).is_file()
 
 
 def refresh(releases: Path) -> bool:
-    """Looks which release the engine holds and makes it the current one here; False when it holds none at the moment.
+    """Makes the engine's release the current one here; False if it has none at the moment.
 
-    Several processes may do so at once. Raises the errors of `Endpoint`.
+    Several processes may do so concurrently. Raises the errors of `Endpoint`.
     """
     options = Options.read(releases / remote.FILE)
     endpoint, dialect = remote.connect(options)
@@ -81,7 +81,7 @@ def _refresh(releases: Path, options: Options, endpoint: Endpoint, dialect: Dial
 
 
 def _fetch(directory: Path, options: Options, endpoint: Endpoint, dialect: Dialect) -> bool:
-    """Writes the folder of the release that the engine holds; False when it goes over to another meanwhile."""
+    """Writes the folder of the engine's release; False if the engine switches to another meanwhile."""
     written = remote.pointed(endpoint, dialect, remote.MANIFEST)
     changes = remote.pointed(endpoint, dialect, remote.CHANGES)
     if remote.held_release(endpoint, dialect)[:16] != directory.name:
@@ -91,7 +91,7 @@ def _fetch(directory: Path, options: Options, endpoint: Endpoint, dialect: Diale
     except (ValueError, TypeError) as error:
         raise EngineFailed(f"the engine has no readable manifest: {error}") from None
     staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=directory.parent))
-    # The files of dumps are where the release was made.
+    # Dump files exist only where the release was built.
     document = asdict(replace(manifest, dumps={}))
     (staged / "manifest.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     if changes:
@@ -100,7 +100,7 @@ def _fetch(directory: Path, options: Options, endpoint: Endpoint, dialect: Diale
     try:
         staged.rename(directory)
     except OSError:
-        # Another process was faster.
+        # Another process was first.
         if not directory.is_dir():
             raise
     return True

@@ -1,4 +1,4 @@
-"""The links between records: who is linked with whom and by what, and the shortest chains from one to another."""
+"""The graph of links between records: neighbours of a record, and shortest paths between two records."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from kg.sparql.quadstore import QuadStore
 
 Direction = OneOf["out", "in"]
 
-# What nearly everything hangs together by; it is told when a reader asks for it by name.
+# Classes linked with nearly every record; their links are shown only for records of these classes.
 QUIET = frozenset({"passage", "source", "fiscal-year"})
-# To have the same country or status is hardly a connection.
+# Having the same country or status is a weak connection.
 CATEGORIES = frozenset({"place", "vocabulary"})
 MOST_STEPS = 12
 CHAINS = 3
-# Costs are whole numbers, so that equal is equal: one step, and more for one through a record with many neighbours.
+# Integer costs, so that equal costs compare equal: a base per step, and more through records with many neighbours.
 _STEP = 1_000
 _HUB = 2
 _TOLD = 2 * _STEP
 _THROUGH_CATEGORY = 4 * MOST_STEPS * _STEP
-# Records whose links are remembered, records of a class that are candidates, statements of a property looked at.
+# Limits: records with cached links, candidates per class, statements of a property that are examined.
 _REMEMBERED, _CANDIDATES, _LOOKED_AT = 20_000, 500, 1_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """A statement that links two records; both are paths `class/slug`, the property is an IRI."""
+    """An edge between two records, given as paths `class/slug`; the property is an IRI."""
 
     source: str
     property: str
@@ -51,7 +51,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """All links of a record by one property in one direction."""
+    """All edges of a record by one property in one direction."""
 
     property: str
     direction: Direction
@@ -60,7 +60,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Records in a row, each linked with the next; `links[n]` joins `nodes[n]` and `nodes[n + 1]`, either way round."""
+    """A path of records; `links[n]` connects `nodes[n]` and `nodes[n + 1]` in either direction."""
 
     nodes: tuple[str, ...]
     links: tuple[Edge, ...]
@@ -68,7 +68,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The first `most` links of a record by one property in one direction."""
+    """The first `most` edges of a record by one property in one direction."""
 
     path: str
     direction: Direction
@@ -78,14 +78,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class EdgeFilter:
-    """Which links count: inferred ones too or not, and all but those by some properties or with some records."""
+    """Which edges are used: with or without inferred ones, except by some properties or with some records."""
 
     inferred: bool = False
     without: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
 
     def takes(self, link: Edge) -> bool:
-        """Whether a link counts; `hidden` holds paths of records and names of their classes."""
+        """Whether an edge is used; `hidden` has paths of records and names of classes."""
         if (link.is_inferred and not self.inferred) or link.property in self.without:
             return False
         ends = (link.source, link.target)
@@ -97,9 +97,9 @@ ALL = EdgeFilter()
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Records and the links among them; `roles` says why a record is there: "end", "chain", "node", '' for neighbour.
+    """Records with the edges between them; a record's role is "end", "chain", "node", or '' for a neighbour.
 
-    `is_cut` when there would have been more records than are shown.
+    `is_cut` if there are more records than shown.
     """
 
     choice: EdgeFilter
@@ -115,9 +115,9 @@ def kind_of(path: str) -> str:
 
 
 class LinkGraph:
-    """The links of one release, those of `#` parts told as links of their owners; reading only, from any thread.
+    """The edges of one release, where those of `#` parts belong to their owners; thread-safe.
 
-    They are read from the store record by record, when one is looked at.
+    They are read from the store on demand, record by record.
     """
 
     def __init__(self, entities: Entities) -> None:
@@ -129,11 +129,11 @@ class LinkGraph:
         self._near = lru_cache(maxsize=_REMEMBERED)(self._find_neighbours)
 
     def inverse(self, predicate: str) -> str | None:
-        """The property that says the same the other way round."""
+        """The inverse of a property."""
         return self._terms.inverses.get(predicate)
 
     def knows(self, predicate: str) -> bool:
-        """Whether a property links records; no text that is not an IRI does."""
+        """Whether a property links records; False for a text that is not an IRI."""
         try:
             named = NamedNode(predicate)
         except ValueError:
@@ -142,13 +142,13 @@ class LinkGraph:
         return any(value(q.object).startswith(self._root) for q in islice(quads, _LOOKED_AT))
 
     def degree(self, path: str) -> int:
-        """How many records one is linked with."""
+        """The number of neighbours of a record."""
         return len({link.other(path) for link in self._all(path)})
 
     def best_linked(self, kinds: Iterable[str]) -> list[str]:
-        """The record of each class that is linked with most others, itself not below another one.
+        """The top-level record of each class with the most neighbours.
 
-        Of a large class the first records are looked at.
+        In large classes only the first records are considered.
         """
         found = []
         for kind in kinds:
@@ -159,14 +159,14 @@ class LinkGraph:
         return found
 
     def at(self, path: str, choice: EdgeFilter = ALL) -> list[Edge]:
-        """The links of a record, sorted; those with passages, sources and years only when it is one of them itself."""
+        """The sorted edges of a record; those with passages, sources and years only if it is one of these."""
         found = (link for link in self._all(path) if choice.takes(link))
         if kind_of(path) in QUIET:
             return list(found)
         return [link for link in found if kind_of(link.other(path)) not in QUIET]
 
     def groups(self, path: str, choice: EdgeFilter = ALL) -> list[Group]:
-        """The links of a record by property and direction, the links out first."""
+        """The edges of a record by property and direction, outgoing edges first."""
         found: dict[tuple[Direction, str], list[Edge]] = defaultdict(list)
         for link in self.at(path, choice):
             found["out" if link.source == path else "in", link.property].append(link)
@@ -174,14 +174,14 @@ class LinkGraph:
         return [Group(predicate, direction, tuple(links)) for (direction, predicate), links in ordered]
 
     def between(self, paths: Collection[str], choice: EdgeFilter = ALL) -> list[Edge]:
-        """The links that have both ends among some records, sorted."""
+        """The sorted edges with both ends among some records."""
         known = set(paths)
         return sorted({link for path in known for link in self.at(path, choice) if link.other(path) in known})
 
     def picture(
         self, named: Iterable[str], parts: Iterable[Part], ends: tuple[str, str] | None, choice: EdgeFilter, most: int
     ) -> Picture:
-        """Named records, chains between two ends, and the neighbours in some parts: the first `most` of all these."""
+        """Given records, paths between two ends, and neighbours: up to `most` records in this order."""
         found = self.chains(*ends, CHAINS, choice) if ends else []
         roles = dict.fromkeys(ends or (), "end") | {path: "chain" for chain in found for path in chain.nodes[1:-1]}
         most_of = {(part.path, part.direction, part.property): part.most for part in parts}
@@ -192,7 +192,7 @@ class LinkGraph:
                 for link in group.links[: most_of.get((path, group.direction, group.property), 0)]:
                     roles.setdefault(link.other(path), "")
         kept = [path for path in roles if choice.hidden.isdisjoint((path, kind_of(path)))]
-        # What has a role before neighbours.
+        # Records with a role come before neighbours.
         shown = sorted(kept, key=lambda path: not roles[path])[:most]
         links = self.between(shown, choice)
         return Picture(choice, {path: roles[path] for path in shown}, links, found, len(shown) < len(kept))
@@ -200,10 +200,10 @@ class LinkGraph:
     # ---- chains ----
 
     def chains(self, start: str, end: str, most: int = 1, choice: EdgeFilter = ALL) -> list[Chain]:
-        """Up to `most` chains between two records, the shortest first, none longer than `MOST_STEPS`.
+        """Up to `most` paths between two records, shortest first, none longer than `MOST_STEPS`.
 
-        Each further one is the cheapest when what those before it pass through has become dearer: chains that differ in
-        one member of a list tell the reader nothing new.
+        Each further path is the cheapest after raising the cost of records on earlier paths, since paths that differ in
+        only one member of a list are not informative.
         """
         found: list[tuple[str, ...]] = []
         dearer: Counter[str] = Counter()
@@ -216,7 +216,7 @@ class LinkGraph:
         return [Chain(nodes, tuple(self._near(a, choice)[b] for a, b in pairwise(nodes))) for nodes in found]
 
     def _cheapest(self, start: str, end: str, dearer: Mapping[str, int], choice: EdgeFilter) -> tuple[str, ...] | None:
-        """The cheapest chain, the first by name among equals (Dijkstra 1959)."""
+        """The cheapest path, with ties broken by name (Dijkstra 1959)."""
         through_quiet = not QUIET.isdisjoint({kind_of(start), kind_of(end)})
         waiting: list[tuple[int, tuple[str, ...]]] = [(0, (start,))]
         fewest: dict[str, int] = {}
@@ -225,7 +225,7 @@ class LinkGraph:
             here, steps = nodes[-1], len(nodes) - 1
             if here == end:
                 return nodes
-            # A dearer way to the same record is of use only if it is a shorter one.
+            # A costlier path to a record is useful only if it has fewer steps.
             if steps >= fewest.get(here, MOST_STEPS):
                 continue
             fewest[here] = steps
@@ -237,12 +237,12 @@ class LinkGraph:
         return None
 
     def _cost(self, through: str, times: int) -> int:
-        """What it costs to step to a record and on; more the more it is linked with, and the more it has been told."""
+        """The cost of passing through a record, which grows with its neighbours and with its use in earlier paths."""
         category = _THROUGH_CATEGORY if kind_of(through) in CATEGORIES else 0
         return category + _STEP + round(_STEP * math.log2(max(self.degree(through), 1)) / _HUB) + times * _TOLD
 
     def _find_neighbours(self, path: str, choice: EdgeFilter) -> dict[str, Edge]:
-        """The neighbours of a record with the link to tell for each, a stated one before an inferred one."""
+        """The neighbours of a record, each with its preferred edge, stated before inferred."""
         near: dict[str, Edge] = {}
         for link in sorted(self._all(path), key=lambda found: found.is_inferred):
             if choice.takes(link):
@@ -252,7 +252,7 @@ class LinkGraph:
     # ---- reading ----
 
     def _read(self, path: str) -> tuple[Edge, ...]:
-        """All links of a record, sorted. Those that say the same have the same two ends, so that none is missed."""
+        """All edges of a record, sorted; equivalent edges have the same two ends, so none is missed."""
         names = [self._root + path, *self._entities.parts(self._root + path)]
         self._entities.expect(names)
         stated: set[Edge] = set()
@@ -268,7 +268,7 @@ class LinkGraph:
         return self._store.quads_for_pattern(subject, None, target, None)
 
     def _link(self, quad: Quad) -> Edge | None:
-        """The link that a quad is, if it is one: from one record to another, and not from the merged copy."""
+        """The edge for a quad that links two records, unless it is from the merged default graph."""
         subject, target, graph = quad.subject, quad.object, quad.graph_name
         if not isinstance(target, NamedNode) or not isinstance(subject, NamedNode):
             return None
@@ -283,13 +283,13 @@ class LinkGraph:
         return Edge(source, predicate, other, isinstance(graph, NamedNode) and graph.value == self._inferred)
 
     def _without_echoes(self, stated: set[Edge], inferred: set[Edge]) -> Iterator[Edge]:
-        """Each link once: not told back by an inverse or symmetric property, nor by a broader one, as an inference."""
+        """Removes inferred edges that repeat another by an inverse, symmetric or broader property."""
         told: set[tuple[str, str, str]] = set()
         for link in sorted(stated):
             if (link.source, link.property, link.target) not in told:
                 yield link
                 told |= self._terms.implied(link)
-        # The most specific first, for it implies the others.
+        # Most specific first, since it implies the others.
         for link in sorted(inferred, key=lambda found: (-len(self._terms.broader(found.property)), found)):
             if (link.source, link.property, link.target) in told:
                 continue
@@ -300,10 +300,10 @@ class LinkGraph:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What the ontology says of properties that bears on which links say the same."""
+    """The axioms on properties that make edges equivalent."""
 
     inverses: Mapping[str, str]
-    # The direction in which a pair of inverse properties is defined: `p owl:inverseOf q` is on p.
+    # The direction in which inverse properties are declared: `p owl:inverseOf q` is on p.
     defined: frozenset[str]
     symmetric: frozenset[str]
     above: Mapping[str, frozenset[str]]
@@ -328,7 +328,7 @@ class _Terms:
         )
 
     def broader(self, predicate: str) -> frozenset[str]:
-        """The properties that follow from one, itself among them."""
+        """The properties implied by one, including itself."""
         return self.above.get(predicate, frozenset()) | {predicate}
 
     def in_usual_direction(self, link: Edge) -> Edge:
@@ -338,7 +338,7 @@ class _Terms:
         return Edge(link.target, other, link.source, link.is_inferred)
 
     def implied(self, link: Edge) -> set[tuple[str, str, str]]:
-        """The statements about the same two records that follow from one, itself among them."""
+        """The statements about the same two records implied by one, including itself."""
         found: set[tuple[str, str, str]] = set()
         waiting = [(link.source, link.property, link.target)]
         while waiting:

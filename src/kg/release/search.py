@@ -1,6 +1,6 @@
-"""Search over names: one index for pages, suggestions and completion. Tantivy finds; we rank and say why.
+"""Search by name for pages, suggestions and completion. Tantivy finds candidates, which are ranked here.
 
-A document of the index is one text about one record: a name in one language, an identifier, or the description.
+A document of the index is a text about a record: a name in one language, an identifier, or the description.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _ROLES: Mapping[str, Role] = {
     DCTERMS + "description": "description",
     SKOS + "definition": "description",
 }
-# How much a match counts by what kind of text it is in.
+# Weights of a match by the kind of text.
 _WEIGHTS: Mapping[Role, float] = {
     "name": 1.0,
     "other name": 0.98,
@@ -58,7 +58,7 @@ _WEIGHTS: Mapping[Role, float] = {
     "identifier": 0.97,
     "description": 0.45,
 }
-# Terms of the ontology, and what tells of others, give way to a record of the same name.
+# Ontology terms and auxiliary classes rank below other records with the same name.
 _OF_KINDS = {"ontology": 0.97, "source": 0.9, "vocabulary": 0.97}
 _READING = "ja-hrkt"
 _CANDIDATES = 300
@@ -72,7 +72,7 @@ _UNNAMED_KINDS = ("passage",)
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """One text about one record; `kind` is the class in the record's path, or "ontology" for a term."""
+    """A text about a record; `kind` is the class in the record's path, or "ontology" for a term."""
 
     iri: str
     kind: str
@@ -83,7 +83,7 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A record that matches, with the text that does and how; `score` is in 0 to 1."""
+    """A matching record, with the text that matched and the kind of match; `score` is from 0 to 1."""
 
     iri: str
     kind: str
@@ -94,7 +94,7 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The best hits, how many there are in all, and how many of each kind (before a choice of kind)."""
+    """The best hits, the total number, and the number for each kind (before filtering by kind)."""
 
     hits: tuple[SearchHit, ...]
     total: int
@@ -102,7 +102,7 @@ class Found:
 
 
 def entries(quads: Iterable[Quad], base: str) -> list[IndexEntry]:
-    """What of a dataset can be searched: stated names, identifiers and descriptions of records and terms, sorted."""
+    """The searchable texts of a dataset: stated names, identifiers and descriptions of records and terms, sorted."""
     inferred = NamedNode(iris.rebase(iris.INFERRED, base))
     found = set()
     for quad in quads:
@@ -143,7 +143,7 @@ def write(folder: Path, found: Sequence[IndexEntry]) -> None:
 
 
 def open_index(release: Release) -> Search:
-    """The index of a release; one that has none is indexed now, in memory."""
+    """Opens the index of a release; without one, it is made in memory."""
     if (release.directory / _FOLDER / _NAMES).is_file():
         return read(release.directory)
     index, found = tantivy.Index(_SCHEMA), entries(texts(release), release.manifest.base_iri)
@@ -164,7 +164,7 @@ def read(folder: Path) -> Search:
 
 
 def texts(release: Release) -> Iterator[Quad]:
-    """The statements of a release that `entries` looks at."""
+    """The statements of a release that `entries` needs."""
     for predicate in _ROLES:
         for quad in release.store.quads_for_pattern(None, NamedNode(predicate), None, None):
             if not release.manifest.is_merged or isinstance(quad.graph_name, NamedNode):
@@ -198,12 +198,12 @@ def _fill(index: tantivy.Index, found: Sequence[IndexEntry]) -> None:
 
 
 def _prefixes(token: str) -> Iterable[str]:
-    """What one may have typed of a token so far."""
+    """The prefixes of a token."""
     return (token[:n] for n in range(1, min(len(token), _LONGEST_PREFIX) + 1))
 
 
 class Search:
-    """The searchable texts of one release; reading only, from any thread."""
+    """The searchable texts of one release; thread-safe."""
 
     def __init__(self, index: tantivy.Index, found: Sequence[IndexEntry]) -> None:
         index.config_reader("manual", 0)
@@ -223,9 +223,9 @@ class Search:
     def find(
         self, text: str, *, kinds: Sequence[str] = (), limit: int = 20, offset: int = 0, depth: int = _CANDIDATES
     ) -> Found:
-        """The records that a text names or nearly names, best first; `kinds` narrows them.
+        """The records whose texts match or are similar, best first; `kinds` filters them.
 
-        `depth` is how many texts of the index are compared: fewer are faster and may miss what is only alike.
+        `depth` is the number of index entries that are compared: fewer are faster, but may miss similar ones.
         """
         asked = normalization.name(text[:_LONGEST_QUERY])
         best: dict[str, SearchHit] = {}
@@ -235,7 +235,7 @@ class Search:
                 best[entry.iri] = hit
         hits = list(best.values())
         if any(h.how != "similar" and h.entry.role != "description" for h in hits):
-            # What only looks alike is for questions that name nothing.
+            # Similar texts are returned only if nothing matches.
             hits = [h for h in hits if h.how != "similar"]
         counts = Counter(h.kind for h in hits)
         chosen = [h for h in hits if not kinds or h.kind in kinds]
@@ -243,17 +243,17 @@ class Search:
         return Found(tuple(chosen[offset : offset + limit]), len(chosen), dict(counts.most_common()))
 
     def resembles(self, text: str, others: Iterable[str]) -> bool:
-        """Whether a text is found in one of the others, word by word."""
+        """Whether all words of a text occur in one of the others."""
         asked = normalization.name(text[:_LONGEST_QUERY])
         found = (_likeness(asked, self._names(other), is_long=False) for other in others)
         return bool(asked.tokens) and any(how != "similar" and score >= _LEAST for score, how in found)
 
     def _candidates(self, asked: Name, kinds: Sequence[str], depth: int) -> Iterator[IndexEntry]:
-        """Texts that share enough with what is asked to be worth comparing."""
+        """Texts that share enough with the query to be compared."""
         searcher = self._index.searcher()
         query = _retrieval(asked)
         for chosen in {(), tuple(kinds)}:
-            # Facets count all kinds, a choice of one is filled up from that one.
+            # Facets count all kinds; a filter by kind needs more candidates of that kind.
             narrowed = query
             if chosen:
                 among = Query.term_set_query(_SCHEMA, "kind", list(chosen))
@@ -271,7 +271,7 @@ class Search:
 
 
 def _retrieval(asked: Name) -> Query:
-    """What finds candidates: the whole name, or enough of its tokens, each as it is, begun, or misspelt."""
+    """The query for candidates: the whole name, or enough of its tokens, exactly, by prefix or misspelt."""
     tokens = asked.tokens[:_MOST_TOKENS]
     wanted: list[tuple[Occur, Query]] = []
     for token in tokens:
@@ -282,7 +282,7 @@ def _retrieval(asked: Name) -> Query:
         if (distance := _errors(token)) and not normalization.is_japanese(token):
             forms.append(Query.boost_query(Query.fuzzy_term_query(_SCHEMA, "token", token, distance), 0.5))
         wanted.append((Occur.Should, Query.disjunction_max_query(forms)))
-    # In Japanese one wrong character spoils two pairs.
+    # In Japanese one wrong character affects two pairs.
     enough = 1 if len(tokens) <= 3 else -(-len(tokens) * 2 // 5)
     whole = Query.boost_query(Query.term_query(_SCHEMA, "key", asked.key), 20.0)
     return Query.boolean_query(
@@ -291,12 +291,12 @@ def _retrieval(asked: Name) -> Query:
 
 
 def _errors(word: str) -> int:
-    """How many letters of a word may be wrong."""
+    """The number of letters of a word that may be wrong."""
     return 0 if len(word) < 4 or word.isdigit() else 1 if len(word) < 8 else 2
 
 
 def _likeness(asked: Name, name: Name, *, is_long: bool) -> tuple[float, How]:
-    """How much a text is what was asked for, 0 to 1, and in what way."""
+    """How well a text matches the query, from 0 to 1, and the kind of match."""
     if asked.key == name.key:
         return 1.0, "exact"
     share = len(asked.key) / max(len(name.key), 1)
@@ -309,19 +309,19 @@ def _likeness(asked: Name, name: Name, *, is_long: bool) -> tuple[float, How]:
         return 0.6 + 0.1 * share, "words"
     if is_long:
         return (0.5 * covered, "words") if covered >= 0.8 else (0.0, "words")
-    # Against a shorter name the whole is compared: a long question does not mean every word in it.
+    # A shorter name is compared with the whole query, since a long query does not mean every one of its words.
     ratio = (fuzz.partial_ratio if share <= 1 else fuzz.ratio)(asked.key, name.key) / 100
     likeness = max(covered if covered >= 0.6 else 0.0, ratio if ratio >= 0.72 else 0.0)
     return 0.3 + 0.35 * likeness + 0.05 * min(share, 1.0) if likeness else 0.0, "similar"
 
 
 def _coverage(asked: Name, name: Name) -> tuple[float, bool]:
-    """The share of what was asked that the name has, by length, and whether nothing of it is misspelt."""
+    """The share of the query that the name has, by length, and whether it is free of misspellings."""
     total = covered = 0.0
     exact = True
     for token in asked.tokens:
         total += len(token)
-        # A pair of Japanese characters begins no other token.
+        # A pair of Japanese characters is no prefix of another token.
         is_whole = len(token) == 2 and normalization.is_japanese(token)
         if token in name.tokens or (not is_whole and any(other.startswith(token) for other in name.tokens)):
             covered += len(token)

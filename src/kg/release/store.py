@@ -1,4 +1,4 @@
-"""Releases: immutable directories named by their content, published by one atomic step, opened to be read.
+"""Releases: immutable directories named by their content, published atomically and opened read-only.
 
 A release holds `dataset.nq` (sorted canonical N-Quads), `store/` (an Oxigraph store with them and, in the default
 graph, every triple once), `dumps/` (the dataset in every syntax, gzipped) and `manifest.json`. `current` beside the
@@ -30,7 +30,7 @@ from kg.errors import BrokenRelease, BuildBusy, KgError, NoRelease
 from kg.rdf import canonical, formats, iris, serialization
 
 KEPT_RELEASES = 3
-# Beyond it, dumps are written only as N-Quads and N-Triples.
+# Above this size, dumps are written only as N-Quads and N-Triples.
 _MOST_IN_EVERY_SYNTAX = 2_000_000
 _LINES = (RdfFormat.N_QUADS, RdfFormat.N_TRIPLES)
 _STAGED = ".staged-"
@@ -38,7 +38,7 @@ _STAGED = ".staged-"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a release is made of. `id` is the SHA-256 of its canonical N-Quads (RDF Dataset Canonicalization 1.0).
+    """The manifest of a release. `id` is the SHA-256 of its canonical N-Quads (RDF Dataset Canonicalization 1.0).
 
     `triples` counts the default graph: the merged named graphs, or, unless `is_merged`, the one of the dataset itself.
     `dumps` has the size and the SHA-256 of each file.
@@ -61,7 +61,7 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """How many quads the store holds."""
+        """The number of quads in the store."""
         return sum(self.graphs.values()) + self.triples if self.is_merged else self.quads
 
 
@@ -76,7 +76,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class BuildInfo:
-    """What a release says of itself that its quads do not tell; subjects count as records where no number is given."""
+    """Metadata of a release that is not in its quads; without a number of records, subjects are counted."""
 
     base_iri: str
     issued: str
@@ -99,7 +99,7 @@ def default_releases(root: Path) -> Path:
 
 @contextlib.contextmanager
 def build_lock(releases: Path) -> Iterator[None]:
-    """Held by one build at a time; the kernel lets go of it when the process dies, however it dies."""
+    """A lock held by one build at a time; the kernel releases it when the process ends."""
     try:
         releases.mkdir(parents=True, exist_ok=True)
         handle = (releases / ".lock").open("a+")
@@ -120,16 +120,16 @@ def build_lock(releases: Path) -> Iterator[None]:
 
 
 def unwritable(place: Path, error: OSError) -> KgError:
-    """What to tell the person whose disk is full or whose folder cannot be written."""
+    """The error for a full disk or a folder that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return KgError(f"no space left for {place}: free some, or name another place with --out or KG_RELEASES")
     return KgError(f"cannot write {place}: {error.strerror}; name another place with --out or KG_RELEASES")
 
 
 def stage(releases: Path, quads: Iterable[Quad], account: BuildInfo, prefixes: Mapping[str, str]) -> Path:
-    """Writes a release beside the others under a name that nobody reads; returns its folder.
+    """Writes a release under a temporary name; returns its folder.
 
-    The quads are gone through once, however many they are; everything else is made from the sorted file.
+    The quads are read once; everything else is made from the sorted file.
     """
     for left_over in releases.glob(_STAGED + "*"):
         shutil.rmtree(left_over, ignore_errors=True)
@@ -157,9 +157,9 @@ def stage(releases: Path, quads: Iterable[Quad], account: BuildInfo, prefixes: M
 def _dumps(
     folder: Path, document: Path, figures: canonical.Figures, prefixes: Mapping[str, str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Writes the dataset in each syntax, as named graphs where it has them, else merged; the same bytes each time.
+    """Writes the dataset in each syntax, with named graphs if supported, else merged; the bytes are reproducible.
 
-    A large one is written in the syntaxes of one line each, which can be cut and read by any bulk loader.
+    A large dataset is written only in line-based syntaxes, which can be split and read by any bulk loader.
     """
     for syntax in formats.RDF_FORMATS:
         path = folder / f"dataset.{syntax.name}.gz"
@@ -177,19 +177,19 @@ def _dumps(
 
 
 def served(quads: Iterable[Quad], is_merged: bool) -> Iterable[Quad]:
-    """What the store of a release holds: the sorted dataset as it is, or merged into the default graph as well."""
+    """The quads of a release's store: the sorted dataset, with or without its merged default graph."""
     return canonical.merged(quads) if is_merged else quads
 
 
 def merged(quads: Iterable[Quad]) -> list[Quad]:
-    """The named graphs as they are and, in the default graph, each of their triples once."""
+    """The named graphs and, in the default graph, each of their triples once."""
     named = list(quads)
     triples = dict.fromkeys(Quad(q.subject, q.predicate, q.object) for q in named)
     return [*named, *triples]
 
 
 def publish(releases: Path, staged: Path) -> Path:
-    """Makes a staged release the current one: a rename, then one atomic replacement of the `current` link."""
+    """Activates a staged release: renames it, then replaces the `current` link atomically."""
     manifest = read_manifest(staged)
     final = releases / manifest.id[:16]
     try:
@@ -213,7 +213,7 @@ def publish(releases: Path, staged: Path) -> Path:
 
 
 def _is_intact(directory: Path) -> bool:
-    """Whether the canonical N-Quads of a release are still those that its manifest names it by."""
+    """Whether the canonical N-Quads of a release still have the hash in its manifest."""
     try:
         with (directory / "dataset.nq").open("rb") as document:
             return hashlib.file_digest(document, "sha256").hexdigest() == read_manifest(directory).id
@@ -245,15 +245,15 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def open_release(directory: Path, in_memory_up_to: int = 2_000_000) -> Release:
-    """Opens a release for reading: in memory up to so many quads (joins are several times faster), else on disk.
+    """Opens a release: in memory up to a number of quads (joins are several times faster), else on disk.
 
-    One whose folder says so (`kg.release.mirror`) is in a remote engine. Raises `BrokenRelease` when the files do
-    not hold what the manifest says.
+    With a `remote.json` (`kg.release.mirror`) it is in a remote engine. Raises `BrokenRelease` if the files do not
+    match the manifest.
     """
     manifest = read_manifest(directory)
     if (directory / remote.FILE).is_file():
         return Release(directory, manifest, open_remote(directory))
-    # On disk quads are counted by going through all of them.
+    # Counting quads on disk means reading all of them.
     is_whole = manifest.quads <= in_memory_up_to
     try:
         if is_whole:
@@ -272,14 +272,14 @@ def open_release(directory: Path, in_memory_up_to: int = 2_000_000) -> Release:
 
 
 def open_remote(directory: Path, *, is_sealed: bool = False) -> remote.RemoteStore:
-    """The store in the remote engine that a folder names; see `RemoteStore` for `is_sealed`."""
+    """The store in the remote engine of a folder; see `RemoteStore` for `is_sealed`."""
     manifest = read_manifest(directory)
     endpoint, dialect = remote.connect(Options.read(directory / remote.FILE))
     return remote.RemoteStore(endpoint, dialect, manifest.id, manifest.graphs, is_sealed=is_sealed)
 
 
 def open_for_workers(directory: Path, in_memory_up_to: int) -> Callable[[], Backend]:
-    """Return a function by which each worker gets its store after the fork; a store in memory is read before it.
+    """Return a function that opens the store in each worker after the fork; a store in memory is read before it.
 
     RocksDB keeps threads, which do not survive a fork, and connections are not shared between processes.
     """
@@ -300,7 +300,7 @@ def make_manifest(figures: canonical.Figures, digest: str, account: BuildInfo) -
     """The manifest of a canonical document; counts are those of its quads."""
     base, graphs = account.base_iri, {name: n for name, n in figures.graphs.items() if name}
     unevidenced = {iris.rebase(g, base) for g in iris.UNEVIDENCED}
-    # What partners say is theirs, not asserted by us.
+    # Statements of partners are not asserted by this dataset.
     unevidenced |= {g for g in graphs if g.startswith(iris.rebase(iris.PARTNER, base))}
     return Manifest(
         id=digest,

@@ -1,1 +1,7 @@
-"""SPARQL as text: the lexer, the limits, the query library, and the diagnosis of errors and empty results."""
+"""Works on SPARQL queries as text.
+
+- `lexer`, `guard`: tokens, and limits on untrusted queries
+- `library`: stored queries with parameters
+- `diagnosis`, `emptiness`, `decomposition`: explain syntax errors and empty results
+- `translation`: adapts queries to remote engines
+"""

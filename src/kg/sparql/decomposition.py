@@ -1,6 +1,6 @@
-"""A query taken apart: its groups as pieces of the text, and each name in it with what asks whether it exists.
+"""Decomposes a query into the parts of its groups, and its names with patterns that test whether they exist.
 
-It reads SELECT, ASK and CONSTRUCT queries of SPARQL 1.1 without SERVICE (SPARQL 1.1 Query, section 19.8).
+Supports SELECT, ASK and CONSTRUCT queries of SPARQL 1.1 without SERVICE (SPARQL 1.1 Query, section 19.8).
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _CHECKS: dict[Place, str] = {
     "node": "{{ {0} ?p ?o }} UNION {{ ?s ?p {0} }} UNION {{ ?s {0} ?o }}",
     "graph": "GRAPH {0} {{ ?s ?p ?o }}",
 }
-# What stands in a GRAPH clause and is in the default graph only does exist: then it is the clause that is at fault.
+# A name in a GRAPH clause that is only in the default graph does exist: the clause is to blame.
 _ANYWHERE = "{{ {1} }} UNION {{ GRAPH ?g {{ {1} }} }} UNION {{ GRAPH {0} {{ ?s ?p ?o }} }}"
-# Nobody nests deeper by hand, and a level takes up to four of the thousand calls that Python has.
+# Deeper nesting is not written by hand, and a level takes up to four of Python's thousand stack frames.
 _DEEPEST = 64
 _CONSTANT = re.compile(r"[0-9]+(\.[0-9]*)?([eE]-?[0-9]+)?|true|false", re.IGNORECASE)
-# How many words are ever looked at together.
+# The most tokens that are looked at together.
 _AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A token that is no space or comment."""
+    """A token other than white space and comments."""
 
     kind: str
     text: str
@@ -50,7 +50,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A name in the query, and the group pattern that has a solution when there is such a thing."""
+    """A name in the query, and the group pattern that has a solution if the name exists in the data."""
 
     start: int
     written: str
@@ -61,7 +61,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a group as spans of the text; of a group that can be looked into, the end of what opens it as well."""
+    """A part of a group as spans of the text; for a group that can be searched, also the end of its opening."""
 
     kind: Kind
     spans: tuple[tuple[int, int], ...]
@@ -71,7 +71,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class DecomposedQuery:
-    """A query taken apart; `projection` is its SELECT clause, `where` the start of its WHERE."""
+    """A decomposed query; `projection` is its SELECT clause, `where` the start of its WHERE."""
 
     query: str
     prologue: str
@@ -87,7 +87,7 @@ class DecomposedQuery:
         return f"{self.prologue}ASK {self.dataset}{{ {body} }}"
 
     def ask_up_to(self, end: int) -> str:
-        """Asks for the query itself up to one of its clauses: HAVING may name what the SELECT clause counts."""
+        """The query up to one of its clauses, with its SELECT clause, to whose aggregates HAVING may refer."""
         text = self.query[self.where : end]
         return self.ask(self.projection + text) if self.projection else f"{self.prologue}ASK {self.dataset}{text}"
 
@@ -105,12 +105,12 @@ class DecomposedQuery:
 
 
 def read(query: str, prefixes: Mapping[str, str]) -> DecomposedQuery:
-    """Takes a query apart; raises `QueryMalformed` for what it cannot read."""
+    """Decomposes a query; raises `QueryMalformed` if it cannot be read."""
     return _Reader(query, prefixes).read()
 
 
 def _words(query: str) -> list[Word]:
-    """The words of a query and empty ones at its end; the dot after a name is a word of its own."""
+    """The tokens of a query, with empty ones at the end; a dot after a name is a separate token."""
     found = []
     for match in lexer.tokens(query):
         text, kind = match[0], match.lastgroup or ""
@@ -124,7 +124,7 @@ def _words(query: str) -> list[Word]:
 
 
 def _closings(words: Sequence[Word]) -> dict[int, int]:
-    """Where each bracket closes."""
+    """The closing bracket of each opening one."""
     waiting: list[int] = []
     closing = {}
     for index, word in enumerate(words):
@@ -140,7 +140,7 @@ def _closings(words: Sequence[Word]) -> dict[int, int]:
 
 
 class _Reader:
-    """Reads a query into pieces and notes its names; places are indices of words."""
+    """Reads the parts of a query and records its names; positions are indices of tokens."""
 
     def __init__(self, query: str, prefixes: Mapping[str, str]) -> None:
         self.query, self.words, self.names, self.base = query, _words(query), dict(prefixes), ""
@@ -169,7 +169,7 @@ class _Reader:
         graphs = tuple(self.graph_of_dataset(j, texts[0]) for j in range(i, where) if self.words[j].is_name)
         clauses = tuple(self.clauses(self.skip(brace, "{")))
         pieces, self.is_in_graph = self.group(brace), True
-        # The names in VALUES come last, since there may be many, and may be those of graphs.
+        # Names in VALUES come last, since there may be many, and they may be names of graphs.
         for j in self.listed:
             self.use(j, "node")
         return DecomposedQuery(self.query, *texts, self.words[where].start, graphs, tuple(self.uses), pieces, clauses)
@@ -193,7 +193,7 @@ class _Reader:
         return Use(self.words[i].start, written, self.iri(i), "graph", check)
 
     def clauses(self, i: int) -> Iterator[tuple[str, int, int]]:
-        """What follows the WHERE, each with its name and span."""
+        """The solution modifiers after WHERE, with their names and spans."""
         while not self.at(i, ""):
             if not self.at(i, *_CLAUSES):
                 raise QueryMalformed("something that follows the query")
@@ -210,7 +210,7 @@ class _Reader:
         return self.closing[i] + 1
 
     def find(self, i: int, *texts: str) -> int:
-        """The next of these words or the end, other brackets passed over."""
+        """The next of these tokens outside of brackets, or the end."""
         while not self.at(i, "", *texts):
             if self.at(i, *_PAIRS.values()):
                 raise QueryMalformed(f"no {texts[0]}")
@@ -221,14 +221,14 @@ class _Reader:
         return self.words[i].start, self.words[end - 1].start + len(self.words[end - 1].text)
 
     def upto(self, i: int, end: int) -> str:
-        """The text before a word, so that a comment keeps the end of its line."""
+        """The text before a token, including the line break that ends a comment."""
         return self.query[self.words[i].start : self.words[end].start]
 
     def iri(self, i: int) -> str:
         word, written = self.words[i], self.words[i].text[1:-1]
         prefix, _, local = word.text.partition(":")
         if word.kind == "iri" and self.base:
-            # An empty fragment, as in the IRI of a vocabulary, would be lost.
+            # urljoin would drop an empty fragment, as in the IRI of a vocabulary.
             try:
                 return urljoin(self.base, written.removesuffix("#")) + "#" * written.endswith("#")
             except ValueError as error:
@@ -246,7 +246,7 @@ class _Reader:
         self.uses.append(Use(self.words[i].start, written, self.iri(i), place, check))
 
     def group(self, i: int) -> tuple[Piece, ...]:
-        """The pieces of a group, filters last: they see the whole of it."""
+        """The parts of a group, with filters last, since they apply to the whole group."""
         end = self.skip(i, "{") - 1
         if self.at(i + 1, "SELECT"):
             self.group(self.find(i + 1, "{"))
@@ -282,7 +282,7 @@ class _Reader:
         return [Piece(kind, (self.span(i, end),))], end
 
     def groups(self, i: int) -> tuple[list[Piece], int]:
-        """A group, or the branches of a UNION as one piece."""
+        """A group, or the branches of a UNION as one part."""
         inside, end = self.group(i), self.skip(i, "{")
         opened = 0 if self.at(end, "UNION") else self.words[i].start + 1
         while self.at(end, "UNION"):
@@ -299,19 +299,19 @@ class _Reader:
         return [Piece("graph", (self.span(i, end),), self.words[i + 2].start + 1, inside)], end
 
     def triples(self, i: int) -> tuple[list[Piece], int]:
-        """The triple patterns of a subject, as one piece when it has brackets: these would be another node in each."""
+        """The triple patterns of a subject; one part if it has brackets, which would be different nodes in each."""
         after = self.node(i)
         is_bracketed = after > i + 1
         links, end = self.properties(after) if not is_bracketed or self.begins_verb(after) else ([], after)
         if is_bracketed:
             return [Piece("pattern", (self.span(i, end),))], end
         spans = [(self.span(i, after), *link) for link in links]
-        # The first stands as it is written, with what is between its words.
+        # The first is kept as written, including the text between its tokens.
         spans[0] = ((spans[0][0][0], spans[0][-1][1]),)
         return [Piece("pattern", parts) for parts in spans], end
 
     def properties(self, i: int) -> tuple[list[tuple[tuple[int, int], ...]], int]:
-        """The spans of each verb with each of its objects."""
+        """The spans of every verb with each of its objects."""
         links: list[tuple[tuple[int, int], ...]] = []
         while self.begins_verb(i) or not links:
             verb, (node, place) = i, self.verb(i)
@@ -331,7 +331,7 @@ class _Reader:
         return word.is_name or word.kind == "variable" or word.text in ("a", "^", "!", "(")
 
     def verb(self, i: int) -> tuple[int, Place]:
-        """The end of a verb and the place of its objects; its names are noted, unless one is negated."""
+        """The end of a verb and the position of its objects; records its names unless one is negated."""
         start = i
         if self.words[i].kind == "variable":
             return i + 1, "node"

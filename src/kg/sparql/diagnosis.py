@@ -1,7 +1,7 @@
-"""Where a text stops being SPARQL, and what could stand there: the engine's own position is often a few words off.
+"""Finds the position of a syntax error, and what was expected there, since the engine's position is often imprecise.
 
 Its parser reports the furthest character that any attempt looked at, and an attempt at a keyword looks at as many
-characters as the keyword has. So the place is searched for: the first token that no query could go on with.
+characters as the keyword has. So this searches for the first token after which no query can continue.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kg.sparql import lexer
 
 _POSITION = re.compile(r"error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
 _ALTERNATIVE = re.compile(r'"(?:[^"\\]|\\.)*"|\[(?:[^\]\']|\'(?:[^\'\\]|\\.[^\']*)\')*\]|[^,"\[\]]+', re.DOTALL)
-# Longer than any keyword: no attempt at one that began before it reaches its end.
+# Longer than any keyword, so that no earlier attempt at one reaches its end.
 _PADDING = " " * 40
 _LONGEST_SEARCHED = 20_000
 _MOST_NAMED = 12
@@ -28,7 +28,7 @@ _NONE: _Prefixes = {}
 def diagnose(text: str, error: SyntaxError, prefixes: _Prefixes = _NONE) -> QueryMalformed:
     """The error with its line and column, counted from 1 in characters, and what was expected there.
 
-    `prefixes` are those that the text need not declare.
+    `prefixes` need not be declared in the text.
     """
     message = str(error)
     if _POSITION.match(message) is None:
@@ -49,7 +49,7 @@ def diagnose(text: str, error: SyntaxError, prefixes: _Prefixes = _NONE) -> Quer
 
 
 def _first_wrong(text: str, prefixes: _Prefixes) -> tuple[int, str, str]:
-    """The start of the first token after which no query can go on; the errors at the text before it and up to it."""
+    """The start of the first token after which no query can continue, with the errors before and after it."""
     ends = [0, *(m.end() for m in lexer.tokens(text) if m.lastgroup or m[0].strip())]
     low, high = 0, len(ends) - 1
     while low < high:
@@ -70,7 +70,7 @@ def _can_go_on(text: str, prefixes: _Prefixes) -> bool:
 
 
 def _error(text: str, prefixes: _Prefixes) -> str:
-    """The engine's message for a text, '' when it is a query."""
+    """The engine's message for a text; '' for a valid query."""
     try:
         Store().query(text, prefixes=dict(prefixes))
     except SyntaxError as error:
@@ -89,14 +89,14 @@ def _offset(text: str, message: str) -> int:
 
 
 def _alternatives(message: str) -> list[str]:
-    """What the engine names: quoted tokens, keywords, and now and then a sentence."""
+    """The expected items in the engine's message: quoted tokens, keywords, and sometimes a sentence."""
     match = _POSITION.match(message)
     parts = (part.strip() for part in _ALTERNATIVE.findall(match[3])) if match else ()
     return [p for p in parts if p and not p.startswith("[")]
 
 
 def _readable(message: str) -> str:
-    """What was expected, without the character classes of names and numbers."""
+    """The expected tokens, without the character classes of names and numbers."""
     named = [p for p in _alternatives(message) if " " not in p]
     if _DIGITS in message:
         named.append("a number")

@@ -1,7 +1,7 @@
-"""Why a query has no solution: a term that does not exist, or else the first piece that leaves nothing over.
+"""Explains why a query has no solutions: a term that does not exist, or else the first part that removes them all.
 
-A group without its last pieces never has fewer solutions. So the piece at fault is found by halving: what stands before
-it has solutions, and with it there are none.
+A group without its last parts never has fewer solutions. So the part to blame is found by bisection: the parts before
+it have solutions, and with it there are none.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from kg.errors import QueryMalformed
 from kg.sparql import decomposition as pieces
 from kg.sparql.decomposition import DecomposedQuery, Kind, Piece, Place, Use
 
-# At most so many questions about names, about the pieces that have one that does not exist, and about FROM.
+# Limits on ASK queries about names, about parts with missing names, and about FROM.
 _MOST_NAMES, _MOST_SUSPECTS, _MOST_GRAPHS = 32, 6, 4
 
 
 @dataclass(frozen=True, slots=True)
 class QueryTerm:
-    """An IRI of the query: expanded, as written, where it stands from 1, and in what place."""
+    """An IRI of the query: expanded, as written, with its line and column from 1, and its kind of position."""
 
     iri: str
     written: str
@@ -32,10 +32,10 @@ class QueryTerm:
 
 @dataclass(frozen=True, slots=True)
 class EmptinessCause:
-    """What leaves no solution: `text` at its line and column, after `before`, which still has some, or `alone`.
+    """The reason: `text` at its line and column, after `before`, which still has solutions, or `alone`.
 
-    `terms` are all that do not exist. With another kind than `term` they are such as solutions do not depend on, as in
-    an OPTIONAL, VALUES or one branch of a UNION.
+    `terms` are all terms that do not exist. If the kind is not `term`, solutions do not depend on them, as in OPTIONAL,
+    VALUES or a branch of a UNION.
     """
 
     kind: Kind
@@ -48,9 +48,9 @@ class EmptinessCause:
 
 
 def diagnose(query: str, prefixes: Mapping[str, str]) -> Generator[str, bool, EmptinessCause | None]:
-    """Yields ASK queries, is sent the truth of each, and returns why there is no solution; None for what it can't read.
+    """A generator that yields ASK queries, receives their results, and returns the reason; None if it is not found.
 
-    It reads SELECT, ASK and CONSTRUCT queries of SPARQL 1.1 without SERVICE.
+    Supports SELECT, ASK and CONSTRUCT queries of SPARQL 1.1 without SERVICE.
     """
     try:
         reading = pieces.read(query, prefixes)
@@ -90,7 +90,7 @@ def _search(reading: DecomposedQuery) -> Generator[str, bool, EmptinessCause]:
 
 
 def _absent(reading: DecomposedQuery) -> Generator[str, bool, list[Use]]:
-    """All uses of names that do not exist, in order, each name asked for once."""
+    """All uses of missing names in order; each name is tested once."""
     same: dict[tuple[str, Place, bool], list[Use]] = {}
     for use in reading.uses:
         same.setdefault((use.iri, use.place, "GRAPH ?g" in use.check), []).append(use)
@@ -104,7 +104,7 @@ def _absent(reading: DecomposedQuery) -> Generator[str, bool, list[Use]]:
 def _suspects(
     reading: DecomposedQuery, pieces: Iterable[Piece], absent: Sequence[Use], opening: str, closing: str
 ) -> Iterator[tuple[Use, str]]:
-    """Each piece with an absent name, and what asks whether it has solutions none the less, as an OPTIONAL has."""
+    """Each part with a missing name, and the query whether it has solutions nevertheless, as an OPTIONAL has."""
     starts = [use.start for use in absent]
     for piece in pieces if absent else ():
         spans = ((piece.spans[0][0], piece.opened),) if piece.inside else piece.spans
@@ -115,21 +115,21 @@ def _suspects(
 
 
 def _fault(reading: DecomposedQuery, absent: Sequence[Use]) -> Generator[str, bool, EmptinessCause]:
-    """The piece at fault, looked for inside a group when it is a group."""
+    """The part to blame; groups are searched recursively."""
     pieces, outside, wrapping, closing, before = reading.pieces, "", "", "", ""
     while True:
         index = yield from _first_false(reading, pieces, outside, closing)
         piece, above = pieces[index], outside + reading.body(pieces[:index])
         before = above + closing if index else before
         kind = piece.kind
-        # The same without the clause: whether it is the graph that leaves nothing over.
+        # The same without the GRAPH clause shows whether the graph is to blame.
         if kind == "graph" and not (yield reading.ask(f"{above}{{ {reading.body(piece.inside)} }}{closing}")):
             kind = "pattern"
         if kind == "graph" or not piece.inside:
             break
         pieces, closing = piece.inside, "} " + closing
         outside, wrapping = above + reading.opening(piece), wrapping + reading.opening(piece)
-    # A filter by itself has nothing to look at.
+    # A filter alone has no solutions to test.
     itself = reading.ask(wrapping + reading.body([piece]) + closing)
     alone = not before or (kind != "filter" and not (yield itself))
     return _finding(reading, kind, absent, reading.text(piece), piece.spans[-1][0], "" if alone else before, alone)
@@ -138,7 +138,7 @@ def _fault(reading: DecomposedQuery, absent: Sequence[Use]) -> Generator[str, bo
 def _first_false(
     reading: DecomposedQuery, pieces: Sequence[Piece], outside: str, closing: str
 ) -> Generator[str, bool, int]:
-    """The index of the piece with which nothing is left, when nothing is with all of them."""
+    """The index of the part that removes all solutions, if all parts together have none."""
     low, high = 0, len(pieces)
     while high - low > 1:
         middle = (low + high) // 2

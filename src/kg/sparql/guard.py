@@ -1,4 +1,4 @@
-"""What is settled about a stranger's query before any engine parses it: its length, its nesting, whom it would ask."""
+"""Checks an untrusted query before any engine parses it: length, nesting, and the endpoints of SERVICE."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from kg.sparql import lexer
 
 _QUERY_FORMS = frozenset({"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"})
 _UPDATES = frozenset({"INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH"})
-# What nests the algebra one level deeper without any bracket around it.
+# Keywords that nest the algebra one level deeper without a bracket.
 _JOINING = frozenset({"UNION", "OPTIONAL", "MINUS", "FILTER", "BIND", "VALUES", "GRAPH", "EXISTS", "AS"})
 _VOLATILE = frozenset({"NOW", "RAND", "UUID", "STRUUID", "BNODE"})
 
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """How much of a query is read: characters, levels of brackets, operators and group patterns."""
+    """The limits of a query: characters, nesting of brackets, operators and group patterns."""
 
     length: int = 200_000
     depth: int = 200
@@ -27,7 +27,7 @@ class QueryLimits:
 
 @dataclass(frozen=True, slots=True)
 class ServiceClause:
-    """A SERVICE clause: the endpoint and where its IRI stands in the text, brackets included."""
+    """A SERVICE clause: the endpoint, and the span of its IRI in the text, including brackets."""
 
     endpoint: str
     start: int
@@ -36,7 +36,7 @@ class ServiceClause:
 
 @dataclass(frozen=True, slots=True)
 class GuardedQuery:
-    """What the words say: the endpoints to be asked, and whether two runs may differ."""
+    """The result: the endpoints to be queried, and whether two evaluations may differ."""
 
     services: tuple[ServiceClause, ...] = ()
     is_volatile: bool = False
@@ -81,14 +81,14 @@ def read(text: str, limits: QueryLimits | None = None, allowed: Collection[str] 
     return GuardedQuery(tuple(services), is_volatile or bool(services))
 
 
-# What makes a closer reading necessary, wherever it stands, be it within a string or a name.
+# Words that need a closer look wherever they occur, even in a string or name.
 _NOTABLE = ("\\", "SERVICE", *sorted(_UPDATES | _VOLATILE))
 
 
 def _is_plain(text: str, limits: QueryLimits) -> bool:
-    """Whether a text is within all limits, whatever its characters mean, and has none of the words looked for.
+    """Whether a text is trivially within all limits and has none of the relevant words.
 
-    No operator or group pattern is shorter than a character; the reading word by word would find the same, slower.
+    Operators and group patterns have at least one character each, so the full check would give the same result.
     """
     if len(text) > limits.operators or text.count("{") + text.count("(") + text.count("[") > limits.depth:
         return False
@@ -111,6 +111,6 @@ def _service(match: re.Match[str], allowed: Collection[str]) -> ServiceClause:
 
 
 def _see_through(text: str, plain: str, found: int) -> None:
-    """Refuses a federated query in which the word could hide from the lexer: only here does safety rest on it."""
+    """Refuses a federated query in which SERVICE could be hidden from the lexer, since safety depends on it here."""
     if text != plain or text.upper().count("SERVICE") != found:
         raise QueryRefused("with SERVICE the query may have no \\u escapes, and the word 'service' nowhere else")

@@ -1,7 +1,7 @@
-"""The words of a SPARQL query, told apart from its strings, comments and IRIs (SPARQL 1.1, section 19.8).
+"""Splits SPARQL into tokens, and so tells keywords from strings, comments and IRIs (SPARQL 1.1, section 19.8).
 
-A lexer cannot tell every `<` of a comparison from that of an IRI as the engine's parser does. Safety does not rest on
-it: strangers' queries run in processes that may be lost and that cannot open a connection.
+Unlike the engine's parser, a lexer cannot always tell the `<` of a comparison from that of an IRI. Safety does not
+depend on it: untrusted queries run in child processes that can be killed and cannot open connections.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-# The words of Turtle and its kin are the same, but that code point escapes stand in IRIs and strings only.
+# The same for Turtle and related syntaxes, where code point escapes are allowed in IRIs and strings only.
 TURTLE = re.compile(TOKEN.pattern.replace(_IN_IRI, rf"(?:{_IN_IRI}|\\[uU])"), TOKEN.flags)
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 
 
 def tokens(text: str, token: re.Pattern[str] = TOKEN) -> Iterator[re.Match[str]]:
-    """The tokens of a text, each a match whose `lastgroup` says its kind; every character is in one."""
+    """The tokens of a text, as matches whose `lastgroup` is the kind; every character belongs to a token."""
     return token.finditer(text)
 
 
 def unescape(text: str) -> str:
-    """The text with its code point escapes resolved, which may stand anywhere in a query (section 19.2)."""
+    """Resolves code point escapes, which are allowed anywhere in a query (section 19.2)."""
     return _ESCAPE.sub(_character, text)
 
 

@@ -1,7 +1,7 @@
-"""The query library: `.rq` files with a header, and their parameters bound as terms.
+"""The query library: `.rq` files with a header, whose parameters are bound to terms.
 
-The header of a file is YAML in lines that begin with `#+ `: title and description in ja and en, parameters, the
-columns of the answer, a chart hint, the units of columns, tags, and of a rule the facts that it rests on.
+The header is YAML in lines that begin with `#+ `: title and description in ja and en, parameters, result columns, a
+chart hint, units of columns, tags, and the premises of a rule.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _HEADER = re.compile(r"^#\+ ?(.*)$", re.MULTILINE)
 _FIELDS = ("title", "description", "parameters", "columns", "chart", "units", "tags", "expected", "premises")
 PARAMETER_TYPES = ("iri", "string", "language", *(d.removeprefix(XSD) for d in DATATYPES))
 
-# The one in C where the machine has it: headers are read whenever a server starts.
+# The C loader if available, since headers are read on each server start.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A variable of a stored query that the caller may set; `default` is text as the caller would write it."""
+    """A variable of a stored query that the client may set; `default` is written as in a request."""
 
     name: str
     type: str
@@ -58,7 +58,7 @@ class StoredQuery:
 
 
 def read(path: Path) -> StoredQuery:
-    """A query file; raises `KgError` when its header is not what it must be."""
+    """Reads a query file; raises `KgError` for an invalid header."""
     text = path.read_text(encoding="utf-8")
     try:
         header: dict[str, Any] = yaml.load("\n".join(_HEADER.findall(text)), Loader=_Loader) or {}
@@ -92,7 +92,7 @@ def read(path: Path) -> StoredQuery:
 
 
 def library(root: Path, folder: str = "", base: str = iris.BASE) -> dict[str, StoredQuery]:
-    """All queries directly below `root/queries`, or in one of its folders, by name; about records below `base`."""
+    """All queries in `root/queries` or one of its folders, by name, for records below `base`."""
     found = (read(path) for path in sorted((root / "queries" / folder).glob("*.rq")))
     return {query.name: _rebased(query, base) if base != iris.BASE else query for query in found}
 
@@ -111,7 +111,7 @@ def find(queries: Mapping[str, StoredQuery], name: str) -> StoredQuery:
 
 
 def bind(query: StoredQuery, values: Mapping[str, str], context: Context) -> dict[str, Bound]:
-    """The parameters as terms, defaults filled in; raises `BadParameter`."""
+    """The parameters as terms, with defaults filled in; raises `BadParameter`."""
     known = {p.name for p in query.parameters}
     for name in values:
         if name not in known:
@@ -134,9 +134,9 @@ def _term(parameter: Parameter, text: str, context: Context) -> NamedNode | Lite
 
 
 def fill(text: str, bound: Mapping[str, Bound]) -> str:
-    """The query with each bound variable replaced by its term, token by token, sub-selects included.
+    """Replaces each bound variable by its term, token by token, including subqueries.
 
-    The engine's own substitution takes projected variables only (SEP-0007), and a text runs on any engine.
+    The engine's own substitution supports projected variables only (SEP-0007), and text works on any engine.
     """
     if not bound:
         return text
@@ -144,14 +144,14 @@ def fill(text: str, bound: Mapping[str, Bound]) -> str:
 
 
 def select(store: QuadStore, text: str) -> QuerySolutions:
-    """The solutions of a SELECT query of ours."""
+    """The solutions of a trusted SELECT query."""
     result = store.query(text)
     assert isinstance(result, QuerySolutions)
     return result
 
 
 def construct(store: QuadStore, text: str) -> QueryTriples:
-    """The triples of a CONSTRUCT query of ours, which may hold one more than once."""
+    """The triples of a trusted CONSTRUCT query, which may have duplicates."""
     result = store.query(text)
     assert isinstance(result, QueryTriples)
     return result

@@ -1,7 +1,7 @@
-"""A query as a remote engine is asked it: with our prefixes declared, its dataset clause and DESCRIBE taken out.
+"""Translates a query for remote engines: declares our prefixes, and replaces dataset clauses and DESCRIBE.
 
-Engines differ in what FROM hides from `GRAPH ?g`, and in what DESCRIBE tells; the protocol's dataset parameters and a
-CONSTRUCT mean the same on all of them.
+Engines differ in what FROM hides from `GRAPH ?g` and in what DESCRIBE returns; the dataset parameters of the protocol
+and CONSTRUCT mean the same on all of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kg.sparql import lexer
 
 _FORMS = frozenset({"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"})
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
-# Functions through which engines run SQL, Java or scripts: what a public endpoint must never be asked for.
+# Namespaces of functions that run SQL, Java or scripts in the engine, which a public endpoint must never use.
 _REFUSED = (
     *("bif:", "sql:", "java:", "http://www.openlinksw.com/schemas/bif#", "http://www.openlinksw.com/schemas/sql#"),
     *("http://jena.apache.org/ARQ/js#", "http://jena.hpl.hp.com/ARQ/js#"),
@@ -26,10 +26,10 @@ _REFUSED = (
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What to ask. `datasets` is what FROM and FROM NAMED say, None without them.
+    """The translated query. `datasets` are the graphs of FROM and FROM NAMED, None without these.
 
-    `graphs` are the IRIs after GRAPH, None when a variable or a prefixed name stands there; empty without GRAPH.
-    For a DESCRIBE, `described` has the IRIs named, and `text` selects the other resources, '' when there are none.
+    `graphs` are the IRIs after GRAPH, None if there is a variable or prefixed name, empty without GRAPH. For DESCRIBE,
+    `described` has the given IRIs, and `text` selects the other resources, '' for none.
     """
 
     text: str
@@ -40,7 +40,7 @@ class Translation:
 
 @dataclass(slots=True)
 class _Reading:
-    """What a pass over the words has found."""
+    """The findings of a pass over the tokens."""
 
     base: str
     prefixes: dict[str, str]
@@ -53,7 +53,7 @@ class _Reading:
     has_dataset: bool = False
 
     def resolve(self, match: re.Match[str]) -> str:
-        """The IRI that a token in angle brackets or with a prefix stands for."""
+        """The IRI of a token in angle brackets or with a prefix."""
         if match.lastgroup == "iri":
             return urljoin(self.base, match[0][1:-1]) if not _ABSOLUTE.match(match[0][1:]) else match[0][1:-1]
         prefix, _, local = match[0].partition(":")
@@ -61,7 +61,7 @@ class _Reading:
 
 
 def translate(text: str, base: str, prefixes: Mapping[str, str]) -> Translation:
-    """Raises `QueryRefused` for SERVICE and for functions that run code in the engine. The text is a valid query."""
+    """Raises `QueryRefused` for SERVICE and functions that run code in the engine; the text must be a valid query."""
     text = lexer.unescape(text)
     tokens = [m for m in lexer.tokens(text) if m.lastgroup]
     reading = _Reading(base, dict(prefixes), set(), [], [], [], [])
@@ -90,16 +90,16 @@ def translate(text: str, base: str, prefixes: Mapping[str, str]) -> Translation:
 
 
 def isolate_paths(text: str) -> str:
-    """The query with each `?x p* <iri>`, and `<iri> p* ?x`, in a SELECT DISTINCT of its own, which means the same.
+    """Moves each `?x p* <iri>` and `<iri> p* ?x` into a separate SELECT DISTINCT, which is equivalent.
 
-    Joined with other patterns Virtuoso answers such a path wrongly, now and then and by its plan; alone it does not.
+    Depending on its plan, Virtuoso returns wrong results for such a path if it is joined with other patterns.
     """
     tokens = [m for m in lexer.tokens(text) if m[0].strip() and not m[0].startswith("#")]
     for at in range(len(tokens) - 5, 0, -1):
         before, start, step, star, end, after = tokens[at - 1 : at + 5]
         ends = (start.lastgroup == "variable", end.lastgroup == "variable")
         is_path = star[0] == "*" and _is_name(step) and before[0] in "{.}" and after[0] in "}."
-        # One end is a variable and the other a name.
+        # One end is a variable, the other a name.
         if is_path and ends[0] != ends[1] and _is_name(end if ends[0] else start):
             variable = (start if ends[0] else end)[0]
             inner = f"{{ SELECT DISTINCT {variable} WHERE {{ {text[start.start() : end.end()]} }} }}"
@@ -114,14 +114,14 @@ def _is_name(match: re.Match[str]) -> bool:
 def _prologue(
     text: str, tokens: Sequence[re.Match[str]], reading: _Reading, base: str, prefixes: Mapping[str, str]
 ) -> str:
-    """Declarations of our own that the text needs and does not have: an engine may refuse one made twice."""
+    """The prefix declarations that the text lacks; engines may refuse duplicate ones."""
     lines = [f"PREFIX {p}: <{ns}>\n" for p, ns in prefixes.items() if f"{p}:" in text and p not in reading.declared]
     is_relative = any(m.lastgroup == "iri" and not _ABSOLUTE.match(m[0][1:]) for m in tokens)
     return "".join([*([f"BASE <{base}>\n"] if is_relative and reading.base == base else []), *lines])
 
 
 def _read_prologue(tokens: Sequence[re.Match[str]], reading: _Reading) -> int:
-    """Reads BASE and PREFIX up to the form; returns where the words after it begin."""
+    """Reads BASE and PREFIX up to the query form; returns the position after it."""
     for at, match in enumerate(tokens):
         word = match[0].upper() if match.lastgroup == "word" else ""
         if word == "BASE" and tokens[at + 1].lastgroup == "iri":
@@ -137,7 +137,7 @@ def _read_prologue(tokens: Sequence[re.Match[str]], reading: _Reading) -> int:
 
 
 def _read_described(tokens: Sequence[re.Match[str]], at: int, reading: _Reading) -> tuple[int, list[str]]:
-    """The IRIs of a DESCRIBE; what is left of it becomes a SELECT of its variables."""
+    """The IRIs of a DESCRIBE; the rest becomes a SELECT of its variables."""
     form = tokens[at - 1]
     reading.cuts.append((form.start(), form.end(), "SELECT DISTINCT"))
     described = []
@@ -154,8 +154,8 @@ def _read_described(tokens: Sequence[re.Match[str]], at: int, reading: _Reading)
 
 
 def _read_dataset(tokens: Sequence[re.Match[str]], at: int, reading: _Reading) -> None:
-    """Takes FROM and FROM NAMED out, wherever they stand before the pattern."""
-    # After CONSTRUCT comes a template; no word FROM can stand in it or in a pattern.
+    """Removes FROM and FROM NAMED before the pattern."""
+    # A template follows CONSTRUCT; the keyword FROM cannot occur in it or in a pattern.
     for here in range(at, len(tokens) - 1):
         match = tokens[here]
         if match.lastgroup != "word" or match[0].upper() != "FROM":
