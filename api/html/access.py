@@ -1,4 +1,4 @@
-"""A table as an API: its permalink, its downloads, its query in the editor, and code that gets it."""
+"""A table as an API: its permalink, downloads, query in the editor, and code examples."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 
 from api.html.view import View
 
-# The formats that stand beside every table; the query's own page has all.
+# The formats offered with every table; the page of the query has all.
 _TABLE = ("csv", "excel", "json", "jsonl")
 _GRAPH = ("ttl", "jsonld", "nt")
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """Code in one language that gets a table."""
+    """A code example that gets a table."""
 
     language: str
     code: str
@@ -23,7 +23,7 @@ class Snippet:
 
 @dataclass(frozen=True)
 class Access:
-    """How to get one answer: `path` with `parameters` is its address, `query` the SPARQL that makes it."""
+    """How to get a result: `path` with `parameters` is its URL, `query` its SPARQL query."""
 
     view: View
     path: str
@@ -34,7 +34,7 @@ class Access:
 
     @property
     def editor(self) -> str:
-        """The query in the editor, with its answer."""
+        """The URL of the query in the editor, with its result."""
         return self.view.url("sparql", query=self.query, format="html")
 
     @property
@@ -47,12 +47,12 @@ class Access:
         return _GRAPH if self.is_graph else _TABLE
 
     def data(self, name: str) -> str:
-        """The address of the answer in one format."""
+        """The URL of the result in a format."""
         return f"{self.view.file(self.path)}?{urlencode([*self.parameters, ('format', name)])}"
 
     @property
     def snippets(self) -> list[Snippet]:
-        """The same in a shell, in Python, R and JavaScript; each runs as it stands."""
+        """Complete code examples for the shell, Python, R and JavaScript."""
         address, is_query = f"{self.host}/{self.path}", self.path == "sparql"
         rest = [(k, v) for k, v in self.parameters if k != "query"]
         return [
@@ -64,7 +64,7 @@ class Access:
 
 
 def of_query(view: View, host: str, query: str, *, is_graph: bool = False) -> Access:
-    """The access to the answer of any query, through the endpoint."""
+    """The access to the result of any query, through the endpoint."""
     return Access(view, "sparql", (("query", query),), query, host, is_graph)
 
 

@@ -1,1 +1,6 @@
-"""SPARQL engines: evaluating a query on the embedded store, and reading a release from a remote one."""
+"""SPARQL engines behind the `Backend` protocol (`backend`).
+
+- `embedded`: pyoxigraph's store; `remote`, with `endpoint` and `dialects`: a SPARQL endpoint
+- `evaluation`: evaluates a query and serializes the result
+- `federation`: SERVICE, through a forwarder
+"""

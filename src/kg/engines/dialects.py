@@ -1,7 +1,7 @@
-"""What differs between engines in terms and answers: one table, and the way there and back.
+"""Differences between engines in terms and results: a table of dialects, and conversions in both directions.
 
-No engine can be asked for a blank node by its label, so ours stand there as IRIs below `urn:aikg:blank:`.
-Virtuoso reads durations as numbers of months or seconds, so there they have a datatype that it does not know.
+Engines cannot look up blank nodes by label, so ours are stored as IRIs below `urn:aikg:blank:`. Virtuoso reads
+durations as numbers of months or seconds, so there they have a datatype that it does not know.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ TRIPLES = "application/n-triples"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """An engine's ways.
+    """The dialect of an engine.
 
-    `kept` are datatypes that must be hidden from it; `markers` are bytes without which an answer needs no mending;
-    `isolates_paths` as in `kg.sparql.translation`; `most_named` is how many graphs a query may name to it; with
-    `is_transactional` the operations of one update are seen together or not at all.
+    `kept` are datatypes that must be hidden from it; `markers` are bytes without which a result needs no repair;
+    `isolates_paths` as in `kg.sparql.translation`; `most_named` is the maximum number of graphs in a request; with
+    `is_transactional`, the operations of an update become visible together.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Dialect:
     # ---- terms ----
 
     def there(self, term: Any) -> Any:
-        """One of our terms as it stands in the engine."""
+        """The engine's form of one of our terms."""
         if isinstance(term, BlankNode):
             return NamedNode(BLANK + term.value)
         if isinstance(term, Literal) and term.datatype.value in self.kept:
@@ -74,7 +74,7 @@ class Dialect:
         return term
 
     def back(self, term: Any) -> Any:
-        """A term of the engine as one of ours."""
+        """Our form of a term of the engine."""
         term = _named(term)
         if isinstance(term, Literal) and term.language is None:
             datatype = term.datatype.value
@@ -85,11 +85,11 @@ class Dialect:
         return term
 
     def statement(self, triple: Triple | Quad) -> Triple:
-        """One of our statements as it stands in the engine."""
+        """The engine's form of one of our statements."""
         return Triple(self.there(triple.subject), triple.predicate, self.there(triple.object))
 
     def answered(self, triple: Triple) -> Triple:
-        """A statement as it stands in the engine in the form in which answers have it."""
+        """The engine's form of a statement, as it appears in results."""
         return Triple(self.back(triple.subject), triple.predicate, self.back(triple.object))
 
     def original(self, triple: Triple, graph: NamedNode | DefaultGraph) -> Quad:
@@ -97,31 +97,31 @@ class Dialect:
         return Quad(_named(triple.subject), triple.predicate, _named(triple.object), graph)
 
     def removing(self, graph: str) -> str:
-        """The operation of an update after which a graph is empty.
+        """The update operation that empties a graph.
 
-        Virtuoso's own ways, DROP, CLEAR and MOVE, were met together with lost rows; DELETE was not.
+        In Virtuoso, DROP, CLEAR and MOVE were observed to lose rows, but not DELETE.
         """
         if self.is_transactional:
             return f"DROP SILENT GRAPH <{graph}>"
         return f"DELETE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }} WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}"
 
     def renaming(self, old: str, new: str) -> list[str]:
-        """Operations after which what was in one graph is in the other, and nothing else.
+        """The operations that move the content of a graph to another, replacing it.
 
-        MOVE has been seen to lose triples in Fuseki's TDB2.
+        MOVE was observed to lose triples in Fuseki's TDB2.
         """
         copied = f"INSERT {{ GRAPH <{new}> {{ ?s ?p ?o }} }} WHERE {{ GRAPH <{old}> {{ ?s ?p ?o }} }}"
         return [self.removing(new), copied, self.removing(old)]
 
-    # ---- answers ----
+    # ---- results ----
 
     def solutions(self, body: bytes, variables: Sequence[str]) -> QuerySolutions:
-        """Results JSON with these columns in this order; raises `EngineFailed` when it is not whole."""
+        """JSON results with these columns in this order; raises `EngineFailed` if they are incomplete."""
         if any(marker in body for marker in self.markers):
             body = self._mended(body)
         head = f'"vars": {json.dumps(list(variables))}'.encode()
         body = _VARIABLES.sub(lambda _: head, body, count=1)
-        # Rows are parsed as they are asked for: what ends early must come to light before the first.
+        # Rows are parsed lazily, so a truncated result must be detected before the first.
         if not _WHOLE.search(body, max(0, len(body) - 100)):
             raise EngineFailed(f"the engine's results are broken off: …{body[-100:].decode(errors='replace')}")
         try:
@@ -133,7 +133,7 @@ class Dialect:
         return found
 
     def rows(self, parts: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-        """Results JSON that is still arriving, as rows of our terms; raises `EngineFailed` where it breaks off."""
+        """Streamed JSON results as rows of our terms; raises `EngineFailed` where they break off."""
         fault = ""
         found = None
         try:
@@ -145,13 +145,13 @@ class Dialect:
         except SyntaxError as error:
             fault = str(error)
         finally:
-            # The parser may not be let go of by another thread, not even with a traceback.
+            # The parser must not be freed by another thread, not even with a traceback.
             found = None
         if fault:
             raise EngineFailed(f"the engine's results are broken: {fault}")
 
     def boolean(self, body: bytes) -> QueryBoolean:
-        """The answer of an ASK; Virtuoso sends solutions, none of them for false."""
+        """The result of an ASK; Virtuoso sends solutions, none for false."""
         try:
             document = json.loads(body)
             value = document["boolean"] if "boolean" in document else bool(document["results"]["bindings"])
@@ -162,7 +162,7 @@ class Dialect:
         return found
 
     def triples(self, body: bytes) -> list[Triple]:
-        """N-Triples as our triples; raises `EngineFailed` when they are not whole."""
+        """Parses N-Triples; raises `EngineFailed` if they are incomplete."""
         if cancelled := _CANCELLED.search(body):
             raise EngineFailed(f"the engine's triples are broken off: {cancelled[0].decode(errors='replace')[:200]}")
         try:
@@ -192,7 +192,7 @@ class Dialect:
 
 
 def _named(term: Any) -> Any:
-    """One of our terms by how it stands in an engine, its number as it was written."""
+    """Our form of an engine's term, with numbers as originally written."""
     if isinstance(term, NamedNode) and term.value.startswith(BLANK):
         return BlankNode(term.value.removeprefix(BLANK))
     if isinstance(term, Literal) and term.datatype.value.startswith(AS_WRITTEN):
@@ -201,7 +201,7 @@ def _named(term: Any) -> Any:
 
 
 class _Parts(io.RawIOBase):
-    """Parts of an answer as a file to read from."""
+    """The parts of a response as a file object."""
 
     def __init__(self, parts: Iterator[bytes]) -> None:
         self._parts = parts
@@ -218,7 +218,7 @@ class _Parts(io.RawIOBase):
 
 
 def _as_stored(term: Literal) -> Literal:
-    """The literal as our own engine writes it: `1.5e+10` as `1.5E10`."""
+    """The literal in the form of our embedded engine: `1.5e+10` as `1.5E10`."""
     store = Store()
     node = NamedNode(OURS)
     store.add(Quad(node, node, term, DefaultGraph()))
@@ -228,7 +228,7 @@ def _as_stored(term: Literal) -> Literal:
 
 
 def graph_result(triples: Sequence[Triple]) -> QueryTriples:
-    """Triples as a query's result, each once."""
+    """Distinct triples as a query result."""
     store = Store()
     store.extend(Quad(t.subject, t.predicate, t.object, DefaultGraph()) for t in triples)
     found = store.query("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }")
@@ -245,7 +245,7 @@ VIRTUOSO = Dialect(
     False,
     ("timeout", 1_000),
     True,
-    # Beyond some 1,600 its compiler or its own header fields give way.
+    # With more than about 1,600 its compiler or header fields fail.
     1_000,
     frozenset(XSD + d for d in ("duration", "dayTimeDuration", "yearMonthDuration")),
     (*_MARKERS, b"nodeID://", b"#boolean"),
@@ -256,5 +256,5 @@ DIALECTS = {dialect.name: dialect for dialect in (STANDARD, VIRTUOSO)}
 
 
 def of_server(name: str) -> Dialect:
-    """The dialect of an engine by its `Server` field."""
+    """The dialect of an engine by its `Server` header."""
     return VIRTUOSO if name.lower().startswith("virtuoso") else STANDARD

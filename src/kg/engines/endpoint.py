@@ -1,4 +1,4 @@
-"""A SPARQL 1.1 Protocol endpoint as it is asked: a pooled client, limits of time and bytes, another try where safe."""
+"""A client for SPARQL 1.1 Protocol endpoints, with connection pooling, limits on time and size, and safe retries."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from kg.errors import EngineAway, EngineFailed, EngineTimeout, KgError, QueryFai
 if TYPE_CHECKING:
     import httpx
 
-# httpx is imported where it is used: a server without a remote engine starts a tenth of a second sooner.
+# httpx is imported where it is used, since a server without a remote engine starts 0.1 s faster without it.
 _POOLED = 32
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
-# Answers that say that the same request may be well later (RFC 9110, 15.6; RFC 6585, 4).
+# Statuses after which a retry may succeed (RFC 9110, 15.6; RFC 6585, 4).
 _LATER = frozenset({429, 502, 503})
 _TIMEOUTS = frozenset({408, 504})
 _SHOWN = 300
@@ -30,9 +30,9 @@ _SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where an engine is asked and within which limits: seconds to connect and to wait, tries, bytes of one answer.
+    """The URL of an engine and its limits: seconds to connect and to wait, attempts, bytes of a response.
 
-    `dialect` is how it speaks (`kg.engines.dialects`), '' when that is still to be found out.
+    `dialect` is its dialect (`kg.engines.dialects`), '' if not yet known.
     """
 
     query_url: str
@@ -45,11 +45,11 @@ class Options:
 
     @classmethod
     def read(cls, path: Path) -> Options:
-        """The options as `write` left them."""
+        """Reads the options written by `write`."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
     def write(self, path: Path) -> None:
-        """Writes them whole or not at all: another process may read them meanwhile."""
+        """Writes the options atomically, since another process may read them meanwhile."""
         staged = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}")
         staged.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", encoding="utf-8")
         staged.replace(path)
@@ -57,17 +57,17 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A good answer, whole."""
+    """A complete and successful response."""
 
     headers: Mapping[str, str]
     body: bytes
 
 
 class Endpoint:
-    """The addresses of one engine. User and password are those of `KG_REMOTE_USER` and `KG_REMOTE_PASSWORD`.
+    """An engine, with the user and password in `KG_REMOTE_USER` and `KG_REMOTE_PASSWORD`.
 
-    Raises `EngineAway` (503), `EngineFailed` (502), `EngineTimeout` (504), `QueryFailed` for what it refuses and
-    `ResultTooLarge`. An answer that the engine cut short is an error, whatever its status.
+    Raises `EngineAway` (503), `EngineFailed` (502), `EngineTimeout` (504), `QueryFailed` for queries that it refuses,
+    and `ResultTooLarge`. A truncated response is an error, whatever its status.
     """
 
     def __init__(self, options: Options) -> None:
@@ -81,11 +81,11 @@ class Endpoint:
             trust_env=False,
         )
         self._auth = httpx.Auth()
-        # Connections are closed with the last reader, whoever that is.
+        # Connections are closed with the last reader.
         weakref.finalize(self, self._client.close)
 
     def authenticate(self, *, digest: bool) -> None:
-        """Uses the credentials of the environment, if there are any."""
+        """Uses the credentials in the environment, if any."""
         import httpx
 
         user, password = os.environ.get("KG_REMOTE_USER", ""), os.environ.get("KG_REMOTE_PASSWORD", "")
@@ -96,11 +96,11 @@ class Endpoint:
         self._client.close()
 
     def server(self) -> str:
-        """What the engine calls itself, '' when it does not."""
+        """The engine's `Server` header; '' without one."""
         return self.ask({"query": "ASK {}"}, "application/sparql-results+json").headers.get("server", "")
 
     def ask(self, fields: Mapping[str, str | list[str]], accept: str) -> Reply:
-        """The answer of a query, which is safe to ask again: fields of the POST form (SPARQL 1.1 Protocol, 2.1.2)."""
+        """Sends a query, with retries, as fields of a POST form (SPARQL 1.1 Protocol, 2.1.2)."""
         pause = _FIRST_PAUSE
         for attempt in range(1, self.options.attempts + 1):
             try:
@@ -115,19 +115,19 @@ class Endpoint:
 
     @contextlib.contextmanager
     def stream(self, fields: Mapping[str, str | list[str]], accept: str) -> Iterator[Iterator[bytes]]:
-        """The parts of an answer as they come, not asked for again and without a limit of bytes."""
+        """Streams the parts of a response, without retries or a size limit."""
         with self._streamed(fields, accept) as answer, _told(self.options):
             yield answer.iter_bytes()
 
     def update(self, url: str, parameter: str, text: str) -> None:
-        """SPARQL Update, sent once as a form (SPARQL 1.1 Protocol, 2.2.1)."""
+        """Sends a SPARQL update as a form, without retries (SPARQL 1.1 Protocol, 2.2.1)."""
         with _told(self.options):
             _check(self._client.post(url, data={parameter: text}, auth=self._auth))
 
     def send(
         self, method: str, url: str, *, body: bytes, content_type: str, parameters: Mapping[str, str] | None = None
     ) -> Reply:
-        """A request that changes something, sent once."""
+        """Sends a request with side effects, without retries."""
         with _told(self.options):
             answer = self._client.request(
                 method,
@@ -168,7 +168,7 @@ class Endpoint:
 
 @contextlib.contextmanager
 def _told(options: Options) -> Iterator[None]:
-    """The client's errors as ours."""
+    """Translates the client's exceptions to ours."""
     import httpx
 
     host = httpx.URL(options.query_url).netloc.decode()
@@ -185,7 +185,7 @@ def _told(options: Options) -> Iterator[None]:
 
 
 def _check(answer: httpx.Response) -> None:
-    """Raises unless the answer is good and whole."""
+    """Raises unless the response is successful and complete."""
     headers, status = answer.headers, answer.status_code
     state = headers.get("x-sql-state", "")
     if headers.get("x-sparql-maxrows"):
@@ -198,7 +198,7 @@ def _check(answer: httpx.Response) -> None:
     if status < 300:
         return
     said = " ".join(answer.text.split())[:_SHOWN]
-    # Virtuoso says so of a query whose time was over, with status 500.
+    # Virtuoso reports a timeout this way, with status 500.
     if status in _TIMEOUTS or "S1TAT" in said or "timed out" in said.lower() or "estimated execution time" in said:
         raise EngineTimeout(f"the engine gave the query up ({status}): {said}")
     if status in _LATER:
@@ -209,13 +209,13 @@ def _check(answer: httpx.Response) -> None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds; an HTTP date is taken as the default."""
+    """The delay in seconds; the default for an HTTP date."""
     written = headers.get("retry-after", "")
     return float(written) if written.isdigit() else 0.0
 
 
 def check_url(url: str) -> str:
-    """The address, when it is one of http or https with a host; raises `KgError`."""
+    """Checks that a URL is http or https with a host; raises `KgError`."""
     import httpx
 
     parsed = httpx.URL(url)

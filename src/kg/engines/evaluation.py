@@ -1,4 +1,4 @@
-"""A query over a store, answered whole in one format or not at all."""
+"""Evaluates a query on a store and serializes the complete result in one format."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from kg.rdf.terms import AnyTerm
 from kg.sparql.diagnosis import diagnose
 from kg.sparql.quadstore import QuadStore
 
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
+# Characters that begin a formula in a spreadsheet (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
-# Whatever may be a prefix in a query, and the schemes of IRIs as well.
+# Anything that may be a prefix in a query, including schemes of IRIs.
 _PREFIX = re.compile(r"(?<![\w.\-])([A-Za-z][\w.\-]*):")
 
-# The engine's signature; only IRIs are ever given.
+# The engine's type; only IRIs are used.
 _Default = NamedNode | BlankNode | DefaultGraph
 _Named = NamedNode | BlankNode
 
@@ -46,7 +46,7 @@ _Named = NamedNode | BlankNode
 class Query:
     """A query with its RDF dataset (SPARQL 1.1 Protocol, 2.1.4).
 
-    `services` has, for each SERVICE clause, where its IRI stands in the text and what to put there.
+    `services` has the span of the IRI in each SERVICE clause, and its replacement.
     """
 
     text: str
@@ -57,9 +57,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class ResultFormats:
-    """The names of the formats for solutions and for graphs, '' where none suits.
+    """The names of the formats for solutions and graphs, '' if none is acceptable.
 
-    With `rows`, solutions are counted whole and only so many written, as for a page.
+    With `rows`, all solutions are counted but only the first `rows` written, as for a page.
     """
 
     results: str = ""
@@ -69,7 +69,7 @@ class ResultFormats:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a query: `kind` is `solutions`, `boolean` or `graph`; `total` counts solutions or triples."""
+    """The result of a query: `kind` is `solutions`, `boolean` or `graph`; `total` counts solutions or triples."""
 
     kind: str
     content_type: str
@@ -78,7 +78,7 @@ class Answer:
 
 
 class _Bounded(io.BytesIO):
-    """Refuses to grow beyond a number of bytes."""
+    """An output with a size limit."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class _Bounded(io.BytesIO):
 def evaluate(
     store: QuadStore, query: Query, want: ResultFormats, *, base: str, prefixes: Mapping[str, str], most_bytes: int
 ) -> Answer:
-    """Evaluates and writes; raises `QueryMalformed`, `QueryFailed`, `ResultTooLarge` or `FormatNotOffered`.
+    """Evaluates and serializes; raises `QueryMalformed`, `QueryFailed`, `ResultTooLarge` or `FormatNotOffered`.
 
     No iterator of the engine outlives the call, not even in a traceback.
     """
@@ -110,7 +110,7 @@ def _evaluate(
     store: QuadStore, query: Query, want: ResultFormats, base: str, prefixes: Mapping[str, str], most_bytes: int
 ) -> Answer:
     default, named = _dataset(query)
-    # Our prefixes are known without being declared; a query's own declarations go before them.
+    # Our prefixes need no declaration; those in the query take precedence.
     known = {prefix: prefixes[prefix] for prefix in set(_PREFIX.findall(query.text)) if prefix in prefixes}
     result = store.query(_redirected(query), base_iri=base, prefixes=known, default_graph=default, named_graphs=named)
     if isinstance(result, QueryTriples):
@@ -136,7 +136,7 @@ def _evaluate(
 
 
 def _redirected(query: Query) -> str:
-    """The text with each endpoint replaced by where it is reached from here, last first so that places hold."""
+    """Replaces each endpoint in the text, the last first so that positions stay valid."""
     text = query.text
     for start, end, address in sorted(query.services, reverse=True):
         text = f"{text[:start]}<{address}>{text[end:]}"
@@ -144,14 +144,14 @@ def _redirected(query: Query) -> str:
 
 
 def _dataset(query: Query) -> tuple[list[_Default] | None, list[_Named] | None]:
-    """The dataset arguments; when the caller names any graph, only what is named is visible."""
+    """The dataset arguments; if the client names any graph, only named ones are visible."""
     if not query.default_graphs and not query.named_graphs:
         return None, None
     return [NamedNode(g) for g in query.default_graphs], [NamedNode(g) for g in query.named_graphs]
 
 
 def _graph(result: QueryTriples, syntax: Rdf, prefixes: Mapping[str, str], most: int) -> Answer:
-    """Each triple once, sorted; the size of their N-Triples bounds that of any syntax from below."""
+    """Distinct sorted triples; the size of their N-Triples is a lower bound for any syntax."""
     triples: dict[Triple, tuple[str, str, str]] = {}
     size = 0
     for triple in result:
@@ -187,7 +187,7 @@ def _iris(triples: Iterable[Triple]) -> set[str]:
 
 
 def _table(result: QuerySolutions, wanted: Results, most: int | None, output: _Bounded) -> int:
-    """Writes the first solutions as JSON for a page, or all as CSV for a spreadsheet; returns how many there are."""
+    """Writes the first solutions as JSON for a page, or all as CSV for a spreadsheet; returns the total number."""
     variables = list(result.variables)
     rows: list[list[AnyTerm | None]] = []
     total = 0
@@ -205,7 +205,7 @@ def _table(result: QuerySolutions, wanted: Results, most: int | None, output: _B
 
 
 def _results_json(columns: list[str], rows: list[list[AnyTerm | None]]) -> bytes:
-    """Solutions in SPARQL 1.1 Query Results JSON: the engine writes its own results only whole."""
+    """Writes some solutions as SPARQL 1.1 Query Results JSON, since the engine can only write all of them."""
     bindings = [{c: _json_term(cell) for c, cell in zip(columns, row, strict=True) if cell} for row in rows]
     document = {"head": {"vars": columns}, "results": {"bindings": bindings}}
     return json.dumps(document, ensure_ascii=False).encode()
@@ -223,14 +223,14 @@ def _json_term(term: AnyTerm) -> dict[str, str]:
 
 
 def _write_lines(columns: list[str], rows: list[list[AnyTerm | None]], output: _Bounded) -> None:
-    """One JSON object per row, each with every column: a table whose columns have one type stays one anywhere."""
+    """Writes one JSON object per row, each with every column, so that readers infer one type per column."""
     for row in rows:
         record = {c: _native(cell) for c, cell in zip(columns, row, strict=True)}
         output.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
 
 
 def _native(term: AnyTerm | None) -> str | int | float | bool | None:
-    """A term as JSON has it: numbers and truth as such, everything else as its text."""
+    """A term as JSON: numbers and booleans as such, everything else as text."""
     if not isinstance(term, Literal):
         return term.value if isinstance(term, NamedNode) else None if term is None else str(term)
     name = term.datatype.value.removeprefix(XSD)
@@ -246,7 +246,7 @@ def _native(term: AnyTerm | None) -> str | int | float | bool | None:
 
 
 def _write_spreadsheet(columns: list[str], rows: list[list[AnyTerm | None]], output: _Bounded) -> None:
-    """CSV that opens in a spreadsheet: byte-order mark, CRLF, and no cell that would be run as a formula."""
+    """Writes CSV for spreadsheets: byte-order mark, CRLF, and formulas defused."""
     output.write("\ufeff".encode())
     text = io.TextIOWrapper(output, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)
@@ -263,5 +263,5 @@ def _cell(term: AnyTerm) -> str:
 
 
 def _harmless(text: str) -> str:
-    """The text behind an apostrophe where a spreadsheet would take it for a formula."""
+    """The text, prefixed with an apostrophe if a spreadsheet would evaluate it."""
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,1 +1,6 @@
-"""RDF as this project writes it: identifiers, terms, the JSON-LD context, media types and canonical order."""
+"""RDF basics.
+
+- `iris`, `namespaces`, `terms`, `datatypes`: identifiers and terms
+- `context`: the JSON-LD context; `formats`: syntaxes, media types and content negotiation
+- `canonical`, `ordering`, `serialization`, `turtle`: reproducible output
+"""

@@ -1,8 +1,8 @@
-"""Quads of any number in canonical order (RDF Dataset Canonicalization 1.0): sorted in runs on disk, then merged.
+"""Canonicalizes any number of quads (RDF Dataset Canonicalization 1.0) by sorting runs on disk and merging them.
 
-Only quads with blank nodes take part in the naming of blank nodes; all others are their own canonical form, so they
-need never be in memory together. The order is that of the lines of N-Quads by code point: what one subject states
-stands together, and so do the graphs of one triple.
+Only quads with blank nodes affect blank node labels; all others are their own canonical form, so they need not be in
+memory together. Lines of N-Quads are ordered by code point, so that the statements of a subject are adjacent, and so
+are the graphs of a triple.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _VERSION_INFO = "http://www.w3.org/2002/07/owl#versionInfo"
 
 @dataclass(slots=True)
 class Figures:
-    """What a document holds: quads by graph ('' the default one), triples each once, and the ontology's version."""
+    """Statistics of a document: quads by graph ('' for the default graph), distinct triples, ontology version."""
 
     quads: int = 0
     triples: int = 0
@@ -49,7 +49,7 @@ class Figures:
 
 
 def ordered(quads: Iterable[Quad]) -> tuple[list[Quad], str]:
-    """The quads with canonical blank node labels in the order of their N-Quads, and the hash of that document."""
+    """The quads with canonical blank node labels in canonical order, and the hash of the document."""
     dataset = Dataset(quads)
     dataset.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
     lines = sorted((str(quad), quad) for quad in dataset)
@@ -60,7 +60,7 @@ def ordered(quads: Iterable[Quad]) -> tuple[list[Quad], str]:
 
 
 def write(quads: Iterable[Quad], document: Path) -> str:
-    """Writes the quads as canonical N-Quads, each once, in order; returns the hash of the document."""
+    """Writes distinct quads as canonical N-Quads in order; returns the hash of the document."""
     digest = hashlib.sha256()
     with (
         tempfile.TemporaryDirectory(dir=document.parent) as folder,
@@ -75,7 +75,7 @@ def write(quads: Iterable[Quad], document: Path) -> str:
 
 
 def _runs(quads: Iterable[Quad], folder: Path) -> Iterator[Path]:
-    """Files of sorted lines; the last one has what blank nodes take part in."""
+    """Files of sorted lines; the last one has the quads with blank nodes."""
     anonymous: list[Quad] = []
     lines: list[str] = []
     count = 0
@@ -107,12 +107,12 @@ def _run(path: Path, lines: list[str]) -> Path:
 
 
 def read(document: Path) -> Iterator[Quad]:
-    """The quads of a document, in its order."""
+    """The quads of a document, in order."""
     return parse(path=str(document), format=RdfFormat.N_QUADS)
 
 
 def ends(document: Path) -> list[Quad]:
-    """The first and the last quad of a document, however long it is."""
+    """The first and last quad of a document, without reading all of it."""
     with document.open("rb") as lines:
         first = lines.readline()
         size, last = lines.seek(0, os.SEEK_END), b""
@@ -125,12 +125,12 @@ def ends(document: Path) -> list[Quad]:
 
 
 def triples(quads: Iterable[Quad]) -> Iterator[Triple]:
-    """The triples of quads in canonical order, each once."""
+    """The distinct triples of quads in canonical order."""
     return (triple for triple, _ in groupby(quad.triple for quad in quads))
 
 
 def merged(quads: Iterable[Quad]) -> Iterator[Quad]:
-    """Quads in canonical order and, in the default graph, each of their triples once."""
+    """Quads in canonical order with, in the default graph, each of their triples once."""
     before: Triple | None = None
     for quad in quads:
         triple = quad.triple
@@ -141,7 +141,7 @@ def merged(quads: Iterable[Quad]) -> Iterator[Quad]:
 
 
 def counted(quads: Iterable[Quad], figures: Figures) -> Iterator[Quad]:
-    """Passes quads in canonical order on, and adds them to the figures."""
+    """Yields quads in canonical order and counts them."""
     subject: object = None
     triple: Triple | None = None
     for quad in quads:

@@ -1,4 +1,4 @@
-"""The JSON-LD context as a table: which YAML key means which property, and what its values must be."""
+"""The JSON-LD context as a table of YAML keys with their properties and kinds of values."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LANGUAGES = ("ja", "en", "ja-hrkt", "zh", "de", "ko", "fr")
 
 @dataclass(frozen=True, slots=True)
 class ContextTerm:
-    """One key of the context.
+    """A key of the context.
 
-    `kind` is what a value must be: `iri` a reference or a nested node, `language` a map of language to text,
+    `kind` is the kind of its values: `iri` a reference or a nested node, `language` a map of language to text,
     `typed` a literal of `datatype`, `string` plain text; `id`, `type` and `included` are the JSON-LD keywords.
     """
 
@@ -71,7 +71,7 @@ class Context:
         return ContextTerm(key, iri, "string")
 
     def expand(self, curie: str) -> str:
-        """The IRI of a `prefix:local` name; anything else comes back as it is."""
+        """The IRI of a `prefix:local` name; other texts are returned unchanged."""
         prefix, colon, local = curie.partition(":")
         if colon and prefix in self.prefixes and not local.startswith("//"):
             return self.prefixes[prefix] + local
@@ -85,9 +85,9 @@ class Context:
         return iri
 
     def of(self, used: Collection[str]) -> dict[str, Any]:
-        """The part of the document that matters to a document with these IRIs in it: it is compacted alike, and faster.
+        """The part of the context that a document with these IRIs needs, for the same but faster compaction.
 
-        A processor compares each IRI with each term (JSON-LD 1.1 API, 6.3): with our terms, most of its time.
+        A processor compares each IRI with each term (JSON-LD 1.1 API, 6.3), which takes most of its time.
         """
         entries: dict[str, Any] = self.document["@context"]
         kept = {key for key, iri in self._iris if iri in used or iri[0] == "@"}
@@ -100,7 +100,7 @@ class Context:
 
     @cached_property
     def _iris(self) -> list[tuple[str, str]]:
-        """Each term and class of records with its IRI, or keyword."""
+        """Each term and class of records with its IRI or keyword."""
         return [*((key, term.iri) for key, term in self.terms.items()), *self.classes.items()]
 
     @cached_property
@@ -109,5 +109,5 @@ class Context:
 
     @cached_property
     def vocabularies(self) -> dict[str, str]:
-        """The prefixes of vocabularies, without those of our own classes of records."""
+        """The prefixes of vocabularies, without those of classes of records."""
         return {p: iri for p, iri in self.prefixes.items() if "/id/" not in iri}

@@ -1,6 +1,6 @@
-"""The lexical and canonical forms of the literals that curated files may hold (XML Schema 1.1, part 2).
+"""The canonical forms of literals in curated files (XML Schema 1.1, part 2).
 
-A store rewrites `01` to `1` and `P66M` to `P5Y6M`; what is not canonical would change on its way in.
+A store rewrites `01` to `1` and `P66M` to `P5Y6M`, so only canonical forms are accepted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ XSD = "http://www.w3.org/2001/XMLSchema#"
 
 @dataclass(frozen=True, slots=True)
 class Datatype:
-    """One datatype: what a value must look like, in words and as a test."""
+    """A datatype with the form of its values, as a description and as a test."""
 
     expected: str
     accepts: Callable[[str], bool]

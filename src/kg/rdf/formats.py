@@ -1,4 +1,4 @@
-"""The one table of media types: what is read, what is written, and by which name people ask for it."""
+"""The table of syntaxes and media types, and content negotiation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Rdf:
 
     @property
     def has_graphs(self) -> bool:
-        """Whether it is written with named graphs; JSON-LD could, but is read as one graph by most."""
+        """Whether it is written with named graphs; JSON-LD is not, since most readers expect one graph."""
         return self.syntax.supports_datasets and self.syntax != RdfFormat.JSON_LD
 
     @property
@@ -37,7 +37,7 @@ class Rdf:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A format for SELECT and ASK results; `style` says whether the engine writes it, or we do."""
+    """A format for SELECT and ASK results; `style` is whether the engine or our code writes it."""
 
     name: str
     media_type: str
@@ -52,7 +52,7 @@ class Results:
         return f"{self.media_type}{_CHARSET.get(self.media_type.split('/')[0], '')}"
 
 
-# Only text types have the parameter; the JSON and XML types say their encoding themselves (RFC 8259, RFC 7303).
+# Only text types have the parameter; JSON and XML define their encoding themselves (RFC 8259, RFC 7303).
 _CHARSET = {"text": "; charset=utf-8"}
 RDF_FORMATS = (
     Rdf("ttl", "text/turtle", "Turtle", RdfFormat.TURTLE, "Turtle", ("turtle", "application/x-turtle")),
@@ -83,12 +83,12 @@ RESULT_FORMATS = (
     ),
     Results("csv", "text/csv", "CSV", QueryResultsFormat.CSV, "SPARQL_Results_CSV"),
     Results("tsv", "text/tab-separated-values", "TSV", QueryResultsFormat.TSV, "SPARQL_Results_TSV"),
-    # By name only: with a byte-order mark, and no cell that a spreadsheet would run as a formula.
+    # By name only: with a byte-order mark and defused formulas.
     Results("excel", "text/csv", "CSV (Excel)", QueryResultsFormat.CSV, "SPARQL_Results_CSV", style="spreadsheet"),
-    # One JSON object per row, numbers as numbers and every column in each: what DuckDB and pandas turn into Parquet.
+    # One JSON object per row with all columns and native numbers, which DuckDB and pandas convert to Parquet.
     Results("jsonl", "application/x-ndjson", "JSON Lines", QueryResultsFormat.JSON, "", style="lines"),
 )
-# Of a name that two have, the first counts.
+# For duplicate names the first one counts.
 _RDF_BY_NAME = {name: f for f in reversed(RDF_FORMATS) for name in (f.name, f.media_type, *f.aliases)}
 _RESULTS_BY_NAME = {name: f for f in reversed(RESULT_FORMATS) for name in (f.name, f.media_type, *f.aliases)}
 _XSD = "http://www.w3.org/2001/XMLSchema#"
@@ -99,41 +99,41 @@ PROBLEM_JSON = "application/problem+json"
 
 
 def rdf_format(name: str) -> Rdf | None:
-    """The RDF format of that name, extension or media type."""
+    """The RDF format with this name, extension or media type."""
     return _RDF_BY_NAME.get(name.lower())
 
 
 def result_format(name: str) -> Results | None:
-    """The results format of that name, extension or media type."""
+    """The result format with this name, extension or media type."""
     return _RESULTS_BY_NAME.get(name.lower())
 
 
-# The end of an IRI that RDF/XML can write as an element name (RDF 1.1 XML Syntax, 6.1.4; Namespaces in XML, NCName).
+# The end of an IRI that is a valid element name in RDF/XML (RDF 1.1 XML Syntax, 6.1.4; Namespaces in XML, NCName).
 _ELEMENT_NAME = re.compile(r"[^\W\d][\w.\-]*\Z")
-# What no XML 1.0 document may hold, as UTF-8.
+# Characters that are invalid in XML 1.0, as UTF-8.
 _NOT_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]|&#(?:x[01]?[0-8b-fB-F]|x1[0-9a-fA-F]);")
 
 
 def not_in_rdf_xml(predicates: Iterable[str]) -> str:
-    """The first of these property IRIs that RDF/XML cannot write, '' when it can write all."""
+    """The first of these property IRIs that cannot be written in RDF/XML; '' if there is none."""
     return next((p for p in predicates if not _ELEMENT_NAME.search(p)), "")
 
 
 def is_xml(document: bytes) -> bool:
-    """Whether a document that is well-formed otherwise holds only characters that XML 1.0 allows."""
+    """Whether an otherwise well-formed document has only characters that are valid in XML 1.0."""
     return _NOT_XML.search(document) is None
 
 
-# A list element of RFC 9110, 5.6.1: commas and semicolons inside quoted strings do not divide.
+# A list element of RFC 9110, 5.6.1: commas and semicolons in quoted strings are not separators.
 _ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 _PARAMETER = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*")+')
 _MOST_RANGES = 100
 
 
 def parse_accept(header: str) -> dict[str, float]:
-    """The media ranges of an Accept header with their q; of one named twice the first counts (RFC 9110, 12.5.1).
+    """The media ranges of an Accept header with their q values; the first of duplicates counts (RFC 9110, 12.5.1).
 
-    Ranges that cannot be read are passed over, as a lenient server should; parameters other than q do not narrow.
+    Invalid ranges are ignored, as by a lenient server; parameters other than q are ignored as well.
     """
     ranges: dict[str, float] = {}
     for part in _ELEMENT.findall(header)[:_MOST_RANGES]:
@@ -144,7 +144,7 @@ def parse_accept(header: str) -> dict[str, float]:
 
 
 def weight(parameters: Iterable[str]) -> float:
-    """The q among the parameters of a list element; 0 for one that cannot be read (RFC 9110, 12.4.2)."""
+    """The q value in the parameters of a list element; 0 if invalid (RFC 9110, 12.4.2)."""
     for parameter in parameters:
         key, _, written = parameter.partition("=")
         if key.strip().lower() == "q":
@@ -157,23 +157,23 @@ _QVALUE = re.compile(r"\d(?:\.\d*)?|\.\d+", re.ASCII)
 
 
 def accept_key(header: str | None) -> frozenset[tuple[str, float]] | None:
-    """All that negotiation can see of an Accept header: equal keys get equal answers."""
+    """The cache key of an Accept header: headers with equal keys have the same outcome."""
     if header is None or not header.strip():
         return None
     return frozenset((r, q) for r, q in parse_accept(header).items() if r in _SEEN)
 
 
 def _quality(ranges: Mapping[str, float], media_type: str) -> float:
-    """The q of the most specific range that matches."""
+    """The q value of the most specific matching range."""
     main = media_type.partition("/")[0]
     return next((ranges[r] for r in (media_type, f"{main}/*", "*/*") if r in ranges), 0.0)
 
 
 def negotiate(accept: str | None, offered: Sequence[tuple[str, ...]]) -> int | None:
-    """The index of the best offer for an Accept header, None when nothing is acceptable.
+    """The index of the best offer for an Accept header; None if none is acceptable.
 
-    Each offer is a media type with its aliases; the server's preference is the order of the offers. An alias counts
-    only when it is named: `text/plain` must not win for `text/*`.
+    Each offer is a media type with its aliases, in the server's order of preference. An alias matches only by its full
+    name: `text/plain` must not win for `text/*`.
     """
     if accept is None or not accept.strip():
         return 0

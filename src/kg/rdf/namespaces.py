@@ -1,4 +1,4 @@
-"""The namespaces of the vocabularies that code refers to by name."""
+"""Namespaces of vocabularies used in code."""
 
 from __future__ import annotations
 

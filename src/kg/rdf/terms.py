@@ -1,4 +1,4 @@
-"""RDF terms as the engine's types name them, narrowed to what this dataset holds: no quoted triples."""
+"""Types of RDF terms, narrowed to those in datasets: no triple terms."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ AnyTerm = Term | Triple | DefaultGraph
 
 
 def value(term: AnyTerm) -> str:
-    """The IRI, label or text of a term; the empty string for the default graph."""
+    """The IRI, label or text of a term; '' for the default graph."""
     return term.value if isinstance(term, Term) else ""
 
 
 def named_node(text: str) -> NamedNode | None:
-    """The IRI that a text is; None for a text that is no absolute IRI."""
+    """A text as an IRI; None unless it is an absolute IRI."""
     try:
         return NamedNode(text)
     except ValueError:

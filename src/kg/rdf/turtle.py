@@ -1,4 +1,4 @@
-"""Sorted Turtle (RDF 1.1): the same graph gives the same bytes, each subject once, one predicate to a line."""
+"""Writes sorted Turtle (RDF 1.1): reproducible, with each subject once and one predicate per line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyoxigraph import BlankNode, Literal, NamedNode, Quad, Triple
 
 from kg.rdf.iris import RDF_TYPE
 
-# A cautious part of PN_LOCAL: what it leaves out is written as a full IRI.
+# A safe subset of PN_LOCAL; other names are written as full IRIs.
 _LOCAL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 _XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
