@@ -13,14 +13,14 @@ from api.operations.openapi import format_names
 FILE = Path(__file__).parents[1] / "docs" / "routes.md"
 _HEAD = """# Routes
 
-Each route is declared once, beside its function ([architecture.md](architecture.md)); this table is made of the
-declarations by `.venv/bin/python -m tools.routes`. Parameters and bodies are described in `/openapi.json`.
+`.venv/bin/python -m tools.routes` writes this table from the declarations of the routes, each beside its function
+(`api.http.route`). `/openapi.json` describes parameters and bodies; [http.md](http.md) is the introduction.
 
 """
 _COSTS = """
-`format=` takes the names of the column *formats*, where there are several; without it, `Accept` decides. Pages and
-feeds take `lang=`. *Listed* routes stand in `/sitemap.xml`; `/robots.txt` keeps crawlers from those marked *no*.
-`/reconcile` exists below each language, too (`/en/reconcile`).
+`format=` accepts the names in the column *formats* if there are several; without it, `Accept` decides. Pages and feeds
+accept `lang=`. *Listed* routes are in `/sitemap.xml`; `/robots.txt` excludes crawlers from those marked *no*.
+`/reconcile` also exists below each language (`/en/reconcile`).
 
 | cost | what a request costs |
 |---|---|
