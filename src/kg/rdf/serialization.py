@@ -1,91 +1,60 @@
-"""RDF in any syntax, the same bytes each time: the engine declares prefixes in another order in each run."""
+"""Writes RDF in any syntax, with prefixes in alphabetical order: the engine declares them in the order of a hash."""
 
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import IO, cast
 
-from pyoxigraph import Quad, RdfFormat, Triple, serialize
+from pyoxigraph import NamedNode, Quad, RdfFormat, Triple, serialize
 
 from kg.rdf.formats import Rdf
 
-_XML_ROOT = re.compile(rb'\A(.*?<rdf:RDF)((?: xmlns:[\w.-]+="[^"]*")*)', re.DOTALL)
-_ATTRIBUTE = re.compile(rb' xmlns:[\w.-]+="[^"]*"')
-_DECLARATIONS = re.compile(rb"(?:@prefix [^\n]*\n)*")
-# Of the IRIs that are looked at for prefixes, which may be a stranger's, so that little of them is kept.
+_ANY = NamedNode("urn:any")
+# Longer IRIs are not looked at for prefixes: clients choose them, and they would fill the cache.
 _LONGEST = 300
 
 
-class _Sorted(io.RawIOBase):
-    """Passes bytes on, the prefix declarations at their beginning in order."""
+class _InOrder(io.RawIOBase):
+    """Passes a document on with another head of the same length."""
 
-    def __init__(self, output: IO[bytes], syntax: RdfFormat) -> None:
+    def __init__(self, output: IO[bytes], head: bytes) -> None:
         super().__init__()
-        self.output = output
-        self.is_xml = syntax == RdfFormat.RDF_XML
-        self.head: bytearray | None = bytearray()
+        self.output, self.head, self.left = output, head, len(head)
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: object) -> int:
         written = bytes(data)  # type: ignore[call-overload]
-        if self.head is None:
-            self.output.write(written)
-        else:
-            self.head += written
-            self._pass_head(is_whole=False)
+        if self.head:
+            self.output.write(self.head)
+            self.head = b""
+        self.output.write(written[self.left :])
+        self.left = max(self.left - len(written), 0)
         return len(written)
 
-    def finish(self) -> None:
-        """Passes on what is held back when the document has nothing but declarations."""
-        self._pass_head(is_whole=True)
 
-    def _pass_head(self, *, is_whole: bool) -> None:
-        if self.head is None:
-            return
-        head = bytes(self.head)
-        if not is_whole and not _has_all_declarations(head, is_xml=self.is_xml):
-            return
-        self.output.write(_ordered(head, is_xml=self.is_xml))
-        self.head = None
-
-
-def _has_all_declarations(head: bytes, *, is_xml: bool) -> bool:
-    if is_xml:
-        root = head.find(b"<rdf:RDF")
-        return root >= 0 and head.find(b">", root) >= 0
-    end = _end_of_declarations(head)
-    return not b"@prefix ".startswith(head[end : end + 8])
-
-
-def _ordered(document: bytes, *, is_xml: bool) -> bytes:
-    """A document, or the beginning of one with all its declarations, with these in order."""
-    if is_xml:
-        return _XML_ROOT.sub(_root_in_order, document, count=1)
-    end = _end_of_declarations(document)
-    return b"".join([*sorted(document[:end].splitlines(keepends=True), key=_declared), document[end:]])
-
-
-def _end_of_declarations(document: bytes) -> int:
-    found = _DECLARATIONS.match(document)
-    return found.end() if found else 0
-
-
-def _root_in_order(root: re.Match[bytes]) -> bytes:
-    return b"".join([root[1], *sorted(_ATTRIBUTE.findall(root[2]), key=_declared)])
-
-
-def _declared(declaration: bytes) -> bytes:
-    """What a declaration has before the namespace; of all in a document it differs in the prefix alone."""
-    return declaration.partition(b": <")[0].partition(b'="')[0]
+@lru_cache(maxsize=256)
+def _head(syntax: RdfFormat, prefixes: tuple[tuple[str, str], ...]) -> bytes:
+    """Return how every document with these prefixes begins, their declarations in alphabetical order."""
+    document = serialize([Triple(_ANY, _ANY, _ANY)], format=syntax, prefixes=dict(prefixes))
+    assert document is not None
+    if syntax == RdfFormat.RDF_XML:
+        start, *names = document[: document.index(b">", document.index(b"<rdf:RDF"))].split(b" xmlns:")
+        names.sort(key=lambda name: name.partition(b"=")[0])
+        return b" xmlns:".join([start, *names])
+    declared = [line for line in document.splitlines(keepends=True) if line.startswith(b"@prefix ")]
+    declared.sort(key=lambda line: line.partition(b": ")[0])
+    return b"".join(declared)
 
 
 def used_prefixes(iris: Iterable[str], prefixes: Mapping[str, str]) -> dict[str, str]:
-    """The prefixes that abbreviate some of these IRIs, except very long ones: a namespace ends where a part does."""
+    """Return the prefixes that abbreviate some of these IRIs: a namespace ends where a part of an IRI ends.
+
+    Very long IRIs are not looked at.
+    """
     beginnings: set[str] = set()
     for beginning in {_without_last_part(iri) for iri in iris if len(iri) <= _LONGEST}:
         # Where a beginning is known, the shorter ones are too.
@@ -106,13 +75,13 @@ def write(
     syntax: Rdf,
     prefixes: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes statements in the order given; prefixes where the syntax has them."""
+    """Write statements in the order given, with prefixes where the syntax has them."""
     if not syntax.has_prefixes:
         serialize(statements, output, format=syntax.syntax)
         return
-    ordered = _Sorted(output, syntax.syntax)
-    serialize(statements, cast(IO[bytes], ordered), format=syntax.syntax, prefixes=dict(prefixes or {}))
-    ordered.finish()
+    declared = dict(prefixes or {})
+    ordered = _InOrder(output, _head(syntax.syntax, tuple(declared.items())))
+    serialize(statements, cast(IO[bytes], ordered), format=syntax.syntax, prefixes=declared)
 
 
 def to_bytes(
@@ -121,10 +90,7 @@ def to_bytes(
     prefixes: Mapping[str, str] | None = None,
     output: io.BytesIO | None = None,
 ) -> bytes:
-    """The same in memory: in an `output` that may refuse to grow."""
+    """Return statements as `write` writes them; `output` may be a buffer that refuses to grow."""
     output = output or io.BytesIO()
-    if not syntax.has_prefixes:
-        serialize(statements, output, format=syntax.syntax)
-        return output.getvalue()
-    serialize(statements, output, format=syntax.syntax, prefixes=dict(prefixes or {}))
-    return _ordered(output.getvalue(), is_xml=syntax.syntax == RdfFormat.RDF_XML)
+    write(statements, output, syntax, prefixes)
+    return output.getvalue()
