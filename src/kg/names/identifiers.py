@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from stdnum.iso7064 import mod_11_2, mod_97_10
+from stdnum.jp import cn
+
 from kg.rdf import iris
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -49,41 +52,23 @@ class Scheme:
 # ---- check digits ----
 
 
-def corporate_check_digit(number: str) -> int:
-    """The first digit of a 法人番号, from the twelve that follow it (法人番号の指定等に関する省令, article 2)."""
-    weighted = sum(int(digit) * (1 if place % 2 == 0 else 2) for place, digit in enumerate(reversed(number)))
-    return 9 - weighted % 9
-
-
-def iso_7064_mod_11_2(digits: str) -> str:
-    """The check character of ISNI and ORCID, from the fifteen digits before it (ISO 7064)."""
-    total = 0
-    for digit in digits:
-        total = (total + int(digit)) * 2
-    remainder = (12 - total % 11) % 11
-    return "X" if remainder == 10 else str(remainder)
-
-
-def ror_check_digits(identifier: str) -> str:
-    """The last two characters of a ROR id, from the seven before: ISO 7064 mod 97-10 over Crockford's base 32."""
-    number = 0
-    for character in identifier:
-        number = number * 32 + _CROCKFORD.index(character)
-    return f"{98 - number * 100 % 97:02d}"
-
-
 def _corporate_fault(number: str) -> str:
-    expected = corporate_check_digit(number[1:])
-    return "" if int(number[0]) == expected else f"the check digit, its first, is {number[0]} and would be {expected}"
+    expected = cn.calc_check_digit(number[1:])
+    return "" if number[0] == expected else f"the check digit, its first, is {number[0]} and would be {expected}"
 
 
 def _isni_fault(number: str) -> str:
-    expected = iso_7064_mod_11_2(number[:-1])
+    """Of an ISNI or ORCID iD (ISO 7064 mod 11-2)."""
+    expected = mod_11_2.calc_check_digit(number[:-1])
     return "" if number[-1] == expected else f"the check digit, its last, is {number[-1]} and would be {expected}"
 
 
 def _ror_fault(identifier: str) -> str:
-    expected = ror_check_digits(identifier[:-2])
+    """Of a ROR id: ISO 7064 mod 97-10 over the value of its first seven characters in Crockford's base 32."""
+    number = 0
+    for character in identifier[:-2]:
+        number = number * 32 + _CROCKFORD.index(character)
+    expected = mod_97_10.calc_check_digits(str(number))
     if identifier[-2:] == expected:
         return ""
     return f"the check digits, its last two, are {identifier[-2:]} and would be {expected}"
