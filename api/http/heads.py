@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from uvicorn.middleware.proxy_headers import _TrustedHosts
-
+from api.http.proxies import TrustedProxies
 from api.i18n import language
 from kg.rdf import formats
 
@@ -71,7 +70,7 @@ class Heads:
     """Reads header fields; clients send the same ones again and again, so the last ones read are kept."""
 
     def __init__(self, trusted_proxies: str) -> None:
-        self._trusted = _TrustedHosts(trusted_proxies)
+        self._trusted = TrustedProxies(trusted_proxies)
         self._known: dict[tuple[bytes, bool], Head | None] = {}
 
     def read(self, block: bytes, scheme: str, peer: str) -> Head | None:
@@ -104,7 +103,7 @@ class Heads:
             if (said := fields.get(b"x-forwarded-proto")) in ("http", "https"):
                 scheme = said or scheme
             if chain := fields.get(b"x-forwarded-for"):
-                client = self._trusted.get_trusted_client_address(chain)[0]
+                client = self._trusted.client(chain)
         return Head(
             variant(
                 fields.get(b"accept"),

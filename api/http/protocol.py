@@ -12,6 +12,24 @@ from api.problems import Problem
 from api.settings import Settings
 from kg.rdf import formats
 
+# What this class and `api.hotpath.connection` use of uvicorn's, which promises none of it: `tests/test_uvicorn.py` says
+# which of these a version lacks, and `pyproject.toml` allows the versions that were tested.
+USED_OF_UVICORN = {
+    "protocol": (
+        *("app_state", "client", "connections", "cycle", "flow", "headers", "loop", "pipeline", "server_state"),
+        *("timeout_keep_alive", "timeout_keep_alive_task", "transport", "url", "_unset_keepalive_if_required"),
+    ),
+    # Called by uvicorn or httptools, and extended here.
+    "extended": (
+        *("connection_made", "connection_lost", "data_received", "pause_writing", "resume_writing", "shutdown"),
+        *("on_message_begin", "on_headers_complete", "on_message_complete", "on_response_complete"),
+        *("send_400_response", "timeout_keep_alive_handler"),
+    ),
+    "cycle": ("response_started", "response_complete"),
+    "flow": ("write_paused",),
+    "server_state": ("default_headers", "total_requests"),
+}
+
 
 class _TooLarge(Exception):
     """Ends the parsing of a head that exceeds its bound."""
