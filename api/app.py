@@ -73,7 +73,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
             await serving.close()
 
     app = FastAPI(
-        title="AI and Science Policy Knowledge Graph",
+        title=serving.site.project.title.get("en") or next(iter(serving.site.project.title.values())),
         version=release.manifest.ontology_version or "0",
         docs_url=None,
         redoc_url=None,

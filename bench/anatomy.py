@@ -17,7 +17,8 @@ from kg.curation import builder
 from kg.engines import evaluation
 from kg.engines.evaluation import Query, ResultFormats
 from kg.isolation import packets
-from kg.rdf import formats, iris
+from kg.project.location import project_root
+from kg.rdf import formats
 from kg.release import store
 from kg.release.store import Release
 from kg.sparql import guard
@@ -82,7 +83,7 @@ def parts(opened: Release, text: str, prefixes: dict[str, str]) -> list[float]:
 
 
 def main() -> None:
-    root = iris.project_root()
+    root = project_root()
     place = Path(sys.argv[1]) if len(sys.argv) > 1 else store.current_directory(store.default_releases(root))
     opened = store.open_release(place)
     prefixes = builder.read_context(root).prefixes

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from kg.project.location import project_root
 from kg.rdf import iris
 from kg.release import search, store
 from kg.release.search import IndexEntry, Search
@@ -67,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=int, default=100_000)
     labels = parser.parse_args().labels
-    release = store.open_release(store.current_directory(iris.project_root() / ".releases"))
+    release = store.open_release(store.current_directory(project_root() / ".releases"))
     real = search.open_index(release)
     entries = search.entries(search.texts(release), release.manifest.base_iri)
     print(f"{'texts':>9} {'questions':>9} {'median ms':>9} {'p99 ms':>7} {'worst ms':>8}")

@@ -82,6 +82,7 @@ def queries_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project folder with the real ontology and one stored query, so that tests do not lean on the library."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "ontology").symlink_to(ROOT / "ontology")
+    (folder / "site.yaml").symlink_to(ROOT / "site.yaml")
     (folder / "queries").mkdir()
     (folder / "queries" / "quoting.rq").write_text(
         '#+ title: {en: "What quotes a provision", ja: "条項を引用するもの"}\n'

@@ -18,6 +18,7 @@ def make_project(folder: Path, files: Mapping[str, str] | None = None) -> Path:
     shutil.copytree(ROOT / "ontology", folder / "ontology")
     shutil.copytree(ROOT / "queries", folder / "queries")
     shutil.copytree(VALID / "data", folder / "data")
+    shutil.copyfile(ROOT / "site.yaml", folder / "site.yaml")
     (folder / "pyproject.toml").write_text("# marks a checkout\n")
     for name, text in (files or {}).items():
         path = folder / "data" / name

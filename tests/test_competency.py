@@ -13,11 +13,13 @@ from pyoxigraph import QuerySolutions, QueryTriples, Store
 
 from api.i18n import texts
 from kg.curation import builder
+from kg.project.reading import read_project
 from kg.rdf.terms import AnyTerm, value
 from kg.sparql import library
 
 EXPECTED = ROOT / "tests" / "expected"
 LIBRARY = library.library(ROOT)
+PROJECT = read_project(ROOT)
 CONTEXT = builder.read_context(ROOT)
 _PREFIX = re.compile(r"^PREFIX (\w+): <([^>]+)>$", re.MULTILINE)
 
@@ -125,8 +127,8 @@ def test_card(store: Store, name: str) -> None:
 @pytest.mark.parametrize("query", [*LIBRARY.values(), *CARDS.values()], ids=lambda q: q.name)
 def test_columns_and_tags_have_names_in_both_languages(query: library.StoredQuery) -> None:
     for language in texts.LANGUAGES:
-        assert set(query.columns) <= texts.table("columns")[language].keys()
-        assert set(query.tags) <= texts.table("tags")[language].keys()
+        assert set(query.columns) <= {name for name, named in PROJECT.columns.items() if language in named}
+        assert set(query.tags) <= {name for name, named in PROJECT.tags.items() if language in named}
     charted = [query.chart[key] for key in ("x", "y", "source", "target", "branch", "leaf") if key in query.chart]
     assert set(charted) <= set(query.columns)
     assert set(query.units) <= set(query.columns)

@@ -48,7 +48,12 @@ def run(launcher: Path, folder: Path, *arguments: str) -> subprocess.CompletedPr
 
 
 def test_the_installed_command_reads_its_own_copy(installed: Path, tmp_path: Path) -> None:
-    where = run(installed.parent / "python", tmp_path, "-c", "from kg.rdf import iris; print(iris.project_root())")
+    where = run(
+        installed.parent / "python",
+        tmp_path,
+        "-c",
+        "from kg.project.location import project_root; print(project_root())",
+    )
     assert "site-packages" in where.stdout, where.stderr
     assert str(ROOT) not in where.stdout
 

@@ -10,7 +10,6 @@ from urllib.parse import quote, urlencode
 from xml.etree import ElementTree as Xml
 
 from api.html.view import View
-from api.site.site import LICENCE
 from kg.rdf import formats
 from kg.release.history import ChangeEntry, ReleaseChanges
 
@@ -57,8 +56,8 @@ class Feed:
         _text(feed, "title", view.t("feed_title_class", name=subject) if subject else view.t("feed_title"))
         _text(feed, "subtitle", view.t("feed_subtitle"))
         _text(feed, "updated", view.site.history[0].issued)
-        _text(Xml.SubElement(feed, "author"), "name", view.t("publisher"))
-        _text(feed, "rights", view.t("licence"))
+        _text(Xml.SubElement(feed, "author"), "name", view.said(view.site.project.publisher))
+        _text(feed, "rights", view.said(view.site.project.licence.text))
         _text(feed, "generator", view.site.manifest.software.partition(" ")[0])
         for relation, target, media_type, language in self._links():
             _link(feed, relation, target, media_type, language)
@@ -84,7 +83,7 @@ class Feed:
         yield "self", self._url(self.number), formats.ATOM, view.language
         yield "alternate", self._page(f"id/{self.name}" if self.name else ""), formats.HTML, view.language
         yield "alternate", self._url(1, view.other), formats.ATOM, view.other
-        yield "license", LICENCE, "", ""
+        yield "license", view.site.licence, "", ""
         if self.pages > 1:
             around = {"first": 1, "previous": self.number - 1, "next": self.number + 1, "last": self.pages}
             for relation, number in around.items():

@@ -18,7 +18,7 @@ from api.http.route import JSON, PAGE, RDF, Cost, Route, Router
 from api.i18n import language
 from api.linked_data import partners
 from api.problems import Problem
-from api.site.site import LICENCE, Site, site_of
+from api.site.site import Site, site_of
 from kg.errors import KgError
 from kg.rdf import formats
 from kg.release import store
@@ -43,7 +43,6 @@ def dataset(request: Request) -> Response:
         request,
         language.language_of(request),
         "dataset.html",
-        licence=LICENCE,
         formats=formats.RDF_FORMATS,
         dumps=site.manifest.dumps,
         partners=partners.datasets(site),
@@ -68,7 +67,7 @@ def dumps(request: Request) -> Response:
     files = {
         name: {"url": f"{host}dumps/{site.version}/{name}", **fields} for name, fields in site.manifest.dumps.items()
     }
-    return json_answer({"release": site.version, "licence": LICENCE, "files": files}, {"Vary": "Accept"})
+    return json_answer({"release": site.version, "licence": site.licence, "files": files}, {"Vary": "Accept"})
 
 
 @router.get("/dumps/{name}", "A dump of the current release", Cost.FIXED, statuses=(307, 404))
@@ -108,7 +107,7 @@ def _file(request: Request, site: Site, path: Path, sha256: str) -> Response:
         "ETag": tag,
         "Cache-Control": _FOREVER,
         "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:",
-        "Link": f'<{LICENCE}>; rel="license"',
+        "Link": f'<{site.licence}>; rel="license"',
     }
     if (status := condition(request.headers, tag, site)) != 200 and "range" not in request.headers:
         return Response(None, status, headers)

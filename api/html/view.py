@@ -19,6 +19,7 @@ from api.i18n.values import amount, shown
 from api.problems import Problem
 from api.queries.empty_results import Explanation
 from api.site.site import Site, site_of
+from kg.project.description import Texts, said
 from kg.rdf import formats, iris
 from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SKOS
 from kg.rdf.terms import AnyTerm, value
@@ -82,6 +83,10 @@ class View:
     def t(self, key: str, **values: object) -> str:
         return texts.text(self.language, key, **values)
 
+    def said(self, texts_: Texts) -> str:
+        """The text in the reader's language, where there is one."""
+        return said(texts_, self.languages)
+
     def n(self, key: str, n: int) -> str:
         """A text about a number of things; languages differ in what they do for one."""
         return self.t(key + "_one" if n == 1 else key, n=self.number(n))
@@ -127,7 +132,8 @@ class View:
         return f"{self.root}{quote(self.path)}?{urlencode([*kept, ('format', name)])}"
 
     def class_name(self, name: str) -> str:
-        return texts.table("classes")[self.language].get(name, name)
+        """What a class of paths is called, by the project, else by the engine, else by its path."""
+        return self.said(self.site.project.classes.get(name) or texts.named("classes", name)) or name
 
     def data(self, path: str, extension: str) -> str:
         return self.file(f"data/{path}.{extension}")
@@ -135,6 +141,11 @@ class View:
     def format_title(self, name: str) -> str:
         found = formats.result_format(name) or formats.rdf_format(name)
         return found.title if found else name
+
+    def addresses(self) -> str:
+        """What readers should know of the addresses of records."""
+        template = self.said(self.site.project.addresses) or self.t("about_uris_text")
+        return texts.fill(template, {"base": self.site.base})
 
     # ---- names ----
 
@@ -263,7 +274,7 @@ class View:
 
     def tag(self, name: str) -> str:
         """What a tag of the query library is called."""
-        return texts.table("tags")[self.language].get(name, name)
+        return self.said(self.site.project.tags.get(name, {})) or name
 
     def suggest(self, like: str) -> str:
         """Where suggestions for a field come from, of the same class as its default."""
@@ -277,7 +288,7 @@ class View:
 
     def column(self, name: str) -> str:
         """What a column of a stored query is called."""
-        return texts.table("columns")[self.language].get(name, name)
+        return self.said(self.site.project.columns.get(name, {})) or name
 
     def near(self, problem: Problem) -> list[str]:
         """The records that a reader may have meant whose address leads nowhere."""

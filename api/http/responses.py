@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.problems import Problem, as_text, not_acceptable
-from api.site.site import LICENCE, Site
+from api.site.site import Site
 from kg.rdf import formats, iris, serialization
 from kg.rdf.formats import Rdf
 from kg.rdf.ordering import sort_quads, sort_triples
@@ -116,7 +116,7 @@ def rdf_answer(site: Site, quads: Sequence[Quad], syntax: Rdf, headers: Mapping[
     """Statements as a response, with the licence as a link."""
     body = write_rdf(site, quads, syntax)
     return answer(
-        body, syntax.content_type, {"Link": f'<{LICENCE}>; rel="license"', "Vary": "Accept", **(headers or {})}
+        body, syntax.content_type, {"Link": f'<{site.licence}>; rel="license"', "Vary": "Accept", **(headers or {})}
     )
 
 

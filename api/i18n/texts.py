@@ -11,7 +11,7 @@ import yaml
 
 LANGUAGES = ("ja", "en")
 # Files with separate tables; the other files share one namespace of keys.
-_TABLES = ("classes", "columns", "features", "problems", "tables", "tags")
+_TABLES = ("classes", "features", "problems", "tables")
 
 Texts = Mapping[str, Mapping[str, str]]
 
@@ -42,6 +42,11 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
 
 def _by_language(found: Mapping[str, Mapping[str, str]]) -> Texts:
     return {tongue: {key: text[tongue] for key, text in found.items() if tongue in text} for tongue in LANGUAGES}
+
+
+def named(name: str, key: str) -> Mapping[str, str]:
+    """The text for a key of a table, by language."""
+    return {language: found[key] for language, found in table(name).items() if key in found}
 
 
 def text(language: str, key: str, **values: object) -> str:

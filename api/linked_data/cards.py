@@ -138,11 +138,12 @@ def citation(view: View, iri: str) -> Citation:
     """The citation of a record in the current release."""
     site, label = view.site, view.plain(iri)
     day = site.issued.date().isoformat()
-    text = view.t("cite_as", name=label, site=view.t("site"), day=day, release=site.version, iri=iri)
+    title = view.said(site.project.title)
+    text = view.t("cite_as", name=label, site=title, day=day, release=site.version, iri=iri)
     key = quote(iri.removeprefix(site.entities.root), safe="").replace("%2F", "-")
     fields = {
         "title": "{" + label.replace("{", "").replace("}", "") + "}",
-        "howpublished": "{" + view.t("site") + "}",
+        "howpublished": "{" + title + "}",
         "year": "{" + day[:4] + "}",
         "note": "{Release " + site.version + ", " + day + "}",
         "url": "{" + iri + "}",

@@ -9,9 +9,9 @@ from markupsafe import Markup
 from pyoxigraph import Literal, NamedNode
 
 from api.http.responses import compacted
-from api.site.site import LICENCE, Site
+from api.site.site import Site
 from kg.rdf import iris
-from kg.rdf.namespaces import DCTERMS, KG, OWL, SKOS
+from kg.rdf.namespaces import DCTERMS, OWL, SKOS
 from kg.rdf.terms import value
 from kg.release import entities
 
@@ -19,15 +19,13 @@ SCHEMA = "https://schema.org/"
 _FOAF = "http://xmlns.com/foaf/0.1/"
 _ORG = "http://www.w3.org/ns/org#"
 _ELI = "http://data.europa.eu/eli/ontology#"
-# Most specific first, since the first match is used.
+# Most specific first, since the first match is used. A project adds its own classes.
 _TYPES: Mapping[str, str] = {
     _FOAF + "Person": "Person",
     _ELI + "LegalResource": "Legislation",
     _ELI + "LegalResourceSubdivision": "Legislation",
     _ORG + "OrganizationalUnit": "Organization",
     _ORG + "Organization": "Organization",
-    KG + "Programme": "Grant",
-    KG + "Event": "Event",
     SKOS + "ConceptScheme": "DefinedTermSet",
     SKOS + "Concept": "DefinedTerm",
 }
@@ -38,7 +36,8 @@ _IDENTITIES = (SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs")
 def schema_type(site: Site, iri: str) -> str:
     """The schema.org class that is closest to the record's class."""
     stated = {value(t) for t in site.entities.values(iri, iris.RDF_TYPE)}
-    return SCHEMA + next((name for kind, name in _TYPES.items() if kind in stated), _DEFAULT_TYPE)
+    own = {site.context.expand(kind): name for kind, name in site.project.schema_types.items()}
+    return SCHEMA + next((name for kind, name in {**_TYPES, **own}.items() if kind in stated), _DEFAULT_TYPE)
 
 
 def blocks(site: Site, iri: str, language: str, context: str) -> list[Markup]:
@@ -50,7 +49,7 @@ def blocks(site: Site, iri: str, language: str, context: str) -> list[Markup]:
 
 def _in_schema(site: Site, iri: str, language: str) -> dict[str, object]:
     known = site.entities
-    order = (language, "en" if language == "ja" else "ja")
+    order = (language, *(other for other in site.project.languages if other != language))
     name, description = known.label(iri, order), known.text(iri, DCTERMS + "description", order)
     others = [v.value for p in entities.NAMES[:2] for v in known.values(iri, p) if isinstance(v, Literal)]
     same = [v.value for p in _IDENTITIES for v in known.values(iri, p) if isinstance(v, NamedNode)]
@@ -67,7 +66,7 @@ def _in_schema(site: Site, iri: str, language: str) -> dict[str, object]:
         document["description"] = description.value
     if same:
         document["sameAs"] = sorted(same)
-    document["subjectOf"] = {"@type": "WebPage", "license": LICENCE, "inLanguage": language}
+    document["subjectOf"] = {"@type": "WebPage", "license": site.licence, "inLanguage": language}
     return {key: found for key, found in document.items() if found}
 
 

@@ -19,7 +19,7 @@ from api.http.route import JSON, PAGE, RDF, Cost, Router
 from api.i18n import language
 from api.linked_data import cards, embedded, facets, partners, signposting
 from api.problems import Problem
-from api.site.site import LICENCE, Site, site_of
+from api.site.site import Site, site_of
 from kg.rdf import formats, iris
 from kg.rdf.ordering import sort_quads
 from kg.release.entities import PREF_LABEL, Fact, by_predicate
@@ -65,7 +65,7 @@ def dereference(request: Request, path: str, page: PageNumber = "1", parts: With
     target = f"{root}page/{path}" if syntax is None else f"{root}data/{path}.{syntax.name}"
     if syntax is None and (chosen := language.chosen(request)):
         target += f"?lang={chosen}"
-    links = [f'<{iri}>; rel="cite-as"', f'<{LICENCE}>; rel="license"']
+    links = [f'<{iri}>; rel="cite-as"', f'<{site.licence}>; rel="license"']
     return Response(None, 303, {"Location": target, "Vary": "Accept", "Link": ", ".join(links)})
 
 
@@ -242,7 +242,7 @@ def _links(request: Request, site: Site, current: Page) -> str:
     few = current.paths if len(current.paths) <= _MAX_ITEMS else []
     items = [f'<{site.entities.root}{quote(path)}>; rel="item"' for path in few]
     items.append(f'<{_root(request)}linkset/{quote(current.name)}>; rel="linkset"; type="{formats.LINKSET}"')
-    return ", ".join([*links, f'<{LICENCE}>; rel="license"', *items])
+    return ", ".join([*links, f'<{site.licence}>; rel="license"', *items])
 
 
 def _as_json(site: Site, current: Page) -> dict[str, object]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from api.linked_data.embedded import schema_type
-from api.site.site import LICENCE, Site
+from api.site.site import Site
 from kg.rdf import formats
 
 _ABOUT_PAGE = "https://schema.org/AboutPage"
@@ -49,7 +49,7 @@ def linkset(site: Site, iri: str, host: str) -> dict[str, object]:
 def class_linkset(site: Site, anchor: str, members: Sequence[str]) -> dict[str, object]:
     """The linkset of a class list, with all its members."""
     items = [TypedLink("item", site.entities.root + quote(path)) for path in members]
-    return {"linkset": [_context(anchor, iter([TypedLink("license", LICENCE), *items]))]}
+    return {"linkset": [_context(anchor, iter([TypedLink("license", site.licence), *items]))]}
 
 
 def _context(anchor: str, links: Iterator[TypedLink]) -> dict[str, object]:
@@ -70,13 +70,13 @@ def _of_page(site: Site, iri: str, host: str) -> Iterator[TypedLink]:
     yield TypedLink("describes", iri)
     yield TypedLink("type", _ABOUT_PAGE)
     yield TypedLink("type", schema_type(site, iri))
-    yield TypedLink("license", LICENCE)
+    yield TypedLink("license", site.licence)
     yield TypedLink("collection", f"{host}id/{path.partition('/')[0]}")
     for syntax in formats.RDF_FORMATS:
         target = f"{host}data/{path}.{syntax.name}"
         yield TypedLink("describedby", target, syntax.media_type)
         yield TypedLink("alternate", target, syntax.media_type)
-    for language in ("ja", "en"):
+    for language in site.project.languages:
         yield TypedLink("alternate", f"{host}page/{path}?lang={language}", formats.HTML, language)
     yield TypedLink("linkset", f"{host}linkset/{path}", formats.LINKSET)
 
@@ -85,5 +85,5 @@ def _of_data(site: Site, iri: str, host: str) -> Iterator[TypedLink]:
     path = quote(iri.removeprefix(site.entities.root))
     yield TypedLink("describes", iri)
     yield TypedLink("collection", f"{host}page/{path}", formats.HTML)
-    yield TypedLink("license", LICENCE)
+    yield TypedLink("license", site.licence)
     yield TypedLink("linkset", f"{host}linkset/{path}", formats.LINKSET)

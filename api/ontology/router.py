@@ -80,7 +80,7 @@ def shapes(request: Request) -> Response:
 
 
 def _shapes(site: Site) -> Path:
-    return site.project / "ontology" / "shapes.ttl"
+    return site.project.root / "ontology" / "shapes.ttl"
 
 
 def _prefixes(site: Site, reference: vocabulary.TermReference) -> dict[str, str]:

@@ -21,25 +21,6 @@ _TYPES = {
     "gYear": {"type": "string", "pattern": "^-?[0-9]{4}$"},
     "date": {"type": "string", "format": "date"},
 }
-# Values of this dataset, by the parameters that they are examples of.
-_EXAMPLES = {
-    "class": "kg:Programme",
-    "from": "organization/university-of-tokyo",
-    "id": "organization/riken",
-    "iri": "https://ror.org/01sjwvz98",
-    "node": "law/ai-act",
-    "object": "programme:aip",
-    "predicate": "kg:quotedBy",
-    "prefix": "理",
-    "property": "kg:quotes",
-    "q": "AI法",
-    "queries": '{"q0": {"query": "理研"}}',
-    "query": "ASK { ?s ?p ?o }",
-    "scheme": "ror",
-    "subject": "law:ai-act/article-9",
-    "to": "law/ai-act",
-    "type": "organization",
-}
 _PROBLEM = {
     "type": "object",
     "description": "Problem details (RFC 9457).",
@@ -57,9 +38,11 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
     """Return the description of this server; `site` gives the stored queries."""
     described = get_openapi(title=app.title, version=app.version, routes=app.routes, summary=site.base)
     paths: dict[str, Any] = described["paths"]
+    # By the parameters that they are examples of.
+    examples = {"query": "ASK { ?s ?p ?o }", **site.project.examples}
     routes = [route for route in app.routes if isinstance(route, Route)]
     for route in routes:
-        _describe(paths[route.path_format][route.method.lower()], route)
+        _describe(paths[route.path_format][route.method.lower()], route, examples)
     stored = paths["/queries/{name}"]["get"]
     for query in site.queries.values():
         paths[f"/queries/{query.name}"] = {"get": _stored(query, stored)}
@@ -67,9 +50,9 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
     return described
 
 
-def _describe(operation: dict[str, Any], route: Route) -> None:
+def _describe(operation: dict[str, Any], route: Route, examples: Mapping[str, str]) -> None:
     declared = route.declared
-    asked = [_plain(parameter) for parameter in operation.get("parameters", [])]
+    asked = [_plain(parameter, examples) for parameter in operation.get("parameters", [])]
     operation["parameters"] = [*asked, *_negotiated(route)]
     operation["responses"] = _responses(route)
     operation["x-cost"] = declared.cost.label
@@ -78,10 +61,10 @@ def _describe(operation: dict[str, Any], route: Route) -> None:
         operation["requestBody"] = {"required": True, "content": content}
 
 
-def _plain(parameter: dict[str, Any]) -> dict[str, Any]:
+def _plain(parameter: dict[str, Any], examples: Mapping[str, str]) -> dict[str, Any]:
     """A parameter with its example, without what pydantic says twice."""
     schema = _lean(parameter["schema"], "description")
-    example = _EXAMPLES.get(parameter["name"])
+    example = examples.get(parameter["name"])
     if example is None or example not in schema.get("enum", [example]):
         return {**parameter, "schema": schema}
     return {**parameter, "schema": schema, "example": [example] if schema["type"] == "array" else example}

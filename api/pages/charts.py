@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -18,19 +18,11 @@ from api.queries.execution import QueryOutcome
 from api.site.site import Site, site_of
 from kg.engines.evaluation import Query
 from kg.errors import nearest
+from kg.project.description import ChartPage
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
 router = Router()
-
-# The queries of each subject, in order; its texts are `chart_<subject>` and `chart_<subject>_lead`.
-SUBJECTS = {
-    "budgets": ("budgets", "budget-change", "programmes-quoting-the-law-and-budget", "funding-terms"),
-    "timeline": ("timeline",),
-    "network-lab": ("network-lab", "projects-per-scheme", "areas-with-heads"),
-    "strategies": ("foreign-strategies-per-country", "foreign-strategies"),
-    "citations": ("citations-between-documents",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +52,19 @@ async def show(request: Request, name: str) -> Response:
     if moved := language.redirect(request):
         return moved
     view = view_of(request, language.language_of(request))
-    charts = [await chart(request, site, view, site.queries[q]) for q in subjects[name]]
+    charts = [await chart(request, site, view, site.queries[q]) for q in subjects[name].queries]
     return await run_in_threadpool(
         page, request, view.language, "chart.html", name=name, charts=charts, subjects=subjects, libraries=True
     )
 
 
-def available(site: Site) -> dict[str, tuple[str, ...]]:
-    """The subjects for which the project has queries."""
-    found = {name: tuple(q for q in names if q in site.queries) for name, names in SUBJECTS.items()}
-    return {name: names for name, names in found.items() if names}
+def available(site: Site) -> dict[str, ChartPage]:
+    """The chart pages of the project, each with the queries that exist."""
+    found = {
+        name: replace(page, queries=tuple(q for q in page.queries if q in site.queries))
+        for name, page in site.project.charts.items()
+    }
+    return {name: page for name, page in found.items() if page.queries}
 
 
 async def chart(request: Request, site: Site, view: View, query: StoredQuery) -> Chart:

@@ -20,11 +20,7 @@ from kg.rdf import iris
 from kg.release.history import ReleaseChanges
 
 router = Router()
-# The example query of the front page, which combines several kinds of records.
-_WORKED = "programmes-quoting-the-law-and-budget"
 _MAX_CHANGES = 8
-# Auxiliary classes, listed last.
-_LAST = ("passage", "source", "vocabulary", "fiscal-year")
 
 
 @router.get("/", "The front page", Cost.QUERY, gives=(*JSON, *PAGE), in_sitemap=True)
@@ -36,7 +32,7 @@ async def front(request: Request) -> Response:
     if moved := language.redirect(request):
         return moved
     view = view_of(request, language.language_of(request))
-    query = site.queries.get(_WORKED) or next(iter(site.queries.values()), None)
+    query = site.queries.get(site.project.worked_query) or next(iter(site.queries.values()), None)
     worked = await charts.chart(request, site, view, query) if query else None
     return await run_in_threadpool(_front, request, site, view, worked)
 
@@ -47,7 +43,7 @@ def _front(request: Request, site: Site, view: View, worked: charts.Chart | None
         request,
         view.language,
         "front.html",
-        classes=dict(sorted(site.entities.classes().items(), key=lambda pair: pair[0] in _LAST)),
+        classes=dict(sorted(site.entities.classes().items(), key=lambda pair: pair[0] in site.project.last_classes)),
         worked=worked,
         example=example(site),
         host=str(request.base_url).rstrip("/"),
@@ -80,8 +76,8 @@ def about(
 
 
 def example(site: Site) -> str:
-    """A record for examples: the first law, else the first record."""
-    names = ["law", *site.entities.classes()]
+    """The path of a record to show in examples: the first of the featured class, else the first of any."""
+    names = [site.project.featured_class, *site.entities.classes()]
     return next((paths[0] for name in names if (paths := site.entities.members(name))), "")
 
 

@@ -150,7 +150,7 @@ def manifest(service: ReconciliationService, address: str, settings: Settings) -
     host = re.sub(r"/(?:ja/|en/)?reconcile$", "", address)
     return {
         "versions": list(VERSIONS),
-        "name": view.t("reconcile_name"),
+        "name": view.said(view.site.project.service),
         "identifierSpace": site.base + "id/",
         "schemaSpace": iris.ONTOLOGY + "#",
         "defaultTypes": [_type(kind) for kind in service.kinds()],

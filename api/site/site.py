@@ -14,7 +14,6 @@ import jinja2
 from pyoxigraph import NamedNode, Quad, Triple
 from starlette.requests import Request
 
-from api.i18n import texts
 from api.problems import Problem
 from api.settings import Settings
 from api.site.completion import Vocabulary
@@ -22,6 +21,9 @@ from api.site.desk import Desk
 from api.site.profile import Profile
 from api.workers.pool import Pool
 from kg.linking import matching
+from kg.project.description import Project
+from kg.project.location import project_root
+from kg.project.reading import read_project
 from kg.rdf import iris, serialization
 from kg.rdf.context import Context
 from kg.release import catalogue, history, paths, search
@@ -31,7 +33,6 @@ from kg.release.store import Manifest, Release
 from kg.sparql import library as queries
 from kg.sparql.library import StoredQuery
 
-LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 # Prefixes that only descriptions of the dataset use.
 _MORE_PREFIXES = {
     "dcat": "http://www.w3.org/ns/dcat#",
@@ -49,7 +50,7 @@ class Site:
 
     settings: Settings
     release: Release
-    project: Path
+    project: Project
     context: Context
     entities: Entities
     prefixes: Mapping[str, str]
@@ -65,6 +66,11 @@ class Site:
     @property
     def base(self) -> str:
         return self.release.manifest.base_iri
+
+    @property
+    def licence(self) -> str:
+        """The IRI of the licence of the data."""
+        return self.project.licence.iri
 
     @cached_property
     def version(self) -> str:
@@ -121,7 +127,7 @@ class Site:
     @cached_property
     def explanations(self) -> Explanations:
         """Why the facts of the release hold, by the rules that it was closed with."""
-        return Explanations(self.release.store, list(queries.library(self.project, "rules").values()), self.base)
+        return Explanations(self.release.store, list(queries.library(self.project.root, "rules").values()), self.base)
 
     @cached_property
     def history(self) -> tuple[history.ReleaseChanges, ...]:
@@ -141,10 +147,10 @@ class Site:
             self.release,
             self.prefixes,
             is_counted=self.is_surveyed,
-            licence=LICENCE,
-            titles={tongue: texts.text(tongue, "site") for tongue in texts.LANGUAGES},
-            descriptions={tongue: texts.text(tongue, "lead") for tongue in texts.LANGUAGES},
-            publisher={tongue: texts.text(tongue, "publisher") for tongue in texts.LANGUAGES},
+            licence=self.licence,
+            titles=self.project.title,
+            descriptions=self.project.lead,
+            publisher=self.project.publisher,
         )
 
     def prefixes_of(self, statements: list[Triple] | list[Quad]) -> dict[str, str]:
@@ -163,8 +169,8 @@ class Site:
 
 def make_site(settings: Settings, release: Release, count: Callable[[str], None]) -> Site:
     """Reads context, queries and templates; the workers are started when they are first needed, or before."""
-    project = settings.project or iris.project_root()
-    context = _rebased(Context.read(project / "ontology" / "context.jsonld"), release.manifest.base_iri)
+    project = read_project(settings.project or project_root())
+    context = _rebased(Context.read(project.root / "ontology" / "context.jsonld"), release.manifest.base_iri)
     order = {term.iri: rank for rank, term in reversed(list(enumerate(context.terms.values())))}
     order[iris.RDF_TYPE] = -1
     templates = jinja2.Environment(
@@ -182,8 +188,8 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         context=context,
         entities=Entities(release.store, release.manifest.base_iri, order, release.manifest.is_merged),
         prefixes=prefixes,
-        queries=queries.library(project, base=release.manifest.base_iri),
-        cards=_cards(project, release.manifest.base_iri),
+        queries=queries.library(project.root, base=release.manifest.base_iri),
+        cards=_cards(project.root, release.manifest.base_iri),
         pool=Pool(
             *(release.directory, release.manifest.base_iri, prefixes, settings, count),
             is_remote=release.store.needs_network,

@@ -17,7 +17,7 @@ from api.i18n import language
 from api.problems import Problem
 from api.queries import execution
 from api.queries.execution import Formats
-from api.site.site import LICENCE, Site, site_of
+from api.site.site import Site, site_of
 from kg.engines.evaluation import Query
 from kg.rdf import formats
 from kg.release.entities import Fact
@@ -43,7 +43,7 @@ async def indirect(
     syntax = chosen_rdf(request, html=False)
     assert syntax is not None
     result = await execution.run(request, site, Query(_WHOLE, graph), Formats(graph=syntax.name))
-    return answer(result.body, result.content_type, {"Vary": "Accept", "Link": f'<{LICENCE}>; rel="license"'})
+    return answer(result.body, result.content_type, {"Vary": "Accept", "Link": f'<{site.licence}>; rel="license"'})
 
 
 @router.get("/graph/{path:path}", "A named graph", Cost.MEDIUM, gives=(*RDF, *PAGE), statuses=(301, 404))

@@ -22,7 +22,7 @@ from api.problems import Problem, of_error
 from api.queries import empty_results, execution
 from api.queries.empty_results import Explanation
 from api.queries.execution import QueryOutcome
-from api.site.site import LICENCE, Site, site_of
+from api.site.site import Site, site_of
 from kg.engines.evaluation import Query
 from kg.errors import KgError, UpdateRefused
 from kg.rdf import formats, iris
@@ -188,7 +188,10 @@ def _without_query(request: Request) -> Response:
     if (syntax := chosen_rdf(request)) is not None:
         description = service_description(site, str(request.base_url))
         return rdf_answer(
-            site, description, syntax, {"Link": f'<{LICENCE}>; rel="license", <{site.base}dataset>; rel="collection"'}
+            site,
+            description,
+            syntax,
+            {"Link": f'<{site.licence}>; rel="license", <{site.base}dataset>; rel="collection"'},
         )
     if moved := language.redirect(request):
         return moved
@@ -221,7 +224,7 @@ def service_description(site: Site, host: str) -> list[Quad]:
         # What the rules added is stated, in a graph of its own; a query itself entails nothing more.
         (SD + "defaultEntailmentRegime", NamedNode("http://www.w3.org/ns/entailment/Simple")),
         (SD + "defaultDataset", dataset),
-        (DCTERMS + "license", NamedNode(LICENCE)),
+        (DCTERMS + "license", NamedNode(site.licence)),
     ]
     if site.manifest.is_merged:
         pairs.append((SD + "feature", NamedNode(SD + "UnionDefaultGraph")))

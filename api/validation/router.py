@@ -85,7 +85,7 @@ async def form(
     if moved := language.redirect(request):
         return moved
     # Whoever opens the form will send something soon.
-    checkers_of(request).prepare(site.project, site.release.directory)
+    checkers_of(request).prepare(site.project.root, site.release.directory)
     text = "" if example is None else _EXAMPLE.read_text(encoding="utf-8")
     return await run_in_threadpool(_page, request, text)
 
@@ -118,7 +118,9 @@ async def validate(
         sent = await document.read(request, site.settings.validate_max_bytes, syntax)
         client = client_of(request.client.host if request.client else "")
         release = site.release.directory
-        work = checkers_of(request).run(sent.body, sent.syntax, project=site.project, release=release, client=client)
+        work = checkers_of(request).run(
+            sent.body, sent.syntax, project=site.project.root, release=release, client=client
+        )
         found = await unless_gone(request, work)
     except KgError as error:
         problem = _placed(of_error(error), error, sent)

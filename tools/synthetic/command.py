@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kg.cli.terminal import console
-from kg.rdf import iris
+from kg.project.location import project_root
 from tools.synthetic import generation
 
 
@@ -21,5 +21,5 @@ def generate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random values.")] = 1,
 ) -> None:
     """Generate data of any size in the shape of the real graph, for benchmarks."""
-    path, triples = generation.generate(iris.project_root(), scale, out, output, seed)
+    path, triples = generation.generate(project_root(), scale, out, output, seed)
     console.print(f"{triples:,} triples: {path}", markup=False, highlight=False)

@@ -13,7 +13,8 @@ from rich.table import Table
 from kg.cli.terminal import Releases, console, current, pair, releases_in
 from kg.curation import builder
 from kg.errors import KgError
-from kg.rdf import formats, iris, serialization
+from kg.project.location import project_root
+from kg.rdf import formats, serialization
 from kg.rdf.context import Context
 from kg.release import store
 from kg.sparql import guard, library
@@ -36,7 +37,7 @@ def query(
     out: Releases = None,
 ) -> None:
     """Ask the current release. Without a name that exists, lists the nearest one."""
-    root = iris.project_root()
+    root = project_root()
     context = builder.read_context(root)
     stored = _stored_query(source, root)
     values = dict(pair(p) for p in parameters or ())

@@ -12,6 +12,7 @@ from rich.table import Table
 from kg.build import pipeline
 from kg.cli.terminal import Releases, check_base, console, err, releases_in
 from kg.errors import Rejected
+from kg.project.location import project_root
 from kg.rdf import iris
 
 
@@ -35,7 +36,7 @@ def build(
             if not err.is_terminal:
                 err.print(f"{stage} …", markup=False)
 
-        summary = pipeline.build(iris.project_root(), releases_in(out), base=base_iri, report=report)
+        summary = pipeline.build(project_root(), releases_in(out), base=base_iri, report=report)
     _print_summary(summary)
 
 
@@ -70,7 +71,7 @@ def check(
     ] = None,
 ) -> None:
     """Check the curated files: the profile, references, shapes and query checks, without the OWL reasoner."""
-    problems = pipeline.check(iris.project_root(), files)
+    problems = pipeline.check(project_root(), files)
     if any(not problem.is_warning for problem in problems):
         raise Rejected(problems)
     for problem in problems:

@@ -15,6 +15,7 @@ from kg.curation import builder
 from kg.engines import endpoint
 from kg.engines.endpoint import Options
 from kg.errors import KgError
+from kg.project.location import project_root
 from kg.publishing import publication
 from kg.rdf import formats, iris, serialization
 from kg.release import changes, store
@@ -33,7 +34,7 @@ def release(
 ) -> None:
     """Make a release of any RDF files as they are, unchecked: to preview a dataset, to run a conformance suite."""
     check_base(base_iri)
-    context = builder.read_context(iris.project_root())
+    context = builder.read_context(project_root())
     directory = pipeline.release_from_files(files, releases_in(out), base_iri, context.prefixes, is_merged=merged)
     manifest = store.read_manifest(directory)
     console.print(f"{manifest.quads:,} quads in {len(manifest.graphs):,} named graphs: {directory}", markup=False)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from kg.errors import BadParameter, KgError, NoRelease
+from kg.project.location import project_root
 from kg.rdf import iris
 from kg.release import store
 
@@ -23,7 +24,7 @@ Releases = Annotated[
 
 def releases_in(chosen: Path | None) -> Path:
     """The folder of releases that an option names, or the usual one."""
-    return chosen or store.default_releases(iris.project_root())
+    return chosen or store.default_releases(project_root())
 
 
 def current(releases: Path) -> Path:
@@ -35,7 +36,7 @@ def current(releases: Path) -> Path:
         # Only a first start needs what builds.
         from kg.build import pipeline
 
-        root = iris.project_root()
+        root = project_root()
         if (root / "data" / "ttl").is_dir():
             return pipeline.release_from_ttl(root, releases)
         built = pipeline.build(root, releases).release
@@ -45,8 +46,8 @@ def current(releases: Path) -> Path:
 
 def check_base(iri: str) -> None:
     """Raises `KgError` unless an IRI can be the base of a release."""
-    if not iri.startswith(("http://", "https://")) or not iri.endswith("/") or iris.ILLEGAL_IN_IRI.search(iri):
-        raise KgError(f"--base-iri: '{iri}' is no base; expected something like https://example.go.jp/kg/")
+    if not iris.is_base(iri):
+        raise KgError(f"--base-iri: '{iri}' is no base; expected an IRI that ends in '/', like https://example.org/kg/")
 
 
 def pair(text: str) -> tuple[str, str]:

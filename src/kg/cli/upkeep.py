@@ -10,22 +10,29 @@ import typer
 from kg.cli.terminal import Releases, console, current, releases_in
 from kg.curation import coverage, passages, schema
 from kg.errors import KgError
-from kg.rdf import iris
+from kg.project.location import project_root
+from kg.project.reading import read_project
 from kg.release import store
 
 
 def record_passages(
     text: Annotated[Path, typer.Argument(help="The text of the source, as its record's hash says.")],
-    source: Annotated[str, typer.Option(help="The slug of the source.")] = "mext-2026-06-29",
+    source: Annotated[
+        str, typer.Option(help="The slug of the source; else the one in site.yaml.", show_default=False)
+    ] = "",
 ) -> None:
     """Record the passages that the data cites: lines, section, position and SHA-256 of the text of each."""
-    path = passages.record(iris.project_root(), source, text)
+    root = project_root()
+    named = source or read_project(root).source
+    if not named:
+        raise KgError("say which source with --source, or name the usual one as 'source' in site.yaml")
+    path = passages.record(root, named, text)
     console.print(f"wrote {path}")
 
 
 def write_coverage(out: Releases = None) -> None:
     """Write docs/coverage.md: for each kind of thing that the source states, its count there and in the graph."""
-    root = iris.project_root()
+    root = project_root()
     opened = store.open_release(current(releases_in(out)))
     rows = coverage.measure(opened.store, root)
     path = root / "docs" / "coverage.md"
@@ -46,7 +53,7 @@ def check_conformance(
     from api.conformance import probe
 
     findings, software = probe.check(url)
-    path = file or iris.project_root() / "docs" / "conformance.md"
+    path = file or project_root() / "docs" / "conformance.md"
     path.write_text(probe.report(findings, software), encoding="utf-8")
     failed = [f for f in findings if not f.passed]
     console.print(f"wrote {path}: {len(findings)} checks, {len(failed)} failed", markup=False)
@@ -56,5 +63,5 @@ def check_conformance(
 
 def write_schema() -> None:
     """Write ontology/record.schema.json: what editors complete and check in curated files."""
-    path = schema.write(iris.project_root())
+    path = schema.write(project_root())
     console.print(f"wrote {path}")

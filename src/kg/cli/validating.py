@@ -11,7 +11,8 @@ import typer
 
 from kg.cli.terminal import current, err, releases_in
 from kg.errors import KgError, RdfFault
-from kg.rdf import formats, iris, serialization
+from kg.project.location import project_root
+from kg.rdf import formats, serialization
 from kg.submitted import intake, report, validation
 from kg.submitted.intake import RdfLimits
 from kg.submitted.report import Report
@@ -41,7 +42,7 @@ def validate(
     """
     try:
         rdf = _report_format(report_file, output, language)
-        knowledge = Knowledge.open(iris.project_root(), release or current(releases_in(None)))
+        knowledge = Knowledge.open(project_root(), release or current(releases_in(None)))
     except KgError as error:
         _stop(error)
     found = {str(path): _checked(path, syntax, knowledge) for path in files}

@@ -11,9 +11,9 @@ from typing import Any
 from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, parse
 
 from kg.curation import records
-from kg.curation.documents import Position
 from kg.curation.parses import Parses
 from kg.curation.records import Record
+from kg.documents import Position
 from kg.errors import FileProblem, Rejected, nearest
 from kg.rdf import iris
 from kg.rdf.context import Context

@@ -22,9 +22,10 @@ from typing import Any
 
 from pyoxigraph import Quad, RdfFormat, parse, serialize
 
-from kg.curation import documents, records
-from kg.curation.documents import Position
+from kg import documents
+from kg.curation import records
 from kg.curation.records import Record, Reference
+from kg.documents import Position
 from kg.rdf import context, datatypes, iris
 from kg.rdf.context import Context
 

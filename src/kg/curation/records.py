@@ -1,6 +1,6 @@
 """Curated YAML files as records: read with positions, held to the profile and the context, every fault reported.
 
-A file is YAML (`kg.curation.documents`) whose scalars the context types: a map from graph to facts, which
+A file is YAML (`kg.documents`) whose scalars the context types: a map from graph to facts, which
 describes the record that its path names.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from kg.curation.documents import Position, YamlDocument, read_text
+from kg.documents import Position, YamlDocument, read_text
 from kg.errors import FileProblem, nearest
 from kg.rdf import iris
 from kg.rdf.context import LANGUAGES, Context, ContextTerm

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pyoxigraph import NamedNode, Quad
 
-from kg.curation.documents import Position
+from kg.documents import Position
 from kg.errors import FileProblem, nearest
 from kg.partners import confinement, descriptions, fetch
 from kg.partners.confinement import Unreadable

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from pyoxigraph import Literal, NamedNode, Quad
 
-from kg.curation.documents import Position, YamlDocument, read_text
-from kg.errors import FileProblem, nearest
+from kg.documents import Position, YamlDocument, read_text
+from kg.errors import FileProblem
 from kg.rdf import formats, iris
 
 LANGUAGES = ("ja", "en")
@@ -114,7 +114,7 @@ class _Reader(YamlDocument):
         root = self.compose(text)
         if root is None:
             return {}
-        values = self._map(root, self.kinds, self.positions)
+        values = self.fields(root, self.kinds, self.positions)
         whole = Position(self.file, 1, 1)
         for key in REQUIRED:
             if key not in self.positions:
@@ -127,36 +127,14 @@ class _Reader(YamlDocument):
             self.problems.append(self.positions["url"].problem("missing-key", message))
         return values
 
-    def _map(
-        self,
-        node: yaml.MappingNode,
-        kinds: Mapping[str, Callable[[str, yaml.Node], Any]],
-        positions: dict[str, Position],
-    ) -> dict[str, Any]:
-        values = {}
-        for key, value in self.pairs(node):
-            if key.value not in kinds:
-                self.report(key, "unknown-key", f"unknown key '{key.value}'{nearest(key.value, kinds)}")
-                continue
-            positions[key.value] = self.at(value)
-            if (read := kinds[key.value](key.value, value)) is not None:
-                values[key.value] = read
-        return values
-
     def _texts(self, key: str, node: yaml.Node) -> dict[str, str] | None:
-        if not isinstance(node, yaml.MappingNode):
-            self.report(node, "wrong-type", f"'{key}' needs a text in each language: {{ja: …, en: …}}")
-            return None
-        texts = self._map(node, dict.fromkeys(LANGUAGES, self.text), {})
-        if missing := [tongue for tongue in LANGUAGES if tongue not in texts]:
-            self.report(node, "missing-language", f"'{key}' has no text in {' and '.join(missing)}")
-        return texts
+        return self.texts(key, node, LANGUAGES)
 
     def _publisher(self, key: str, node: yaml.Node) -> dict[str, Any] | None:
         if not isinstance(node, yaml.MappingNode):
             self.report(node, "wrong-type", f"'{key}' needs a map with 'name' and 'homepage'")
             return None
-        values = self._map(node, {"name": self._texts, "homepage": self._address}, {})
+        values = self.fields(node, {"name": self._texts, "homepage": self._address})
         if "name" not in values:
             self.report(node, "missing-key", f"'{key}' needs a 'name'")
         return values

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 BASE = "https://w3id.org/aikg/"
 ID = BASE + "id/"
@@ -33,17 +31,10 @@ ILLEGAL_IN_IRI = re.compile('[\x00-\x20<>"{}|\\\\^`\x7f-\x9f]')
 ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:.", re.ASCII)
 
 
-def project_root() -> Path:
-    """The folder that holds ontology/, queries/ and data/.
-
-    `KG_PROJECT`, else the checkout this module runs from, else the copy inside the installed wheel.
-    """
-    if configured := os.environ.get("KG_PROJECT"):
-        return Path(configured)
-    checkout = Path(__file__).resolve().parents[3]
-    if (checkout / "ontology" / "core.ttl").is_file():
-        return checkout
-    return Path(__file__).resolve().parents[1] / "project"
+def is_base(iri: str) -> bool:
+    """Whether an IRI can be the base of a dataset: an HTTP IRI that ends in '/'."""
+    is_web = iri.startswith(("http://", "https://")) and len(iri.partition("://")[2]) > 1
+    return is_web and iri.endswith("/") and not ILLEGAL_IN_IRI.search(iri)
 
 
 def record_iri(path: str) -> str:

@@ -7,13 +7,14 @@ string. Anchors, aliases, tags and merge keys are outside of it.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from kg.errors import FileProblem
+from kg.errors import FileProblem, nearest
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SUSPECT = frozenset("&*!")
@@ -144,3 +145,53 @@ class YamlDocument:
         if text != text.strip():
             self.report(node, "white-space", f"white space around the value of '{key}'")
         return text
+
+    def fields(
+        self,
+        node: yaml.MappingNode,
+        readers: Mapping[str, Callable[[str, yaml.Node], Any]],
+        positions: dict[str, Position] | None = None,
+    ) -> dict[str, Any]:
+        """The values of a map whose keys are known, each as its reader returns it; None values are left out."""
+        values = {}
+        for key, value in self.pairs(node):
+            if key.value not in readers:
+                self.report(key, "unknown-key", f"unknown key '{key.value}'{nearest(key.value, readers)}")
+                continue
+            if positions is not None:
+                positions[key.value] = self.at(value)
+            if (read := readers[key.value](key.value, value)) is not None:
+                values[key.value] = read
+        return values
+
+    def texts(self, key: str, node: yaml.Node, languages: Sequence[str]) -> dict[str, str] | None:
+        """A text in each of the languages; None with a problem when the node is no map."""
+        if not isinstance(node, yaml.MappingNode):
+            example = ", ".join(f"{tongue}: …" for tongue in languages)
+            self.report(node, "wrong-type", f"'{key}' takes a text in each language: {{{example}}}")
+            return None
+        texts = self.fields(node, dict.fromkeys(languages, self.text))
+        if missing := [tongue for tongue in languages if tongue not in texts]:
+            self.report(node, "missing-language", f"'{key}' has no text in {' and '.join(missing)}")
+        return texts
+
+    def mapping(self, key: str, node: yaml.Node, content: str) -> yaml.MappingNode | None:
+        """The node when it is a map; else None with a problem that says what was expected."""
+        if isinstance(node, yaml.MappingNode):
+            return node
+        self.report(node, "wrong-type", f"'{key}' takes {content}")
+        return None
+
+    def members(self, key: str, node: yaml.Node) -> list[str]:
+        """The texts of a list; a problem when it is none."""
+        if not isinstance(node, yaml.SequenceNode):
+            self.report(node, "wrong-type", f"'{key}' takes a list: [first, second]")
+            return []
+        return [text for member in node.value if (text := self.text(key, member)) is not None]
+
+    def require(self, node: yaml.Node, values: Iterable[str], keys: Iterable[str], where: str = "") -> None:
+        """Reports each of the keys that a map should have and lacks."""
+        known = set(values)
+        for key in keys:
+            if key not in known:
+                self.report(node, "missing-key", f"'{key}' is missing{where}")

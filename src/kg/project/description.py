@@ -1,0 +1,65 @@
+"""What a project says of itself: the contents of `site.yaml` as frozen dataclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Texts = Mapping[str, str]
+
+
+def said(texts: Texts, languages: Sequence[str]) -> str:
+    """The text in the first of the languages that it has, else in any; '' when there is none."""
+    return next((texts[tongue] for tongue in languages if tongue in texts), next(iter(texts.values()), ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """Under which terms the data may be reused."""
+
+    iri: str
+    name: str
+    text: Texts
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPage:
+    """A page that shows the answers of a few stored queries as charts."""
+
+    title: Texts
+    lead: Texts
+    queries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One dataset: the folder with its ontology, data and queries, and what its `site.yaml` says.
+
+    Texts are by language. `service` is the name of the reconciliation service. `examples` has the values that OpenAPI and error messages show, by parameter;
+    `schema_types` maps classes (`prefix:Name`, as in the context) to classes of schema.org; `columns` and `tags` name
+    what stored queries return and are filed under.
+    """
+
+    root: Path
+    base: str
+    languages: tuple[str, ...]
+    title: Texts
+    lead: Texts
+    notice: Texts
+    publisher: Texts
+    licence: Licence
+    service: Texts
+    addresses: Texts = field(default_factory=dict)
+    source: str = ""
+    search_examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    worked_query: str = ""
+    featured_class: str = ""
+    classes: Mapping[str, Texts] = field(default_factory=dict)
+    last_classes: tuple[str, ...] = ()
+    charts_lead: Texts = field(default_factory=dict)
+    charts: Mapping[str, ChartPage] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
+    schema_types: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Texts] = field(default_factory=dict)
+    tags: Mapping[str, Texts] = field(default_factory=dict)
