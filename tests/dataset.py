@@ -15,6 +15,7 @@ from kg.build import reasoning
 from kg.curation import builder
 from kg.partners import datasets
 from kg.partners.fetch import FetchLimits
+from kg.project.reading import read_project
 from kg.rdf import iris
 from kg.rdf.terms import value
 from kg.release import store
@@ -23,7 +24,8 @@ from kg.sparql import library
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "source"
 PAPER = SHARED / "mext-science-for-ai-2026-06-29.txt"
-SOURCE = "mext-2026-06-29"
+PROJECT = read_project(ROOT)
+LICENCE, SOURCE = PROJECT.licence.iri, PROJECT.source
 ONTOLOGY_NAMESPACE = iris.ONTOLOGY + "#"
 
 PREFIXES = """

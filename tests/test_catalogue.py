@@ -8,10 +8,9 @@ from dataclasses import replace
 import httpx
 import pytest
 from conftest import make_release
-from dataset import ROOT, Data
+from dataset import LICENCE, ROOT, Data
 from pyoxigraph import BlankNode, NamedNode, Quad, QuerySolutions, RdfFormat, Store, Triple, parse
 
-from api.site.site import LICENCE
 from kg.curation import builder
 from kg.partners import datasets
 from kg.partners.fetch import FetchLimits

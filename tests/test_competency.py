@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset import ROOT, load
+from dataset import PROJECT, ROOT, load
 from pyoxigraph import QuerySolutions, QueryTriples, Store
 
 from api.i18n import texts
 from kg.curation import builder
-from kg.project.reading import read_project
 from kg.rdf.terms import AnyTerm, value
 from kg.sparql import library
 
 EXPECTED = ROOT / "tests" / "expected"
 LIBRARY = library.library(ROOT)
-PROJECT = read_project(ROOT)
 CONTEXT = builder.read_context(ROOT)
 _PREFIX = re.compile(r"^PREFIX (\w+): <([^>]+)>$", re.MULTILINE)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import Server, make_release, tiny_quads
+from dataset import LICENCE
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, parse
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from api.app import create_app
 from api.settings import Settings
-from api.site.site import LICENCE
 from kg.build.pipeline import release_from_files
 from kg.curation.builder import rebase
 from kg.errors import KgError

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from dataset import PROJECT
 from pyoxigraph import Literal, NamedNode
 
 from api.i18n.texts import table, texts
@@ -91,7 +92,7 @@ def test_every_page_has_its_headers_and_one_language(http: httpx.Client, path: s
     assert f'<html lang="{language}">' in response.text
     assert_no_inline_script(response.text)
     assert " style=" not in response.text
-    assert texts()[language]["notice"] in response.text
+    assert PROJECT.notice[language] in response.text
     ids = re.findall(r'\sid="([^"]+)"', response.text)
     assert len(ids) == len(set(ids))
 

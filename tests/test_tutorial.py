@@ -56,7 +56,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     for name in ("ontology", "queries", "data"):
         shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name in ("pyproject.toml", "site.yaml"):
+        shutil.copy(ROOT / name, folder)
     launcher = folder / "kg"
     launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kg.cli "$@"\n')
     launcher.chmod(0o755)

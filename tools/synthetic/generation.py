@@ -161,6 +161,7 @@ def _copy_project(root: Path, to: Path) -> None:
     """Copies the project without generated files."""
     for part in ("ontology", "queries", "data"):
         shutil.copytree(root / part, to / part, ignore=shutil.ignore_patterns("ttl") if part == "data" else None)
+    shutil.copyfile(root / "site.yaml", to / "site.yaml")
 
 
 def _write(path: Path, text: str) -> None:
