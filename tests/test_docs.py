@@ -89,8 +89,8 @@ def test_the_names_of_the_code_exist(document: Path) -> None:
 
 
 def test_the_check_of_names_can_fail() -> None:
-    assert _exists("kg.curation.documents.YamlDocument.text")
-    assert not _exists("kg.curation.documents.YamlDocument.gone")
+    assert _exists("kg.documents.YamlDocument.text")
+    assert not _exists("kg.documents.YamlDocument.gone")
     assert not _exists("kg.curation.gone")
     assert not _exists("api.gone")
 

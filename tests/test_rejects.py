@@ -18,6 +18,8 @@ RECORDS = sorted((INVALID / "records").glob("*.yaml"))
 EXPECTED: dict[str, list[str]] = json.loads((INVALID / "expected.json").read_text(encoding="utf-8"))
 # Errors in bytes, in names or across files, which a single fixture file cannot have.
 MADE_HERE = {"readable", "encoding", "file-name", "class-folder", "duplicate-id", "no-data", "lost-value"}
+# Reported of site.yaml and of partners' descriptions, and tested there.
+OF_OTHER_FILES = {"missing-key", "missing-language"}
 
 
 def problems_of(folder: Path, files: dict[str, str | bytes]) -> list[str]:
@@ -124,15 +126,15 @@ def test_the_command_prints_them_and_counts_them(tmp_path: Path) -> None:
 
 def test_every_rule_has_a_fixture() -> None:
     source = "".join(
-        (ROOT / "src" / "kg" / "curation" / f"{m}.py").read_text(encoding="utf-8")
-        for m in ("documents", "records", "builder")
+        (ROOT / "src" / "kg" / f"{m}.py").read_text(encoding="utf-8")
+        for m in ("documents", "curation/records", "curation/builder")
     )
     rules = set(re.findall(r'report\(\s*[\w.]+,\s*"([a-z-]+)"', source))
     rules |= set(re.findall(r'\.problem\(\s*"([a-z-]+)"', source))
     rules |= set(re.findall(r'Problem\((?:[^()]|\([^()]*\))*?, "([a-z-]+)",', source))
     covered = {e[e.rindex("[") + 1 : -1] for messages in EXPECTED.values() for e in messages}
     assert len(rules) > 25
-    assert rules - covered - MADE_HERE == set()
+    assert rules - covered - MADE_HERE - OF_OTHER_FILES == set()
 
 
 def test_a_problem_reads_as_one_line() -> None:
