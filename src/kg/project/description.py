@@ -36,9 +36,9 @@ class ChartPage:
 class Project:
     """One dataset: the folder with its ontology, data and queries, and what its `site.yaml` says.
 
-    Texts are by language. `service` is the name of the reconciliation service. `examples` has the values that OpenAPI and error messages show, by parameter;
-    `schema_types` maps classes (`prefix:Name`, as in the context) to classes of schema.org; `columns` and `tags` name
-    what stored queries return and are filed under.
+    Texts are by language. `service` is the name of the reconciliation service; `examples` has the values that OpenAPI
+    and error messages show, by parameter; `schema_types` maps classes (`prefix:Name`, as in the context) to classes of
+    schema.org; `columns` and `tags` name what stored queries return and are filed under.
     """
 
     root: Path
