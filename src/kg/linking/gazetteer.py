@@ -109,7 +109,7 @@ class Gazetteer:
 
     def _add(self, entry: IndexEntry, places: frozenset[str]) -> None:
         key = normalization.name(entry.text).key
-        for known in forms.of_known(key):
+        for known in forms.index_keys(key):
             self._names[known].append(entry)
         if entry.kind == "person" and (folded := forms.person(entry.text)):
             self._persons[folded].append(entry)
@@ -117,7 +117,7 @@ class Gazetteer:
             self._stems[stem].append(entry)
         if owners := self._owners[entry.iri]:
             names = {normalization.name(e.text).key for owner in owners for e in self._entries.get(owner, ())}
-            for unit in set(forms.of_unit(key, names)):
+            for unit in set(forms.unit_keys(key, names)):
                 self._locals[unit].append(entry)
                 for stem in forms.stems(unit):
                     self._stems[stem].append(entry)
@@ -177,7 +177,7 @@ class Gazetteer:
         return frozenset(hit.iri for hit in self.hits(text.strip(), frozenset()) if hit.form not in UNSURE)
 
     def _exactly(self, name: str) -> Iterator[NameHit]:
-        for key, form in forms.of_asked(name):
+        for key, form in forms.lookup_keys(name):
             only = _ONLY_FOR.get(form)
             found = [e for e in self._names.get(key, ()) if only in (None, e.kind)]
             yield from (NameHit(e.iri, e.kind, form, e.text, e.role) for e in found)

@@ -16,7 +16,7 @@ _KANJI = re.compile(r"[\u3400-\u9fff々]+")
 _BRACKETS = re.compile(r"^(?P<outer>[^()]+?)\s*[(]\s*(?P<inner>[^()]+?)\s*[)]$")
 _HONORIFIC = re.compile(r"(?<=\S)\s*(?:氏|様|殿|先生|博士|(?:特任|特別|客員|名誉|准)?教授|研究員|総括|委員|委員長)$")
 _ENGLISH_HONORIFIC = re.compile(r"^(?:prof(?:essor)?|dr|mr|ms|mrs)\.?\s+", re.IGNORECASE)
-# What kinds of units end in: 理研AIP is 理研AIPセンター. The shorter are told only together with their owner.
+# Suffixes of units, which may be left out after the owner's name; the shorter ones only then.
 _UNIT_ENDS = tuple(name(end).key for end in ("センター", " center"))
 _STEM_ENDS = tuple(
     name(end).key
@@ -26,7 +26,7 @@ _LONGEST_PLACE = 60
 _ARTICLE_WITHOUT_MARK = re.compile(r"\d+条")
 
 
-def of_asked(text: str) -> Iterator[tuple[str, Form]]:
+def lookup_keys(text: str) -> Iterator[tuple[str, Form]]:
     """The keys to look up for a given name, the most reliable first, with the form of each."""
     key = name(text).key
     yield key, "exact"
@@ -43,7 +43,7 @@ def of_asked(text: str) -> Iterator[tuple[str, Form]]:
         yield name(person).key, "honorific"
 
 
-def of_known(key: str) -> Iterator[str]:
+def index_keys(key: str) -> Iterator[str]:
     """The keys under which a known name is indexed."""
     yield key
     if key.startswith("the "):
@@ -64,7 +64,7 @@ def person(text: str) -> str:
     return " ".join(sorted(romanization.fold(part) for part in parts))
 
 
-def of_unit(key: str, owners: Iterable[str]) -> Iterator[str]:
+def unit_keys(key: str, owners: Iterable[str]) -> Iterator[str]:
     """The keys of a unit used together with its owner's name: without that name, and with or without its suffix."""
     found = {key}
     for owner in owners:

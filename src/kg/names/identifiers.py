@@ -1,4 +1,4 @@
-"""Identifiers of registers, in all the forms in which they are written, and their check digits."""
+"""Parses identifiers of registers in all written forms, and verifies their check digits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST = 500
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """What a register calls a thing; not `is_certain` for a bare number, which may be of another register or none."""
+    """An identifier in a register; not `is_certain` for a bare number, which may belong to another register or none."""
 
     scheme: str
     value: str
@@ -28,7 +28,7 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a text that has the form of an identifier is none."""
+    """Why a text in the form of an identifier is invalid."""
 
     scheme: str
     detail: str
@@ -36,9 +36,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """The forms of a register's identifiers: the named group `value` is the identifier, `bare` is one without a label.
+    """The forms of a register's identifiers: the group `value` is the identifier, `bare` is the form without a label.
 
-    `canonical` gives one form to all that are the same; `fault` says what is wrong with that, or ''.
+    `canonical` normalises an identifier; `fault` describes what is wrong with the result, or is ''.
     """
 
     name: str
@@ -155,7 +155,7 @@ SCHEMES: Mapping[str, Scheme] = {
         ),
     )
 }
-# Which scheme the values of a property of ours are of; links are told by their own form.
+# The scheme of the values of our properties; external links are recognised by their form.
 OF_PROPERTIES: Mapping[str, str] = {
     iris.ONTOLOGY + "#" + local: scheme
     for local, scheme in {
@@ -171,7 +171,7 @@ _MAY_BE_ONE = re.compile(r"\d{1,3}|//|\.\w")
 
 
 def read(text: str) -> tuple[list[Identifier], list[Fault]]:
-    """All that a whole text can be as an identifier, the most likely first, and what makes it none."""
+    """Reads a text as an identifier: all possibilities, most likely first, and the faults of invalid ones."""
     text = unicodedata.normalize("NFKC", text[:_LONGEST]).strip().strip("<>").strip()
     found: list[Identifier] = []
     faults: list[Fault] = []
@@ -192,7 +192,7 @@ def read(text: str) -> tuple[list[Identifier], list[Fault]]:
 
 
 def of_property(predicate: str, value: str) -> Identifier | None:
-    """The identifier that a value of one of our own properties is."""
+    """The identifier for a value of one of our properties."""
     scheme = OF_PROPERTIES.get(predicate)
     return Identifier(scheme, SCHEMES[scheme].canonical(value)) if scheme else None
 
@@ -206,7 +206,7 @@ def _values(scheme: Scheme, text: str, address: str) -> Iterator[tuple[str, bool
 
 
 def _address(text: str) -> str:
-    """A web address without what makes no difference: scheme, `www.`, case of the host, the slash at the end."""
+    """Normalises a URL: removes the scheme, `www.` and trailing slash, and lower-cases the host."""
     bare = _WEB.sub("", text, count=1)
     host, slash, rest = bare.partition("/")
     if "%" in rest:
