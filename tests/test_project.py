@@ -36,7 +36,7 @@ def faults(folder: Path) -> list[str]:
 def test_a_small_site_is_read(tmp_path: Path) -> None:
     project = read_project(write(tmp_path))
     assert (project.base, project.languages) == ("https://data.example.org/kg/", ("en",))
-    assert project.title == project.reconciliation.name == {"en": "Forests"}
+    assert project.title == project.service == {"en": "Forests"}
     assert project.licence.name == "CC0"
     assert not project.charts
     assert not project.examples
