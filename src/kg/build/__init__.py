@@ -1,1 +1,6 @@
-"""The build: from curated files through checks and inference to a release."""
+"""Builds a release from curated files.
+
+- `pipeline`: the stages in order
+- `checks`, with `slices`: SHACL shapes and check queries, also incrementally
+- `reasoning`: inference by rules, and consistency in OWL 2 DL
+"""

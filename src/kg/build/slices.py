@@ -1,8 +1,8 @@
-"""Which part of a dataset bears on whether a document's things conform: the shapes look no further than one link.
+"""Slices: the part of a dataset on which the conformance of a document depends, since shapes follow only one link.
 
-A shape here asks for values along one property, either way, and for the classes of what is there. So what is said of
-the things of a document by the properties that shapes name, and of which classes their neighbours are, settles whether
-they conform. What conformed once conforms as long as nothing of that changes.
+Shapes here refer to values of single properties, in either direction, and to their classes. So conformance depends only
+on the statements about a document's nodes with properties that occur in shapes, and on the classes of their neighbours.
+A document that conformed conforms as long as its slice does not change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kg.rdf import iris
 from kg.rdf.terms import value
 
 SH = rdflib.SH
-# The vocabulary of shapes that look no further; with any other word the whole dataset is validated.
+# The SHACL terms for which this holds; with any other term the whole dataset is validated.
 _LOCAL = frozenset(
     {
         *("targetClass", "property", "path", "alternativePath", "inversePath", "message", "severity", "name"),
@@ -35,14 +35,14 @@ _OF_LITERALS = frozenset({"languageIn", "datatype", "nodeKind", "pattern", "in"}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The properties that shapes look at, forwards and backwards."""
+    """The properties that shapes follow, forwards and backwards."""
 
     forwards: frozenset[str]
     backwards: frozenset[str]
 
 
 def scope(shapes: rdflib.Graph) -> Scope | None:
-    """What the shapes look at; None when they may look further than one link."""
+    """The properties that the shapes follow; None if they may follow more than one link."""
     nested = set(shapes.objects(predicate=SH.qualifiedValueShape))
     if _words(shapes) - _LOCAL or any(_words(shapes, shape) - _OF_LITERALS for shape in nested):
         return None
@@ -60,7 +60,7 @@ def scope(shapes: rdflib.Graph) -> Scope | None:
 
 
 def _words(shapes: rdflib.Graph, shape: rdflib.term.Node | None = None) -> set[str]:
-    """The words of SHACL that are used, in one shape or in all."""
+    """The SHACL terms that are used, in one shape or in all."""
     namespace = str(SH)
     used = map(str, shapes.predicates(subject=shape))
     return {word.removeprefix(namespace) for word in used if word.startswith(namespace)}
@@ -68,26 +68,26 @@ def _words(shapes: rdflib.Graph, shape: rdflib.term.Node | None = None) -> set[s
 
 @dataclass(slots=True)
 class Documents:
-    """The statements that shapes look at, by the document that they are about, and the classes of everything."""
+    """The statements that shapes depend on, by document, and the classes of all nodes."""
 
     statements: dict[str, list[Triple]] = field(default_factory=lambda: defaultdict(list))
     classes: dict[str, list[Triple]] = field(default_factory=lambda: defaultdict(list))
 
     def part(self, document: str) -> Iterator[Triple]:
-        """What bears on the things of a document: statements about them, and their and their neighbours' classes."""
+        """The slice of a document: statements about its nodes, and the classes of these and their neighbours."""
         for triple in self.statements[document]:
             yield triple
             yield from self.classes.get(value(triple.object), ())
             yield from self.classes.get(value(triple.subject), ())
 
     def key(self, document: str, fingerprint: bytes) -> bytes:
-        """The hash of what bears on a document."""
+        """The hash of a document's slice."""
         lines = sorted({str(triple) for triple in self.part(document)})
         return hashlib.sha256(fingerprint + "\n".join((document, *lines)).encode()).digest()
 
 
 def documents(quads: Iterable[Quad], looked_at: Scope) -> Documents:
-    """The merged quads by document; what has a blank node for a subject belongs to none."""
+    """The merged quads by document; those with a blank node as subject belong to none."""
     found = Documents()
     for triple in dict.fromkeys(quad.triple for quad in quads):
         if not isinstance(triple.subject, NamedNode):
@@ -103,13 +103,13 @@ def documents(quads: Iterable[Quad], looked_at: Scope) -> Documents:
 
 
 def quads_of(found: Documents, chosen: Collection[str], ontology: Iterable[Quad]) -> list[Quad]:
-    """What bears on some documents, with the ontology, as quads of the default graph."""
+    """The slices of some documents with the ontology, as quads of the default graph."""
     parts = dict.fromkeys(triple for document in chosen for triple in found.part(document))
     return [*ontology, *(Quad(t.subject, t.predicate, t.object) for t in parts)]
 
 
 def fingerprint(shapes: Path) -> bytes:
-    """The hash of what conformance depends on beside the data: shapes, ontology, this code and that of the engine."""
+    """The hash of everything else that conformance depends on: shapes, ontology, this code and the engine's."""
     from importlib.metadata import version
 
     digest = hashlib.sha256(f"{version('pyshacl')} {version('rdflib')}".encode())

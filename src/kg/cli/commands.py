@@ -1,4 +1,4 @@
-"""The `kg` command: finds the module of a command, runs it, and tells errors."""
+"""The `kg` command: finds the module of a command, runs it, and reports errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kg.errors import KgError, Rejected
 if TYPE_CHECKING:
     from typer._click import Command, Context
 
-# Each is imported when it is called, so that none waits for the libraries of another.
+# Each module is imported when its command is called, so that none waits for the libraries of another.
 _COMMANDS = {
     "build": "kg.cli.building:build",
     "check": "kg.cli.building:check",
@@ -67,7 +67,7 @@ def kg() -> None:
 
 
 def main() -> None:
-    """Runs the command; every foreseen fault ends in its message and exit code 1."""
+    """Runs the command; expected errors end with their message and exit code 1."""
     try:
         app()
     except KgError as error:

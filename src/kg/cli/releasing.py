@@ -1,4 +1,4 @@
-"""Commands on releases: made of files, generated, written out, compared."""
+"""Commands on releases: make one of files, dump, publish, compare."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kg.publishing import publication
 from kg.rdf import formats, iris, serialization
 from kg.release import changes, store
 
-# A graph of any size is renamed within this.
+# Enough time to rename a graph of any size.
 _PUBLISH_SECONDS = 3_600.0
 
 

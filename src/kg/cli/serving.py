@@ -1,4 +1,4 @@
-"""`kg serve`: as few imports as it needs, since somebody waits for the first answer."""
+"""`kg serve`, with few imports for a fast start."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def serve(
 ) -> None:
     """Serve the current release: SPARQL, linked data and pages. Makes one first when there is none.
 
-    A release that becomes current while it serves is gone over to; one that is broken is refused.
+    Switches over to a release that becomes current while it serves; a broken one is refused.
     """
     from api import server
 
@@ -53,7 +53,7 @@ def serve(
 
 
 def _served(held: contextlib.ExitStack, place: str | None, out: Path | None, settings: Any) -> tuple[Path | None, Path]:
-    """The folder of releases to follow, if any, and the release to begin with."""
+    """The folder of releases to follow, if any, and the first release."""
     if place is None:
         releases = releases_in(out)
         return releases, current(releases)
@@ -75,7 +75,7 @@ def _served(held: contextlib.ExitStack, place: str | None, out: Path | None, set
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """The socket at its place. It listens only when the server can answer: a balancer asks another one until then."""
+    """Binds the socket. It listens only when the server is ready, so that a balancer uses another one until then."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

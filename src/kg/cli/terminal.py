@@ -1,4 +1,4 @@
-"""What commands share: where they print, which release is meant, how their arguments are read."""
+"""Shared by commands: consoles, the release in question, and parsing of arguments."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Releases = Annotated[
 
 
 def releases_in(chosen: Path | None) -> Path:
-    """The folder of releases that an option names, or the usual one."""
+    """The folder of releases given by an option, or the default one."""
     return chosen or store.default_releases(project_root())
 
 
 def current(releases: Path) -> Path:
-    """The folder of the current release; without one it is made."""
+    """The folder of the current release, which is made if there is none."""
     try:
         return store.current_directory(releases)
     except NoRelease:
         err.print("no release yet; making one", markup=False)
-        # Only a first start needs what builds.
+        # Only a first start needs the build modules.
         from kg.build import pipeline
 
         root = project_root()

@@ -1,4 +1,4 @@
-"""Commands that write what is kept in the project: passages, coverage, conformance, the schema for editors."""
+"""Commands that write files of the project: passages, coverage, conformance, the schema for editors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kg validate`: somebody's RDF files against the shapes and the current release, in the shell."""
+"""`kg validate`: checks RDF files against the shapes and the current release."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kg.submitted.intake import RdfLimits
 from kg.submitted.report import Report
 from kg.submitted.validation import Knowledge
 
-# Whoever runs the command may read as much as the machine holds; the nesting is what the parsers bear.
+# Local files have no size limit, but a limit on nesting because of the parsers.
 _LIMITS = RdfLimits(size=sys.maxsize, quads=sys.maxsize)
 _UNUSABLE = 2
 
@@ -76,7 +76,7 @@ def _report_format(path: Path | None, output: str, language: str) -> formats.Rdf
 
 
 def _checked(path: Path, syntax: str, knowledge: Knowledge) -> Report | None:
-    """The report of a file; None, with a line that says why, when it cannot be read."""
+    """The report of a file; None, after printing the reason, if it cannot be read."""
     name, place = str(path), str(path)
     try:
         chosen = intake.syntax_of(named=syntax, file_name=path.name)
@@ -107,7 +107,7 @@ def _print(found: dict[str, Report], output: str, language: str, knowledge: Know
 
 
 def _joined(found: dict[str, Report]) -> list[Any]:
-    """The one SHACL report of all files."""
+    """The combined SHACL report of all files."""
     everything = [result for one in found.values() for result in one.results]
     counts: dict[str, int] = {s: sum(one.counts.get(s, 0) for one in found.values()) for s in report.SEVERITIES}
     return report.quads(Report("", 0, "", counts, tuple(everything)))

@@ -1,4 +1,4 @@
-"""From curated files to asserted quads: the context maps; this checks what spans files and counts what came out."""
+"""Maps curated files to asserted quads by the JSON-LD context, and checks references between files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from kg.rdf.terms import value
 
 @dataclass(slots=True)
 class Curated:
-    """All records of a source tree that could be read, and every problem found so far.
+    """All readable records of a source tree, and the problems found so far.
 
-    `quads` has those of the records, by path, whose files were parsed before; `fresh` those of all others.
+    `quads` has the quads of records from the cache, by path; `fresh` those of newly parsed records.
     """
 
     root: Path
@@ -36,7 +36,7 @@ class Curated:
     fresh: list[Quad] = field(default_factory=list)
 
     def position(self, subject: str, predicate: str = "") -> Position | None:
-        """Where a subject, or a property of it, stands in the files."""
+        """The position of a subject, or of one of its properties, in the files."""
         for key in ((subject, predicate), (subject, "")):
             for record in self.records:
                 if key in record.positions:
@@ -45,7 +45,7 @@ class Curated:
 
 
 def data_files(root: Path) -> list[Path]:
-    """The curated files below `root/data`, in a stable order; without the built `data/ttl`, and without partners'."""
+    """The curated files below `root/data` in sorted order, without the generated `data/ttl` and partners' files."""
     data = root / "data"
     return sorted(p for p in data.glob("*/**/*.y*ml") if p.relative_to(data).parts[0] not in ("ttl", "partners"))
 
@@ -55,10 +55,10 @@ def read_context(root: Path) -> Context:
 
 
 def read_all(root: Path, files: Iterable[Path] | None = None, parses: Parses | None = None) -> Curated:
-    """Every record below `root/data`, with the problems of each file and those between files.
+    """Reads every record below `root/data`, with the problems in and between files.
 
-    `files` narrows what is reported, not what is read: a reference can only be judged beside all records. What
-    `parses` has of a file is not read again.
+    `files` limits what is reported, not what is read, since references need all records. Files in `parses` are not
+    parsed again.
     """
     curated = Curated(root, read_context(root), parses=parses)
     for path in data_files(root):
@@ -83,7 +83,7 @@ def read_all(root: Path, files: Iterable[Path] | None = None, parses: Parses | N
 
 
 def _across(all_records: Sequence[Record]) -> list[FileProblem]:
-    """Duplicate ids, dangling references, nodes without a class, graphs without evidence."""
+    """Reports duplicate ids, dangling references, nodes without a class, and graphs without evidence."""
     problems: list[FileProblem] = []
     declared: dict[str, Position] = {}
     for record in all_records:
@@ -120,7 +120,7 @@ def _is_evidence(iri: str) -> bool:
 
 
 def evidence_of(graph: str, declared: Iterable[str]) -> str | None:
-    """The passage or source that a graph's facts come from: the record of the same path."""
+    """The passage or source of a graph's facts, which is the record with the same path."""
     for kind in ("passage/", "source/"):
         if (iri := iris.record_iri(kind + graph)) in declared:
             return iri
@@ -140,9 +140,9 @@ def _nearest_id(iri: str, declared: Iterable[str]) -> str:
 
 
 def asserted_quads(curated: Curated) -> list[Quad]:
-    """The quads of all records, each in its graph, with the link from every graph to its evidence in `about`.
+    """The quads of all records in their graphs, with the link from each graph to its evidence in `about`.
 
-    Raises `Rejected` when the files have problems, or when the parser dropped or added a term (leaves in, terms out).
+    Raises `Rejected` if files have problems, or if the parser dropped or added a term (compared by count).
     """
     if curated.problems:
         raise Rejected(curated.problems)
@@ -184,14 +184,14 @@ def _parse(record: Record, context: Context) -> list[Quad]:
 
 
 def ontology_quads(root: Path) -> list[Quad]:
-    """The ontology with the borrowed terms that it stands on, in the graph `ontology`."""
+    """The ontology with the borrowed terms that it uses, in the graph `ontology`."""
     graph = NamedNode(iris.ONTOLOGY_GRAPH)
     files = [root / "ontology" / "core.ttl", root / "ontology" / "imports" / "external.ttl"]
     return [Quad(q.subject, q.predicate, q.object, graph) for f in files for q in parse(path=f)]
 
 
 def rebase(quads: Iterable[Quad], base: str) -> list[Quad]:
-    """The same quads with our identifiers below another base, term by term."""
+    """The quads with our identifiers moved below another base."""
     if base == iris.BASE:
         return list(quads)
 
@@ -202,7 +202,7 @@ def rebase(quads: Iterable[Quad], base: str) -> list[Quad]:
 
 
 def literal_values(quads: Iterable[Quad], predicate: str) -> dict[str, str]:
-    """Subject IRI → text of one literal property, the first seen."""
+    """Subject IRI → the first value of a literal property."""
     values: dict[str, str] = {}
     for quad in quads:
         if quad.predicate.value == predicate and isinstance(quad.object, Literal):

@@ -1,4 +1,4 @@
-"""What the source states beside what the graph holds, kind by kind, by query."""
+"""Compares what the source states with what the graph has, kind by kind, by queries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kg.sparql.quadstore import QuadStore
 
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
-    """One kind: how many the source states, how many rows its query finds."""
+    """A kind with the number in the source and the number of rows of its query."""
 
     name: str
     title: dict[str, str]
@@ -21,7 +21,7 @@ class CoverageRow:
 
 
 def measure(store: QuadStore, root: Path) -> list[CoverageRow]:
-    """A row for every query in `queries/coverage`; a query finds one row for each thing that it covers."""
+    """One row for each query in `queries/coverage`, which returns one row for each covered item."""
     rows = []
     for path in sorted((root / "queries" / "coverage").glob("*.rq")):
         query = library.read(path)
@@ -33,7 +33,7 @@ def measure(store: QuadStore, root: Path) -> list[CoverageRow]:
 
 
 def report(rows: list[CoverageRow]) -> str:
-    """The table as Markdown, in the order of the inventory."""
+    """The table as Markdown, in inventory order."""
     lines = [
         "# Coverage",
         "",

@@ -1,8 +1,8 @@
-"""What was read of a curated file and the quads that came of it, kept by the file's content: none is parsed twice.
+"""A cache of parsed curated files and their quads, by content, so that no file is parsed twice.
 
-A kept parse is named by the hash of the file's path and bytes, of the context and of the code that reads. It is data
-(JSON and N-Quads), never code, with a checksum; one that is damaged is as good as none. Only files without problems are
-kept, so that a problem is always told from the file itself.
+The cache key is the hash of the file's path and bytes, of the context and of the code that reads it. Entries are data
+(JSON and N-Quads), never code, with a checksum; damaged ones are ignored. Only files without problems are cached, so
+that problems are always reported from the file itself.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Parse:
-    """A record without its blocks, and its quads in the order in which the parser gave them."""
+    """A record without its blocks, and its quads in parser order."""
 
     record: Record
     quads: list[Quad]
@@ -45,7 +45,7 @@ class Parse:
 
 @dataclass(slots=True)
 class Parses:
-    """What is kept for one project; counts the files `found` and `missed`, and the documents to be `validated`."""
+    """The cache of a project; counts cache hits (`found`) and misses, and the documents to be `validated`."""
 
     connection: sqlite3.Connection | None
     fingerprint: bytes
@@ -57,7 +57,7 @@ class Parses:
     _fresh: dict[str, bytes] = field(default_factory=dict)
 
     def find(self, path: Path, file: str) -> Parse | None:
-        """The kept parse of a file; `file` is its name in the project."""
+        """The cached parse of a file; `file` is its name in the project."""
         try:
             content = path.read_bytes()
         except OSError:
@@ -83,7 +83,7 @@ class Parses:
         return None
 
     def keep(self, file: str, record: Record, quads: list[Quad]) -> None:
-        """Keeps the parse of a file that was asked for and not found."""
+        """Adds the parse of a file after a cache miss."""
         key = self._fresh.get(file)
         if self.connection is None or key is None:
             return
@@ -94,13 +94,13 @@ class Parses:
             self._used.add(key)
 
     def has_conformed(self, key: bytes) -> bool:
-        """Whether a document conformed to the shapes when what bears on it had this hash."""
+        """Whether a document conformed to the shapes when its slice had this hash."""
         found = self.has_passed(key)
         self.validated += not found
         return found
 
     def has_passed(self, key: bytes) -> bool:
-        """Whether what has this hash passed a check before."""
+        """Whether data with this hash passed a check before."""
         found = False
         if self.connection is not None:
             with contextlib.suppress(sqlite3.Error):
@@ -110,7 +110,7 @@ class Parses:
         return found
 
     def conformed(self, keys: Iterable[bytes]) -> None:
-        """Keeps that what has these hashes passed its check."""
+        """Records that data with these hashes passed its check."""
         fresh = set(keys)
         if self.connection is not None:
             with contextlib.suppress(sqlite3.Error):
@@ -119,7 +119,7 @@ class Parses:
                 self._conformed |= fresh
 
     def drop_others(self) -> None:
-        """Drops what was not used, when that is more than what was."""
+        """Evicts unused entries if they outnumber the used ones."""
         if self.connection is None:
             return
         for table, used in (("parse", self._used), ("conformed", self._conformed)):
@@ -131,7 +131,7 @@ class Parses:
 
 @contextmanager
 def opened(root: Path, terms: Context) -> Iterator[Parses]:
-    """The parses of a project, kept in its `.cache`; a place that cannot be written keeps none."""
+    """The cache of a project, in its `.cache`; nothing is cached in a read-only folder."""
     fingerprint = _fingerprint(json.dumps(terms.document, sort_keys=True))
     connection = _connection(root / ".cache" / "records.sqlite") if _is_place(root) else None
     parses = Parses(connection, fingerprint)
@@ -156,7 +156,7 @@ def _connection(place: Path) -> sqlite3.Connection | None:
     for _ in range(2):
         try:
             place.parent.mkdir(exist_ok=True)
-            # Another build that writes is not waited for: this one then keeps nothing.
+            # If another build is writing, this one does not wait and caches nothing.
             connection = sqlite3.connect(place, timeout=0)
             try:
                 for table in _TABLES:
@@ -176,7 +176,7 @@ def _connection(place: Path) -> sqlite3.Connection | None:
 
 @functools.cache
 def _fingerprint(terms: str) -> bytes:
-    """The hash of everything but the file that a parse depends on."""
+    """The hash of everything except the file that a parse depends on."""
     digest = hashlib.sha256(terms.encode())
     for module in (records, documents, datatypes, context, iris):
         digest.update(Path(str(module.__file__)).read_bytes())

@@ -1,4 +1,4 @@
-"""Passages as evidence: where they stand in the text of their source, and the hash that shows whether it says so."""
+"""Passages as evidence: their position in the text of the source, and a hash of the text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINES = re.compile(r"(\d+)(?:-(\d+))?")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Lines of a text: numbered from 1, with the code point offsets of a Web Annotation text position selector."""
+    """Lines of a text, numbered from 1, with the code point offsets of a Web Annotation text position selector."""
 
     first: int
     last: int
@@ -27,7 +27,7 @@ class Passage:
 
 
 def locate(text: str, first: int, last: int) -> Passage:
-    """The passage of those lines, without the final line break; raises `ValueError` outside the text."""
+    """The passage of some lines, without the final line break; raises `ValueError` outside of the text."""
     lines = text.split("\n")
     if not 1 <= first <= last <= len(lines):
         raise ValueError(f"lines {first}-{last} of a text of {len(lines)}")
@@ -37,7 +37,7 @@ def locate(text: str, first: int, last: int) -> Passage:
 
 
 def record(root: Path, source: str, text_file: Path) -> Path:
-    """Writes `data/passage/{source}.yaml` anew from the graph keys of all curated files; returns its path."""
+    """Rewrites `data/passage/{source}.yaml` from the graph keys of all curated files; returns its path."""
     try:
         raw = text_file.read_bytes()
     except OSError as error:
@@ -81,7 +81,7 @@ def _line_order(key: str) -> tuple[int, ...]:
 
 
 def _section(about: Record, line: int) -> str | None:
-    """The innermost section of the source's record that holds a line."""
+    """The innermost section of a source that contains a line."""
     best: tuple[int, str] | None = None
     nodes = about.blocks["about"].get("also", [])
     for node in nodes if isinstance(nodes, list) else [nodes]:

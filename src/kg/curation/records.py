@@ -1,4 +1,4 @@
-"""Curated YAML files as records: read with positions, held to the profile and the context, every fault reported.
+"""Reads curated YAML files as records with positions, checks them against the context, and reports every fault.
 
 A file is YAML (`kg.documents`) whose scalars the context types: a map from graph to facts, which
 describes the record that its path names.
@@ -21,7 +21,7 @@ from kg.rdf.datatypes import DATATYPES
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A mention of an IRI below `id/` that some record must declare."""
+    """A reference to an IRI below `id/`, which some record must declare."""
 
     iri: str
     position: Position
@@ -29,7 +29,7 @@ class Reference:
 
 @dataclass(slots=True)
 class Record:
-    """One file: its blocks as JSON-LD (graph path → node object), and where everything in it stands."""
+    """A file: its blocks as JSON-LD (graph path → node object), with positions."""
 
     path: str
     iri: str
@@ -43,9 +43,9 @@ class Record:
 
 
 def read(path: Path, root: Path, context: Context) -> tuple[Record | None, list[FileProblem]]:
-    """The record in a file below `root/data`, and all problems found in it.
+    """Reads the record in a file below `root/data`, with all its problems.
 
-    The record is None when the file cannot be read as a map at all.
+    The record is None if the file is not a map.
     """
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     text, problems = read_text(path, name)
@@ -61,7 +61,7 @@ def _record_path(path: Path, root: Path) -> str:
 
 
 class _Reader(YamlDocument):
-    """Walks one file's node tree beside the context."""
+    """Walks the node tree of a file along the context."""
 
     def __init__(self, file: str, record_path: str, context: Context) -> None:
         super().__init__(file, "a map of graph to facts")
@@ -117,7 +117,7 @@ class _Reader(YamlDocument):
                 continue
             if term.kind != "included":
                 self.record.described.setdefault(subject, self.at(place))
-                # Where a fault of this property of this subject is shown, as the shapes report it.
+                # The position of problems that the shapes report for this property of this subject.
                 self.record.positions.setdefault((subject, term.iri), self.at(value))
             converted = self._value(term, value, subject)
             if converted is not None:
@@ -174,7 +174,7 @@ class _Reader(YamlDocument):
                 "no-id",
                 f"the map under '{term.key}' has no 'id'; every node is named, such as '#budget-2026'",
             )
-            # Its facts are still read, for the faults in them, as a part that needs no class.
+            # Its facts are still read for their problems, as a part that needs no class.
             unnamed = self.record.iri + "#unnamed"
             self.record.declared.setdefault(unnamed, self.at(node))
             self._node_facts(node, unnamed, node)
@@ -251,7 +251,7 @@ class _Reader(YamlDocument):
         return "plain text"
 
     def _resolve(self, node: yaml.Node) -> str | None:
-        """The absolute IRI of an id or reference as written: `#part`, `path/below`, `class:slug`, `prefix:term`, `https://…`."""
+        """The absolute IRI of an id or reference: `#part`, `path/below`, `class:slug`, `prefix:term`, `https://…`."""
         text: str = node.value if isinstance(node, yaml.ScalarNode) else ""
         if bad := iris.ILLEGAL_IN_IRI.search(text):
             self.report(

@@ -1,4 +1,4 @@
-"""A JSON Schema of the curated files, from the context, the ontology and the shapes, for editors to complete by."""
+"""A JSON Schema of curated files for editors, from the context, the ontology and the shapes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KG = iris.ONTOLOGY + "#"
 
 
 def make(root: Path) -> dict[str, Any]:
-    """The schema (JSON Schema 2020-12) of a file: a map of graph to facts, keys and classes from the context."""
+    """The JSON Schema (2020-12) of a file: a map of graphs to facts, with keys and classes from the context."""
     context = builder.read_context(root)
     ontology = rdflib.Graph()
     for path in ("core.ttl", "imports/external.ttl"):
@@ -105,7 +105,7 @@ def _patterns(shapes: rdflib.Graph) -> dict[str, str]:
 
 
 def _class_help(context: Context, ontology: rdflib.Graph, shapes: rdflib.Graph) -> str:
-    """What each class is and which properties its shape requires, for the hover over `type`."""
+    """The description and required properties of each class, as hover text for `type`."""
     keys = {term.iri: key for key, term in reversed(context.terms.items())}
     lines = []
     for name, iri in sorted(context.classes.items()):
