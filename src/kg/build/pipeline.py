@@ -161,7 +161,7 @@ def _refuse(problems: list[FileProblem], summary: Summary) -> None:
 
 
 def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated, summary: Summary) -> None:
-    """Stops the build if the dataset is inconsistent; of a large one, only the ontology and changed records are checked.
+    """Stops the build on inconsistency; of a large dataset, only the ontology and changed records are checked.
 
     A conflict between an unchanged and a changed record is then left to the check queries, which see everything.
     """
