@@ -1,4 +1,4 @@
-"""What is sent to the server: bodies of limited length, forms, and JSON, each with an error that says what is wrong."""
+"""Reads request bodies of limited length, forms and JSON, with precise errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONG = 100_000
 
 
 async def read(request: Request, most: int = 0, refusal: Problem | None = None) -> bytes:
-    """The body, refused once it is longer than what is read: so many bytes, else what the settings say."""
+    """Reads the body; raises if it is longer than `most` bytes, by default the limit in the settings."""
     most = most or site_of(request).settings.max_body_bytes
     refusal = refusal or Problem(413, "body-too-large", f"the body is longer than {most:,} bytes", {"limit": most})
     announced = request.headers.get("content-length", "")
@@ -34,14 +34,14 @@ async def read(request: Request, most: int = 0, refusal: Problem | None = None) 
 
 
 async def form(request: Request) -> dict[str, str]:
-    """The fields of a posted form; of one that is given twice, the last."""
+    """The fields of a posted form; the last of duplicates counts."""
     _require(request, FORM)
     return dict(fields(await read(request)))
 
 
 def fields(raw: bytes) -> list[tuple[str, str]]:
     """The names and values of a form or query string."""
-    if raw.startswith(b"query=") and b"&" not in raw:  # what most ask is a query and nothing else
+    if raw.startswith(b"query=") and b"&" not in raw:  # most forms have just a query
         return [("query", utf8(unquote_to_bytes(raw[6:].replace(b"+", b" "))))]
     try:
         return parse_qsl(utf8(raw), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
@@ -50,15 +50,15 @@ def fields(raw: bytes) -> list[tuple[str, str]]:
 
 
 async def json_document(request: Request, most: int = 0) -> Any:
-    """A posted JSON document, of at most so many bytes where another limit than the settings' is due."""
+    """A posted JSON document of up to `most` bytes, by default the limit in the settings."""
     _require(request, formats.JSON)
     body = utf8(await read(request, most))
-    # A long text would hold up everybody else.
+    # A long text would block the event loop.
     return await asyncio.to_thread(parse_json, body, "the body") if len(body) > _LONG else parse_json(body, "the body")
 
 
 def parse_json(text: str, what: str) -> Any:
-    """The value of a JSON text; raises `Problem` 400 that tells line and column."""
+    """Parses JSON; raises `Problem` 400 with line and column."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:

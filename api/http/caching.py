@@ -1,6 +1,6 @@
-"""Answers kept in memory, ready to be sent, and the layer of the application that keeps them.
+"""The response cache, and the middleware that uses it.
 
-A release never changes, so an answer depends only on the target and on what negotiation sees of the request.
+A release never changes, so a response depends only on the target and on the negotiated headers.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from api.telemetry.metrics import Metrics
 
 MANY_BYTES = 100_000
 _LARGEST_KEPT = 2_000_000
-# How much of the memory is for what was asked for again, at most.
+# The largest share of memory for responses that were requested repeatedly.
 _SHARE_AGAIN = 0.8
-# Answers, and redirects: to documents, and to a language.
+# Successful responses, and redirects to documents and languages.
 _KEPT = (200, 302, 303, 308)
 _Value = TypeVar("_Value")
 
 
 class Cache:
-    """Representations by key, bounded in bytes; what was asked for once is given up before what was asked for again.
+    """Representations by key, with a size limit; those requested once are evicted before those requested again.
 
-    Each of the two is an LRU (segmented LRU; Karedla, Love and Wherry 1994), so that whoever asks for everything once
-    does not take from others what they read.
+    A segmented LRU (Karedla, Love and Wherry 1994), so that a client that requests everything once does not evict what
+    others use.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -58,7 +58,7 @@ class Cache:
         return found[0]
 
     def put(self, key: object, representation: Representation) -> None:
-        """Keeps a representation; put again when it has grown, it counts anew."""
+        """Stores a representation; storing it again updates its size."""
         size = representation.size
         kept = self._again if key in self._again else self._once
         self._drop(kept, key)
@@ -82,14 +82,14 @@ class Cache:
 
 
 def cache_key(site: Site, target: bytes, seen: Variant) -> object:
-    """What a representation is kept under: the release, the path with its query, and what negotiation sees."""
+    """The cache key: the release, the path with its query, and the negotiated headers."""
     return site.version, target, seen
 
 
 class Representations:
-    """Answers GET from the cache, or keeps what the application answers; then conditions and content coding.
+    """Answers GET from the cache, or caches the application's response; applies conditions and content coding.
 
-    Of several that ask for the same at once, one is worked on.
+    Of concurrent requests for the same resource, only one is processed.
     """
 
     def __init__(self, app: ASGIApp, cache: Cache, metrics: Metrics) -> None:
@@ -120,13 +120,13 @@ class Representations:
         await _send(send, request, found, coding, site, has_validators=key is not None)
 
     async def _kept(self, key: object) -> Representation | None:
-        """The answer that is kept, or that somebody else is waiting for already."""
+        """The cached response, or that of a concurrent request."""
         if (found := self.cache.get(key)) is None and key in self._flights:
             return await asyncio.shield(self._flights[key])
         return found
 
     async def _made(self, key: object, scope: Scope, receive: Receive, send: Send) -> Representation | None:
-        """What the application answers; None when it is nothing to keep, and sent already."""
+        """The application's response; None if it cannot be cached and was already sent."""
         flight: asyncio.Future[Representation | None] = asyncio.get_running_loop().create_future()
         if key is not None:
             self._flights[key] = flight
@@ -141,18 +141,18 @@ class Representations:
         finally:
             if key is not None:
                 self._flights.pop(key, None)
-            # Only what may be kept is for others, too.
+            # Only cacheable responses are shared with concurrent requests.
             flight.set_result(found if found is not None and found.is_kept else None)
         return found
 
 
 async def apart(size: int, work: Callable[..., _Value], *arguments: object) -> _Value:
-    """Does work on so many bytes in a thread when there are many, so that nobody else waits for it."""
+    """Does work in a thread if it concerns many bytes, so that it does not block the event loop."""
     return work(*arguments) if size < MANY_BYTES else await asyncio.to_thread(work, *arguments)
 
 
 class _Collector:
-    """Holds back what may be kept until it is whole; lets everything else pass, and a 200 that is a file in parts."""
+    """Buffers a cacheable response until it is complete; passes on others, including files sent in parts."""
 
     def __init__(self, send: Send) -> None:
         self.send = send

@@ -1,6 +1,6 @@
-"""Request heads, read without a parser: what of the header fields an answer may depend on.
+"""Reads the relevant fields of request heads without the full HTTP parser.
 
-Whatever is unusual about a head is left to the parser. What this module reads, it must read as the parser would.
+Unusual heads are left to the parser. Everything else must be read exactly as the parser would.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kg.rdf import formats
 
 CODINGS = ("br", "gzip")
 _BLOCK = re.compile(rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*)+\r\n\r\n")
-# A body, another protocol, a condition that is rare, a part: not here.
+# Fields for bodies, upgrades, rare conditions and ranges, which are left to the parser.
 _UNUSUAL = frozenset(
     {
         *(b"content-length", b"transfer-encoding", b"trailer", b"te", b"expect", b"upgrade", b"http2-settings"),
@@ -35,9 +35,9 @@ Variant = tuple[frozenset[tuple[str, float]] | None, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Header fields as far as they matter: `variant` is all that the body may depend on, `coding` the best one taken.
+    """The relevant header fields: `variant` is everything that the body may depend on, `coding` the best coding.
 
-    `client` is who asks by the word of a trusted proxy, '' when no proxy says so.
+    `client` is the client's address as given by a trusted proxy, '' without one.
     """
 
     variant: Variant
@@ -49,12 +49,12 @@ class Head:
 
 
 def variant(accept: str | None, tongues: str, cookie: str, scheme: str, host: str) -> Variant:
-    """All that an answer may depend on of a request, its target aside. The host stands in examples and descriptions."""
+    """Everything except the target that a response may depend on. The host occurs in examples and descriptions."""
     return formats.accept_key(accept), language.preferred(tongues, cookie), scheme, host[:_LONGEST_HOST]
 
 
 def preferred_coding(accepted: str | None) -> str:
-    """The content coding that the client likes best of ours (RFC 9110, 12.5.3)."""
+    """The supported content coding that the client prefers (RFC 9110, 12.5.3)."""
     if accepted is None:
         return "identity"
     weights: dict[str, float] = {}
@@ -67,14 +67,14 @@ def preferred_coding(accepted: str | None) -> str:
 
 
 class Heads:
-    """Reads header fields; clients send the same ones again and again, so the last ones read are kept."""
+    """Reads header fields, with a cache, since clients often send the same ones."""
 
     def __init__(self, trusted_proxies: str) -> None:
         self._trusted = TrustedProxies(trusted_proxies)
         self._known: dict[tuple[bytes, bool], Head | None] = {}
 
     def read(self, block: bytes, scheme: str, peer: str) -> Head | None:
-        """The fields from the end of the request line to the end of the head; None when they are for the parser."""
+        """The fields between the request line and the end of the head; None if they are left to the parser."""
         key = (block, peer in self._trusted)
         try:
             return self._known[key]

@@ -67,7 +67,7 @@ PageNumber = Annotated[
 
 
 def page_number(written: str, pages: int, whose: str) -> int:
-    """The number of one of so many pages; raises `Problem` 404 that says `whose` pages they are, with their verb."""
+    """The page number, from 1 to the number of pages; raises `Problem` 404, which begins with `whose` and its verb."""
     if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= pages:
         raise Problem(404, "no-such-page", f"{whose} pages 1 to {pages}, not '{written[:20]}'")
     return int(written)

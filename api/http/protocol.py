@@ -1,4 +1,4 @@
-"""HTTP/1.1 for strangers: uvicorn's protocol with bounds on connections, heads and time."""
+"""HTTP/1.1 for untrusted clients: uvicorn's protocol with limits on connections, heads and time."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ USED_OF_UVICORN = {
 
 
 class _TooLarge(Exception):
-    """Ends the parsing of a head that exceeds its bound."""
+    """Stops the parsing of a head that is too large."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. A slow, silent or greedy client is refused in HTTP where it can still be told, else cut off."""
+    """A connection. Slow, silent or greedy clients get an HTTP error if still possible, else are disconnected."""
 
     settings: ClassVar[Settings]
 
@@ -75,7 +75,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._arm(self.settings.head_seconds, self._on_slow_head)
         self._completed = False
         super().data_received(data)
-        # The last bytes of a body are no part of the next head.
+        # The last bytes of a body do not belong to the next head.
         if self._in_head and not self._completed and self._refusal is None:
             self._head_bytes += len(data)
             if self._head_bytes > self.settings.max_head_bytes:
@@ -151,7 +151,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # ---- refusals ----
 
     def _refuse(self, problem: Problem) -> None:
-        """Answers outside the application and closes."""
+        """Responds without the application and closes the connection."""
         self._disarm()
         self._refusal = problem
         if self.transport.is_closing():
@@ -168,5 +168,5 @@ class BoundedProtocol(HttpToolsProtocol):
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
         self.transport.write(STATUS_LINE[problem.status] + head + b"\r\n" + body)
         self.transport.close()
-        # A client that does not read would keep even this.
+        # A client that does not read would block even this.
         self.loop.call_later(self.settings.write_seconds, self.transport.abort)

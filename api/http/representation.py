@@ -1,4 +1,4 @@
-"""Representations: an answer as it is kept and sent, with a strong validator, compressed bodies and conditions."""
+"""Representations: cached responses with strong validators, compressed bodies and conditional requests."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Representation:
         return self.is_text and _SMALLEST <= len(self.body) <= _LARGEST_COMPRESSED
 
     def coding(self, preferred: str) -> str:
-        """The content coding to send to a client that prefers one."""
+        """The content coding for a client that prefers `coding`."""
         return preferred if self.is_compressible else "identity"
 
     def body_in(self, coding: str) -> bytes:
@@ -70,7 +70,7 @@ class Representation:
         return self.coded[coding]
 
     def tag_in(self, coding: str) -> str:
-        """The entity tag of the body in a coding: the release, a hash of the content, the coding; '' for none."""
+        """The entity tag of the body in a coding: release, hash of the content, and coding; '' for none."""
         if self.status != 200 or not self.is_kept:
             return ""
         return f'"{self.tag}{"" if coding == "identity" else "." + coding}"'
@@ -78,7 +78,7 @@ class Representation:
     def fields(self, coding: str, issued: datetime.datetime, *, has_validators: bool = True) -> _Fields:
         """The header fields of a 200 in a coding."""
         fields = MutableHeaders(raw=list(self.headers))
-        # By the type alone, so that all variants of an address vary on the same fields (RFC 9111, 4.1).
+        # By the type alone, so that all variants of a URL vary on the same fields (RFC 9111, 4.1).
         if self.is_text:
             fields.add_vary_header("Accept-Encoding")
         if coding != "identity":
@@ -90,7 +90,7 @@ class Representation:
         return fields.raw
 
     def wire(self, coding: str, site: Site, common: tuple[tuple[str, str], ...]) -> EncodedResponse:
-        """What is sent in a coding, made once; `common` are the fields that every answer of the release has."""
+        """The wire format in a coding, made once; `common` are the fields of every response of the release."""
         if (made := self.wires.get(coding)) is None:
             body, tag = self.body_in(coding), self.tag_in(coding)
             kind = self.status, self.is_text, self.is_kept
@@ -102,13 +102,13 @@ class Representation:
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes in memory."""
+        """Its approximate size in memory, in bytes."""
         heads = sum(len(w.head) + len(w.not_modified) for w in self.wires.values())
         return len(self.body) + sum(map(len, self.coded.values())) + heads + 1_000
 
 
 def of_answer(status: int, headers: _Fields, body: bytes, site: Site) -> Representation:
-    """The representation that an answer of the application is; `headers` are its fields, by lower-case names."""
+    """Makes a representation of an application's response; `headers` are its fields with lower-case names."""
     kept, content_type, is_text, is_kept = _traits(tuple(headers))
     digest = hashlib.blake2b(body, digest_size=8)
     digest.update(content_type)
@@ -117,7 +117,7 @@ def of_answer(status: int, headers: _Fields, body: bytes, site: Site) -> Represe
 
 @lru_cache(maxsize=2_000)
 def _traits(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[_Fields, bytes, bool, bool]:
-    """Of header fields: those that are kept, the content type, whether that is text, whether the answer may be kept."""
+    """The cached header fields, the content type, whether it is text, and whether the response is cacheable."""
     kept = [(n, v) for n, v in headers if n not in (b"content-length", b"etag")]
     fields = Headers(raw=kept)
     content_type = fields.get("content-type", "")
@@ -126,7 +126,7 @@ def _traits(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[_Fields, bytes, b
 
 
 def not_modified(fields: _Fields) -> _Fields:
-    """The header fields of a 304, of those of a 200 (RFC 9110, 15.4.5)."""
+    """The header fields of a 200 that belong in a 304 (RFC 9110, 15.4.5)."""
     return [(n, v) for n, v in fields if n not in _NOT_IN_304]
 
 
@@ -138,7 +138,7 @@ def _lines(
     issued: datetime.datetime,
     common: tuple[tuple[str, str], ...],
 ) -> tuple[bytes, bytes]:
-    """The header lines of an answer and of a 304 without what each answer has of its own; most answers share theirs."""
+    """The header lines of a 200 and a 304 without the per-response fields; most responses share them."""
     status, is_text, is_kept = kind
     plain = Representation(status, list(headers), b"", "", is_text, is_kept, {coding: b""})
     fields = MutableHeaders(raw=plain.fields(coding, issued))
@@ -156,9 +156,9 @@ def _compress(body: bytes, coding: str) -> bytes:
 
 
 def condition(request: Mapping[str, str], tag: str, site: Site) -> int:
-    """200, 304 or 412, by the order of precedence of RFC 9110, 13.2.2.
+    """200, 304 or 412, by the precedence of RFC 9110, 13.2.2.
 
-    A date must be the very one: after a return to an older release a later date is that of other content.
+    A date must match exactly, since after a rollback to an older release a later date belongs to other content.
     """
     modified = site.issued.replace(microsecond=0)
     if (wanted := request.get("if-match")) is not None:
@@ -176,7 +176,7 @@ _TAG = re.compile(r'(W/)?("[^"\x00-\x20\x7f]*")')
 
 
 def _tags(written: str, *, weak: bool) -> set[str]:
-    """The entity tags of a list; for the weak comparison those marked weak too."""
+    """The entity tags of a list, including weak ones for the weak comparison."""
     return {tag for mark, tag in _TAG.findall(written) if weak or not mark}
 
 

@@ -1,4 +1,4 @@
-"""Answers: which format was asked for, RDF in every syntax, errors as the caller reads them."""
+"""Responses: the requested format, RDF in every syntax, and errors in a suitable format."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from kg.rdf.ordering import sort_quads, sort_triples
 HTML_OFFER = (formats.HTML, formats.XHTML)
 # Compaction takes milliseconds for a record and seconds for a catalogue.
 _MOST_COMPACTED = 2_000
-# Clients of a terminal, which show what they get: text unless they ask for a format.
+# Command-line clients that print the response, which get text by default.
 _TERMINALS = ("curl/", "wget/", "httpie/", "xh/")
 
 
 def wants_html(request: Request, others: Sequence[tuple[str, ...]]) -> bool:
-    """Whether a page suits the caller better than the other offers; `format=html` says so outright."""
+    """Whether the client prefers a page to the other offers, by Accept or `format=html`."""
     if asked := request.query_params.get("format"):
         return asked == "html"
     best = formats.negotiate(request.headers.get("accept"), [*others, HTML_OFFER])
@@ -32,7 +32,7 @@ def wants_html(request: Request, others: Sequence[tuple[str, ...]]) -> bool:
 
 
 def prefers_json(request: Request) -> bool:
-    """Whether JSON suits the caller better than a page; `format=json` says so outright."""
+    """Whether the client prefers JSON to a page, by Accept or `format=json`."""
     if asked := request.query_params.get("format"):
         return asked == "json"
     return formats.negotiate(request.headers.get("accept"), [HTML_OFFER, (formats.JSON,)]) == 1
@@ -44,7 +44,7 @@ def rdf_offers(known: Sequence[Rdf] = formats.RDF_FORMATS) -> list[tuple[str, ..
 
 
 def chosen_rdf(request: Request, *, html: bool = True) -> Rdf | None:
-    """The RDF format asked for, None when a page is; raises `Problem` 406 when nothing offered suits."""
+    """The requested RDF format, None for a page; raises `Problem` 406 if nothing is acceptable."""
     names = {f.name: f.media_type for f in formats.RDF_FORMATS} | ({"html": formats.HTML} if html else {})
     if asked := request.query_params.get("format"):
         found = formats.rdf_format(asked)
@@ -59,7 +59,7 @@ def chosen_rdf(request: Request, *, html: bool = True) -> Rdf | None:
 
 
 def write_rdf(site: Site, quads: Sequence[Quad], syntax: Rdf) -> bytes:
-    """Statements in one syntax: as quads where it has named graphs, else as triples, each once."""
+    """Serializes statements: as quads if the syntax has named graphs, else as distinct triples."""
     if syntax.has_graphs:
         statements: list[Any] = sort_quads(quads)
     else:
@@ -68,7 +68,7 @@ def write_rdf(site: Site, quads: Sequence[Quad], syntax: Rdf) -> bytes:
 
 
 def write_triples(site: Site, statements: list[Triple] | list[Quad], syntax: Rdf) -> bytes:
-    """Sorted statements in one syntax; JSON-LD is compacted with our context inside, unless there are very many."""
+    """Serializes sorted statements; JSON-LD is compacted with our context, unless there are very many."""
     if syntax.syntax == RdfFormat.JSON_LD and len(statements) <= _MOST_COMPACTED:
         return json.dumps(compacted(site, statements), ensure_ascii=False, indent=1).encode() + b"\n"
     return serialization.to_bytes(statements, syntax, site.prefixes_of(statements))
@@ -76,12 +76,12 @@ def write_triples(site: Site, statements: list[Triple] | list[Quad], syntax: Rdf
 
 def compacted(site: Site, statements: list[Triple] | list[Quad]) -> dict[str, Any]:
     """Statements as JSON-LD, compacted with our context."""
-    # Imported by the first that needs it: it is a tenth of what a start of the server imports.
+    # Imported on first use, since it takes a tenth of the import time of the server.
     from pyld import jsonld
 
     nodes: list[dict[str, Any]] = json.loads(serialize(statements, format=RdfFormat.JSON_LD) or b"[]")
     for node in nodes:
-        # The serialiser writes rdf:type as a property like any other; JSON-LD has a keyword for it.
+        # The serializer writes rdf:type as an ordinary property; JSON-LD has a keyword for it.
         if types := node.pop(iris.RDF_TYPE, None):
             node["@type"] = [t["@id"] for t in types]
     document: dict[str, Any] = jsonld.compact(nodes, site.context.of(_iris_of(nodes)), {"graph": True})
@@ -107,7 +107,7 @@ def _iris_of(nodes: list[dict[str, Any]]) -> set[str]:
 
 
 def answer(body: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> Response:
-    """A 200 that caches may keep; validator, conditions and content coding are put to it on its way out."""
+    """A cacheable 200; validator, conditions and content coding are added by the middleware."""
     all_headers = {"Cache-Control": "public, max-age=60, must-revalidate", **(headers or {})}
     return Response(body, 200, all_headers, media_type=content_type)
 
@@ -126,7 +126,7 @@ def json_answer(document: object, headers: Mapping[str, str] | None = None) -> R
 
 
 def problem_response(problem: Problem, request: Request | None = None) -> Response:
-    """An error as problem+json; as text when the caller prefers it, or is a terminal that takes anything."""
+    """An error as problem+json, or as text if the client prefers it or is a command-line client."""
     headers = {"Cache-Control": "no-store", **problem.headers}
     if request is not None and is_terminal(request):
         return Response(as_text(problem), problem.status, headers, media_type=formats.PLAIN)
@@ -135,7 +135,7 @@ def problem_response(problem: Problem, request: Request | None = None) -> Respon
 
 
 def is_terminal(request: Request) -> bool:
-    """Whether the caller reads text: it asks for it, or is a terminal that takes anything."""
+    """Whether the client wants text: by Accept, or as a command-line client that accepts anything."""
     accept = request.headers.get("accept", "*/*")
     if accept.strip() == "*/*":
         return request.headers.get("user-agent", "").lower().startswith(_TERMINALS)

@@ -1,4 +1,4 @@
-"""Forms with a file in them: bounded, in memory, and taken apart where they hold nobody up."""
+"""Forms with file uploads: limited, kept in memory, and parsed without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _MOST_FIELDS = 1_000
 
 
 class Form(dict[str, str]):
-    """The fields of a form, of one named twice the last; `upload` is the name and the bytes of its file."""
+    """The fields of a form, the last of duplicates; `upload` is the name and content of the file."""
 
     upload: tuple[str, bytes] | None = None
 
 
 class _InMemory(MultiPartParser):
-    """Keeps uploads in memory, which is bounded: nothing that is uploaded reaches a disk."""
+    """Keeps uploads in memory, within limits: nothing uploaded is written to disk."""
 
     spool_max_size = sys.maxsize
 
 
 async def form(request: Request, most: int) -> Form:
-    """The form in the body, of at most so many bytes; multipart, or urlencoded when it has no file."""
+    """Reads a form of up to `most` bytes: multipart, or urlencoded if it has no file."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == bodies.FORM:
         return Form(await asyncio.to_thread(bodies.fields, await bodies.read(request, most)))
@@ -38,7 +38,7 @@ async def form(request: Request, most: int) -> Form:
         detail = f"expected a form, {MULTIPART} or {bodies.FORM}, not '{media_type or 'nothing'}'"
         raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{MULTIPART}, {bodies.FORM}"})
     body = await bodies.read(request, most)
-    # In a thread with a loop of its own: strange bodies take long to take apart.
+    # In a thread with a separate event loop, since hostile bodies take long to parse.
     return await asyncio.to_thread(asyncio.run, _parsed(request.headers, body))
 
 
@@ -55,7 +55,7 @@ async def _parsed(headers: Headers, body: bytes) -> Form:
 
 
 async def parts(headers: Headers, body: bytes, *, files: int, fields: int) -> FormData:
-    """The parts of a multipart body, at most so many of each kind; the caller closes them."""
+    """The parts of a multipart body, with limits on each kind; the caller closes them."""
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
