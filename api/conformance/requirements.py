@@ -86,13 +86,13 @@ def _protocol() -> list[Requirement]:
     nowhere = {"query": "ASK { ?s ?p ?o }", "default-graph-uri": "urn:nothing"}
     found = [
         _check(
-            "get", PROTOCOL, "2.1.1", "GETでの問合せ", "A query by GET", Request("GET", _sparql(query=_ASK)), 200, _true
+            "get", PROTOCOL, "2.1.1", "GETでのクエリ", "A query by GET", Request("GET", _sparql(query=_ASK)), 200, _true
         ),
         _check(
             "form",
             PROTOCOL,
             "2.1.2",
-            "フォームのPOSTでの問合せ",
+            "フォームのPOSTでのクエリ",
             "A query in a form",
             Request("POST", "/sparql", _FORM, form),
             200,
@@ -102,7 +102,7 @@ def _protocol() -> list[Requirement]:
             "direct",
             PROTOCOL,
             "2.1.3",
-            "本文そのものでの問合せ",
+            "本文そのものでのクエリ",
             "A query as the body",
             Request("POST", "/sparql", _DIRECT, body),
             200,
@@ -122,7 +122,7 @@ def _protocol() -> list[Requirement]:
             "several",
             PROTOCOL,
             "2.1",
-            "複数の問合せは誤り",
+            "複数のクエリはエラー",
             "Several queries are an error",
             Request("GET", f"/sparql?{twice}"),
             400,
@@ -132,7 +132,7 @@ def _protocol() -> list[Requirement]:
             "missing",
             PROTOCOL,
             "2.1",
-            "問合せのないフォームは誤り",
+            "クエリのないフォームはエラー",
             "A form without a query is an error",
             Request("POST", "/sparql", _FORM, b"format=json"),
             400,
@@ -152,7 +152,7 @@ def _protocol() -> list[Requirement]:
             "update",
             PROTOCOL,
             "2.1",
-            "更新は問合せではない",
+            "更新はクエリではない",
             "An update is no query",
             Request("GET", _sparql(query="CLEAR ALL")),
             400,
@@ -182,7 +182,7 @@ def _protocol() -> list[Requirement]:
             "utf-8",
             PROTOCOL,
             "2.1.3",
-            "UTF-8でない問合せは400",
+            "UTF-8でないクエリは400",
             "A query that is not UTF-8: 400",
             Request("POST", "/sparql", _DIRECT, b"ASK { ?s ?p '\xff' }"),
             400,
