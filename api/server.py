@@ -1,4 +1,4 @@
-"""The processes of `kg serve`: one, or several that share a socket under uvicorn's supervisor."""
+"""The processes of `kg serve`: one, or several with a shared socket under uvicorn's supervisor."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from kg.release import store
 from kg.release.store import Release
 
 _SERVED = "KG_SERVED"
-# Descriptors that are no connections: the store, the workers' sockets, the log.
+# File descriptors other than connections: the store, the workers' sockets, the log.
 _OTHER_DESCRIPTORS = 200
 
 
 def read_settings() -> Settings:
-    """The settings of the environment; raises `KgError` naming each that is wrong."""
+    """The settings from the environment; raises `KgError` with all invalid ones."""
     try:
         return Settings()
     except ValidationError as error:
@@ -40,9 +40,9 @@ def read_settings() -> Settings:
 
 
 def run(settings: Settings, release: Release, releases: Path | None, listener: socket.socket, workers: int) -> None:
-    """Serves until it is told to end; requests in flight are answered first."""
+    """Serves until a signal to stop; answers requests in flight first."""
     settings = _with_descriptors(settings)
-    # What the processes need of the command line goes to them as the settings do: by the environment.
+    # Options of the command line are passed to the processes in the environment, like settings.
     os.environ[_SERVED] = json.dumps([str(release.directory), str(releases) if releases else ""])
     app = None
     if workers == 1:
@@ -75,7 +75,7 @@ def run(settings: Settings, release: Release, releases: Path | None, listener: s
 
 
 def application() -> FastAPI:
-    """The application of one HTTP process."""
+    """Makes the application of one HTTP process."""
     directory, releases = json.loads(os.environ[_SERVED])
     settings = Settings()
     release = store.open_release(Path(directory), settings.memory_quads)
@@ -83,7 +83,7 @@ def application() -> FastAPI:
 
 
 def _with_descriptors(settings: Settings) -> Settings:
-    """Allows this process as many descriptors as the system does, and no more connections than those suffice for."""
+    """Raises the limit on file descriptors as far as possible, and limits connections accordingly."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.max_connections + _OTHER_DESCRIPTORS
     if soft < wanted:
@@ -94,7 +94,7 @@ def _with_descriptors(settings: Settings) -> Settings:
 
 
 def _logging(settings: Settings) -> dict[str, Any]:
-    """One JSON object per line on standard error; what cannot be written is given up, never waited for."""
+    """Logs one JSON object per line to standard error; drops what cannot be written, without waiting."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -109,7 +109,7 @@ def _logging(settings: Settings) -> dict[str, Any]:
 
 
 class JsonLines(logging.Formatter):
-    """A record as a JSON object; an access line is one already and gets its time."""
+    """A log record as a JSON object; access lines already are JSON and get a time."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname}
@@ -125,10 +125,10 @@ class JsonLines(logging.Formatter):
 
 
 class Lossy(logging.StreamHandler[Any]):
-    """Writes to standard error; a full disk or a closed pipe costs the line, not the request."""
+    """Writes to standard error; on a full disk or closed pipe the line is lost, but the request succeeds."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 the library's name
-        """Nothing: there is nowhere left to say it."""
+        """Does nothing, since there is nowhere to report it."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The conformance checks against a server anywhere, over HTTP."""
+"""Tests the requirements against any server over HTTP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECONDS = 60.0
 
 
 def check(url: str) -> tuple[list[Verdict], str]:
-    """The findings, and which software answered; raises `KgError` when nobody does."""
+    """The findings and the server's software; raises `KgError` if there is no response."""
     target = urlsplit(url)
     if target.scheme not in ("http", "https") or not target.hostname:
         raise KgError(f"'{url}' is no address of a server; expected something like http://127.0.0.1:8000/")

@@ -1,1 +1,4 @@
-"""Answers sent from the connection itself, below the application."""
+"""The hot path: responses sent by the connection itself, without the application.
+
+- `connection`: the protocol of a connection; `shortcut`: cached responses and queries
+"""

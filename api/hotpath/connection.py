@@ -1,4 +1,4 @@
-"""One connection with the hot path below the application."""
+"""A connection with the hot path."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LARGE = 65_536
 
 
 class Connection(BoundedProtocol):
-    """Gives a whole GET that comes alone to the shortcut; all that this does not take goes to the application.
+    """Gives a complete single GET to the shortcut; everything that this does not handle goes to the application.
 
-    `peer` is the address at the other end, `request_id` that of the request answered last below the application.
+    `peer` is the address of the client, `request_id` that of the last request answered on the hot path.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -56,14 +56,14 @@ class Connection(BoundedProtocol):
 
     @property
     def _is_between(self) -> bool:
-        """Whether nothing of a request has been read, and none is being answered."""
+        """Whether no request is being read or answered."""
         is_answered = self.cycle is None or self.cycle.response_complete
         return is_answered and self._in_head and not self._head_bytes and self._refusal is None and not self.pipeline
 
-    # ---- what comes while an answer is under way ----
+    # ---- input while a request is being answered ----
 
     def wait(self, flight: Flight) -> None:
-        """An answer will come later; until then what else arrives is held."""
+        """A response will follow; until then further input is buffered."""
         self._flight = flight
         self._disarm()
 
@@ -84,10 +84,10 @@ class Connection(BoundedProtocol):
         if self._flight is None and self._held:
             self._go_on()
 
-    # ---- answers ----
+    # ---- responses ----
 
     def send(self, status: bytes, fields: bytes, last: bytes, body: bytes) -> None:
-        """Sends an answer: the status line, fields that were prepared, the last of them, and the body."""
+        """Sends a response: the status line, prepared fields, per-response fields, and the body."""
         self._flight = None
         self._disarm()
         self.server_state.total_requests += 1
@@ -111,7 +111,7 @@ class Connection(BoundedProtocol):
             self._go_on()
 
     def fall_through(self, data: bytes, error: KgError) -> None:
-        """Lets the application tell an error."""
+        """Lets the application report an error."""
         self._flight = None
         own = self.app_state
         self.app_state = {**own, "error": error}
@@ -128,7 +128,7 @@ class Connection(BoundedProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Closes the connection unless it was of use meanwhile: one timer is cheaper than one for each answer."""
+        """Closes the connection unless it was used meanwhile; a single timer is cheaper than one per response."""
         left = self._served_at + self.timeout_keep_alive - time.monotonic()
         if self._flight is not None:
             left = self.timeout_keep_alive
@@ -138,7 +138,7 @@ class Connection(BoundedProtocol):
             super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
-        """Closes the connection, after the answer that is under way."""
+        """Closes the connection after the current response."""
         if self._flight is not None:
             self._is_last = True
         else:
@@ -146,5 +146,5 @@ class Connection(BoundedProtocol):
 
 
 def protocol_class(bounds: Settings) -> type[Connection]:
-    """The protocol with the bounds of these settings."""
+    """The protocol class with the limits in these settings."""
     return type("Protocol", (Connection,), {"settings": bounds})

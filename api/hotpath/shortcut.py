@@ -1,8 +1,8 @@
-"""The hot path: answers below the application, straight from and to the connection.
+"""The hot path: responses that bypass the application.
 
-A GET whose answer is kept is sent as it lies in memory. A query to the endpoint goes to a worker without passing
-through the application, and its answer is kept and sent the same way. Everything else, every error, and whatever is
-unusual about a request falls through to the application: here is nothing that cannot be answered there as well.
+A cached response to a GET is sent from memory. A query to the endpoint goes directly to a worker, and its result is
+cached and sent the same way. Everything else, every error, and unusual requests fall through to the application, which
+can answer everything that is answered here.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from kg.sparql import guard
 if TYPE_CHECKING:
     from api.hotpath.connection import Connection
 
-# A dataset of its own is for the application.
+# Queries with dataset parameters are left to the application.
 _QUERY_PARAMETERS = frozenset({"query", "format", "timeout"})
 _LONGEST_QUERY, _LONGEST_ACCEPT = 5_000, 1_000
-# A condition that is met by equality; lists, weak tags and `*` are for the application.
+# A single strong entity tag; lists, weak tags and `*` are left to the application.
 _ONE_TAG = re.compile(r'"[^"]*"')
 
 
 @dataclass(eq=False, slots=True)
 class Flight:
-    """A query under way, and the connections that wait for its answer: one, or all that asked for the same."""
+    """A running query, and the connections that wait for its result, which may be several for the same query."""
 
     key: object
     target: bytes
@@ -57,7 +57,7 @@ class Flight:
 
 
 class Shortcut:
-    """Answers what can be answered below the application; one for all connections of a process."""
+    """Handles requests on the hot path; shared by all connections of a process."""
 
     def __init__(self, settings: Settings, serving: Serving, cache: Cache, accounts: RequestLog) -> None:
         self._settings = settings
@@ -73,7 +73,7 @@ class Shortcut:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, connection: Connection, data: bytes) -> bool:
-        """Whether a request, whose whole head this is, is answered here, now or later."""
+        """Whether a request, given by its complete head, is answered here, now or later."""
         end = data.find(b"\r\n")
         if data[end - 9 : end] != b" HTTP/1.1":
             return False
@@ -94,7 +94,7 @@ class Shortcut:
             return False
         return self._ask(connection, data, head, site, key, target)
 
-    # ---- what is kept ----
+    # ---- cached responses ----
 
     def _send_kept(
         self, connection: Connection, head: Head, site: Site, key: object, target: bytes, kept: Representation
@@ -106,7 +106,7 @@ class Shortcut:
         is_new = coding not in kept.wires
         wire = kept.wire(coding, site, _common(site.version)) if is_new else kept.wires[coding]
         if head.condition is not None and wire.tag not in ("", head.condition):
-            # It may be one of several, or a weak one.
+            # The tag may be one of several, or a weak one.
             return False
         if is_new:
             self._cache.put(key, kept)
@@ -118,7 +118,7 @@ class Shortcut:
         return True
 
     def _send(self, connection: Connection, head: Head, wire: EncodedResponse) -> tuple[int, int]:
-        """Sends a representation, or that it is not modified; returns the status and the size of the body."""
+        """Sends a representation or a 304; returns the status and the size of the body."""
         request_id = connection.request_id = known_or_new_id(head.request_id)
         last = b"x-request-id: %s\r\n\r\n" % request_id.encode()
         if wire.tag and head.condition == wire.tag:
@@ -134,7 +134,7 @@ class Shortcut:
             *(connection.request_id, client, "GET", path.decode("latin-1"), query, status, sent, seconds)
         )
 
-    # ---- what is asked ----
+    # ---- queries ----
 
     def _ask(self, connection: Connection, data: bytes, head: Head, site: Site, key: object, target: bytes) -> bool:
         if (flight := self._flights.get(key)) is not None:
@@ -144,7 +144,7 @@ class Shortcut:
         try:
             read = self._read(target, head, site)
         except KgError:
-            # The application says what is wrong.
+            # The application reports the error.
             return False
         client = client_of(head.client or connection.peer)
         if read is None or not site.pool.has_room(client):
@@ -160,9 +160,9 @@ class Shortcut:
         return True
 
     def _read(self, target: bytes, head: Head, site: Site) -> tuple[bytes, float, bool] | None:
-        """The message to a worker, its time, and whether it may be answered otherwise next; None if it is not for here.
+        """The message to a worker, its time limit, and whether its result may vary; None for the application.
 
-        Raises `KgError` when something is wrong with the query.
+        Raises `KgError` for an invalid query.
         """
         if b"#" in target or not target.isascii() or len(head.accept or "") > _LONGEST_ACCEPT:
             return None
@@ -175,14 +175,14 @@ class Shortcut:
         formats = _formats(head.accept, values.get("format"))
         if formats.html:
             return None
-        # Endpoints that may be asked are for the application: here every SERVICE is an error.
+        # Allowed endpoints are left to the application: here every SERVICE is an error.
         reading = guard.read(query, self._limits)
         want = ResultFormats(formats.results, formats.graph)
         seconds = seconds_asked(site, values.get("timeout"))
         return packets.request(Query(query), want, self._settings.max_result_bytes), seconds, reading.is_volatile
 
     def leave(self, connection: Connection, flight: Flight) -> None:
-        """A connection that waited is lost; a query that nobody waits for is ended."""
+        """Removes a lost connection; ends the query if no other connection waits for it."""
         flight.waiting = [w for w in flight.waiting if w[0] is not connection]
         if not flight.waiting:
             self._flights.pop(flight.key, None)
@@ -207,7 +207,7 @@ class Shortcut:
             task.add_done_callback(self._tasks.discard)
 
     async def _deliver_apart(self, flight: Flight, found: Answer) -> None:
-        """Hashes and compresses a large answer in a thread, so that nobody else waits for it."""
+        """Hashes and compresses a large response in a thread, so that it does not block the event loop."""
         made = await asyncio.to_thread(_representation, flight, found)
         for coding in {made.coding(head.coding) for _, _, head in flight.waiting}:
             await asyncio.to_thread(made.body_in, coding)
@@ -227,7 +227,7 @@ class Shortcut:
 
 @lru_cache(maxsize=10)
 def _common(version: str) -> tuple[tuple[str, str], ...]:
-    """The header fields of every answer of a release."""
+    """The header fields of every response of a release."""
     return (*ALWAYS.items(), ("X-Release", version))
 
 
@@ -242,6 +242,6 @@ def _formats(accept: str | None, asked: str | None) -> Formats:
 
 @lru_cache(maxsize=100)
 def _headers(content_type: str, is_volatile: bool) -> tuple[tuple[bytes, bytes], ...]:
-    """The header fields that the application gives to the answer of a query."""
+    """The header fields of a query result, as sent by the application."""
     plain = QueryOutcome(content_type=content_type, is_volatile=is_volatile)
     return tuple(answer(b"", content_type, plain.headers).raw_headers)

@@ -1,1 +1,5 @@
-"""One release as it is served, and the switch to the next one."""
+"""The release that is served, and the switch to the next one.
+
+- `site`: a release with everything that routers need; `current`: the current site
+- `completion`, `profile`: terms and properties for suggestions
+"""

@@ -1,4 +1,4 @@
-"""Completion for the editor: the classes and properties that a release uses, by name in either language."""
+"""Completion for the editor: the classes and properties used in a release, by name in any language."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kg.sparql.quadstore import QuadStore
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """A class or property, how often it is used, and the normal forms of all that it is called."""
+    """A class or property, its number of uses, and its normalised names."""
 
     iri: str
     compact: str
@@ -49,12 +49,12 @@ class Vocabulary:
         return found
 
     def properties_of(self, kind: str) -> list[Used]:
-        """The properties that members of a class have, most used first; all where the class is not known."""
+        """The properties of members of a class, most used first; all if the class is unknown."""
         return self._of_class.get(kind, self.properties)
 
     @staticmethod
     def matching(among: list[Used], text: str, most: int) -> list[Used]:
-        """Those that the text names, then those whose name or short form begins with it or has it inside."""
+        """Exact matches, then terms whose name or short form begins with the text or contains it."""
         key, written = normalization.name(text).key, text.lower()
         if not key and not written:
             return among[:most]
@@ -69,7 +69,7 @@ class Vocabulary:
         return [*named, *begins, *inside][:most]
 
     def nearest(self, iri: str, *, is_class: bool, most: int = 3) -> list[str]:
-        """The used classes or properties whose names look most like that of one that is not used."""
+        """The used classes or properties with names similar to an unused one."""
         among = self.classes if is_class else self.properties
         asked = self._context.compact(iri)
         by_name = {used.compact: used.iri for used in among}
@@ -80,7 +80,7 @@ class Vocabulary:
 
 
 def _names(store: QuadStore) -> dict[str, list[str]]:
-    """What everything is called, in all languages."""
+    """The names of all terms, in all languages."""
     found: dict[str, list[str]] = {}
     for predicate in LABELS:
         for quad in store.quads_for_pattern(None, NamedNode(predicate), None, DefaultGraph()):

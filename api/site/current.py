@@ -1,4 +1,4 @@
-"""What is served now: one site, exchanged for the next when a new release is published."""
+"""The current site, which is replaced when a new release is published."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _LOG = logging.getLogger("api.site.current")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A release that was published and could not be served."""
+    """A published release that cannot be served."""
 
     release: str
     reason: str
 
 
 class Serving:
-    """Holds the site; with a folder of releases it follows the `current` link there.
+    """Holds the current site; with a folder of releases, it follows the `current` link there.
 
-    Requests keep the site that they began with: an exchanged one goes on until its queries have ended.
+    Requests keep the site that they began with, so a replaced site stays until its queries have ended.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Serving:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def prepare(self) -> None:
-        """Shares a store in memory with the workers: to be called before there is a loop."""
+        """Shares an in-memory store with the workers; must be called before there is an event loop."""
         held = self.site.release.store
         if not (held.needs_files or held.needs_network):
             self.site.pool.prepare(held)
@@ -65,9 +65,9 @@ class Serving:
         await self.site.pool.close()
 
     async def look(self) -> bool:
-        """Exchanges the site when another release is current; a broken one is refused and the old one stays."""
+        """Switches to the current release if it is another one; a broken one is refused, and the old one stays."""
         if self.releases is not None and mirror.follows(self.releases):
-            # An engine that is away for a moment is no reason to stop serving what is in memory.
+            # If an engine is temporarily unavailable, the site in memory is still served.
             try:
                 if not await asyncio.to_thread(mirror.refresh, self.releases):
                     return False
@@ -110,7 +110,7 @@ class Serving:
         self._keep(_retire(old))
 
     def _published(self) -> tuple[str, int] | None:
-        """The folder of the current release and when it was made so: a release put right is looked at again."""
+        """The folder of the current release, and when it was activated, so that a repaired release is tried again."""
         if self.releases is None:
             return None
         with contextlib.suppress(OSError):
@@ -130,12 +130,12 @@ class Serving:
 
 
 async def _retire(site: Site) -> None:
-    """Ends the workers of a site when its queries have ended, at the latest with the server."""
+    """Ends the workers of a site after its queries, at the latest with the server."""
     try:
         await site.pool.drain()
     finally:
         await site.pool.close()
-    # Parts of a site refer to each other: its store would stay until the collector next goes through everything.
+    # Parts of a site refer to each other, so its store would stay in memory until the next garbage collection.
     del site
     gc.unfreeze()
     gc.collect()

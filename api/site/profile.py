@@ -1,4 +1,4 @@
-"""What the records of a release are like: which properties each kind has, which records are of which class."""
+"""The profile of a release: the properties of each kind of record, and the records of each class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kg.release.entities import Entities
 
 
 class Profile:
-    """Which properties the records of each kind are stated to have, and which are of which class."""
+    """The stated properties of records by kind, and the records by class."""
 
     def __init__(self, known: Entities) -> None:
         self.properties: dict[str, Counter[str]] = defaultdict(Counter)

@@ -1,4 +1,4 @@
-"""What every router needs, put together once per application: release, records, context, queries, templates."""
+"""A release with everything that routers need: records, context, queries and templates."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Site:
 
     @cached_property
     def version(self) -> str:
-        """The short name of the release."""
+        """The short id of the release."""
         return self.release.manifest.id[:16]
 
     @cached_property
@@ -89,11 +89,11 @@ class Site:
 
     @property
     def is_surveyed(self) -> bool:
-        """Whether the release is small enough to be read whole by this process."""
+        """Whether the release is small enough to be read as a whole by this process."""
         return self.manifest.quads <= self.settings.survey_quads
 
     def survey(self) -> None:
-        """Raises `Problem` (501) where the release is too large to be read whole."""
+        """Raises `Problem` (501) if the release is too large to be read as a whole."""
         if not self.is_surveyed:
             size, most = self.manifest.quads, self.settings.survey_quads
             detail = (
@@ -104,7 +104,7 @@ class Site:
 
     @cached_property
     def matcher(self) -> matching.Matcher:
-        """Which record a name or identifier means, for those who link tables of their own."""
+        """The matcher of names and identifiers, for reconciliation and the link desk."""
         self.survey()
         return matching.Matcher(self.release, self.search)
 
@@ -115,34 +115,34 @@ class Site:
 
     @cached_property
     def profile(self) -> Profile:
-        """Which properties the records of each kind have, and of which classes they are."""
+        """The properties and classes of records by kind."""
         self.survey()
         return Profile(self.entities)
 
     @cached_property
     def links(self) -> paths.LinkGraph:
-        """Which records the release links, for those who explore it."""
+        """The links between records, for the explorer."""
         return paths.LinkGraph(self.entities)
 
     @cached_property
     def explanations(self) -> Explanations:
-        """Why the facts of the release hold, by the rules that it was closed with."""
+        """Explanations of facts, by the rules of the release."""
         return Explanations(self.release.store, list(queries.library(self.project.root, "rules").values()), self.base)
 
     @cached_property
     def history(self) -> tuple[history.ReleaseChanges, ...]:
-        """What each release changed, the newest first."""
+        """The changes of each release, newest first."""
         return history.read(self.release.directory, self.manifest, history.HistoryBounds())
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """The classes and properties that the release uses."""
+        """The classes and properties used in the release."""
         self.survey()
         return Vocabulary(self.release.store, self.entities.root, self.context)
 
     @cached_property
     def catalogue(self) -> list[Quad]:
-        """What the release is, counted from its store where that is small enough (DCAT 3, VoID)."""
+        """The catalogue record, with statistics if the store is small enough (DCAT 3, VoID)."""
         return catalogue.describe(
             self.release,
             self.prefixes,
@@ -154,7 +154,7 @@ class Site:
         )
 
     def prefixes_of(self, statements: list[Triple] | list[Quad]) -> dict[str, str]:
-        """The prefixes that these statements use."""
+        """The prefixes used in these statements."""
         found = set()
         for s in statements:
             for term in (s.subject, s.predicate, s.object):
@@ -168,7 +168,7 @@ class Site:
 
 
 def make_site(settings: Settings, release: Release, count: Callable[[str], None]) -> Site:
-    """Reads context, queries and templates; the workers are started when they are first needed, or before."""
+    """Opens a site: reads context, queries and templates; workers start on first use or before."""
     project = read_project(settings.project or project_root())
     context = _rebased(Context.read(project.root / "ontology" / "context.jsonld"), release.manifest.base_iri)
     order = {term.iri: rank for rank, term in reversed(list(enumerate(context.terms.values())))}
@@ -197,14 +197,14 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         templates=templates,
     )
     if release.store.needs_network:
-        # Whoever searches first must not wait for all names to come over the network.
+        # Load all names now, so that the first search need not wait for the network.
         _ = site.search
         release.store.confirm()
     return site
 
 
 def _cards(project: Path, base: str) -> dict[str, list[StoredQuery]]:
-    """What the page of a record tells first, by the class in its path: the queries `cards/{class}.{name}.rq`."""
+    """The cards of record pages by class: the queries `cards/{class}.{name}.rq`."""
     found: dict[str, list[StoredQuery]] = {}
     for name, query in queries.library(project, "cards", base).items():
         found.setdefault(name.partition(".")[0], []).append(query)
@@ -221,5 +221,5 @@ def _rebased(context: Context, base: str) -> Context:
 
 
 def site_of(request: Request) -> Site:
-    """The site that a request began with."""
+    """The site with which a request began."""
     return cast(Site, request.scope["state"]["site"])
