@@ -51,6 +51,16 @@ def test_every_command_is_documented() -> None:
     assert not missing
 
 
+def test_the_map_names_every_package_and_no_other() -> None:
+    """The first column of the table of rooms is the set of packages of `src/kg` and `api`."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = page.partition("\n## Rooms\n")[2].partition("\n## ")[0]
+    named = re.findall(r"^\| `([\w.]+)` \|", rooms, re.MULTILINE)
+    trees = {"kg": ROOT / "src" / "kg", "api": ROOT / "api"}
+    packages = [f"{top}.{init.parent.name}" for top, tree in trees.items() for init in tree.glob("*/__init__.py")]
+    assert sorted(named) == sorted(packages)
+
+
 _NAME = re.compile(r"`((?:kg|api|tools)(?:\.\w+)+)`")
 
 
