@@ -82,6 +82,13 @@ def test_a_warm_build_is_a_cold_build(project: Path, tmp_path: Path) -> None:
     assert set(store.open_release(warm.release).store) == set(store.open_release(cold.release).store)
 
 
+def test_a_build_of_the_same_files_parses_nothing(project: Path, tmp_path: Path) -> None:
+    first = pipeline.build(project, tmp_path / "releases")
+    again = pipeline.build(project, tmp_path / "releases")
+    assert (first.parsed, again.parsed) == (first.records, 0)
+    assert again.release == first.release
+
+
 def test_what_is_known_of_a_record_is_the_same(project: Path) -> None:
     cold, _ = mapped(project)
     warm, _ = mapped(project)

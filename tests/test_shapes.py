@@ -9,11 +9,13 @@ import pytest
 import rdflib
 from dataset import load
 from projects import ROOT, make_project
-from pyoxigraph import NamedNode, Quad, parse
+from pyoxigraph import NamedNode, Quad, RdfFormat, parse
 from rdflib.namespace import RDF, SH
 
 from kg.build import checks, pipeline, reasoning
+from kg.build.shapes import Shapes, Violation
 from kg.curation import builder
+from kg.errors import KgError
 from kg.rdf import iris
 
 INVALID = ROOT / "tests" / "fixtures" / "invalid"
@@ -95,6 +97,35 @@ def test_every_rule_adds_something_to_the_real_data() -> None:
     assert [name for name, count in closure.by_rule.items() if not count] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "after", "told"),
+    [
+        # The class of a neighbour, which is another file's.
+        ("vocabulary/kinds.yaml", "type: Role", "type: Concept", "data/person/someone.yaml"),
+        ("person/someone.yaml", "type: Membership", "type: Citation", "data/person/someone.yaml"),
+        (
+            "organization/institute.yaml",
+            "      unitOf: organization:institute\n",
+            "",
+            "data/organization/institute.yaml",
+        ),
+        ("fiscal-year/2026.yaml", "type: FiscalYear", "type: Event", "data/programme/example.yaml"),
+    ],
+)
+def test_a_change_is_noticed_where_it_matters(tmp_path: Path, name: str, before: str, after: str, told: str) -> None:
+    project = make_project(tmp_path / "project")
+    assert pipeline.check(project) == []
+    path = project / "data" / name
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), encoding="utf-8")
+    found = pipeline.check(project)
+    assert told in {problem.file for problem in found if problem.rule == "shape"}
+    assert pipeline.check(project) == found
+    path.write_text(text, encoding="utf-8")
+    assert pipeline.check(project) == []
+
+
 def test_warnings_do_not_stop_a_build(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     path = project / "ontology" / "shapes.ttl"
@@ -111,3 +142,77 @@ def test_warnings_do_not_stop_a_build(tmp_path: Path) -> None:
     assert "warning: programme:example skos:altLabel: a short name would help" in str(problems[0])
     summary = pipeline.build(project, project / ".releases")
     assert len(summary.warnings) == 1
+
+
+# ---- the engine ----
+
+PREFIXES = """@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix ex: <http://example.org/> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> . """
+OF_C = PREFIXES + "ex:S a sh:NodeShape ; sh:targetClass ex:C ; {} ."
+
+
+def found_by(tmp_path: Path, constraint: str, data: str) -> list[Violation]:
+    path = tmp_path / "shapes.ttl"
+    path.write_text(OF_C.format(constraint), encoding="utf-8")
+    return Shapes(path).violations(parse(PREFIXES + data, format=RdfFormat.TURTLE))
+
+
+def test_blank_nodes_keep_their_names(tmp_path: Path) -> None:
+    """Also those in the message of a query; the engine has names of its own."""
+    query = (
+        'sh:sparql [ sh:select "SELECT $this ?value { $this <http://example.org/p> ?value }" ;'
+        ' sh:message "{$this} and {?value}"@en ]'
+    )
+    (found,) = found_by(tmp_path, query, "_:this a ex:C ; ex:p _:that .")
+    assert (found.focus, found.value) == ("_:this", "_:that")
+    assert found.messages == {"en": "_:this and _:that"}
+
+
+def test_a_message_has_its_languages(tmp_path: Path) -> None:
+    own = 'sh:message "same"@en , "same"@fr , "他"@ja , "bare" , "_:b0 {$this}"@de'
+    (found,) = found_by(tmp_path, f"sh:property [ sh:path ex:p ; sh:minCount 1 ; {own} ]", "ex:x a ex:C .")
+    assert found.messages == {"": "bare", "de": "_:b0 {$this}", "en": "same", "fr": "same", "ja": "他"}
+
+
+def test_a_shape_without_a_message_is_named_by_its_constraint(tmp_path: Path) -> None:
+    (found,) = found_by(tmp_path, "sh:property [ sh:path ex:p ; sh:minCount 1 ]", "ex:x a ex:C .")
+    assert found.messages == {"en": "violates sh:minCount", "ja": "sh:minCountに違反しています"}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("ex:p", ("http://example.org/p",)),
+        ("[ sh:inversePath ex:p ]", ("^http://example.org/p",)),
+        (
+            "[ sh:alternativePath ( ex:p [ sh:inversePath ex:q ] ) ]",
+            ("http://example.org/p", "^http://example.org/q"),
+        ),
+        ("( ex:p ex:q )", ()),
+        ("[ sh:zeroOrMorePath ex:p ]", ()),
+        ("[ sh:inversePath [ sh:alternativePath ( ex:p ex:q ) ] ]", ()),
+    ],
+)
+def test_a_path_is_its_alternatives(tmp_path: Path, path: str, expected: tuple[str, ...]) -> None:
+    (found,) = found_by(tmp_path, f"sh:property [ sh:path {path} ; sh:minCount 5 ]", "ex:x a ex:C .")
+    assert found.path == expected
+
+
+def test_values_are_as_written(tmp_path: Path) -> None:
+    texts = ['"01"^^xsd:integer', '"x"^^xsd:integer', '"a\\n\\"b\\"\\t"', '"A"@en-gb', '"x"^^xsd:string', "ex:日本"]
+    found = found_by(tmp_path, "sh:property [ sh:path ex:p ; sh:in () ]", f"ex:x a ex:C ; ex:p {','.join(texts)} .")
+    data = f"{PREFIXES} ex:x ex:p {','.join(texts)} ."
+    assert {v.value for v in found} == {str(q.object) for q in parse(data, format=RdfFormat.TURTLE)}
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        "sh:property [",
+        'sh:property [ sh:path ex:p ; sh:minCount "x" ]',
+        'sh:property [ sh:path ex:p ; sh:pattern "([" ]',
+    ],
+)
+def test_malformed_shapes_are_an_error(tmp_path: Path, constraint: str) -> None:
+    with pytest.raises(KgError, match=r"shapes\.ttl: "):
+        found_by(tmp_path, constraint, "ex:x a ex:C .")

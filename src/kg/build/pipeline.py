@@ -40,7 +40,6 @@ class Summary:
 
     records: int = 0
     parsed: int = 0
-    validated: int = 0
     asserted: int = 0
     inferred: int = 0
     quads: int = 0
@@ -145,8 +144,7 @@ def build(
             manifest = store.read_manifest(staged)
         with _stage("publish", summary, report):
             summary.release = store.publish(releases, staged)
-    summary.parsed, summary.validated = kept.missed, kept.validated
-    summary.records, summary.asserted = manifest.records, manifest.asserted
+    summary.parsed, summary.records, summary.asserted = kept.missed, manifest.records, manifest.asserted
     summary.inferred, summary.quads = manifest.inferred, manifest.quads
     summary.peak_memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     summary.reasoner_memory_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
@@ -176,7 +174,7 @@ def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated,
     if not reasoning.is_consistent([*proved, *ontology], bounds):
         raise KgError("the dataset is inconsistent in OWL 2 DL, and no check query names the conflict")
     if curated.parses:
-        curated.parses.conformed([key])
+        curated.parses.passed(key)
 
 
 def _joined(ours: list[Quad], root: Path, base: str, summary: Summary) -> list[Quad]:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -31,7 +31,7 @@ from kg.rdf.context import Context
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS parse (key BLOB PRIMARY KEY, digest BLOB, body BLOB) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS conformed (key BLOB PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS passed (key BLOB PRIMARY KEY) WITHOUT ROWID",
 )
 
 
@@ -45,15 +45,14 @@ class Parse:
 
 @dataclass(slots=True)
 class Parses:
-    """The cache of a project; counts cache hits (`found`) and misses, and the documents to be `validated`."""
+    """The cache of a project; counts cache hits (`found`) and misses."""
 
     connection: sqlite3.Connection | None
     fingerprint: bytes
     found: int = 0
     missed: int = 0
-    validated: int = 0
     _used: set[bytes] = field(default_factory=set)
-    _conformed: set[bytes] = field(default_factory=set)
+    _passed: set[bytes] = field(default_factory=set)
     _fresh: dict[str, bytes] = field(default_factory=dict)
 
     def find(self, path: Path, file: str) -> Parse | None:
@@ -93,36 +92,28 @@ class Parses:
             self.connection.execute("INSERT OR REPLACE INTO parse VALUES (?, ?, ?)", row)
             self._used.add(key)
 
-    def has_conformed(self, key: bytes) -> bool:
-        """Whether a document conformed to the shapes when its slice had this hash."""
-        found = self.has_passed(key)
-        self.validated += not found
-        return found
-
     def has_passed(self, key: bytes) -> bool:
         """Whether data with this hash passed a check before."""
         found = False
         if self.connection is not None:
             with contextlib.suppress(sqlite3.Error):
-                found = self.connection.execute("SELECT 1 FROM conformed WHERE key = ?", (key,)).fetchone() is not None
+                found = self.connection.execute("SELECT 1 FROM passed WHERE key = ?", (key,)).fetchone() is not None
         if found:
-            self._conformed.add(key)
+            self._passed.add(key)
         return found
 
-    def conformed(self, keys: Iterable[bytes]) -> None:
-        """Records that data with these hashes passed its check."""
-        fresh = set(keys)
+    def passed(self, key: bytes) -> None:
+        """Records that data with this hash passed its check."""
         if self.connection is not None:
             with contextlib.suppress(sqlite3.Error):
-                rows = [(key,) for key in fresh]
-                self.connection.executemany("INSERT OR REPLACE INTO conformed VALUES (?)", rows)
-                self._conformed |= fresh
+                self.connection.execute("INSERT OR REPLACE INTO passed VALUES (?)", (key,))
+                self._passed.add(key)
 
     def drop_others(self) -> None:
         """Evicts unused entries if they outnumber the used ones."""
         if self.connection is None:
             return
-        for table, used in (("parse", self._used), ("conformed", self._conformed)):
+        for table, used in (("parse", self._used), ("passed", self._passed)):
             keys = {key for (key,) in self.connection.execute(f"SELECT key FROM {table}")}  # noqa: S608 ours
             if len(keys - used) > len(used):
                 old = [(key,) for key in keys - used]

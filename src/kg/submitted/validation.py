@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import rdflib
 from pyoxigraph import Literal, NamedNode, Quad
 
-from kg.build import checks as validation
+from kg.build import checks
+from kg.build.shapes import Shapes
 from kg.curation import builder
 from kg.engines.backend import Backend
 from kg.rdf import iris
@@ -50,7 +50,7 @@ class Knowledge:
 
     context: Context
     ontology: list[Quad]
-    shapes: rdflib.Graph
+    shapes: Shapes
     checks: tuple[StoredQuery, ...]
     store: Backend
     base: str
@@ -64,7 +64,7 @@ class Knowledge:
         return cls(
             builder.read_context(project),
             builder.ontology_quads(project),
-            rdflib.Graph().parse(project / "ontology" / "shapes.ttl", format="turtle"),
+            Shapes(project / "ontology" / "shapes.ttl"),
             tuple(query for name, query in found.items() if name not in _SKIPPED_CHECKS),
             store.open_on_disk(release),
             manifest.base_iri,
@@ -138,7 +138,7 @@ def _context_of(triples: Sequence[Quad], knowledge: Knowledge) -> list[Quad]:
 
 
 def _against_shapes(seen: Sequence[Quad], knowledge: Knowledge, subjects: set[str]) -> Iterator[Result]:
-    for found in validation.violations(seen, knowledge.shapes):
+    for found in knowledge.shapes.violations(seen):
         if found.focus in subjects:
             severity: Severity = "Violation" if found.severity == SH + "Violation" else "Warning"
             yield Result(
@@ -147,7 +147,7 @@ def _against_shapes(seen: Sequence[Quad], knowledge: Knowledge, subjects: set[st
 
 
 def _against_checks(seen: Sequence[Quad], knowledge: Knowledge, subjects: set[str]) -> Iterator[Result]:
-    for row in validation.rows(seen, knowledge.checks):
+    for row in checks.rows(seen, knowledge.checks):
         if str(row.this) not in subjects:
             continue
         others = dict(row.others)
