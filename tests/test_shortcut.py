@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import socket
 import time
@@ -113,9 +114,24 @@ def test_variants_are_never_mixed(running: Process) -> None:
             for tongue in ("ja", "en"):
                 page = client.get("/page/law/ai-act", headers={"accept-language": tongue})
                 assert page.headers["location"].endswith(f"lang={tongue}")
-            for host in ("a.example", "b.example"):
-                text = client.get("/sparql", headers={"accept": "text/turtle", "host": host}).text
-                assert f"<http://{host}/sparql>" in text
+            for host, scheme in itertools.product(("a.example", "b.example"), ("http", "https")):
+                fields = {"accept": "text/turtle", "host": host, "x-forwarded-proto": scheme}
+                assert f"<{scheme}://{host}/sparql>" in client.get("/sparql", headers=fields).text
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("accept", ["text/html", BROWSER, "text/turtle,text/html;q=0.5", "text/csv;q=0.5,text/html"])
+@pytest.mark.parametrize("query", ["ASK { ?s ?p ?o }", "CONSTRUCT WHERE { ?s ?p ?o }"], ids=["ask", "construct"])
+def test_a_page_is_always_made_by_the_application(running: Process, query: str, accept: str) -> None:
+    fresh = {"query": f"{query} # {accept}"}
+    with running.client(headers={"accept": accept, "accept-language": "en"}) as client:
+        found = client.get("/sparql", params=fresh)
+        worked = client.get("/sparql", params=fresh, headers={"if-modified-since": "Mon, 01 Jan 1990 00:00:00 GMT"})
+        page = client.get("/sparql", params=fresh, follow_redirects=True)
+    assert (found.status_code, found.content, fields_of(found)) == (302, worked.content, fields_of(worked))
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
 
 
 @pytest.mark.parametrize(
