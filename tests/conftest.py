@@ -12,7 +12,9 @@ from typing import Any
 
 import dataset
 import engines
+import groups
 import httpx
+import hypothesis
 import pytest
 import remotes
 import uvicorn
@@ -27,7 +29,20 @@ from kg.rdf import iris
 from kg.release import store
 
 ROOT = Path(__file__).parents[1]
+# A busy machine is no failure.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
+
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: groups.turn_of(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> groups.Groups:
+    return groups.Groups(config, log)
 
 
 def tiny_quads() -> list[Quad]:
@@ -59,7 +74,7 @@ class Server:
 
     def __enter__(self) -> Server:
         self.thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self.server.started:
             assert time.monotonic() < deadline, "the server does not start"
             assert self.thread.is_alive(), "the server failed at its start"
@@ -121,7 +136,7 @@ def paper() -> str:
 @pytest.fixture
 def http(server: str) -> Iterator[httpx.Client]:
     """A client of its own for each test: a cookie that one gets must not speak for the next."""
-    with httpx.Client(base_url=server, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=server, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -158,7 +173,7 @@ def real_server(real: store.Release) -> Iterator[str]:
 
 @pytest.fixture
 def real_http(real_server: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=real_server, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=real_server, trust_env=False, timeout=60) as client:
         yield client
 
 

@@ -81,7 +81,7 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     return found[0]
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Waits until a condition holds; fails on timeout."""
     deadline = time.monotonic() + seconds
     while not condition():

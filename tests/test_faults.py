@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from projects import ROOT, environment
 from pyoxigraph import Literal, NamedNode, Quad
 from servers import Process, descendants, descriptors, resident_mb, serve, threads, until
 
+from api.settings import Settings
 from kg.rdf import iris
 from kg.release import store
 from kg.release.store import Release
@@ -71,10 +71,12 @@ def is_well(server: Process) -> None:
 
 
 def test_64_products_leave_room_for_others_and_nothing_behind(tiny: Release, tmp_path: Path) -> None:
-    with serve(tiny.directory, log=tmp_path / "log", KG_QUERY_SECONDS="5", KG_QUERY_MEMORY_MB="300") as server:
+    files = tmp_path / "files"
+    files.mkdir()
+    settings = {"KG_QUERY_SECONDS": "5", "KG_QUERY_MEMORY_MB": "300", "TMPDIR": str(files)}
+    with serve(tiny.directory, log=tmp_path / "log", **settings) as server:
         is_well(server)
         before = descriptors(server.pid), threads(server.pid), len(descendants(server.pid))
-        files = set(Path(tempfile.gettempdir()).iterdir())
 
         def hostile(number: int) -> int:
             with server.client(local_address=f"127.0.1.{number + 1}") as client:
@@ -91,7 +93,9 @@ def test_64_products_leave_room_for_others_and_nothing_behind(tiny: Release, tmp
                 most = max(most, sum(resident_mb(pid) for pid in descendants(server.pid)))
                 time.sleep(0.1)
             assert {attack.result() for attack in attacks} <= {503, 504}
-        assert max(waits) < 1.0
+        # Whoever had to wait for the others would have waited for all of their five seconds.
+        assert sorted(waits)[len(waits) // 2] < 1 < 10 < len(waits)
+        assert max(waits) < 4
         assert most < 6 * 300
         until(lambda: len(descendants(server.pid)) <= 1 + 6)
         until(lambda: descriptors(server.pid) <= before[0] + 6)
@@ -102,7 +106,7 @@ def test_64_products_leave_room_for_others_and_nothing_behind(tiny: Release, tmp
             return threads(server.pid) <= before[1] + 4
 
         until(is_quiet, 40)
-        assert set(Path(tempfile.gettempdir()).iterdir()) <= files | {tmp_path}
+        assert list(files.iterdir()) == []
         is_well(server)
 
 
@@ -152,7 +156,7 @@ def test_a_head_that_never_ends_is_refused_in_time(running: Process) -> None:
         answer = everything(slow)
     assert status(answer) == 408
     assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["type"] == "urn:aikg:problem:request-timeout"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < Settings().head_seconds
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n\r\n"], ids=["nothing", "empty lines"])
@@ -226,7 +230,7 @@ def test_a_connection_is_kept_and_closed_when_idle(running: Process) -> None:
         assert client.sock is connection
     begun = time.monotonic()
     assert everything(connection) == b""
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < Settings().keep_alive_seconds
     client.close()
 
 

@@ -295,7 +295,7 @@ def test_what_breaks_the_parser_breaks_nothing_else(name: str, text: str, tmp_pa
     found = load(tmp_path, {"dataset.yaml": DESCRIPTION + f"file: {name}\n", name: text}, seconds=2)
     assert found.left_out == ["ministry"]
     assert "the parser broke down on it" in told(found)[0] or "takes longer than 2 s" in told(found)[0]
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 60
 
 
 def test_memory_of_the_parser_is_bounded(tmp_path: Path) -> None:
@@ -492,7 +492,7 @@ def test_hosts_that_fail(
     monkeypatch.setenv("no_proxy", "*")
     start = time.monotonic()
     found = load(tmp_path, fetched(f"{host}/{path}/links.ttl"), **limits)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
     assert found.left_out == ["ministry"]
     assert told(found)[0].startswith(f"{FILE}:11:6: '{host}/{path}/links.ttl' {expected}")
 

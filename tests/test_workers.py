@@ -55,7 +55,7 @@ async def started(release: Release, **settings: Any) -> AsyncIterator[Pool]:
 def run(work: Callable[[], Awaitable[None]]) -> None:
     # In a thread: a browser of other tests may have left a loop in this one.
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(asyncio.wait_for(work(), 60))).result()  # type: ignore[arg-type]
+        thread.submit(lambda: asyncio.run(asyncio.wait_for(work(), 180))).result()  # type: ignore[arg-type]
 
 
 async def ask(pool: Pool, text: str, *, client: str = "a", seconds: float = 10.0, want: ResultFormats = JSON) -> Answer:
@@ -230,7 +230,10 @@ def test_while_products_run_others_have_their_turn(tiny: Release) -> None:
             found = await asyncio.gather(*hostile, return_exceptions=True)
             assert {f.status for f in found if isinstance(f, Problem)} == {503, 504}
             assert all(isinstance(f, Problem) for f in found)
-            assert max(waits) < 1.0
+            # Whoever had to wait for the products would have waited for all of their four seconds.
+            assert sorted(waits)[len(waits) // 2] < 0.5
+            assert len(waits) > 8
+            assert max(waits) < 3
 
     run(work)
 
