@@ -6,7 +6,9 @@ each engine is started once; and tests that measure time run at the end, when no
 
 from __future__ import annotations
 
+import functools
 import re
+from pathlib import Path
 from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
@@ -15,24 +17,23 @@ from xdist.scheduler import LoadScopeScheduling
 FIRST = ("virtuoso", "fuseki", "test_site", "test_replicas", "test_faults", "test_federation", "test_desk")
 # Files whose tests share nothing that takes long to make: any worker may run any of them.
 SPREAD = {"test_release", "test_partners", "test_rejects", "test_reasoning", "test_shapes", "test_parses"}
-# Tests that measure time or memory. Each must also pass while another process keeps one core busy.
-SERIAL = {
-    "test_bench::test_a_run_measures_and_is_told",
-    "test_capacity::test_every_input_is_measured",
-    "test_desk::test_strange_bodies_hold_nobody_up_and_nothing_is_left_behind",
-    "test_faults::test_64_products_leave_room_for_others_and_nothing_behind",
-    "test_workers::test_a_crowd_of_queries_of_some_milliseconds_is_not_stopped_to_begin_anew",
-    "test_workers::test_while_products_run_others_have_their_turn",
-}
 _ALONE = "serial"
+_MARK = re.compile(r"^@pytest\.mark\.serial\n(?:@.*\n)*def (\w+)", re.MULTILINE)
 _NODEID = re.compile(r"(?:.*/)?(?P<file>\w+)\.py::(?P<test>\w+)(?:\[(?P<engine>fuseki|virtuoso)\b)?")
+
+
+@functools.cache
+def serial() -> frozenset[str]:
+    """The tests marked `serial`, as `file::test`; their source says so, because node ids do not."""
+    files = Path(__file__).parent.glob("test_*.py")
+    return frozenset(f"{p.stem}::{name}" for p in files for name in _MARK.findall(p.read_text(encoding="utf-8")))
 
 
 def group_of(nodeid: str) -> str:
     """The group of a test, by its node id: with pytest 9.2 the group marks of pytest-xdist 3.8 have no effect."""
     match = _NODEID.match(nodeid)
     assert match, nodeid
-    if f"{match['file']}::{match['test']}" in SERIAL:
+    if f"{match['file']}::{match['test']}" in serial():
         return _ALONE
     return match["engine"] or (nodeid if match["file"] in SPREAD else match["file"])
 

@@ -192,6 +192,7 @@ def test_a_misspelt_peer_is_an_error(capsys: pytest.CaptureFixture[str]) -> None
     assert "unknown peer oxigraf; expected kg," in capsys.readouterr().err
 
 
+@pytest.mark.serial
 @pytest.mark.usefixtures("wrk")
 def test_a_run_is_measured_and_reported(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "STARTS", {"kg": peers.kg})

@@ -31,6 +31,7 @@ def test_the_tables_are_worked_out_as_the_document_says() -> None:
     assert ten_thousand == "| 10^4 | 10 cores | 2.5 cores | 1.8 cores | 0.50 cores | 0.25 cores |"
 
 
+@pytest.mark.serial
 @pytest.mark.slow
 def test_every_input_is_measured(tiny: Release, tmp_path: Path) -> None:
     for program in ("wrk", "nginx"):

@@ -70,6 +70,7 @@ def is_well(server: Process) -> None:
 # ---- hostile queries ----
 
 
+@pytest.mark.serial
 def test_64_products_leave_room_for_others_and_nothing_behind(tiny: Release, tmp_path: Path) -> None:
     files = tmp_path / "files"
     files.mkdir()
