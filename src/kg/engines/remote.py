@@ -8,17 +8,14 @@ answer after which the pointer still stands was therefore wholly of that release
 from __future__ import annotations
 
 import contextlib
-import itertools
 import resource
-import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pyoxigraph import (
     BlankNode,
     DefaultGraph,
-    Literal,
     NamedNode,
     Quad,
     QueryBoolean,
@@ -28,21 +25,17 @@ from pyoxigraph import (
     Triple,
 )
 
-from kg.engines import dialects
+from kg.engines import dialects, pointer
 from kg.engines.dialects import Dialect
 from kg.engines.endpoint import Endpoint, Options
+from kg.engines.memo import BATCH, LARGEST_KEPT, Memo
 from kg.errors import QueryFailed, QueryRefused, ReleaseMoved
 from kg.sparql import translation
 from kg.sparql.quadstore import Graph, Object, Results, Subject
 
-POINTER = "urn:aikg:release"
-CURRENT, ID, MANIFEST, CHANGES = (f"urn:aikg:{n}" for n in ("current", "id", "manifest", "changes"))
 # A graph that nobody writes: what the protocol's parameters name when nothing may be seen.
 NOWHERE = "urn:aikg:nowhere"
 FILE = "remote.json"
-_BATCH = 100
-_MOST_CANDIDATES = 2_000
-_LARGEST_KEPT = 5_000
 _DEFAULT = DefaultGraph()
 _Key = tuple[Any, Any, Any, Any]
 
@@ -70,7 +63,7 @@ class RemoteStore:
         self.merged = merged_graph(release)
         self.graphs = frozenset(graphs)
         self._is_sealed = is_sealed
-        self._memo = _Memo(endpoint.options.memo_quads)
+        self._memo = Memo(endpoint.options.memo_quads)
         # Answers that came, and how many of them are known to be of this release.
         self._answers = self._confirmed = 0
         self.has_moved = False
@@ -150,7 +143,7 @@ class RemoteStore:
         triples: dict[Triple, None] = {}
         left, done = list(dict.fromkeys(found)), set(found)
         while left:
-            some, left = left[:_BATCH], left[_BATCH:]
+            some, left = left[:BATCH], left[BATCH:]
             values = " ".join(str(self.dialect.there(t)) for t in some)
             text = f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ VALUES ?s {{ {values} }} ?s ?p ?o }}"
             for triple in self.dialect.triples(self._ask(text, dialects.TRIPLES, fields)):
@@ -224,7 +217,7 @@ class RemoteStore:
         for quad in self._streamed(text, key):
             if met is not None:
                 met.append(quad)
-                if len(met) > _LARGEST_KEPT:
+                if len(met) > LARGEST_KEPT:
                     met = None
             yield quad
         if met is not None:
@@ -282,83 +275,12 @@ class RemoteStore:
         is_lost = self.has_moved and not self._is_sealed
         if answers == self._confirmed and not is_lost:
             return
-        held = held_release(self.endpoint, self.dialect)
+        held = pointer.held_release(self.endpoint, self.dialect)
         if is_lost or held != self.release:
             self.has_moved = True
             told = f"release {held[:16]}" if held else "no release, or is going over to one"
             raise ReleaseMoved(f"the engine holds {told}, not {self.release[:16]} as it was read")
         self._confirmed = max(self._confirmed, answers)
-
-
-class _Memo:
-    """What was read before: a release never changes. Bounded by quads; the least recently used go first."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.quads = 0
-        self.subjects: OrderedDict[Any, tuple[Quad, ...]] = OrderedDict()
-        self.objects: OrderedDict[Any, tuple[Quad, ...]] = OrderedDict()
-        self.patterns: OrderedDict[Any, tuple[Quad, ...]] = OrderedDict()
-        # Terms of what was read, which a page asks for next: their names, their parts.
-        self._candidates: OrderedDict[Any, None] = OrderedDict()
-        # Terms that are asked about together.
-        self._groups: OrderedDict[Any, tuple[NamedNode, ...]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def find(self, kept: OrderedDict[Any, tuple[Quad, ...]], term: Any) -> tuple[Quad, ...] | None:
-        with self._lock:
-            if term in kept:
-                kept.move_to_end(term)
-            return kept.get(term)
-
-    def batch(self, kept: OrderedDict[Any, tuple[Quad, ...]], term: Any) -> list[Any]:
-        """The term and others that are worth the same round trip."""
-        with self._lock:
-            if kept is self.subjects:
-                others = list(
-                    itertools.islice((t for t in reversed(self._candidates) if t not in kept and t != term), _BATCH)
-                )
-                for other in others:
-                    del self._candidates[other]
-                self._candidates.pop(term, None)
-                return [term, *others]
-            return [term, *(t for t in self._groups.get(term, ()) if t not in kept and t != term)][:_BATCH]
-
-    def expect(self, terms: list[NamedNode]) -> None:
-        with self._lock:
-            for term in reversed(terms):  # the first is the latest, so the first to be fetched
-                if term not in self.subjects:
-                    self._candidates[term] = None
-                    self._candidates.move_to_end(term)
-            if terms:
-                self._groups[terms[0]] = tuple(terms)
-                self._bound()
-
-    def keep(self, kept: OrderedDict[Any, tuple[Quad, ...]], found: dict[Any, list[Quad]]) -> None:
-        with self._lock:
-            for term, quads in found.items():
-                if term in kept or len(quads) > _LARGEST_KEPT:
-                    continue
-                kept[term] = tuple(quads)
-                self.quads += len(quads) + 1
-                if kept is not self.patterns:
-                    self._expect(quads)
-            while self.quads > self.most:
-                largest = max((self.subjects, self.objects, self.patterns), key=len)
-                _, gone = largest.popitem(last=False)
-                self.quads -= len(gone) + 1
-
-    def _expect(self, quads: Sequence[Quad]) -> None:
-        for term in itertools.chain.from_iterable((q.object, q.subject, q.predicate) for q in quads):
-            if isinstance(term, NamedNode) and term not in self.subjects:
-                self._candidates[term] = None
-        self._bound()
-
-    def _bound(self) -> None:
-        while len(self._candidates) > _MOST_CANDIDATES:
-            self._candidates.popitem(last=False)
-        while len(self._groups) > _BATCH:
-            self._groups.popitem(last=False)
 
 
 def _not_blank(*places: str) -> str:
@@ -401,16 +323,3 @@ def connect(options: Options) -> tuple[Endpoint, Dialect]:
     dialect = known or dialects.of_server(endpoint.server())
     endpoint.authenticate(digest=dialect.has_digest)
     return endpoint, dialect
-
-
-def pointed(endpoint: Endpoint, dialect: Dialect, name: str) -> str:
-    """What the pointer says under a name, '' when there is no pointer."""
-    text = f"SELECT ?v WHERE {{ GRAPH <{POINTER}> {{ <{CURRENT}> <{name}> ?v }} }}"
-    body = endpoint.ask({"query": text}, dialects.SOLUTIONS).body
-    found = [row["v"] for row in dialect.solutions(body, ["v"])]
-    return found[0].value if found and isinstance(found[0], Literal) else ""
-
-
-def held_release(endpoint: Endpoint, dialect: Dialect) -> str:
-    """The release that the engine holds, '' when it holds none or is going over to one."""
-    return pointed(endpoint, dialect, ID)

@@ -16,7 +16,7 @@ from typing import Any
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, parse, serialize
 
-from kg.engines import dialects, remote
+from kg.engines import dialects, pointer, remote
 from kg.engines.dialects import Dialect
 from kg.engines.endpoint import Endpoint, Options
 from kg.errors import KgError
@@ -125,7 +125,7 @@ class _Publication:
         return PublicationOutcome(self.manifest.id, name, len(self.manifest.graphs), self.sent, self.found, is_new)
 
     def _holds_it(self) -> bool:
-        return remote.held_release(self.endpoint, self.dialect) == self.manifest.id and self._is_complete()
+        return pointer.held_release(self.endpoint, self.dialect) == self.manifest.id and self._is_complete()
 
     def _is_complete(self) -> bool:
         """Whether the graphs under their final names have the right number of triples."""
@@ -230,10 +230,10 @@ class _Publication:
         old = self._old_graphs()
         moves = [operation for g in self.manifest.graphs for operation in self.dialect.renaming(self._staged(g), g)]
         drops = [self.dialect.removing(g) for g in old if g not in self.manifest.graphs]
-        unpoint = f"DELETE WHERE {{ GRAPH <{remote.POINTER}> {{ <{remote.CURRENT}> <{remote.ID}> ?id }} }}"
+        unpoint = f"DELETE WHERE {{ GRAPH <{pointer.POINTER}> {{ <{pointer.CURRENT}> <{pointer.ID}> ?id }} }}"
         if self.dialect.is_transactional:
-            forget = self.dialect.removing(remote.POINTER)
-            point = f"INSERT DATA {{ GRAPH <{remote.POINTER}> {{ {' '.join(map(_line, self._pointer()))} }} }}"
+            forget = self.dialect.removing(pointer.POINTER)
+            point = f"INSERT DATA {{ GRAPH <{pointer.POINTER}> {{ {' '.join(map(_line, self._pointer()))} }} }}"
             self._update([forget, *moves, *drops, point])
         else:
             self._update([unpoint])
@@ -248,16 +248,16 @@ class _Publication:
             self._update([unpoint])
             raise NotFaithful("the engine lost triples while its graphs were renamed; publish again")
         if not self.dialect.is_transactional:
-            self._update([self.dialect.removing(remote.POINTER)])
-            self._add(remote.POINTER, "\n".join(map(_line, self._pointer())).encode())
-        if remote.pointed(self.endpoint, self.dialect, remote.MANIFEST) != self._manifest_text():
+            self._update([self.dialect.removing(pointer.POINTER)])
+            self._add(pointer.POINTER, "\n".join(map(_line, self._pointer())).encode())
+        if pointer.pointed(self.endpoint, self.dialect, pointer.MANIFEST) != self._manifest_text():
             self._update([unpoint])
             raise NotFaithful("the engine does not give the manifest back as it was written")
         self._clean()
 
     def _old_graphs(self) -> list[str]:
         """The graphs of the previous release, even if it was dropped only in part."""
-        written = remote.pointed(self.endpoint, self.dialect, remote.MANIFEST)
+        written = pointer.pointed(self.endpoint, self.dialect, pointer.MANIFEST)
         try:
             return list(json.loads(written)["graphs"]) if written else []
         except (ValueError, KeyError):
@@ -265,10 +265,10 @@ class _Publication:
 
     def _pointer(self) -> list[Triple]:
         changes = self.directory / history.FILE
-        values = {remote.ID: self.manifest.id, remote.MANIFEST: self._manifest_text()}
+        values = {pointer.ID: self.manifest.id, pointer.MANIFEST: self._manifest_text()}
         if changes.is_file():
-            values[remote.CHANGES] = changes.read_text(encoding="utf-8")
-        current = NamedNode(remote.CURRENT)
+            values[pointer.CHANGES] = changes.read_text(encoding="utf-8")
+        current = NamedNode(pointer.CURRENT)
         return [Triple(current, NamedNode(name), Literal(text)) for name, text in values.items()]
 
     def _manifest_text(self) -> str:

@@ -14,7 +14,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from kg.engines import remote
+from kg.engines import pointer, remote
 from kg.engines.dialects import Dialect
 from kg.engines.endpoint import Endpoint, Options
 from kg.errors import EngineFailed, NoRelease
@@ -35,7 +35,7 @@ def start(releases: Path, options: Options) -> Path:
     try:
         while not _refresh(releases, options, endpoint, dialect):
             # What is left of a release while the next comes; between the two there is nothing for a moment.
-            if remote.pointed(endpoint, dialect, remote.MANIFEST):
+            if pointer.pointed(endpoint, dialect, pointer.MANIFEST):
                 patience = _PATIENCE
             if time.monotonic() - begun > patience:
                 url = options.query_url
@@ -65,7 +65,7 @@ def refresh(releases: Path) -> bool:
 
 
 def _refresh(releases: Path, options: Options, endpoint: Endpoint, dialect: Dialect) -> bool:
-    release = remote.held_release(endpoint, dialect)
+    release = pointer.held_release(endpoint, dialect)
     if not release:
         return False
     directory = releases / release[:16]
@@ -82,9 +82,9 @@ def _refresh(releases: Path, options: Options, endpoint: Endpoint, dialect: Dial
 
 def _fetch(directory: Path, options: Options, endpoint: Endpoint, dialect: Dialect) -> bool:
     """Writes the folder of the engine's release; False if the engine switches to another meanwhile."""
-    written = remote.pointed(endpoint, dialect, remote.MANIFEST)
-    changes = remote.pointed(endpoint, dialect, remote.CHANGES)
-    if remote.held_release(endpoint, dialect)[:16] != directory.name:
+    written = pointer.pointed(endpoint, dialect, pointer.MANIFEST)
+    changes = pointer.pointed(endpoint, dialect, pointer.CHANGES)
+    if pointer.held_release(endpoint, dialect)[:16] != directory.name:
         return False
     try:
         manifest = store.Manifest(**json.loads(written))
