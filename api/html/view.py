@@ -23,8 +23,8 @@ from kg.project.description import Texts, said
 from kg.rdf import formats, iris
 from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SKOS
 from kg.rdf.terms import AnyTerm, value
-from kg.release import entities
-from kg.release.entities import Evidence, Fact
+from kg.release.entities import NAMES
+from kg.release.facts import Evidence, Fact, by_predicate
 
 _CSP = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'{more}; img-src 'self'{images}; "
@@ -331,7 +331,7 @@ class View:
 
     def groups(self, facts: Iterable[Fact]) -> list[tuple[str, list[Fact]]]:
         """Facts by property, without the texts in other languages where the reader's language has one."""
-        return [(p, self.readable(group)) for p, group in entities.by_predicate(facts)]
+        return [(p, self.readable(group)) for p, group in by_predicate(facts)]
 
     def readable(self, facts: list[Fact]) -> list[Fact]:
         spoken = [f for f in facts if isinstance(f.object, Literal) and f.object.language]
@@ -348,7 +348,7 @@ class View:
         return list(kinds.items()) if len(kinds) > 1 else [("", facts)]
 
     def is_name(self, fact: Fact) -> bool:
-        return fact.predicate in entities.NAMES
+        return fact.predicate in NAMES
 
     def is_outside(self, fact: Fact) -> bool:
         """Whether a fact identifies its subject elsewhere."""
@@ -393,7 +393,7 @@ class View:
                 counts[evidence] = counts.get(evidence, 0) + 1
             if fact.part:
                 waiting += fact.part.facts
-        return sorted(counts.items(), key=lambda c: (entities.KINDS.index(c[0].kind), c[0].first, c[0].graph))
+        return sorted(counts.items(), key=lambda found: found[0].rank)
 
     def report(self, iri: str) -> str:
         """Where the reader may say that something about a record is wrong."""

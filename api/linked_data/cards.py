@@ -12,7 +12,7 @@ from api.html.access import Access, of_query
 from api.html.view import View
 from kg.rdf import iris
 from kg.rdf.terms import AnyTerm, value
-from kg.release.entities import EntityDescription, Fact
+from kg.release.facts import EntityDescription, Fact
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 

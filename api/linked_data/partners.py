@@ -11,7 +11,7 @@ from api.site.site import Site
 from kg.rdf import iris
 from kg.rdf.namespaces import DCTERMS
 from kg.rdf.terms import value
-from kg.release.entities import Fact
+from kg.release.facts import Fact
 
 
 @dataclass(frozen=True, slots=True)

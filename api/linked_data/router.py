@@ -22,7 +22,8 @@ from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.rdf import formats, iris
 from kg.rdf.ordering import sort_quads
-from kg.release.entities import PREF_LABEL, Fact, by_predicate
+from kg.release.entities import PREF_LABEL
+from kg.release.facts import Fact, by_predicate
 from kg.sparql import library
 
 router = Router()

@@ -20,7 +20,7 @@ from api.queries.execution import Formats
 from api.site.site import Site, site_of
 from kg.engines.evaluation import Query
 from kg.rdf import formats
-from kg.release.entities import Fact
+from kg.release.facts import Fact
 
 router = Router()
 _WHOLE = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"

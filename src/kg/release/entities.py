@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
-from typing import Literal as OneOf
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, QuerySolutions, Triple
 
@@ -16,73 +13,16 @@ from kg.rdf import iris
 from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SKOS
 from kg.rdf.ordering import sort_quads, sort_triples
 from kg.rdf.terms import Term, value
+from kg.release.facts import EntityDescription, Evidence, Fact, Node
 
 PREF_LABEL = SKOS + "prefLabel"
 LABELS = (PREF_LABEL, DCTERMS + "title", RDFS + "label")
 NAMES = (PREF_LABEL, SKOS + "altLabel", SKOS + "hiddenLabel")
 
-Kind = OneOf["passage", "curator", "register", "partner", "inferred", "description"]
-# The order in which kinds of evidence are told.
-KINDS: tuple[Kind, ...] = ("passage", "register", "curator", "partner", "description", "inferred")
 _MOST_CANDIDATES = 5_000
 _DEFAULT = DefaultGraph()
 _TYPED = "SELECT DISTINCT ?s WHERE { ?s a ?class }"
 _TYPED_ANYWHERE = "SELECT DISTINCT ?s WHERE { { ?s a ?class } UNION { GRAPH ?g { ?s a ?class } } }"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Where a fact stands: its named graph, what that graph is drawn from, and the lines when that is a passage."""
-
-    graph: str
-    kind: Kind
-    source: str = ""
-    section: str = ""
-    first: int = 0
-    last: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One triple with its evidence; `part` when its object is a `#` part that is told in its place."""
-
-    subject: str
-    predicate: str
-    object: Term
-    evidence: tuple[Evidence, ...]
-    part: Node | None = None
-
-    @property
-    def is_inferred(self) -> bool:
-        return bool(self.evidence) and all(e.kind == "inferred" for e in self.evidence)
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A subject and its stated facts, those of one property together."""
-
-    iri: str
-    facts: tuple[Fact, ...]
-
-    @property
-    def fragment(self) -> str:
-        return self.iri.partition("#")[2]
-
-
-@dataclass(frozen=True, slots=True)
-class EntityDescription:
-    """A record as it is published: stated facts, parts that none of them leads to, links in, what was inferred."""
-
-    node: Node
-    loose_parts: tuple[Node, ...]
-    incoming: tuple[Fact, ...]
-    inferred: tuple[Fact, ...]
-    inferred_incoming: tuple[Fact, ...]
-
-
-def by_predicate(facts: Iterable[Fact]) -> list[tuple[str, list[Fact]]]:
-    """Facts of one property together, in the order in which they come."""
-    return [(p, list(group)) for p, group in groupby(facts, key=lambda f: f.predicate)]
 
 
 class Entities:
@@ -299,7 +239,7 @@ class Entities:
                 evidence = graphs.setdefault(key, [])
                 if name := value(quad.graph_name):
                     evidence.append(self.evidence(name))
-        facts = [Fact(*key, tuple(sorted(set(e), key=_evidence_order))) for key, e in graphs.items()]
+        facts = [Fact(*key, tuple(sorted(set(e), key=lambda e: e.rank))) for key, e in graphs.items()]
         return sorted(facts, key=self._fact_order)
 
     def _fact_order(self, fact: Fact) -> tuple[int, str, str, int, str]:
@@ -363,7 +303,3 @@ def _above(path: str) -> list[str]:
     """The paths above a path, without its class."""
     segments = path.split("/")
     return ["/".join(segments[:n]) for n in range(2, len(segments))]
-
-
-def _evidence_order(evidence: Evidence) -> tuple[int, int, str]:
-    return KINDS.index(evidence.kind), evidence.first, evidence.graph
