@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 import api
 from api.hotpath.shortcut import Shortcut
-from api.html import view
+from api.html import rendering
 from api.http.caching import Cache, Representations
 from api.http.route import Route, Router, labels, posted_to
 from api.middleware import Confirmed, Envelope, HeadAsGet, MountPath
@@ -98,7 +98,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
 
 async def _on_kg_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, KgError)
-    return view.respond(request, of_error(error))
+    return rendering.respond(request, of_error(error))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -114,7 +114,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         # HEAD is answered as GET, OPTIONS everywhere, before any route is looked for.
         headers["Allow"] = ", ".join(sorted({*allowed.split(", "), "HEAD", "OPTIONS"}))
     problem = Problem(error.status_code, kinds.get(error.status_code, "http"), detail, {}, headers)
-    return view.respond(request, problem)
+    return rendering.respond(request, problem)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
@@ -123,4 +123,4 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     name, message = first["loc"][-1], first["msg"]
     if first["type"] == "literal_error":
         message = f"expected {first['ctx']['expected']}, not '{str(first['input'])[:40]}'"
-    return view.respond(request, Problem(400, "bad-parameter", f"{name}: {message}"))
+    return rendering.respond(request, Problem(400, "bad-parameter", f"{name}: {message}"))

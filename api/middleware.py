@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.html.view import respond
+from api.html.rendering import respond
 from api.http.responses import problem_response
 from api.problems import Problem, of_error
 from api.site.current import Serving

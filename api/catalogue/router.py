@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
-from api.html.view import page
+from api.html.rendering import page
 from api.http.representation import condition
 from api.http.responses import answer, chosen_rdf, json_answer, prefers_json, rdf_answer
 from api.http.route import JSON, PAGE, RDF, Cost, Route, Router

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message
 from api.conformance import requirements
 from api.conformance import run as conformance
 from api.conformance.run import Fetch
-from api.html.view import page
+from api.html.rendering import page
 from api.http.responses import json_answer, prefers_json
 from api.http.route import JSON, PAGE, Cost, Router
 from api.i18n import language

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.explorer.exploration import AT_ONCE, Exploration, State, document_of, link_of, node_of, url_of
-from api.html.view import page, view_of
+from api.html.rendering import page
+from api.html.view import view_of
 from api.http.parameters import EmptyIsDefault, Flag, Texts, WholeNumber
 from api.http.responses import json_answer, prefers_json
 from api.http.route import JSON, PAGE, Cost, Router

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.html.access import of_query
-from api.html.view import page, view_of
+from api.html.rendering import page
+from api.html.view import view_of
 from api.http.parameters import PageNumber, page_number
 from api.http.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
 from api.http.route import JSON, PAGE, RDF, Cost, Router

@@ -12,7 +12,8 @@ from pyoxigraph import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.html.view import View, page, view_of
+from api.html.rendering import page
+from api.html.view import View, view_of
 from api.http.responses import answer, chosen_rdf, rdf_answer
 from api.http.route import PAGE, RDF, TOO_LARGE, Cost, Router
 from api.i18n import language, texts

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.access import Access
-from api.html.view import View, page, view_of
+from api.html.rendering import page
+from api.html.view import View, view_of
 from api.http.route import PAGE, QUERY_ERRORS, Cost, Router
 from api.i18n import language
 from api.problems import Problem

@@ -9,7 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.html.view import View, page, view_of
+from api.html.rendering import page
+from api.html.view import View, view_of
 from api.http.responses import json_answer, prefers_json
 from api.http.route import JSON, PAGE, Cost, Router
 from api.i18n import language

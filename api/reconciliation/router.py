@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.html.view import page, view_of
+from api.html.rendering import page
+from api.html.view import view_of
 from api.http import bodies
 from api.http.parameters import WholeNumber
 from api.http.responses import json_answer

@@ -8,7 +8,8 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.html.view import View, page, view_of
+from api.html.rendering import page
+from api.html.view import View, view_of
 from api.http.parameters import Texts, WholeNumber
 from api.http.responses import json_answer, prefers_json
 from api.http.route import JSON, PAGE, TOO_LARGE, Cost, Router

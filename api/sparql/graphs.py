@@ -9,7 +9,7 @@ from fastapi import Query as Parameter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.html.view import page
+from api.html.rendering import page
 from api.http.parameters import Texts
 from api.http.responses import answer, chosen_rdf, rdf_answer
 from api.http.route import PAGE, RDF, Cost, Router

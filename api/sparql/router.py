@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.access import of_query
-from api.html.view import page, view_of
+from api.html.rendering import page
+from api.html.view import view_of
 from api.http import bodies
 from api.http.parameters import Texts, Timeout
 from api.http.responses import answer, chosen_rdf, json_answer, rdf_answer

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.access import Access
-from api.html.view import page, view_of
+from api.html.rendering import page
+from api.html.view import view_of
 from api.http.parameters import Timeout
 from api.http.responses import answer, json_answer, prefers_json
 from api.http.route import JSON, PAGE, QUERY_ERRORS, RDF, RESULTS, Cost, Router

@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.html.view import page, view_of
+from api.html.rendering import page
+from api.html.view import view_of
 from api.http import uploads
 from api.http.responses import HTML_OFFER, is_terminal, json_answer, prefers_json, rdf_offers, write_rdf
 from api.http.route import JSON, PAGE, RDF, Cost, Router
