@@ -22,7 +22,7 @@ from kg.release.facts import Evidence, Fact, by_predicate
 
 _CURRENCY = "https://schema.org/currency"
 _AMOUNTS = frozenset({KG + "amount", *(f"https://schema.org/{n}" for n in ("value", "minValue", "maxValue"))})
-# From this many values on, a mixed list is told kind by kind.
+# From this many values on, a mixed list is grouped by kind.
 _LONG_LIST = 6
 # Where a register shows what has a number of its.
 _LOOKUPS = {
@@ -116,7 +116,7 @@ class View(Names):
         )
 
     def why(self, fact: Fact) -> str:
-        """Where it is told why a fact holds."""
+        """The URL of the explanation of a fact."""
         target = fact.object.value if isinstance(fact.object, NamedNode) else str(fact.object)
         return self.url("explain", subject=fact.subject, predicate=fact.predicate, object=target)
 

@@ -21,5 +21,5 @@ def pointed(endpoint: Endpoint, dialect: Dialect, name: str) -> str:
 
 
 def held_release(endpoint: Endpoint, dialect: Dialect) -> str:
-    """The release that the engine holds, '' when it holds none or is going over to one."""
+    """The release that the engine serves; '' if it has none or is switching over."""
     return pointed(endpoint, dialect, ID)

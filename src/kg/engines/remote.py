@@ -46,9 +46,9 @@ def merged_graph(release: str) -> str:
 
 
 class RemoteStore:
-    """Reads one release. Raises `ReleaseMoved` when the engine goes over to another, and the errors of `Endpoint`.
+    """Reads one release. Raises `ReleaseMoved` if the engine switches to another, and the errors of `Endpoint`.
 
-    `is_sealed` is for strangers' queries, in a process of their own: no connection opens while our parser reads them.
+    `is_sealed` is for untrusted queries, in a child process: no connection opens while our parser reads them.
     """
 
     needs_network = True
@@ -278,7 +278,7 @@ class RemoteStore:
         held = pointer.held_release(self.endpoint, self.dialect)
         if is_lost or held != self.release:
             self.has_moved = True
-            told = f"release {held[:16]}" if held else "no release, or is going over to one"
+            told = f"release {held[:16]}" if held else "no release, or is switching over to one"
             raise ReleaseMoved(f"the engine holds {told}, not {self.release[:16]} as it was read")
         self._confirmed = max(self._confirmed, answers)
 

@@ -10,7 +10,7 @@ from typing import Literal
 from kg.rdf.terms import Term
 
 Kind = Literal["passage", "curator", "register", "partner", "inferred", "description"]
-# The order in which kinds of evidence are told.
+# The order of kinds of evidence.
 KINDS: tuple[Kind, ...] = ("passage", "register", "curator", "partner", "description", "inferred")
 
 
@@ -33,7 +33,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One triple with its evidence; `part` when its object is a `#` part that is told in its place."""
+    """A triple with its evidence; `part` if its object is a `#` part that is shown inline."""
 
     subject: str
     predicate: str
