@@ -33,7 +33,7 @@ from pyoxigraph import (
 )
 
 from api.app import create_app
-from api.conformance import probe, requirements
+from api.conformance import requirements
 from api.conformance import run as conformance
 from api.conformance.run import Requirement
 from api.settings import Settings
@@ -45,7 +45,7 @@ from kg.release import store
 from kg.release.store import Release
 from kg.sparql import guard
 
-CHECKS = requirements.all_checks("https://w3id.org/aikg/", "law/ai-act")
+CHECKS = requirements.table("https://w3id.org/aikg/", "law/ai-act")
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +55,15 @@ def whole(tiny: Release, queries_project: Path) -> Iterator[str]:
         yield running.url
 
 
+async def tested(url: str, *table: Requirement) -> list[conformance.Verdict]:
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        return await conformance.run(table, conformance.over(client))
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.name)
 def test_what_a_specification_demands_holds(whole: str, check: Requirement) -> None:
-    target = urlsplit(whole)
-
-    async def fetch(request: conformance.Request) -> conformance.Response:
-        return await asyncio.to_thread(probe._fetch, target, request)
-
-    (finding,) = asyncio.run(conformance.run([check], fetch))
-    assert finding.passed, finding.detail
+    (verdict,) = asyncio.run(tested(whole, check))
+    assert verdict.passed, verdict.detail
 
 
 def test_a_check_that_should_fail_fails(whole: str) -> None:
@@ -71,12 +71,7 @@ def test_a_check_that_should_fail_fails(whole: str) -> None:
         "wrong", "VoID", "1", {"en": "x"}, conformance.Request("GET", "/healthz"), 200, lambda r: r.json()["x"] == 1
     )
     other = Requirement("other", "VoID", "1", {"en": "y"}, conformance.Request("GET", "/healthz"), 404)
-    target = urlsplit(whole)
-
-    async def fetch(request: conformance.Request) -> conformance.Response:
-        return await asyncio.to_thread(probe._fetch, target, request)
-
-    findings = asyncio.run(conformance.run([wrong, other], fetch))
+    findings = asyncio.run(tested(whole, wrong, other))
     assert [f.passed for f in findings] == [False, False]
     assert findings[1].detail == "200 instead of 404"
     assert "**fails**: 200 instead of 404" in conformance.report(findings, "x")

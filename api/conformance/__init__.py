@@ -1,1 +1,7 @@
-"""Conformance requirements and their checks against a running server."""
+"""What specifications demand of this server, tested live.
+
+- `requirements`: the table, one row for each demand
+- `run`: sending the requests of the table, and the report
+- `router`: the page `/conformance`
+- `probe`: the same for any server, for `kg conformance`
+"""

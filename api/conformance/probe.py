@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
-import json
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+import httpx
 
-from api.conformance import requirements
-from api.conformance import run as conformance
-from api.conformance.run import Request, Response, Verdict, report
+from api.conformance import requirements, run
+from api.conformance.run import Request, Verdict, report
 from kg.errors import KgError
 
 __all__ = ["check", "report"]
@@ -19,33 +16,19 @@ _SECONDS = 60.0
 
 
 def check(url: str) -> tuple[list[Verdict], str]:
-    """The findings and the server's software; raises `KgError` if there is no response."""
+    """Return the verdicts and the server's software; raises `KgError` when there is no server of this project."""
     target = urlsplit(url)
     if target.scheme not in ("http", "https") or not target.hostname:
-        raise KgError(f"'{url}' is no address of a server; expected something like http://127.0.0.1:8000/")
-
-    async def fetch(request: Request) -> Response:
-        return await asyncio.to_thread(_fetch, target, request)
-
-    async def work() -> tuple[list[Verdict], str]:
-        front = json.loads((await fetch(Request("GET", "/", {"accept": "application/json"}))).body)
-        findings = await conformance.run(requirements.all_checks(front["base"], front["example"]), fetch)
-        return findings, front["software"]
-
+        raise KgError(f"'{url}' is not the address of a server; expected something like http://127.0.0.1:8000/")
     try:
-        return asyncio.run(work())
-    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        return asyncio.run(_check(url))
+    except (OSError, httpx.HTTPError, ValueError, KeyError) as error:
         raise KgError(f"{url} does not answer as a server of this project: {error}") from error
 
 
-def _fetch(target: SplitResult, request: Request) -> Response:
-    kind = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
-    connection = kind(target.hostname or "", target.port, timeout=_SECONDS)
-    try:
-        path = target.path.rstrip("/") + request.path
-        connection.request(request.method, path, request.body or None, dict(request.headers))
-        response = connection.getresponse()
-        headers = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in response.getheaders()]
-        return Response(response.status, Headers(raw=[(n.lower(), v) for n, v in headers]), response.read())
-    finally:
-        connection.close()
+async def _check(url: str) -> tuple[list[Verdict], str]:
+    async with httpx.AsyncClient(base_url=url, timeout=_SECONDS, trust_env=False) as client:
+        fetch = run.over(client)
+        front = (await fetch(Request("GET", "/", {"accept": "application/json"}))).json()
+        verdicts = await run.run(requirements.table(front["base"], front["example"]), fetch)
+        return verdicts, front["software"]

@@ -1,16 +1,11 @@
-"""`/conformance`: the demands of the specifications, checked on this server when the page is opened."""
+"""`/conformance`: the requirements of specifications, tested on this server when the page is requested."""
 
 from __future__ import annotations
 
-import anyio
-from starlette import requests
-from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message
 
-from api.conformance import requirements
-from api.conformance import run as conformance
-from api.conformance.run import Fetch
+from api.conformance import requirements, run
 from api.html.rendering import page
 from api.http.responses import json_answer, prefers_json
 from api.http.route import JSON, PAGE, Cost, Router
@@ -23,68 +18,35 @@ _NO_STORE = {"Cache-Control": "no-store", "Vary": "Accept"}
 
 
 @router.get("/conformance", "Live checks of this server", Cost.LARGE, gives=(*JSON, *PAGE))
-async def show(request: requests.Request) -> Response:
-    """Each check with its specification, the request that is made, and whether the answer is what is demanded."""
-    site = site_of(request)
+async def show(request: Request) -> Response:
+    """Each requirement with its specification, the request sent, and whether the response meets it."""
     as_json = prefers_json(request)
     if not as_json and (moved := language.redirect(request)):
         return moved
-    table = requirements.all_checks(site.base, example(site))
-    findings = await conformance.run(table, _inside(request.app, str(request.scope.get("root_path", ""))))
+    verdicts = await _verdicts(request)
     if as_json:
         rows = [
             {
-                "check": f.check.name,
-                "specification": f.check.specification,
-                "section": f.check.section,
-                "passed": f.passed,
-                "detail": f.detail,
+                "check": v.requirement.name,
+                "specification": v.requirement.specification,
+                "section": v.requirement.section,
+                "passed": v.passed,
+                "detail": v.detail,
             }
-            for f in findings
+            for v in verdicts
         ]
-        return json_answer({"passed": sum(f.passed for f in findings), "checks": rows}, _NO_STORE)
-    response = page(request, language.language_of(request), "conformance.html", findings=findings)
+        return json_answer({"passed": sum(v.passed for v in verdicts), "checks": rows}, _NO_STORE)
+    response = page(request, language.language_of(request), "conformance.html", verdicts=verdicts)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _inside(app: ASGIApp, root: str) -> Fetch:
-    """Requests to the application itself, through all its layers, without a socket."""
+async def _verdicts(request: Request) -> list[run.Verdict]:
+    """Test this application through all its layers, without a socket."""
+    # Imported here, since a server starts 0.1 s faster without it.
+    import httpx
 
-    async def fetch(request: conformance.Request) -> conformance.Response:
-        path, _, query = request.path.partition("?")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": "http",
-            "path": root + path,
-            "raw_path": (root + path).encode(),
-            "root_path": root,
-            "query_string": query.encode(),
-            "headers": [(b"host", b"localhost"), *((n.encode(), v.encode()) for n, v in request.headers.items())],
-            "client": ("conformance", 0),
-            "server": ("localhost", 80),
-            "state": {},
-        }
-        answers: list[Message] = []
-        received = False
-
-        async def receive() -> Message:
-            nonlocal received
-            if received:
-                # A caller that stays: nothing more ever comes.
-                await anyio.sleep_forever()
-            received = True
-            return {"type": "http.request", "body": request.body, "more_body": False}
-
-        async def send(message: Message) -> None:
-            answers.append(message)
-
-        await app(scope, receive, send)
-        body = b"".join(a.get("body", b"") for a in answers[1:])
-        headers = Headers(raw=answers[0]["headers"])
-        return conformance.Response(answers[0]["status"], headers, b"" if request.method == "HEAD" else body)
-
-    return fetch
+    site, root = site_of(request), str(request.scope.get("root_path", ""))
+    transport = httpx.ASGITransport(request.app, raise_app_exceptions=False, root_path=root, client=("conformance", 0))
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://localhost{root}") as client:
+        return await run.run(requirements.table(site.base, example(site)), run.over(client))

@@ -1,17 +1,17 @@
-"""What the specifications ask of this server, as checks that run against it: on a page, in the shell, in the tests."""
+"""Requirements of specifications, tested against a server: on a page, by a command, in the tests."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import Headers
+if TYPE_CHECKING:
+    import httpx
 
-PROTOCOL = "SPARQL 1.1 Protocol"
 _SPECIFICATIONS: Mapping[str, str] = {
-    PROTOCOL: "https://www.w3.org/TR/sparql11-protocol/",
+    "SPARQL 1.1 Protocol": "https://www.w3.org/TR/sparql11-protocol/",
     "SPARQL 1.1 Service Description": "https://www.w3.org/TR/sparql11-service-description/",
     "Graph Store HTTP Protocol": "https://www.w3.org/TR/sparql11-http-rdf-update/",
     "RFC 9110 (HTTP)": "https://www.rfc-editor.org/rfc/rfc9110",
@@ -27,6 +27,8 @@ _SPECIFICATIONS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """A request below the address of the server."""
+
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -35,8 +37,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
+    """A response with its content coding undone; names of header fields are found in any case."""
+
     status: int
-    headers: Headers
+    headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Any:
@@ -50,9 +54,22 @@ class Response:
 Fetch = Callable[[Request], Awaitable[Response]]
 
 
+def over(client: httpx.AsyncClient) -> Fetch:
+    """Return a function that sends a request by this client with no header fields but those of the request."""
+    client.headers.clear()
+
+    async def fetch(request: Request) -> Response:
+        answer = await client.request(
+            request.method, request.path, headers=dict(request.headers), content=request.body or None
+        )
+        return Response(answer.status_code, answer.headers, answer.content)
+
+    return fetch
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One demand of a specification: what is asked, and what the answer must be."""
+    """One demand of a specification: the request to send, and what the response must be."""
 
     name: str
     specification: str
@@ -60,7 +77,7 @@ class Requirement:
     title: Mapping[str, str]
     request: Request
     status: int
-    holds: Callable[[Response], bool] = lambda _: True
+    holds: Callable[[Response], Any] = lambda _: True
 
     @property
     def url(self) -> str:
@@ -69,48 +86,47 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a check; `detail` says what came instead."""
+    """Whether a requirement is met; `detail` says what the response was instead."""
 
-    check: Requirement
+    requirement: Requirement
     passed: bool
     detail: str
 
 
-async def run(checks: Sequence[Requirement], fetch: Fetch) -> list[Verdict]:
-    """Runs checks one after the other."""
-    return [await _run(check, fetch) for check in checks]
+async def run(requirements: Sequence[Requirement], fetch: Fetch) -> list[Verdict]:
+    """Test requirements one after the other."""
+    return [await _run(requirement, fetch) for requirement in requirements]
 
 
-async def _run(check: Requirement, fetch: Fetch) -> Verdict:
-    response = await fetch(check.request)
-    if response.status != check.status:
-        return Verdict(check, False, f"{response.status} instead of {check.status}")
+async def _run(requirement: Requirement, fetch: Fetch) -> Verdict:
+    response = await fetch(requirement.request)
+    if response.status != requirement.status:
+        return Verdict(requirement, False, f"{response.status} instead of {requirement.status}")
     try:
-        holds = bool(check.holds(response))
+        holds = bool(requirement.holds(response))
     except (ValueError, KeyError, SyntaxError, StopIteration) as error:
-        return Verdict(check, False, f"the answer cannot be read: {error}")
-    return Verdict(check, holds, "" if holds else f"{response.media_type}, {len(response.body)} bytes: not as demanded")
+        return Verdict(requirement, False, f"the answer cannot be read: {error}")
+    detail = "" if holds else f"{response.media_type}, {len(response.body)} bytes: not as demanded"
+    return Verdict(requirement, holds, detail)
 
 
-def report(findings: Sequence[Verdict], software: str) -> str:
-    """The findings as the text of docs/conformance.md."""
-    passed = sum(f.passed for f in findings)
+def report(verdicts: Sequence[Verdict], software: str) -> str:
+    """Return the verdicts as the text of docs/conformance.md."""
+    passed = sum(v.passed for v in verdicts)
     lines = [
         "# Conformance",
         "",
         "Written by `kg conformance` from the answers of a running server; `/conformance` runs the same tests live.",
         "",
-        f"{software}: {passed} of {len(findings)} requirements are met.",
+        f"{software}: {passed} of {len(verdicts)} requirements are met.",
         "",
         "| requirement | specification | section | request | answer | |",
         "|---|---|---|---|---|---|",
     ]
-    for finding in findings:
-        check = finding.check
-        request = f"`{check.request.method} {check.request.path.partition('?')[0]}`"
-        result = "passes" if finding.passed else f"**fails**: {finding.detail}"
-        specification = f"[{check.specification}]({check.url})"
-        lines.append(
-            f"| {check.title['en']} | {specification} | {check.section} | {request} | {check.status} | {result} |"
-        )
+    for verdict in verdicts:
+        row = verdict.requirement
+        request = f"`{row.request.method} {row.request.path.partition('?')[0]}`"
+        result = "passes" if verdict.passed else f"**fails**: {verdict.detail}"
+        specification = f"[{row.specification}]({row.url})"
+        lines.append(f"| {row.title['en']} | {specification} | {row.section} | {request} | {row.status} | {result} |")
     return "\n".join(lines) + "\n"

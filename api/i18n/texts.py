@@ -11,7 +11,7 @@ import yaml
 
 LANGUAGES = ("ja", "en")
 # Files with separate tables; the other files share one namespace of keys.
-_TABLES = ("classes", "features", "problems", "tables")
+_TABLES = ("classes", "features", "problems", "requirements", "tables")
 
 Texts = Mapping[str, Mapping[str, str]]
 

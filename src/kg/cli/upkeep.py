@@ -58,7 +58,7 @@ def check_conformance(
     failed = [f for f in findings if not f.passed]
     console.print(f"wrote {path}: {len(findings)} checks, {len(failed)} failed", markup=False)
     if failed:
-        raise KgError("; ".join(f"{f.check.name}: {f.detail}" for f in failed))
+        raise KgError("; ".join(f"{f.requirement.name}: {f.detail}" for f in failed))
 
 
 def write_schema() -> None:
