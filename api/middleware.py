@@ -1,4 +1,4 @@
-"""Plain ASGI layers around the application: a request's site and id, its log line, the headers of every answer."""
+"""ASGI middleware: the site and id of a request, its log line, the header fields of every response."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _LOG = logging.getLogger("api")
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
-    # What is no page runs nothing and is framed by nobody; pages have their own policy.
+    # For all responses but pages, which have a policy of their own: nothing runs, nothing may frame them.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "cross-origin",
-    # The data is public and nothing depends on cookies but the language: any page may read it (Fetch, CORS protocol).
+    # The data is public, and only the language depends on cookies: any origin may read it (Fetch, CORS protocol).
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Link, ETag, Location, Retry-After, X-Release, X-Request-ID, X-Conforms",
 }
@@ -43,12 +43,12 @@ _OWN, _numbers = uuid.uuid4().hex[:8], itertools.count(1)
 
 
 def known_or_new_id(asked: str) -> str:
-    """The id of a request: the one that the client gave, or a new one."""
+    """Return the id of a request: the client's if it is valid, else a new one."""
     return asked if asked and _REQUEST_ID.fullmatch(asked) else f"{_OWN}{next(_numbers):08x}"
 
 
 class Envelope:
-    """Gives each request its site and id, answers preflights and failures, adds the headers of every answer.
+    """Attaches site and id to each request, answers preflights and failures, adds the header fields of every response.
 
     Writes one line of JSON per request, without the query, unless the settings ask for it.
     """
@@ -116,7 +116,7 @@ def _failure(scope: Scope, request_id: str) -> Response:
 
 
 class Confirmed:
-    """Lets no answer go that was read of a remote engine while it went over to another release: 503 instead."""
+    """Responds with 503 if a remote engine switched to another release while the response was prepared."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -142,7 +142,7 @@ class Confirmed:
 
 
 class HeadAsGet:
-    """Answers HEAD as GET would be answered; the server leaves the body out (RFC 9110, 9.3.2)."""
+    """Handles HEAD as GET; the server leaves the body out (RFC 9110, 9.3.2)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -154,7 +154,7 @@ class HeadAsGet:
 
 
 class MountPath:
-    """Tells the application the path under which a proxy mounts it, whether the proxy strips it or not."""
+    """Sets the path under which a proxy mounts the application, whether the proxy strips it or not."""
 
     def __init__(self, app: ASGIApp, root: str) -> None:
         self.app = app

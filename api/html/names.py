@@ -16,14 +16,15 @@ from kg.rdf.terms import AnyTerm, value
 _LANGUAGE_OF_TAG = {"ja-hrkt": "ja-Hrkt"}
 
 
-# Markup by f-strings, each value escaped: `Markup.format` takes several times as long, hundreds of times on a page.
+# Markup is written as f-strings with each value escaped: `Markup.format` is several times slower, and a page needs
+# hundreds of them.
 class Names(Reader):
-    """Shows IRIs and literals to one reader."""
+    """Renders IRIs and literals as HTML for the reader."""
 
     # ---- labels ----
 
     def literal(self, literal: Literal) -> Markup:
-        """A literal with its language, marked when it is not the reader's."""
+        """Render a literal, with its language marked if it is not the reader's."""
         text = escape(shown(literal, self.language))
         if literal.language is None:
             return text
@@ -36,23 +37,23 @@ class Names(Reader):
         return Markup(f'<span lang="{escape(tag)}">{text}</span>&nbsp;{mark}')
 
     def name(self, iri: str) -> Markup:
-        """The label of anything in the reader's language; what has none is shown by a short form of its IRI."""
+        """Render the label of a resource, or a short form of its IRI if it has none."""
         label = self.site.entities.label(iri, self.languages)
         return self.literal(label) if label else Markup("<code>{}</code>").format(self.short(iri))
 
     def plain(self, iri: str) -> str:
-        """The label as bare text, for titles and tooltips."""
+        """Return the label as plain text, for titles and tooltips."""
         label = self.site.entities.label(iri, self.languages)
         return label.value if label else self.short(iri)
 
     def other_name(self, iri: str) -> Literal | None:
-        """The label in the language that the page is not in, where the page's own label is not that one already."""
+        """Return the label in the other language, unless the page shows that one already."""
         own = self.site.entities.label(iri, self.languages)
         label = self.site.entities.label(iri, (self.other,))
         return label if label and label.language == self.other and label != own else None
 
     def description(self, iri: str) -> Markup | str:
-        """What a record or term is, in a sentence or two; '' where nothing says it."""
+        """Render the description or definition of a resource; '' if it has none."""
         known = self.site.entities
         for predicate in (DCTERMS + "description", SKOS + "definition"):
             if found := known.text(iri, predicate, self.languages):
@@ -64,7 +65,7 @@ class Names(Reader):
         return found.value if found else ""
 
     def short(self, iri: str) -> str:
-        """`prefix:local` where a prefix fits, our own paths bare, else the IRI without its scheme."""
+        """Return `prefix:local` if a prefix fits, the path of a record, else the IRI without its scheme."""
         if iri.startswith(self.site.base):
             return iri.removeprefix(self.site.base).removeprefix("id/")
         compact = self.site.context.compact(iri)
@@ -73,7 +74,7 @@ class Names(Reader):
     # ---- links ----
 
     def link(self, iri: str, title: str = "") -> Markup:
-        """A link with the label of what it leads to."""
+        """Render a link with the label of its target."""
         href = self.href(iri)
         if not href:
             return Markup("<code>{}</code>").format(iri)
@@ -82,26 +83,26 @@ class Names(Reader):
         return Markup(f'<a href="{escape(href)}"{outside}{tooltip}>{self.name(iri)}</a>')
 
     def term(self, term: AnyTerm) -> Markup:
-        """A value: a link, or the text of a literal."""
+        """Render a term: a link, or the text of a literal."""
         if isinstance(term, Literal):
             return self.literal(term)
         return self.link(term.value) if isinstance(term, NamedNode) else Markup("<code>{}</code>").format(value(term))
 
     def property(self, iri: str) -> Markup:
-        """The name of a property or class, with its definition, or whose it is, as a tooltip."""
+        """Render the name of a property or class, with its definition or short IRI as a tooltip."""
         if iri == iris.RDF_TYPE:
             return escape(self.t("types"))
         return self.link(iri, self.definition(iri) or self.short(iri))
 
     def shown_parameter(self, written: str) -> Markup | str:
-        """What an IRI in a form is called, as a link; '' for what is none of ours."""
+        """Render the IRI in a form field as a link with its label; '' if it has no label."""
         iri = self.site.context.expand(written.removeprefix("<").removesuffix(">"))
         return self.link(iri) if self.site.entities.label(iri, self.languages) else ""
 
     # ---- cells of tables ----
 
     def cell(self, term: AnyTerm, unit: str = "", *, codes: bool = True) -> Markup:
-        """A value in a table: a label, with its IRI when `codes`; a number or date with what a program reads of it."""
+        """Render a table cell: a label, with its IRI if `codes`; a number or date with its machine-readable value."""
         if isinstance(term, Literal):
             return self._literal_cell(term, unit)
         known = isinstance(term, NamedNode) and self.site.entities.label(term.value, self.languages) is not None
@@ -110,14 +111,14 @@ class Names(Reader):
         return self.term(term) + Markup(' <code class="sub">{}</code>').format(self.site.context.compact(term.value))
 
     def most(self, columns: list[str], rows: list[list[AnyTerm | None]], bars: Mapping[str, str]) -> float:
-        """The greatest figure in the column that has bars, 0 where none has."""
+        """Return the largest number in the column that has bars, 0 if none has."""
         if bars.get("y") not in columns:
             return 0
         cells = [row[columns.index(bars["y"])] for row in rows]
         return max((float(c.value) for c in cells if isinstance(c, Literal)), default=0)
 
     def is_numeric(self, rows: list[list[AnyTerm | None]], column: int) -> bool:
-        """Whether a column of a table holds numbers, which stand at its right."""
+        """Whether a column holds numbers, which are aligned to the right."""
         cell = next((row[column] for row in rows if row[column] is not None), None)
         return isinstance(cell, Literal) and cell.datatype.value in formats.NUMERIC
 

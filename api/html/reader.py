@@ -1,4 +1,4 @@
-"""What every page needs of its reader: texts in one language, and addresses under one mount path."""
+"""Texts in the reader's language, and the URLs of pages and files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from kg.rdf import formats, iris
 
 @lru_cache(maxsize=20_000)
 def _quoted(path: str) -> str:
-    """A path or fragment as it stands in an address; pages name the same ones over and over."""
+    """Percent-encode a path or fragment; cached, since pages repeat the same ones."""
     return quote(path, safe="/")
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One reader of the site: the language, the path under which the server is mounted, and the request's target."""
+    """The reader of a page: language, the mount path of the server, and the path and query of the request."""
 
     site: Site
     language: str
@@ -37,11 +37,11 @@ class Reader:
         return texts.text(self.language, key, **values)
 
     def said(self, texts_: Texts) -> str:
-        """The text in the reader's language, where there is one."""
+        """Return the text in the reader's language, if there is one."""
         return said(texts_, self.languages)
 
     def n(self, key: str, n: int) -> str:
-        """A text about a number of things; languages differ in what they do for one."""
+        """Return a text about `n` things, in the singular for one."""
         return self.t(key + "_one" if n == 1 else key, n=self.number(n))
 
     @cached_property
@@ -54,22 +54,22 @@ class Reader:
         return self.languages[1]
 
     def day(self, moment: str) -> str:
-        """The day of a moment (ISO 8601), as readers write it."""
+        """Format the date of an ISO 8601 time."""
         return shown(Literal(moment[:10], datatype=NamedNode("http://www.w3.org/2001/XMLSchema#date")), self.language)
 
     def number(self, n: int) -> str:
         return f"{n:,}"
 
     def class_name(self, name: str) -> str:
-        """What a class of paths is called, by the project, else by the engine, else by its path."""
+        """Return the name of a class of paths, from the project, else from the engine, else the path itself."""
         return self.said(self.site.project.classes.get(name) or texts.named("classes", name)) or name
 
     def tag(self, name: str) -> str:
-        """What a tag of the query library is called."""
+        """Return the name of a tag of the query library."""
         return self.said(self.site.project.tags.get(name, {})) or name
 
     def column(self, name: str) -> str:
-        """What a column of a stored query is called."""
+        """Return the title of a column of a stored query."""
         return self.said(self.site.project.columns.get(name, {})) or name
 
     def format_title(self, name: str) -> str:
@@ -79,26 +79,26 @@ class Reader:
     # ---- addresses ----
 
     def url(self, path: str, fragment: str = "", **query: object) -> str:
-        """A page of this server in the reader's language."""
+        """Return the URL of a page in the reader's language."""
         pairs = urlencode({"lang": self.language, **query}) if query else f"lang={self.language}"
         return f"{self.root}/{_quoted(path)}?{pairs}{'#' + _quoted(fragment) if fragment else ''}"
 
     def file(self, path: str) -> str:
-        """What this server answers the same in every language."""
+        """Return the URL of a resource that is the same in every language."""
         return f"{self.root}/{_quoted(path)}"
 
     def here(self, **changes: object) -> str:
-        """This page with other parameters."""
+        """Return the URL of this page with other parameters."""
         kept = [(k, v) for k, v in self.query if k not in changes and k != "remember"]
         return f"{self.root}{quote(self.path)}?{urlencode([*kept, *changes.items()])}"
 
     def with_choice(self, name: str, value: str, chosen: bool) -> str:
-        """This list with a value of a facet chosen or no longer chosen, from its first page."""
+        """Return the URL of this list, from its first page, with a value of a facet chosen or not."""
         kept = [(k, v) for k, v in self.query if k not in ("page", "remember") and (k, v) != (name, value)]
         return f"{self.root}{quote(self.path)}?{urlencode([*kept, *([(name, value)] if chosen else [])])}"
 
     def data_here(self, name: str) -> str:
-        """This list in a format for programs."""
+        """Return the URL of this list in a data format."""
         kept = [(k, v) for k, v in self.query if k not in ("lang", "remember", "format")]
         return f"{self.root}{quote(self.path)}?{urlencode([*kept, ('format', name)])}"
 
@@ -106,7 +106,7 @@ class Reader:
         return self.file(f"data/{path}.{extension}")
 
     def href(self, iri: str) -> str:
-        """Where an IRI leads: a page of this server for what is ours, else the IRI itself."""
+        """Return the URL of the page about an IRI, or the IRI itself if it has none; '' if it is no URL."""
         document, _, fragment = iri.partition("#")
         base = self.site.base
         if document.startswith(base + "id/"):
@@ -120,6 +120,6 @@ class Reader:
         return iri if iri.startswith(("http://", "https://")) else ""
 
     def addresses(self) -> str:
-        """What readers should know of the addresses of records."""
+        """Return the note on the addresses of records."""
         template = self.said(self.site.project.addresses) or self.t("about_uris_text")
         return texts.fill(template, {"base": self.site.base})

@@ -1,4 +1,4 @@
-"""Pages from templates, with the headers that every page has."""
+"""Renders templates into responses, and errors in the form that the client wants."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CSP = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 CSP = _CSP.format(more="", images="")
-# The libraries of editor and charts set styles in the elements that they make, and have small pictures in their styles.
+# The libraries of editor and charts set inline styles, and their style sheets contain small images.
 CSP_OF_LIBRARIES = _CSP.format(more=" 'unsafe-inline'", images=" data:")
 _FORMATS = {"result_formats": formats.RESULT_FORMATS, "rdf_formats": formats.RDF_FORMATS}
 
@@ -24,7 +24,7 @@ _FORMATS = {"result_formats": formats.RESULT_FORMATS, "rdf_formats": formats.RDF
 def page(
     request: Request, language: str, template: str, status: int = 200, *, libraries: bool = False, **values: object
 ) -> Response:
-    """A rendered page with the headers that every page has; `libraries` says whether it loads editor or charts."""
+    """Render a page with its header fields; `libraries` if it loads the editor or the charts."""
     view = view_of(request, language)
     body = view.site.templates.get_template(template).render(view=view, t=view.t, **_FORMATS, **values).encode()
     headers = {
@@ -39,14 +39,14 @@ def page(
 
 
 def error_page(request: Request, language: str, problem: Problem) -> Response:
-    """An error for a reader: what happened, and where to go from here."""
+    """Render an error page: what happened, and where to go from here."""
     response = page(request, language, "error.html", problem.status, problem=problem)
     response.headers.update(problem.headers)
     return response
 
 
 def respond(request: Request, problem: Problem) -> Response:
-    """An error as its caller reads it: a page in a browser, text on a terminal, problem+json for everything else."""
+    """Return an error as a page for browsers, text for terminals, problem+json for everything else."""
     others = [(formats.PROBLEM_JSON, formats.JSON), *((f.media_type,) for f in formats.RDF_FORMATS)]
     if wants_html(request, others):
         return error_page(request, language_of(request), problem)

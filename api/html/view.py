@@ -1,4 +1,4 @@
-"""What the templates call: facts, evidence and errors for one reader, ready for HTML."""
+"""The object that templates use: facts, evidence and errors as HTML for the reader."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CURRENCY = "https://schema.org/currency"
 _AMOUNTS = frozenset({KG + "amount", *(f"https://schema.org/{n}" for n in ("value", "minValue", "maxValue"))})
 # From this many values on, a mixed list is grouped by kind.
 _LONG_LIST = 6
-# Where a register shows what has a number of its.
+# The page of a register about an identifier.
 _LOOKUPS = {
     KG + "corporateNumber": "https://www.houjin-bangou.nta.go.jp/henkorireki-johoto.html?selHouzinNo={}",
     KG + "egovLawId": "https://laws.e-gov.go.jp/law/{}",
@@ -48,12 +48,12 @@ _OUTSIDE = frozenset(
 
 
 class View(Names):
-    """One reader's view of the site; everything it returns is ready for HTML."""
+    """What the reader sees of the site; every return value is safe in HTML."""
 
     # ---- facts ----
 
     def groups(self, facts: Iterable[Fact]) -> list[tuple[str, list[Fact]]]:
-        """Facts by property, without the texts in other languages where the reader's language has one."""
+        """Group facts by property, without texts in other languages if there is one in the reader's."""
         return [(p, self.readable(group)) for p, group in by_predicate(facts)]
 
     def readable(self, facts: list[Fact]) -> list[Fact]:
@@ -62,7 +62,7 @@ class View(Names):
         return [f for f in facts if f not in spoken or f in own] if own else facts
 
     def by_kind(self, facts: list[Fact]) -> list[tuple[str, list[Fact]]]:
-        """A long list of records of several kinds, each kind together under its class; else all under ''."""
+        """Group a long list of records by class; a short list, or one of a single class, stays together under ''."""
         if len(facts) < _LONG_LIST or not all(isinstance(f.object, NamedNode) for f in facts):
             return [("", facts)]
         kinds: dict[str, list[Fact]] = {}
@@ -80,14 +80,14 @@ class View(Names):
         return fact.predicate in _OUTSIDE and not inside
 
     def value(self, fact: Fact) -> Markup:
-        """The object of a fact; a number of a register leads there."""
+        """Render the object of a fact; an identifier links to its register."""
         if (lookup := _LOOKUPS.get(fact.predicate)) and isinstance(fact.object, Literal):
             href = lookup.format(quote(fact.object.value, safe=""))
             return Markup('<a href="{}" rel="external">{}</a>').format(href, fact.object.value)
         return self.term(fact.object)
 
     def money(self, fact: Fact) -> str:
-        """The amount of a budget as people write it, beside its figure; '' for any other fact."""
+        """Return an amount of money in words, '' for any other fact."""
         if fact.predicate not in _AMOUNTS or not isinstance(fact.object, Literal):
             return ""
         unit = self.site.entities.text(fact.subject, _CURRENCY, ())
@@ -98,7 +98,7 @@ class View(Names):
         return self.t(key, first=evidence.first, last=evidence.last)
 
     def mark(self, evidence: Evidence, fact: Fact | None = None) -> Markup:
-        """The small link that tells where a fact comes from; for one that was inferred, by which rule."""
+        """Render the small link to the evidence of a fact, or for an inferred one to its explanation."""
         if evidence.first:
             text = self.lines(evidence)
             title = self.plain(evidence.section) if evidence.section else self.plain(evidence.source)
@@ -121,7 +121,7 @@ class View(Names):
         return self.url("explain", subject=fact.subject, predicate=fact.predicate, object=target)
 
     def sources(self, facts: Iterable[Fact]) -> list[tuple[Evidence, int]]:
-        """The evidence of these facts and of their parts, each with the number of facts that rest on it."""
+        """Return the evidence of these facts and their parts, each with the number of facts that it supports."""
         counts: dict[Evidence, int] = {}
         waiting = list(facts)
         while waiting:
@@ -135,18 +135,18 @@ class View(Names):
     # ---- records and problems ----
 
     def suggest(self, like: str) -> str:
-        """Where suggestions for a field come from, of the same class as its default."""
+        """Return the URL of suggestions for a form field, of the same class as its default."""
         kind = self.site.context.expand(like).removeprefix(self.site.base + "id/").partition("/")[0]
         return self.url("suggest", kind=kind) if kind in self.site.entities.classes() else self.url("suggest")
 
     def report(self, iri: str) -> str:
-        """Where the reader may say that something about a record is wrong."""
+        """Return the URL for reporting an error in a record."""
         if template := self.site.settings.report_url:
             return template.replace("{iri}", quote(iri, safe=""))
         return self.url("about", "ui-report", record=self.short(iri))
 
     def near(self, problem: Problem) -> list[str]:
-        """The records that a reader may have meant whose address leads nowhere."""
+        """Return records that the reader of a 404 page may have meant."""
         if problem.status != 404:
             return []
         told = problem.members.get("nearest")
@@ -155,7 +155,7 @@ class View(Names):
         return list(dict.fromkeys([*(hit.iri for hit in hits), *(told if isinstance(told, list) else [])]))[:8]
 
     def explanation(self, problem: Problem) -> str:
-        """What happened, in the reader's language; empty where only the English detail says it."""
+        """Return what happened in the reader's language, '' if there is only the English detail."""
         known = texts.table("problems")[self.language].get(problem.kind, "")
         if not known and (code := problem.members.get("code")):
             known = texts.table("tables")[self.language].get(str(code), "")
@@ -164,7 +164,7 @@ class View(Names):
         return texts.fill(known, problem.members)
 
     def reason(self, found: Explanation | None) -> str:
-        """Why a query has no rows, in a sentence."""
+        """Return a sentence that says why a query has no rows."""
         if found is None:
             return self.t("why_unknown")
         finding = found.finding

@@ -1,4 +1,4 @@
-"""What was read of a release over the network, kept for the next time."""
+"""A cache of quads that were read over the network."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 from pyoxigraph import NamedNode, Quad
 
-# Terms in one round trip.
+# How many terms one round trip fetches.
 BATCH = 100
 LARGEST_KEPT = 5_000
 _MOST_CANDIDATES = 2_000
 
 
 class Memo:
-    """What was read before: a release never changes. Bounded by quads; the least recently used go first."""
+    """An LRU cache of the quads about terms and of scans, limited by the number of quads. A release never changes."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -25,9 +25,9 @@ class Memo:
         self.subjects: OrderedDict[Any, tuple[Quad, ...]] = OrderedDict()
         self.objects: OrderedDict[Any, tuple[Quad, ...]] = OrderedDict()
         self.patterns: OrderedDict[Any, tuple[Quad, ...]] = OrderedDict()
-        # Terms of what was read, which a page asks for next: their names, their parts.
+        # Terms in quads that were read: a page is likely to read their labels and parts next.
         self._candidates: OrderedDict[Any, None] = OrderedDict()
-        # Terms that are asked about together.
+        # Terms that are read together.
         self._groups: OrderedDict[Any, tuple[NamedNode, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -38,7 +38,7 @@ class Memo:
             return kept.get(term)
 
     def batch(self, kept: OrderedDict[Any, tuple[Quad, ...]], term: Any) -> list[Any]:
-        """The term and others that are worth the same round trip."""
+        """Return the term and others to fetch in the same round trip."""
         with self._lock:
             if kept is self.subjects:
                 others = list(
@@ -52,7 +52,7 @@ class Memo:
 
     def expect(self, terms: list[NamedNode]) -> None:
         with self._lock:
-            for term in reversed(terms):  # the first is the latest, so the first to be fetched
+            for term in reversed(terms):  # so that the first of them is the first to be fetched
                 if term not in self.subjects:
                     self._candidates[term] = None
                     self._candidates.move_to_end(term)

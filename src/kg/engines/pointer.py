@@ -13,7 +13,7 @@ CURRENT, ID, MANIFEST, CHANGES = (f"urn:aikg:{n}" for n in ("current", "id", "ma
 
 
 def pointed(endpoint: Endpoint, dialect: Dialect, name: str) -> str:
-    """What the pointer says under a name, '' when there is no pointer."""
+    """Return a value of the pointer, '' when there is no pointer."""
     text = f"SELECT ?v WHERE {{ GRAPH <{POINTER}> {{ <{CURRENT}> <{name}> ?v }} }}"
     body = endpoint.ask({"query": text}, dialects.SOLUTIONS).body
     found = [row["v"] for row in dialect.solutions(body, ["v"])]

@@ -1,8 +1,8 @@
-"""A release in a remote engine, read as a store: SPARQL 1.1 Protocol, answers checked to be of one release.
+"""A release in a remote engine, read over the SPARQL 1.1 Protocol.
 
-The default graph is a graph of its own there, named to the engine by the protocol's dataset parameters, so that
-`GRAPH ?g` never shows it. A pointer says which release the engine holds; it is taken away before anything changes. An
-answer after which the pointer still stands was therefore wholly of that release.
+The release's default graph is a named graph in the engine, selected by the protocol's dataset parameters, so that
+`GRAPH ?g` does not match it. A pointer says which release the engine holds; it is removed before anything changes. If
+the pointer is still there after a response, the whole response belongs to that release.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kg.errors import QueryFailed, QueryRefused, ReleaseMoved
 from kg.sparql import translation
 from kg.sparql.quadstore import Graph, Object, Results, Subject
 
-# A graph that nobody writes: what the protocol's parameters name when nothing may be seen.
+# A graph that does not exist: named in the protocol's parameters when no graph may be visible.
 NOWHERE = "urn:aikg:nowhere"
 FILE = "remote.json"
 _DEFAULT = DefaultGraph()
@@ -41,7 +41,7 @@ _Key = tuple[Any, Any, Any, Any]
 
 
 def merged_graph(release: str) -> str:
-    """The graph that holds a release's default graph."""
+    """Return the name of the graph that holds a release's default graph."""
     return f"urn:aikg:merged:{release[:16]}"
 
 
@@ -64,7 +64,7 @@ class RemoteStore:
         self.graphs = frozenset(graphs)
         self._is_sealed = is_sealed
         self._memo = Memo(endpoint.options.memo_quads)
-        # Answers that came, and how many of them are known to be of this release.
+        # Responses received, and how many of them are known to belong to this release.
         self._answers = self._confirmed = 0
         self.has_moved = False
 
@@ -80,7 +80,7 @@ class RemoteStore:
         default_graph: Graph | list[Graph] | None = None,
         named_graphs: list[NamedNode | BlankNode] | None = None,
     ) -> Results:
-        """As pyoxigraph's `Store.query`; raises `SyntaxError` as that does, by the same parser."""
+        """Evaluate a query as pyoxigraph's `Store.query` does; a `SyntaxError` comes from the same parser."""
         base, known = base_iri or "", prefixes or {}
         form, variables = self._read(query, base_iri, known)
         asked = translation.translate(query, base, known)
@@ -103,14 +103,14 @@ class RemoteStore:
             self.confirm()
 
     def _read(self, text: str, base: str | None, prefixes: dict[str, str]) -> tuple[type[Any], list[str]]:
-        """The form and the columns of a query, by our own parser over nothing."""
+        """Return the form and the columns of a query, by evaluating it over an empty store."""
         with sealed() if self._is_sealed else contextlib.nullcontext():
             try:
                 found = Store().query(text, base_iri=base, prefixes=prefixes)
             except (OSError, RuntimeError) as error:
-                # An ASK is evaluated at once, and a SERVICE in it fails here.
+                # An ASK is evaluated immediately, so that a SERVICE clause in it fails here.
                 if "SERVICE" in text.upper():
-                    raise QueryRefused("the query would ask another endpoint; it is not run here") from None
+                    raise QueryRefused("the query uses SERVICE, which is not supported here") from None
                 translation.translate(text, base or "", prefixes)
                 raise QueryFailed(f"the query could not be evaluated: {error}") from None
         columns = [v.value for v in found.variables] if isinstance(found, QuerySolutions) else []
@@ -119,14 +119,14 @@ class RemoteStore:
     def _dataset(
         self, asked: translation.Translation, defaults: list[str] | None, named: list[str] | None
     ) -> dict[str, str | list[str]]:
-        """The protocol's parameters: what the default graph is, and which names GRAPH can meet."""
+        """Return the protocol's parameters: the default graph, and the graphs that GRAPH can match."""
         if defaults is None and named is None:
             seen = self.graphs if asked.graphs is None else self.graphs.intersection(asked.graphs)
             if len(seen) > self.dialect.most_named:
                 most = self.dialect.most_named
                 raise QueryFailed(
                     f"the dataset has {len(seen):,} graphs, and this engine can be asked about {most:,} at once; "
-                    "write the name of a graph after GRAPH instead of a variable"
+                    "name a graph after GRAPH instead of using a variable"
                 )
             return {"default-graph-uri": self.merged, "named-graph-uri": sorted(seen) or NOWHERE}
         hidden = [g for g in (*(defaults or ()), *(named or ())) if g.startswith(dialects.OURS)]
@@ -135,7 +135,7 @@ class RemoteStore:
         return {"default-graph-uri": defaults or NOWHERE, "named-graph-uri": named or NOWHERE}
 
     def _describe(self, asked: translation.Translation, fields: dict[str, str | list[str]]) -> QueryTriples:
-        """What is said of each resource, blank nodes followed (as our own engine describes)."""
+        """Evaluate DESCRIBE as the embedded engine does: the triples of each resource, following blank nodes."""
         found: list[Any] = [NamedNode(iri) for iri in asked.described or ()]
         if asked.text:
             chosen = self._solutions(asked.text, fields)
@@ -174,7 +174,7 @@ class RemoteStore:
         graph_name: Graph | None = None,
         /,
     ) -> Iterator[Quad]:
-        """As pyoxigraph's. What a page will want next of the same records is fetched with it and kept."""
+        """Match quads as pyoxigraph does; what a page is likely to read next is fetched along and kept."""
         if subject is not None:
             about = self._about(subject, "?s", self._memo.subjects)
             return (q for q in about if _matches(q, predicate, object, graph_name))
@@ -186,11 +186,11 @@ class RemoteStore:
         return iter(kept) if kept is not None else self._scan(key)
 
     def expect(self, terms: Iterable[NamedNode], /) -> None:
-        """Says what will be asked about next, so that one round trip brings it all: a record and its parts, a list."""
+        """Announce which terms are read next, such as the parts of a record: one round trip fetches them together."""
         self._memo.expect(list(terms))
 
     def _about(self, term: Any, variable: str, kept: OrderedDict[Any, tuple[Quad, ...]]) -> tuple[Quad, ...]:
-        """All quads with this subject or object; with them those of terms met before that pages ask for next."""
+        """Return all quads with this subject or object, fetched together with those of terms that are likely next."""
         known = self._memo.find(kept, term)
         if known is not None:
             return known
@@ -204,7 +204,7 @@ class RemoteStore:
         return tuple(found[term])
 
     def _scan(self, key: _Key) -> Iterator[Quad]:
-        """Quads as they come from the engine; few are kept for the next time."""
+        """Stream quads from the engine; a small result is kept for the next time."""
         subject, predicate, target, graph = key
         s, p, o = (
             variable if term is None else str(self.dialect.there(term))
@@ -224,7 +224,7 @@ class RemoteStore:
             self._memo.keep(self._memo.patterns, {key: met})
 
     def _streamed(self, text: str, key: _Key) -> Iterator[Quad]:
-        """The rows of a scan, parsed as they arrive."""
+        """Parse the rows of a scan as they arrive."""
         with self.endpoint.stream({"query": text}, dialects.SOLUTIONS) as parts:
             for row in self.dialect.rows(parts):
                 quad = self._quad(row, key)
@@ -252,7 +252,7 @@ class RemoteStore:
                 yield Quad(row["s"], row["p"], row["o"], place)
 
     def _place(self, graph: str) -> Graph | None:
-        """The graph as it is called here; None for what is in the engine beside the release."""
+        """Return the graph by its name in the release; None for a graph of the engine that is not part of it."""
         if graph == self.merged:
             return _DEFAULT
         return NamedNode(graph) if graph in self.graphs else None
@@ -264,14 +264,14 @@ class RemoteStore:
         return sum(n for graph, n in counts.items() if graph == self.merged or graph in self.graphs)
 
     def counts(self) -> dict[str, int]:
-        """How many triples each graph of the engine holds, ours or not."""
+        """Count the triples in each graph of the engine, whether it belongs to the release or not."""
         found = self._solutions("SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g")
         return {row["g"].value: int(row["n"].value) for row in found}
 
     def confirm(self) -> None:
-        """Raises `ReleaseMoved` unless all that was read until now is of this release."""
+        """Raise `ReleaseMoved` unless everything read so far belongs to this release."""
         answers = self._answers
-        # Even if it came back since: what was read in between is kept here, and may be of the other.
+        # Even if the engine is back at this release: what was read in between is kept here and may be of the other one.
         is_lost = self.has_moved and not self._is_sealed
         if answers == self._confirmed and not is_lost:
             return
@@ -284,7 +284,7 @@ class RemoteStore:
 
 
 def _not_blank(*places: str) -> str:
-    """A filter for variables: ours are no blank nodes there, and those of Virtuoso's own graphs no result may name."""
+    """Return a filter that excludes blank nodes: only graphs that Virtuoso itself keeps have any."""
     return " ".join(f"FILTER (!isBlank({place}))" for place in places if place.startswith("?"))
 
 
@@ -307,7 +307,7 @@ def _names(graphs: Graph | list[Graph] | None) -> list[str] | None:
 
 @contextlib.contextmanager
 def sealed() -> Iterator[None]:
-    """No descriptor can be opened meanwhile, no connection either; for a process with one thread."""
+    """Prevent this process from opening descriptors, and so connections; it must have a single thread."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
     try:
@@ -317,7 +317,7 @@ def sealed() -> Iterator[None]:
 
 
 def connect(options: Options) -> tuple[Endpoint, Dialect]:
-    """The endpoint of an engine, and how it speaks."""
+    """Return the endpoint and the dialect of an engine; raises the errors of `Endpoint`."""
     endpoint = Endpoint(options)
     known = dialects.DIALECTS.get(options.dialect)
     dialect = known or dialects.of_server(endpoint.server())

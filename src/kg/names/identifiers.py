@@ -58,13 +58,13 @@ def _corporate_fault(number: str) -> str:
 
 
 def _isni_fault(number: str) -> str:
-    """Of an ISNI or ORCID iD (ISO 7064 mod 11-2)."""
+    """Check an ISNI or ORCID iD (ISO 7064 mod 11-2)."""
     expected = mod_11_2.calc_check_digit(number[:-1])
     return "" if number[-1] == expected else f"the check digit, its last, is {number[-1]} and would be {expected}"
 
 
 def _ror_fault(identifier: str) -> str:
-    """Of a ROR id: ISO 7064 mod 97-10 over the value of its first seven characters in Crockford's base 32."""
+    """Check a ROR id: ISO 7064 mod 97-10 over the number that its first seven characters are in Crockford's base 32."""
     number = 0
     for character in identifier[:-2]:
         number = number * 32 + _CROCKFORD.index(character)

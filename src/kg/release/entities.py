@@ -1,4 +1,4 @@
-"""What a release says about one IRI: its facts with their evidence, its `#` parts, the links in, the class lists."""
+"""Reads records from a release: labels, facts with their evidence, `#` parts, incoming links, lists by class."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _TYPED_ANYWHERE = "SELECT DISTINCT ?s WHERE { { ?s a ?class } UNION { GRAPH ?g {
 
 
 class Entities:
-    """The records of a release, read from its store.
+    """Reads the records of a release from its store.
 
-    `order` ranks properties (by their place in the context): facts come in that order. Unless `is_merged`, the default
-    graph has triples of its own, which stand without evidence.
+    `order` ranks properties, by their position in the context, and facts are sorted by it. Unless `is_merged`, the
+    default graph has triples of its own, which have no evidence.
     """
 
     def __init__(self, store: Backend, base: str, order: Mapping[str, int], is_merged: bool = True) -> None:
         self.store = store
         self._is_merged = is_merged
-        # Where every triple is found at least once, and in a merged release only once.
+        # Matches every triple at least once, and in a merged release exactly once.
         self._all = _DEFAULT if is_merged else None
         self.base = base
         self.root = base + "id/"
@@ -54,7 +54,7 @@ class Entities:
         self._index()
 
     def _index(self) -> None:
-        # By a query: it makes one object of each subject instead of some of each statement.
+        # A query creates one Python object for each subject, a scan several for each quad.
         rows = self.store.query(_TYPED if self._is_merged else _TYPED_ANYWHERE)
         assert isinstance(rows, QuerySolutions)
         subjects = (value(row[0]) for row in rows)
@@ -71,34 +71,34 @@ class Entities:
 
     @property
     def is_merged(self) -> bool:
-        """Whether the default graph holds every triple once, beside the named graphs."""
+        """Whether the default graph merges the named graphs, each triple once."""
         return self._is_merged
 
     @property
     def everywhere(self) -> DefaultGraph | None:
-        """The graph to look in for any triple: in a merged release each is found there once."""
+        """The graph that matches any triple: in a merged release the default graph, else all graphs."""
         return self._all
 
     # ---- classes ----
 
     def classes(self) -> dict[str, int]:
-        """How many records each class of paths has, the largest first; what is below a record is not counted."""
+        """Count the records of each class, the largest first; records below another record are not counted."""
         return dict(sorted(((c, len(p)) for c, p in self._heads.items()), key=lambda pair: (-pair[1], pair[0])))
 
     def members(self, name: str, *, parts: bool = False) -> list[str]:
-        """The paths `class/slug` of a class, sorted, with those below them when `parts`; empty for no class."""
+        """Return the sorted paths of a class, with `parts` also those below records; empty for an unknown class."""
         return (self._classes if parts else self._heads).get(name, [])
 
     def below(self, path: str) -> list[str]:
-        """The paths below that of a record: its articles, units, elements."""
+        """Return the paths below that of a record, such as the articles of a law."""
         return [p for p in self._classes.get(path.partition("/")[0], []) if p.startswith(path + "/")]
 
     def parts(self, iri: str) -> list[str]:
-        """The `#` parts of a record."""
+        """Return the IRIs of the `#` parts of a record."""
         return self._parts.get(iri, [])
 
     def nearest(self, path: str, most: int = 5) -> list[str]:
-        """The known paths that look most like one that is not known."""
+        """Return the known paths most similar to an unknown one."""
         if not iris.SLUG.fullmatch(path):
             path = "/".join(iris.SEGMENT.findall(path.lower()))
         name, _, slug = path.partition("/")
@@ -113,11 +113,11 @@ class Entities:
         return next(self._quads(iri), None) is not None
 
     def values(self, iri: str, predicate: str) -> list[Term]:
-        """The objects of a property, each once."""
+        """Return the objects of a property, without duplicates."""
         return list(dict.fromkeys(o for q in self._quads(iri, predicate) if isinstance(o := q.object, Term)))
 
     def text(self, iri: str, predicate: str, languages: Iterable[str]) -> Literal | None:
-        """The literal of a property in the first of those languages that has one, else any."""
+        """Return the literal of a property in the first of these languages that has one, else any."""
         literals = [v for v in self.values(iri, predicate) if isinstance(v, Literal)]
         for language in languages:
             for literal in literals:
@@ -126,18 +126,18 @@ class Entities:
         return min(literals, key=lambda v: v.language or "", default=None)
 
     def label(self, iri: str, languages: Iterable[str]) -> Literal | None:
-        """The name of anything the release knows: `skos:prefLabel`, else its title, else `rdfs:label`."""
+        """Return the label of a resource: `skos:prefLabel`, else its title, else `rdfs:label`."""
         wanted = tuple(languages)
         return next((found for p in LABELS if (found := self.text(iri, p, wanted))), None)
 
     def types(self, iri: str) -> list[str]:
-        """The stated classes of a subject; the inferred ones only when none is stated."""
+        """Return the asserted classes of a subject, or the inferred ones if none is asserted."""
         quads = list(self._named(NamedNode(iri), NamedNode(iris.RDF_TYPE), None))
         stated = [value(q.object) for q in quads if self.evidence(value(q.graph_name)).kind != "inferred"]
         return list(dict.fromkeys(sorted(t for t in stated or [value(q.object) for q in quads] if t)))
 
     def successor(self, iri: str) -> str | None:
-        """For a deprecated record the IRI that replaces it, '' when none does; None when it is not deprecated."""
+        """Return the IRI that replaces a deprecated record, '' if none does; None if it is not deprecated."""
         if not any(value(v) == "true" for v in self.values(iri, OWL + "deprecated")):
             return None
         return next((value(v) for v in self.values(iri, DCTERMS + "isReplacedBy")), "")
@@ -145,7 +145,7 @@ class Entities:
     # ---- evidence ----
 
     def evidence(self, graph: str) -> Evidence:
-        """What a named graph is drawn from."""
+        """Return what a named graph is drawn from."""
         if graph not in self._evidence:
             self._evidence[graph] = self._read_evidence(graph)
         return self._evidence[graph]
@@ -169,7 +169,7 @@ class Entities:
         return Evidence(graph, "passage" if source else "description", source)
 
     def graph_of(self, passage: str) -> str | None:
-        """The named graph that is drawn from a passage or source."""
+        """Return the named graph that is drawn from a passage or source."""
         return self._graph_by_source.get(passage)
 
     @cached_property
@@ -179,7 +179,7 @@ class Entities:
     # ---- descriptions ----
 
     def describe(self, iri: str) -> EntityDescription:
-        """All that a page tells of a record; `exists` says whether there is any."""
+        """Return everything that the page of a record shows; empty for a record that does not exist (see `exists`)."""
         parts = self.parts(iri)
         self.expect([iri, *parts])
         placed: set[str] = {iri}
@@ -213,19 +213,19 @@ class Entities:
         return Node(iri, tuple(facts))
 
     def expect(self, iris: Iterable[str]) -> None:
-        """Says what will be asked about next: a remote store fetches it in one round trip."""
+        """Announce which IRIs are read next; see `Backend.expect`."""
         self.store.expect(map(NamedNode, iris))
 
     def facts(self, iri: str) -> list[Fact]:
-        """Every triple of a subject with its evidence, in the order of the properties."""
+        """Return the triples of a subject with their evidence, in the order of the properties."""
         return self._facts(self._named(NamedNode(iri), None, None))
 
     def incoming(self, iri: str) -> list[Fact]:
-        """Every triple whose object is this IRI, with its evidence."""
+        """Return the triples with this object, with their evidence."""
         return self._facts(q for q in self._named(None, None, NamedNode(iri)) if isinstance(q.subject, NamedNode))
 
     def in_graph(self, graph: str) -> list[Fact]:
-        """Every triple of a named graph, with its evidence there and elsewhere."""
+        """Return the triples of a named graph, with their evidence in this and other graphs."""
         quads = self.store.quads_for_pattern(None, None, None, NamedNode(graph))
         return self._facts(same for q in quads for same in self._named(q.subject, q.predicate, q.object))
 
@@ -253,7 +253,7 @@ class Entities:
     # ---- documents ----
 
     def document(self, iri: str) -> list[Quad]:
-        """The named quads of a record, of its `#` parts, and of the links in; sorted, types first."""
+        """Return the quads of named graphs about a record, its `#` parts and incoming links; sorted, types first."""
         subjects = [iri, *self.parts(iri)]
         self.expect(subjects)
         quads = [q for s in subjects for q in self._named(NamedNode(s), None, None)]
@@ -261,23 +261,23 @@ class Entities:
         return sort_quads(quads)
 
     def triples(self, iri: str) -> list[Triple]:
-        """The triples of a record's document with the names of what it mentions, its own first."""
+        """Return the triples of a record's document and the labels of what it mentions, its own triples first."""
         quads = self.document(iri)
         triples = sort_triples([*quads, *self.neighbour_labels(quads)])
         return sorted(triples, key=lambda t: iris.document_of(value(t.subject)) != iri)
 
     def graph_document(self, graph: str) -> list[Quad]:
-        """The quads of one named graph."""
+        """Return the sorted quads of a named graph."""
         return sort_quads(self.store.quads_for_pattern(None, None, None, NamedNode(graph)))
 
     def evidence_links(self, quads: Iterable[Quad]) -> list[Quad]:
-        """What `about` says of the graphs in which these quads stand: the passage each is drawn from."""
+        """Return the quads that link the graphs of these quads to the passages that they are drawn from."""
         graphs = dict.fromkeys(q.graph_name for q in quads if isinstance(q.graph_name, NamedNode))
         primary = NamedNode(iris.PRIMARY_SOURCE)
         return [q for g in graphs for q in self.store.quads_for_pattern(g, primary, None, self.about)]
 
     def neighbour_labels(self, quads: Iterable[Quad]) -> list[Triple]:
-        """The preferred names of the records that these quads mention."""
+        """Return the preferred labels of the records that these quads mention."""
         terms = dict.fromkeys(t for q in quads for t in (q.subject, q.object) if isinstance(t, NamedNode))
         label = NamedNode(PREF_LABEL)
         return [
@@ -300,6 +300,6 @@ class Entities:
 
 
 def _above(path: str) -> list[str]:
-    """The paths above a path, without its class."""
+    """Return the paths above a path, from the record down; `class/a/b/c` has `class/a` and `class/a/b`."""
     segments = path.split("/")
     return ["/".join(segments[:n]) for n in range(2, len(segments))]

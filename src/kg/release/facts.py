@@ -16,7 +16,7 @@ KINDS: tuple[Kind, ...] = ("passage", "register", "curator", "partner", "descrip
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a fact stands: its named graph, what that graph is drawn from, and the lines when that is a passage."""
+    """Where a fact is stated: the named graph, the source of that graph, and its lines if the source is a passage."""
 
     graph: str
     kind: Kind
@@ -48,7 +48,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A subject and its stated facts, those of one property together."""
+    """A subject and its asserted facts, sorted by property."""
 
     iri: str
     facts: tuple[Fact, ...]
@@ -60,7 +60,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class EntityDescription:
-    """A record as it is published: stated facts, parts that none of them leads to, links in, what was inferred."""
+    """A record as it is published: asserted facts, parts that no fact leads to, incoming links, inferred facts."""
 
     node: Node
     loose_parts: tuple[Node, ...]
@@ -70,5 +70,5 @@ class EntityDescription:
 
 
 def by_predicate(facts: Iterable[Fact]) -> list[tuple[str, list[Fact]]]:
-    """Facts of one property together, in the order in which they come."""
+    """Group consecutive facts by property."""
     return [(p, list(group)) for p, group in groupby(facts, key=lambda f: f.predicate)]
