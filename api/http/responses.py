@@ -71,7 +71,7 @@ def write_triples(site: Site, statements: list[Triple] | list[Quad], syntax: Rdf
     """Serializes sorted statements; JSON-LD is compacted with our context, unless there are very many."""
     if syntax.syntax == RdfFormat.JSON_LD and len(statements) <= _MOST_COMPACTED:
         return json.dumps(compacted(site, statements), ensure_ascii=False, indent=1).encode() + b"\n"
-    return serialization.to_bytes(statements, syntax, site.prefixes_of(statements))
+    return serialization.to_bytes(statements, syntax, serialization.used_prefixes(statements, site.prefixes))
 
 
 def compacted(site: Site, statements: list[Triple] | list[Quad]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import jinja2
-from pyoxigraph import NamedNode, Quad, Triple
+from pyoxigraph import Quad
 from starlette.requests import Request
 
 from api.problems import Problem
@@ -24,7 +24,7 @@ from kg.linking import matching
 from kg.project.description import Project
 from kg.project.location import project_root
 from kg.project.reading import read_project
-from kg.rdf import iris, serialization
+from kg.rdf import iris
 from kg.rdf.context import Context
 from kg.release import catalogue, history, paths, search
 from kg.release.entities import Entities
@@ -152,19 +152,6 @@ class Site:
             descriptions=self.project.lead,
             publisher=self.project.publisher,
         )
-
-    def prefixes_of(self, statements: list[Triple] | list[Quad]) -> dict[str, str]:
-        """The prefixes used in these statements."""
-        found = set()
-        for s in statements:
-            for term in (s.subject, s.predicate, s.object):
-                if isinstance(term, NamedNode):
-                    found.add(term.value)
-                elif datatype := getattr(term, "datatype", None):
-                    found.add(datatype.value)
-            if isinstance(s, Quad) and isinstance(s.graph_name, NamedNode):
-                found.add(s.graph_name.value)
-        return serialization.used_prefixes(found, self.prefixes)
 
 
 def make_site(settings: Settings, release: Release, count: Callable[[str], None]) -> Site:

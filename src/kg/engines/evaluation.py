@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pyoxigraph import (
@@ -163,7 +163,7 @@ def _graph(result: QueryTriples, syntax: Rdf, prefixes: Mapping[str, str], most:
     is_xml = syntax.syntax == RdfFormat.RDF_XML
     if is_xml and (property_ := formats.not_in_rdf_xml(t.predicate.value for t in triples)):
         raise QueryFailed(f"RDF/XML cannot write the property <{property_}>; ask for another format")
-    used = serialization.used_prefixes(_iris(triples), prefixes) if syntax.has_prefixes else {}
+    used = serialization.used_prefixes(triples, prefixes) if syntax.has_prefixes else {}
     body = serialization.to_bytes(sorted(triples, key=triples.__getitem__), syntax, used, _Bounded(most * 2))
     _check_xml(is_xml, body)
     return Answer("graph", syntax.content_type, body, len(triples))
@@ -172,18 +172,6 @@ def _graph(result: QueryTriples, syntax: Rdf, prefixes: Mapping[str, str], most:
 def _check_xml(is_xml: bool, document: bytes) -> None:
     if is_xml and not formats.is_xml(document):
         raise QueryFailed("the result has a character that XML cannot hold; ask for another format")
-
-
-def _iris(triples: Iterable[Triple]) -> set[str]:
-    """The IRIs that a prefix could abbreviate."""
-    found: set[str] = set()
-    for triple in triples:
-        for term in (triple.subject, triple.predicate, triple.object):
-            if isinstance(term, NamedNode):
-                found.add(term.value)
-            elif isinstance(term, Literal):
-                found.add(term.datatype.value)
-    return found
 
 
 def _table(result: QuerySolutions, wanted: Results, most: int | None, output: _Bounded) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import IO, cast
 
-from pyoxigraph import NamedNode, Quad, RdfFormat, Triple, serialize
+from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, Triple, serialize
 
 from kg.rdf.formats import Rdf
 
@@ -50,18 +50,31 @@ def _head(syntax: RdfFormat, prefixes: tuple[tuple[str, str], ...]) -> bytes:
     return b"".join(declared)
 
 
-def used_prefixes(iris: Iterable[str], prefixes: Mapping[str, str]) -> dict[str, str]:
-    """Return the prefixes that abbreviate some of these IRIs: a namespace ends where a part of an IRI ends.
+def used_prefixes(statements: Iterable[Triple] | Iterable[Quad], prefixes: Mapping[str, str]) -> dict[str, str]:
+    """Return the prefixes that abbreviate IRIs of these statements, very long ones aside.
 
-    Very long IRIs are not looked at.
+    A namespace ends where a part of an IRI ends.
     """
     beginnings: set[str] = set()
-    for beginning in {_without_last_part(iri) for iri in iris if len(iri) <= _LONGEST}:
+    for beginning in {_without_last_part(iri) for iri in _iris(statements) if len(iri) <= _LONGEST}:
         # Where a beginning is known, the shorter ones are too.
         while beginning and beginning not in beginnings:
             beginnings.add(beginning)
             beginning = _without_last_part(beginning)
     return {prefix: namespace for prefix, namespace in prefixes.items() if namespace in beginnings}
+
+
+def _iris(statements: Iterable[Triple] | Iterable[Quad]) -> set[str]:
+    found: set[str] = set()
+    for statement in statements:
+        for term in (statement.subject, statement.predicate, statement.object):
+            if isinstance(term, NamedNode):
+                found.add(term.value)
+            elif isinstance(term, Literal):
+                found.add(term.datatype.value)
+        if isinstance(statement, Quad) and isinstance(statement.graph_name, NamedNode):
+            found.add(statement.graph_name.value)
+    return found
 
 
 @lru_cache(maxsize=5_000)
