@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager
@@ -24,6 +25,7 @@ OWL = "http://www.w3.org/2002/07/owl#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
 XSD = "http://www.w3.org/2001/XMLSchema#"
 _MOST_ROUNDS = 50
+_JAVA_OPTIONS = "JDK_JAVA_OPTIONS"
 
 
 class ReasoningBounds(BaseSettings):
@@ -126,6 +128,20 @@ def key(quads: Iterable[Quad], ontology: Path) -> bytes:
 
 
 @contextmanager
+def _java_for_a_short_run() -> Iterator[None]:
+    """Sets options of Java that halve the processor time of a run of seconds; those of the environment win."""
+    before = os.environ.get(_JAVA_OPTIONS)
+    os.environ[_JAVA_OPTIONS] = f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {before or ''}"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_JAVA_OPTIONS]
+        else:
+            os.environ[_JAVA_OPTIONS] = before
+
+
+@contextmanager
 def _own_temporary_folder() -> Iterator[None]:
     """Runs the reasoner in a temporary folder, which is deleted afterwards.
 
@@ -158,7 +174,7 @@ def is_consistent(quads: Iterable[Quad], bounds: ReasoningBounds | None = None) 
     if loaded < len(triples):
         raise KgError(f"the reasoner loaded {loaded} of {len(triples)} triples")
     try:
-        with _own_temporary_folder():
+        with _own_temporary_folder(), _java_for_a_short_run():
             owlready2.sync_reasoner_hermit(world, debug=0, ignore_unsupported_datatypes=True)
     except owlready2.OwlReadyInconsistentOntologyError:
         return False

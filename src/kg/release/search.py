@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal as OneOf
@@ -81,6 +82,10 @@ class IndexEntry:
     role: Role
 
 
+# `astuple` would copy each field.
+_ROW = attrgetter(*(f.name for f in fields(IndexEntry)))
+
+
 @dataclass(frozen=True, slots=True)
 class SearchHit:
     """A matching record, with the text that matched and the kind of match; `score` is from 0 to 1."""
@@ -118,7 +123,7 @@ def entries(quads: Iterable[Quad], base: str) -> list[IndexEntry]:
             )
         elif isinstance(target, NamedNode) and not target.value.startswith(base):
             found.add(IndexEntry(subject.value, kind, target.value, "", role))
-    return sorted(found, key=astuple)
+    return sorted(found, key=_ROW)
 
 
 def _kind(iri: str, base: str) -> str:
@@ -136,7 +141,7 @@ def write(folder: Path, found: Sequence[IndexEntry]) -> None:
     place.mkdir()
     _fill(tantivy.Index(_SCHEMA, str(place)), found)
     names = place / _NAMES
-    names.write_text(json.dumps([astuple(e) for e in found], ensure_ascii=False), encoding="utf-8")
+    names.write_text(json.dumps([_ROW(e) for e in found], ensure_ascii=False), encoding="utf-8")
     # tantivy lets only the owner read some of its files, but another user may serve the release.
     for file in place.iterdir():
         file.chmod(names.stat().st_mode & 0o777)
