@@ -22,8 +22,7 @@ def violations(quads: Iterable[Quad], shapes: Path) -> list[Violation]:
     # rdflib's parser would write some literals anew.
     base = shapes.resolve().as_uri()
     graph = to_rdflib(parse(path=str(shapes), format=RdfFormat.TURTLE, base_iri=base))
-    with warnings.catch_warnings(), _quiet():
-        warnings.simplefilter("ignore")
+    with _quiet():
         _, report, _ = pyshacl.validate(to_rdflib(quads), shacl_graph=graph, inference="none", advanced=False)
     assert isinstance(report, rdflib.Graph)
     return read(report, graph)
@@ -31,11 +30,13 @@ def violations(quads: Iterable[Quad], shapes: Path) -> list[Violation]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps rdflib from logging a traceback for each ill-typed literal."""
+    """Keeps rdflib from logging a traceback for each ill-typed literal, and from warning of it."""
     log = logging.getLogger("rdflib.term")
     before, log.disabled = log.disabled, True
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         log.disabled = before
 
@@ -43,8 +44,9 @@ def _quiet() -> Iterator[None]:
 def to_rdflib(quads: Iterable[Quad]) -> rdflib.Graph:
     """The merged triples of the quads."""
     graph = rdflib.Graph()
-    for quad in quads:
-        graph.add((_rdflib_term(quad.subject), _rdflib_term(quad.predicate), _rdflib_term(quad.object)))
+    with _quiet():
+        for quad in quads:
+            graph.add((_rdflib_term(quad.subject), _rdflib_term(quad.predicate), _rdflib_term(quad.object)))
     return graph
 
 
