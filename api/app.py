@@ -1,4 +1,4 @@
-"""The application: one release after the other, its routers, and one way to answer errors."""
+"""The FastAPI application: routes, middleware and error handlers over the current release."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from kg.errors import KgError
 from kg.release.store import Release
 
 _LOG = logging.getLogger("api")
-# Containers made, above those given up, before the youngest are gone through; most end with their request.
+# Objects allocated before the youngest generation is collected; most are freed with their request.
 _ALLOCATIONS = 20_000
-# Routes are tried one after the other, so these come first.
+# Routes are matched in order, so the busiest packages come first.
 _ASKED_MOST = ("api.sparql", "api.linked_data")
 
 
@@ -53,7 +53,7 @@ def _rank(module: str) -> tuple[bool, str]:
 
 
 def create_app(settings: Settings, release: Release, releases: Path | None = None) -> FastAPI:
-    """The server of a release; with a folder of releases it goes over to each new one that becomes current there."""
+    """Create the application for a release; with a folder of releases it switches to each new current one."""
     metrics, checkers, known = Metrics(), Checkers(settings), routes()
     serving = Serving(settings, release, releases, metrics.count)
     accounts = RequestLog(metrics, settings, labels(known))
@@ -62,11 +62,11 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await serving.start()
-        # What there is now lives long: going through it again and again held up every request for 0.1 s.
+        # What exists now is long-lived: collecting it again and again blocked every request for 0.1 s.
         gc.freeze()
         gc.set_threshold(_ALLOCATIONS, 10, 10)
         try:
-            # The connections find it in the state of the server.
+            # Connections find it in the server's lifespan state.
             yield {"shortcut": Shortcut(settings, serving, cache, accounts)}
         finally:
             await checkers.close()
@@ -106,12 +106,12 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     kinds = {404: "not-found", 405: "method-not-allowed", 416: "range-not-satisfiable"}
     detail = str(error.detail)
     if error.status_code == 404:
-        detail = f"nothing is at {request.url.path}"
+        detail = f"there is nothing at {request.url.path}"
     elif error.status_code == 405:
-        detail = f"{request.method} is not taken here; the site only reads"
+        detail = f"{request.method} is not supported here; this server is read-only"
     headers = dict(error.headers or {})
     if allowed := headers.get("Allow"):
-        # HEAD is answered as GET, OPTIONS everywhere, before any route is looked for.
+        # HEAD is answered as GET, and OPTIONS everywhere, before routing.
         headers["Allow"] = ", ".join(sorted({*allowed.split(", "), "HEAD", "OPTIONS"}))
     problem = Problem(error.status_code, kinds.get(error.status_code, "http"), detail, {}, headers)
     return rendering.respond(request, problem)

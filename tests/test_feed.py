@@ -291,7 +291,7 @@ def test_the_same_after_a_restart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/feed/laws.atom", "no class of records is called 'laws'"),
+        ("/feed/laws.atom", "there is no class of records 'laws'"),
         ("/feed.atom?lang=en&page=3", "pages 1 to 2"),
         ("/feed.atom?lang=en&page=0", "pages 1 to 2"),
         ("/feed.atom?lang=en&page=x", "pages 1 to 2"),

@@ -79,4 +79,4 @@ def test_links_by_what_is_no_link_are_refused(http: httpx.Client, name: str) -> 
     record = http.get("/?format=json").json()["example"]
     answer = http.get("/explore/links", params={"node": record, "property": name})
     assert answer.status_code == 400
-    assert "no link is by" in answer.json()["detail"]
+    assert "no edge has the property" in answer.json()["detail"]

@@ -105,7 +105,7 @@ def test_similar_records_are_suggested(real_http: httpx.Client) -> None:
     assert page.status_code == 404
     assert "チェックディジット" in page.text
     terminal = real_http.get("/resolve", params={"iri": "1030005007112"}, headers={"user-agent": "curl/8"})
-    assert terminal.text.startswith("404 Not found: '1030005007112' is no corporate number")
+    assert terminal.text.startswith("404 Not found: '1030005007112' is not a valid corporate number")
 
 
 def test_a_bare_number_is_resolved_by_its_scheme(real_http: httpx.Client) -> None:

@@ -256,7 +256,7 @@ def test_a_document_comes_as_body_upload_or_text(
     ("options", "status", "kind", "message"),
     [
         ({"content": b"<a", "headers": TURTLE}, 400, "rdf-malformed", "line 1, column 1"),
-        ({"content": b" ", "headers": TURTLE}, 400, "no-document", "nothing was sent"),
+        ({"content": b" ", "headers": TURTLE}, 400, "no-document", "the document is empty"),
         (
             {"content": GOOD, "headers": {"content-type": "text/csv"}},
             415,

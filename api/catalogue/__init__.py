@@ -1,1 +1,1 @@
-"""The dataset description, dumps, sitemap and feeds."""
+"""What the site offers, for machines: `router` with dataset, dumps, sitemap and robots; `feeds` of changes."""

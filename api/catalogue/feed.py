@@ -1,4 +1,4 @@
-"""The feed of changes (Atom, RFC 4287, in pages by RFC 5005): an entry for each release and each changed record."""
+"""The feed of changes (Atom, RFC 4287; paged, RFC 5005) with an entry for each release and each changed record."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from kg.release.history import ChangeEntry, ReleaseChanges
 
 ATOM = "http://www.w3.org/2005/Atom"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
-# What XML 1.0 (2.2) does not let stand in a document.
+# Characters that XML 1.0 (2.2) does not allow.
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Item(NamedTuple):
-    """A release, or, with `entry`, a record that it changed."""
+    """A release, or with `entry` a record that it changed."""
 
     step: ReleaseChanges
     entry: ChangeEntry | None = None
 
 
 def items(history: Sequence[ReleaseChanges], name: str = "") -> list[Item]:
-    """What a feed tells, the newest first: of all, or of the records of one class without the releases themselves."""
+    """Return the entries of a feed, newest first: all, or the records of one class without the releases."""
     found: list[Item] = []
     for step in history:
         if not name:
@@ -38,7 +38,7 @@ def items(history: Sequence[ReleaseChanges], name: str = "") -> list[Item]:
 
 @dataclass(frozen=True)
 class Feed:
-    """One page of a feed for one reader; `host` ends in `/`, `name` is the class or '', `number` counts from 1."""
+    """One page of a feed in one language; `host` ends in `/`, `name` is the class or '', `number` counts from 1."""
 
     view: View
     host: str
@@ -48,7 +48,7 @@ class Feed:
     pages: int
 
     def document(self) -> bytes:
-        """The feed as XML; the same bytes for the same release, reader and host."""
+        """Return the feed as XML; the same bytes for the same release, language and host."""
         view = self.view
         feed = Xml.Element("feed", {"xmlns": ATOM, _LANGUAGE: view.language})
         _text(feed, "id", f"{view.site.base}{self._path}")

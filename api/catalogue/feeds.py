@@ -1,4 +1,4 @@
-"""`/feed.atom`, `/feed/{class}.atom`: what changed from release to release, for those who keep links to it fresh."""
+"""`/feed.atom`, `/feed/{class}.atom`: changes from release to release, for sites that link here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FEED = (formats.ATOM,)
     depends_on_language=True,
 )
 def whole(request: Request, page: PageNumber = "1") -> Response:
-    """Every release, with the records that it added, changed, deprecated or removed, the newest first."""
+    """Return all releases, newest first, with the records that each added, changed, deprecated or removed."""
     return _feed(request, "", page)
 
 
@@ -43,12 +43,12 @@ def whole(request: Request, page: PageNumber = "1") -> Response:
     depends_on_language=True,
 )
 def of_class(request: Request, name: str, page: PageNumber = "1") -> Response:
-    """The changed records of one class, as in their paths."""
+    """Return the changed records of one class, named as in their paths."""
     site = site_of(request)
     known = {*site.entities.classes(), *(e.path.partition("/")[0] for step in site.history for e in step.entries)}
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3)
-        detail = f"no class of records is called '{name[:100]}'; there are {', '.join(sorted(known))}"
+        detail = f"there is no class of records '{name[:100]}'; expected one of {', '.join(sorted(known))}"
         nearest = [f"{request.base_url}feed/{other}.atom" for other in near]
         raise Problem(404, "not-found", detail, {"path": name[:100], "nearest": nearest})
     return _feed(request, name, page)

@@ -1,4 +1,4 @@
-"""`/dataset`, `/.well-known/void`, `/dumps`, `/sitemap.xml`, `/robots.txt`: what there is to be had."""
+"""`/dataset`, `/.well-known/void`, `/dumps`, `/sitemap.xml`, `/robots.txt`: descriptions of what is available."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 @router.get("/dataset", "The dataset", Cost.LARGE, gives=(*RDF, *PAGE), in_sitemap=True)
 def dataset(request: Request) -> Response:
-    """The catalogue record (DCAT 3) with its statistics (VoID), dumps, services and prefixes."""
+    """Return the description of the dataset (DCAT 3) with statistics (VoID), dumps, services and prefixes."""
     site = site_of(request)
     if (syntax := chosen_rdf(request)) is not None:
         return rdf_answer(site, site.catalogue, syntax)
@@ -51,7 +51,7 @@ def dataset(request: Request) -> Response:
 
 @router.get("/.well-known/void", "The dataset, where crawlers look for it", Cost.LARGE, gives=RDF)
 def well_known(request: Request) -> Response:
-    """The same as `/dataset`, in RDF (RFC 8615)."""
+    """Return the RDF of `/dataset` (RFC 8615)."""
     syntax = chosen_rdf(request, html=False)
     assert syntax is not None
     return rdf_answer(site_of(request), site_of(request).catalogue, syntax)
@@ -59,7 +59,7 @@ def well_known(request: Request) -> Response:
 
 @router.get("/dumps", "The dumps", Cost.FIXED, gives=JSON, statuses=(303,))
 def dumps(request: Request) -> Response:
-    """The files of the current release with their sizes and checksums."""
+    """List the files of the current release with their sizes and checksums."""
     site = site_of(request)
     if not prefers_json(request):
         return RedirectResponse(f"{_root(request)}/dataset#ui-dumps", 303, {"Vary": "Accept"})
@@ -72,7 +72,7 @@ def dumps(request: Request) -> Response:
 
 @router.get("/dumps/{name}", "A dump of the current release", Cost.FIXED, statuses=(307, 404))
 def current_dump(request: Request, name: str) -> Response:
-    """The address of that file in the current release, which stays what it is when the next is published."""
+    """Redirect to that file of the current release, whose URL stays valid after the next release."""
     site = site_of(request)
     if name not in site.manifest.dumps:
         raise _unknown(site.version, name, site.manifest)
@@ -83,7 +83,7 @@ def current_dump(request: Request, name: str) -> Response:
 
 @router.get("/dumps/{release}/{name}", "A dump", Cost.LARGE, gives=(GZIP,), statuses=(206, 404, 416))
 def dump(request: Request, release: str, name: str) -> Response:
-    """A file of a release that is kept, whole or in parts (RFC 9110, 14)."""
+    """Return a file of a kept release, whole or in ranges (RFC 9110, 14)."""
     site = site_of(request)
     directory = site.release.directory
     manifest = site.manifest
@@ -115,13 +115,13 @@ def _file(request: Request, site: Site, path: Path, sha256: str) -> Response:
 
 
 def _unknown(release: str, name: str, manifest: Manifest) -> Problem:
-    known = ", ".join(manifest.dumps) or "none: the release is not kept any more"
-    return Problem(404, "unknown-dump", f"release {release} has no file '{name}'; there are {known}")
+    known = ", ".join(manifest.dumps) or "none, since this release is not kept"
+    return Problem(404, "unknown-dump", f"release {release} has no file '{name}'; its files are: {known}")
 
 
 @router.get("/sitemap.xml", "All pages, for search engines", Cost.LARGE, gives=(XML,))
 def sitemap(request: Request) -> Response:
-    """The pages, or, when there are more than one file may hold, an index of such files (sitemaps.org, 0.9)."""
+    """List all pages, or if they are too many for one file, an index of such files (sitemaps.org, 0.9)."""
     urls = _urls(request)
     parts = -(-len(urls) // _URLS_PER_SITEMAP)
     if parts <= 1:
@@ -165,7 +165,7 @@ def _xml(name: str, entries: str) -> bytes:
 
 @router.get("/robots.txt", "For crawlers", Cost.FIXED, gives=(formats.PLAIN,))
 def robots(request: Request) -> Response:
-    """Crawlers may read everything but the answers of queries, of which there is no end."""
+    """Allow crawlers everything except answers to queries, whose number is unlimited."""
     root, host = _root(request), str(request.base_url)
     closed = dict.fromkeys(route.path for route in _routes(request) if not route.declared.for_robots)
     disallowed = "".join(f"Disallow: {root}{path}?\n" for path in closed)

@@ -1,1 +1,1 @@
-"""The graph explorer."""
+"""`/explore`: the graph as a picture (`router`), whose state is its URL (`exploration`)."""

@@ -1,4 +1,4 @@
-"""`/explore`: a picture of how records hang together, made from its address alone; the same as JSON and as text."""
+"""`/explore`: how records are connected, as a picture, as text and as JSON; the URL is the whole state."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ Without = Annotated[Texts, Query(description="Records, classes and properties th
 
 
 class Address(BaseModel):
-    """The address of a picture: its state, and what a form or a button asks of it."""
+    """The parameters of `/explore`: the state, and what a form or button changes in it."""
 
     node: Texts = Field((), description="Records whose links are shown, as class/slug.")
-    links: Texts = Field((), description="Some links of a record: `record,in|out,property,number`.")
-    start: str | None = Field(None, alias="from", description="The record that a chain begins at.")
-    end: str | None = Field(None, alias="to", description="The record that a chain ends at.")
+    links: Texts = Field((), description="Edges of a record: `record,in|out,property,number`.")
+    start: str | None = Field(None, alias="from", description="The record that a path begins at.")
+    end: str | None = Field(None, alias="to", description="The record that a path ends at.")
     without: Without = ()
     inferred: Inferred = False
     q: str | None = Field(None, description="A name to begin with.")
     expand: Texts = Field((), description="Records to expand.")
     collapse: Texts = Field((), description="Records to collapse.")
     remove: Texts = Field((), description="Records to remove.")
-    more: Texts = Field((), description="Links to add, as in `links`.")
+    more: Texts = Field((), description="Edges to add, written as in `links`.")
 
     @property
     def acts(self) -> bool:
@@ -58,7 +58,7 @@ class Address(BaseModel):
 
 @router.get("/explore", "The graph explorer", Cost.MEDIUM, gives=(*JSON, *PAGE), statuses=(400, 404))
 def explore(request: Request, asked: Annotated[Address, Query()]) -> Response:
-    """Records with their neighbours, and the shortest chains between two; as a picture, as text, as JSON."""
+    """Show records with their neighbours, and the shortest paths between two records."""
     site = site_of(request)
     state = _state(asked, site)
     if not prefers_json(request) and (moved := language.redirect(request)):
@@ -80,20 +80,22 @@ def explore(request: Request, asked: Annotated[Address, Query()]) -> Response:
 def neighbours(
     request: Request,
     node: Annotated[Texts, Query(description="Records, as class/slug.")] = (),
-    name: Annotated[str, Query(alias="property", description="Only the links by this property.")] = "",
+    name: Annotated[str, Query(alias="property", description="Only edges with this property.")] = "",
     direction: Annotated[
-        Literal["in", "out"] | None, EmptyIsDefault, Query(description="Only links to the record, or from it.")
+        Literal["in", "out"] | None,
+        EmptyIsDefault,
+        Query(description="Only edges to the record (in) or from it (out)."),
     ] = None,
-    at: Annotated[int, WholeNumber(0, 1_000_000), Query(description="How many links of each group to skip.")] = 0,
+    at: Annotated[int, WholeNumber(0, 1_000_000), Query(description="How many edges of each group to skip.")] = 0,
     inferred: Inferred = False,
 ) -> Response:
-    """The neighbours of records, up to 60 by each property and direction from `at` on; `more` says what is left."""
+    """Return the neighbours of records, up to 60 by each property and direction from `at` on; `more` lists the rest."""
     site = site_of(request)
     if not node:
         raise Problem(400, "bad-parameter", f"node: {_A_RECORD}")
     predicate = site.context.expand(name)
     if name and not site.links.knows(predicate):
-        raise Problem(400, "bad-parameter", f"property: no link is by '{name[:100]}'")
+        raise Problem(400, "bad-parameter", f"property: no edge has the property '{name[:100]}'")
     view, choice = view_of(request, language.language_of(request)), EdgeFilter(inferred)
     roles, links, more = dict.fromkeys((_known(site, p) for p in node), "node"), dict[Edge, None](), []
     for path in node:
@@ -112,7 +114,7 @@ def neighbours(
 
 @router.get(
     "/explore/path",
-    "Chains between two records",
+    "Paths between two records",
     Cost.MEDIUM,
     gives=JSON,
     statuses=(400, 404),
@@ -120,13 +122,13 @@ def neighbours(
 )
 def chains(
     request: Request,
-    first: Annotated[str, Query(alias="from", description="The record that a chain begins at.")] = "",
-    last: Annotated[str, Query(alias="to", description="The record that a chain ends at.")] = "",
-    most: Annotated[int, WholeNumber(1, _MOST_CHAINS), Query(description="How many chains.")] = CHAINS,
+    first: Annotated[str, Query(alias="from", description="The record that a path begins at.")] = "",
+    last: Annotated[str, Query(alias="to", description="The record that a path ends at.")] = "",
+    most: Annotated[int, WholeNumber(1, _MOST_CHAINS), Query(description="How many paths.")] = CHAINS,
     without: Without = (),
     inferred: Inferred = False,
 ) -> Response:
-    """Up to `most` short chains of links between two records."""
+    """Return up to `most` short paths between two records."""
     site = site_of(request)
     for name, path in (("from", first), ("to", last)):
         if not path:
@@ -141,15 +143,15 @@ def chains(
     return json_answer({"from": start, "to": end, "paths": found}, _VARY)
 
 
-# ---- the address ----
+# ---- the URL ----
 
 
 def _state(asked: Address, site: Site) -> State:
-    """Return what the address asks for; raises `Problem` 404 for unknown records, 400 for what cannot be read."""
+    """Return the state that the URL asks for; raises `Problem` 404 for unknown records, 400 for invalid values."""
     nodes = tuple(dict.fromkeys(_known(site, path) for path in asked.node if path))
     parts = tuple(_part(site, written) for written in asked.links)
     if len(nodes) + len(parts) > _MOST_EXPANDED:
-        raise Problem(400, "bad-parameter", f"node: at most {_MOST_EXPANDED} records are expanded at once")
+        raise Problem(400, "bad-parameter", f"node: at most {_MOST_EXPANDED} records can be expanded at once")
     without = tuple(dict.fromkeys(name for name in asked.without if name))
     ends = ((asked.start or "").strip(), (asked.end or "").strip())
     state = State(nodes, parts, *ends, without, asked.inferred)
@@ -176,18 +178,18 @@ def _part(site: Site, written: str) -> Part:
 
 
 def _known(site: Site, path: str) -> str:
-    """The path, if it is a record's; raises `Problem` 404 with the nearest ones."""
+    """Return the path of an existing record; raises `Problem` 404 with the nearest ones."""
     path = path.removeprefix(site.entities.root)
     if iris.SLUG.fullmatch(path) and site.entities.exists(site.entities.root + path):
         return path
     near = [site.entities.root + p for p in site.entities.nearest(path)]
-    raise Problem(404, "unknown-id", f"nothing is called '{path[:200]}'", {"path": path[:200], "nearest": near})
+    raise Problem(404, "unknown-id", f"there is no record '{path[:200]}'", {"path": path[:200], "nearest": near})
 
 
 def _resolved(site: Site, state: State, text: str) -> tuple[State, list[SearchHit] | None]:
-    """The state with names as records: ends of a chain as the best hit, and a start that only one hit can mean.
+    """Resolve names to records: the ends of a path to the best hit, and `text` if only one hit can be meant.
 
-    Where several could be meant, they come beside it; an empty list when nothing could.
+    Otherwise return all candidates for `text`, an empty list if there are none.
     """
     state = replace(state, start=_end(site, state.start), end=_end(site, state.end))
     if not text:
@@ -202,7 +204,7 @@ def _resolved(site: Site, state: State, text: str) -> tuple[State, list[SearchHi
 
 
 def _end(site: Site, text: str) -> str:
-    """The record that the end of a chain means; '' for none."""
+    """Return the record meant by an end of a path; '' for none."""
     if not text or ("/" in text and iris.SLUG.fullmatch(text.removeprefix(site.entities.root))):
         return text and _known(site, text)
     return next((hit.iri.removeprefix(site.entities.root) for hit in _hits(site, text, 1)), "")
@@ -213,7 +215,7 @@ def _hits(site: Site, text: str, limit: int) -> Sequence[SearchHit]:
 
 
 def _is_provisional(asked: Address, state: State, candidates: Sequence[SearchHit] | None) -> bool:
-    """Whether a form made the address, with names in it that are records now, or with fields left empty."""
+    """Whether the URL came from a form, with names that are now resolved or with empty fields."""
     named = (state.start and state.start != asked.start) or (state.end and state.end != asked.end)
     empty = "" in (asked.q, asked.start, asked.end)
     return bool(named) or empty or (asked.q is not None and candidates is None) or asked.acts
@@ -228,7 +230,7 @@ def _choice(site: Site, state: State) -> EdgeFilter:
 
 
 def _picture(site: Site, state: State) -> Picture:
-    """What a state shows."""
+    """Return the picture of a state."""
     expanded = [
         Part(path, group.direction, group.property, AT_ONCE)
         for path in state.nodes

@@ -1,1 +1,1 @@
-"""The link desk."""
+"""`/link`, the link desk: matches a table against the records (`router`, `state`, `candidates`)."""

@@ -1,4 +1,4 @@
-"""Candidates as the link desk shows them: with a label, a score and the reason in the reader's language."""
+"""Candidates on the link desk, with label, score and reason in the language of the view."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kg.linking.review import Decision, MatchSetup
 
 
 def describe(view: View, found: Candidate) -> dict[str, object]:
-    """A candidate as JSON; `ground` is what goes into the table, `reason` what is shown."""
+    """Return a candidate as JSON; `ground` goes into the table, `reason` is shown."""
     return {
         "iri": found.iri,
         "label": view.plain(found.iri),
@@ -29,7 +29,7 @@ def describe(view: View, found: Candidate) -> dict[str, object]:
 
 
 def reason(view: View, found: Candidate) -> str:
-    """Why, in words: which text of ours matched, in which way, and what of the other columns agrees or does not."""
+    """Return the reason in words: the name that matched and how, and which other columns agree or disagree."""
     words = texts.table("features")[view.language]
     told = [view.t("desk_matched", text=found.matched)]
     for feature in found.features:
@@ -43,12 +43,12 @@ def reason(view: View, found: Candidate) -> str:
 
 
 def decisions(view: View, rows: list[tuple[str, ...]], choice: MatchSetup) -> list[Decision]:
-    """What the machine decides of these rows."""
+    """Return the automatic decisions for these rows."""
     return list(review.match_rows(view.site.matcher, rows, choice, view.plain))
 
 
 def by_person(view: View, row: tuple[str, ...], choice: MatchSetup, iri: str, *, is_close: bool) -> Decision:
-    """What a person decided of a row: a candidate or another record, exactly or closely; none without an IRI."""
+    """Return a person's decision on a row: a record that matches exactly or closely, or none without an IRI."""
     if not iri:
         return Decision(by="person")
     found = next((c for c in review.candidates(view.site.matcher, row, choice) if c.iri == iri), None)

@@ -1,4 +1,4 @@
-"""`/link`: the link desk. A table is read, matched, looked through and taken away; nothing of it is kept here."""
+"""`/link`: the link desk, where a table is read, matched, reviewed and downloaded; the server keeps nothing of it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _ERRORS = (400, 413, 415, 422, 499, TOO_LARGE, 503)
 
 
 class TableForm(BaseModel):
-    """A table as it is posted; this and the next two are for OpenAPI, and read by `api.linking.state`."""
+    """An uploaded table. This model and the next two are for OpenAPI; `api.linking.state` reads the bodies."""
 
     file: str = Field("", json_schema_extra={"contentMediaType": "application/octet-stream"})
     text: str = Field("", description="The table as text, instead of a file.")
@@ -81,7 +81,7 @@ class FinishedWork(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The rows of one page of a review: which rows, of how many, under which filter."""
+    """One page of a review: its rows, the number of pages, the filter and its counts."""
 
     show: str
     number: int
@@ -92,7 +92,7 @@ class Seen:
 
 @router.get("/link", "The link desk", Cost.SMALL, gives=PAGE)
 def start(request: Request) -> Response:
-    """A form for a table."""
+    """Return the form for a table."""
     if moved := language.redirect(request):
         return moved
     return page(request, language.language_of(request), "desk.html", work=None, problem=None, pasted="")
@@ -107,7 +107,7 @@ def start(request: Request) -> Response:
     statuses=_ERRORS,
 )
 async def go_on(request: Request) -> Response:
-    """The next page of a visit: the state comes in the form and goes out in it."""
+    """Return the next page; the form carries the whole state in both directions."""
     site = site_of(request)
     view = view_of(request, language.language_of(request))
     pasted = ""
@@ -141,7 +141,7 @@ async def go_on(request: Request) -> Response:
     statuses=_ERRORS,
 )
 async def table(request: Request) -> Response:
-    """The columns and rows of an uploaded or pasted table, as the desk reads it."""
+    """Return the columns and rows of an uploaded or pasted table."""
     site = site_of(request)
     async with site.desk.place():
         work = await state.read_table(await uploads.form(request, site.settings.desk_body_bytes), site.settings)
@@ -158,12 +158,12 @@ async def table(request: Request) -> Response:
     depends_on_language=True,
 )
 async def match(request: Request) -> Response:
-    """For each name the candidates, best first, and the decision that the machine takes."""
+    """Return for each name the candidates, best first, and the automatic decision."""
     site = site_of(request)
     view = view_of(request, language.language_of(request))
     async with site.desk.place():
         rows, choice = _batch(site, await bodies.json_document(request, site.settings.desk_body_bytes))
-        # What is asked twice is answered once.
+        # Equal rows are matched once.
         each = list(dict.fromkeys(rows))
         answers = await _each_chunk(request, site, each, lambda part: [_row(view, row, choice) for row in part])
         known = dict(zip(each, answers, strict=True))
@@ -181,7 +181,7 @@ async def match(request: Request) -> Response:
     depends_on_language=True,
 )
 async def result(request: Request) -> Response:
-    """The table with what was decided, as CSV; every formula in it defused."""
+    """Return the table with the decisions as CSV; cells that look like formulas are escaped."""
     view, work, _ = await _finished(request)
     made = await run_in_threadpool(review.linked, work.table, work.decisions, view.plain)
     body = await run_in_threadpool(tables.write, made)
@@ -197,15 +197,13 @@ async def result(request: Request) -> Response:
     statuses=_ERRORS,
 )
 async def links(request: Request) -> Response:
-    """The links of the table as RDF, with what the linkset is and how it came about; `format` is ttl, nt or jsonld."""
+    """Return the links as RDF, with a description of the linkset and its provenance."""
     view, work, asked = await _finished(request)
     syntax = formats.rdf_format(asked or "ttl")
     if syntax is None or syntax.name not in SYNTAXES:
         raise Problem(400, "bad-parameter", f"format: expected {', '.join(SYNTAXES)}, not '{asked[:40]}'")
     if work.choice is None or not work.choice.subject:
-        raise Problem(
-            422, "no-subject", "which IRIs do your rows have? a column or a template is expected in 'subject'"
-        )
+        raise Problem(422, "no-subject", "subject: expected the column or template that gives the IRIs of your rows")
     try:
         found = await run_in_threadpool(review.links, work.table, work.decisions, work.choice)
         body = await run_in_threadpool(linkset.write, found, _account(view.site, work), syntax)
@@ -232,38 +230,40 @@ async def _matched(request: Request, view: View, work: Work) -> Work:
 
 
 async def _each_chunk(request: Request, site: Site, rows: list[tuple[str, ...]], match_part: Any) -> list[Any]:
-    """Matches rows part by part in a thread, so that others are served between; ends when time or caller is gone."""
+    """Match rows in chunks, so that other requests run in between, until the deadline or the client disconnects."""
     end = time.monotonic() + site.settings.desk_seconds
     found: list[Any] = []
     for at in range(0, len(rows), _CHUNK):
         found += await run_in_threadpool(match_part, rows[at : at + _CHUNK])
         if time.monotonic() > end:
             seconds = site.settings.desk_seconds
-            detail = f"only {len(found):,} of {len(rows):,} rows were matched within {seconds:g} seconds; send fewer"
+            detail = f"only {len(found):,} of {len(rows):,} rows were matched in {seconds:g} seconds; send fewer rows"
             raise Problem(413, "table-too-slow", detail, {"limit": seconds, "rows": len(found)})
         if await request.is_disconnected():
-            raise Problem(499, "client-gone", "the caller left before the answer was ready")
+            raise Problem(499, "client-gone", "the client disconnected before the answer was ready")
     return found
 
 
 def _batch(site: Site, document: Any) -> tuple[list[tuple[str, ...]], MatchSetup]:
-    """The names of a batch with their properties, as rows of a table."""
+    """Return the names of a batch with their properties as rows of a table."""
     if not isinstance(document, dict) or not isinstance(names := document.get("names"), list):
-        raise Problem(422, "bad-batch", "an object with 'names', a list of texts, is expected")
+        raise Problem(422, "bad-batch", "expected an object with 'names', a list of strings")
     if len(names) > (most := site.settings.desk_batch):
-        raise Problem(413, "batch-too-large", f"there are {len(names):,} names; send at most {most:,}", {"limit": most})
+        raise Problem(413, "batch-too-large", f"{len(names):,} names; send at most {most:,}", {"limit": most})
     kind, properties = document.get("kind") or "", document.get("properties") or {}
     if kind and (not isinstance(kind, str) or kind not in site.entities.classes()):
-        raise Problem(422, "bad-kind", f"no kind '{str(kind)[:40]}'; there are {', '.join(site.entities.classes())}")
+        raise Problem(
+            422, "bad-kind", f"kind: expected one of {', '.join(site.entities.classes())}, not '{str(kind)[:40]}'"
+        )
     if not isinstance(properties, dict) or not all(
         isinstance(column, list) and len(column) == len(names) for column in properties.values()
     ):
-        raise Problem(422, "bad-batch", "'properties' is an object of lists, each as long as 'names'")
+        raise Problem(422, "bad-batch", "properties: expected an object of lists, each as long as 'names'")
     most = site.settings.desk_cell_length
     for row, cells in enumerate(zip(names, *properties.values(), strict=True), 1):
         for column, cell in enumerate(cells, 1):
             if not isinstance(cell, str) or len(cell) > most:
-                detail = f"row {row}, column {column}: a text of at most {most:,} characters is expected"
+                detail = f"row {row}, column {column}: expected a string of at most {most:,} characters"
                 raise Problem(422, "bad-batch", detail, {"row": row, "column": column})
     choice = MatchSetup(0, kind, tuple(enumerate(properties, 1)))
     return list(zip(names, *properties.values(), strict=True)), choice
@@ -281,7 +281,7 @@ def _row(view: View, row: tuple[str, ...], choice: MatchSetup) -> dict[str, Any]
 
 
 def _columns(request: Request, view: View, work: Work) -> Response:
-    """Which column holds the names? The one that looks most like it is chosen beforehand."""
+    """Return the page that asks for the column of names, with the likeliest one selected."""
     kinds = [k for k in view.site.entities.classes() if k not in ("passage", "source", "vocabulary", "fiscal-year")]
     return _shown(
         request,
@@ -296,7 +296,7 @@ def _columns(request: Request, view: View, work: Work) -> Response:
     )
 
 
-# What the script says, besides what stands in the page already.
+# Texts of the script that are not in the page.
 _SCRIPT_TEXTS = (
     *("matching", "cancelled", "failed", "empty", "close", "other", "choice", "none", "no_candidates", "score"),
     *("by_machine", "by_person", "to_review", "accepted", "other_label", "not_matched"),
@@ -310,7 +310,7 @@ def _guess(columns: Sequence[str]) -> int:
 
 
 def _review(request: Request, view: View, work: Work, form: Form) -> Response:
-    """One page of rows with their candidates."""
+    """Return a page of rows with their candidates."""
     assert work.choice is not None
     show = form.get("show", "all")
     show = show if show in SHOWN else "all"
@@ -336,7 +336,7 @@ def _group(decision: Decision) -> str:
 
 
 def _merged(view: View, work: Work, form: Form) -> Work:
-    """The work with what was chosen on the page that the form comes from."""
+    """Return the work with the choices of the submitted page."""
     if work.choice is None or not work.decisions:
         raise Problem(422, "bad-work", "the rows of this table have not been matched yet")
     decisions = list(work.decisions)
@@ -365,7 +365,7 @@ def _shown(request: Request, view: View, work: Work, **values: Any) -> Response:
 
 
 async def _finished(request: Request) -> tuple[View, Work, str]:
-    """The work to be taken away, from a form of the page or as JSON, with the format that is asked for."""
+    """Return the view, the work (from the page's form or as JSON) and the requested format."""
     site = site_of(request)
     view = view_of(request, language.language_of(request))
     asked = request.query_params.get("format", "")
@@ -402,7 +402,7 @@ def _name(work: Work, ending: str) -> str:
 
 
 def _download(body: bytes, content_type: str, name: str) -> Response:
-    """A file to be kept (RFC 6266), its name in any script."""
+    """Return a download (RFC 6266); its file name may be in any script."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     headers = {"Content-Disposition": disposition, **_NEVER_KEPT}

@@ -1,1 +1,1 @@
-"""Health, metrics and the OpenAPI document."""
+"""Routes for operators: `router` with health, metrics and `/openapi.json`, which `openapi` describes."""

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: what FastAPI makes of the routes, with their answers, bodies and stored queries."""
+"""The OpenAPI 3.1 document: what FastAPI generates, plus responses, request bodies and stored queries."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _PROBLEM = {
 
 
 def document(app: FastAPI, site: Site) -> dict[str, Any]:
-    """Return the description of this server; `site` gives the stored queries."""
+    """Return the OpenAPI document of this server, with the stored queries of `site`."""
     described = get_openapi(title=app.title, version=app.version, routes=app.routes, summary=site.base)
     paths: dict[str, Any] = described["paths"]
-    # By the parameters that they are examples of.
+    # Examples by the name of the parameter.
     examples = {"query": "ASK { ?s ?p ?o }", **site.project.examples}
     routes = [route for route in app.routes if isinstance(route, Route)]
     for route in routes:
@@ -62,7 +62,7 @@ def _describe(operation: dict[str, Any], route: Route, examples: Mapping[str, st
 
 
 def _plain(parameter: dict[str, Any], examples: Mapping[str, str]) -> dict[str, Any]:
-    """A parameter with its example, without what pydantic says twice."""
+    """Add the example of a parameter, and remove what pydantic repeats."""
     schema = _lean(parameter["schema"], "description")
     example = examples.get(parameter["name"])
     if example is None or example not in schema.get("enum", [example]):
@@ -71,14 +71,14 @@ def _plain(parameter: dict[str, Any], examples: Mapping[str, str]) -> dict[str, 
 
 
 def _lean(schema: Mapping[str, Any], *without: str) -> dict[str, Any]:
-    """A schema without titles, empty defaults and the alternative `null`, which an absent parameter is."""
+    """Return a schema without titles, empty defaults and the alternative `null`, which no URL can express."""
     kept = {k: v for k, v in schema.items() if k not in ("title", *without) and not (k == "default" and not v)}
     options = [option for option in kept.pop("anyOf", []) if option != {"type": "null"}]
     return {**kept, **(options[0] if options else {})}
 
 
 def _negotiated(route: Route) -> Iterator[dict[str, Any]]:
-    """The parameters by which format and language are chosen, read by `api.http.responses` and `api.i18n.language`."""
+    """Yield the parameters that choose format and language (`api.http.responses`, `api.i18n.language`)."""
     names = format_names(route.declared.gives)
     if len(names) > 1:
         yield _choice("format", "The format, by name; without it, by Accept.", names)
@@ -92,7 +92,7 @@ def _choice(name: str, description: str, values: list[str]) -> dict[str, Any]:
 
 
 def format_names(gives: tuple[str, ...]) -> list[str]:
-    """The names of formats in addresses: those of a table where all of it is given, else of the types given."""
+    """Return the values of `format=` for the media types that a route gives."""
     results = [f.name for f in formats.RESULT_FORMATS if RESULTS[-1] in gives]
     rdf = [f.name for f in formats.RDF_FORMATS if f.media_type in gives]
     others = {JSON[0]: "json", formats.PLAIN: "text", PAGE[0]: "html"}
@@ -100,7 +100,7 @@ def format_names(gives: tuple[str, ...]) -> list[str]:
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    """The answers that are declared, and those that follow from the media types."""
+    """Return the responses that a route declares, and those that follow from its media types."""
     gives = route.declared.gives
     content: dict[str, Any] = {media_type: {} for media_type in gives}
     statuses = set(route.declared.statuses)
@@ -140,7 +140,7 @@ def _content(body: type[BaseModel] | Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _stored(query: StoredQuery, route: dict[str, Any]) -> dict[str, Any]:
-    """The operation of a stored query: that of its route, with the query's own parameters."""
+    """Return the operation of a stored query: that of its route, with the parameters of the query."""
     parameters = [
         {
             "name": p.name,

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`, `/metrics`, `/openapi.json`: for the machines around the server."""
+"""`/healthz`, `/readyz`, `/metrics`, `/openapi.json`: routes for monitoring and for clients of the API."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ async def healthz() -> Response:
 
 @router.get("/readyz", "Whether the release can be queried", Cost.FIXED, gives=JSON, statuses=(503,))
 async def readyz(request: Request) -> Response:
-    """200 with the release that is served, else 503; with `refused` when a newer one was published that is broken."""
+    """Return 200 and the current release, or 503; `refused` names a newer release that is broken."""
     serving = cast(Serving, request.app.state.serving)
     site = serving.site
     if not site.pool.is_ready:
         raise Problem(503, "not-ready", "the query workers are not ready", {}, {"Retry-After": "5"})
     document: dict[str, object] = {"release": site.version, "quads": site.manifest.quads}
     if serving.refusal is not None:
-        # The reason names folders of the machine: it is in the log.
+        # The reason is in the log only, since it names folders of the machine.
         document["refused"] = {"release": serving.refusal.release, "detail": "it is not what its manifest says"}
     return json_answer(document, _NO_STORE)
 
@@ -53,5 +53,5 @@ async def numbers(request: Request) -> Response:
 
 @router.get("/openapi.json", "This API, described", Cost.MEDIUM, gives=JSON)
 def description(request: Request) -> Response:
-    """OpenAPI 3.1, with each stored query as an operation of its own."""
+    """OpenAPI 3.1; each stored query is an operation."""
     return json_answer(request.app.openapi())

@@ -1,1 +1,1 @@
-"""Running a query for a request, and explaining an empty result."""
+"""Runs the query of a request: `execution` evaluates it, `empty_results` explains why it has no rows."""

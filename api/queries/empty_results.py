@@ -1,4 +1,4 @@
-"""Why a query has no rows, in the language of the reader: a term that is nowhere, or a pattern that nothing fits."""
+"""Explains why a query has no rows: a term that does not exist, or a pattern without matches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kg.errors import KgError
 from kg.sparql import emptiness
 from kg.sparql.emptiness import EmptinessCause, QueryTerm
 
-# What remains of a reader's patience after the query itself.
+# In addition to the time of the query itself.
 _SECONDS = 3.0
 _MOST_STEPS = 60
 _MOST_NEAR = 3
@@ -22,7 +22,7 @@ _MOST_NEAR = 3
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A term of the query that does not exist where it stands, with those most like it that do."""
+    """A term that does not exist in its position, with the most similar ones that do."""
 
     term: QueryTerm
     nearest: tuple[str, ...]
@@ -30,14 +30,14 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What was found; `missing` for terms, else the piece of the query that nothing fits."""
+    """The explanation: `missing` terms, or else the part of the query without matches."""
 
     finding: EmptinessCause
     missing: tuple[Missing, ...]
 
 
 async def explain(request: Request, site: Site, query: Query) -> Explanation | None:
-    """Why the query has no rows; None when that cannot be told, or not in time."""
+    """Return why the query has no rows; None if no explanation is found in time."""
     client = client_of(request.client.host if request.client else "")
     try:
         async with asyncio.timeout(_SECONDS):
@@ -74,7 +74,7 @@ def _nearest(site: Site, term: QueryTerm) -> list[str]:
 
 
 def as_json(site: Site, found: Explanation | None, message: str) -> dict[str, object]:
-    """The explanation for programs; `message` is the reader's."""
+    """Return the explanation for programs; `message` is the sentence for people."""
     if found is None:
         return {"kind": None, "message": message}
     finding = found.finding

@@ -1,4 +1,4 @@
-"""Strangers' queries: read, limited, sent to the workers, and stopped when the caller has gone."""
+"""Runs untrusted queries: checks their limits, sends them to a worker, and cancels them if the client disconnects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LONGEST_HOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """The formats that the caller would take: one for solutions, one for graphs, '' for none; `html` for a page."""
+    """The formats that the client accepts: one for solutions, one for graphs, '' for none; `html` for a page."""
 
     results: str = ""
     graph: str = ""
@@ -40,7 +40,7 @@ class Formats:
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
-    """Solutions to be shown on a page: the first rows, and how many there are."""
+    """Solutions for a page: the first rows, and the number of all."""
 
     columns: tuple[str, ...]
     rows: list[list[AnyTerm | None]]
@@ -49,9 +49,9 @@ class ResultTable:
 
 @dataclass(frozen=True, slots=True)
 class QueryOutcome:
-    """What came of a query: bytes in a format, or for a page a table, a truth value or a graph in Turtle.
+    """The result of a query: bytes in a format, or for a page a table, a truth value or a graph in Turtle.
 
-    `is_volatile` when the same query may be answered otherwise the next time.
+    `is_volatile` if the same query may have another result next time.
     """
 
     body: bytes = b""
@@ -63,16 +63,16 @@ class QueryOutcome:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What caches are to know; they keep nothing that may be otherwise the next time."""
+        """Header fields for caches, which must not store volatile results."""
         return {"Vary": "Accept", **({"Cache-Control": "no-store"} if self.is_volatile else {})}
 
 
 def wanted(accept: str | None, asked: str | None, *, html: bool = True) -> Formats:
-    """The formats by `format=`, else by Accept."""
+    """Return the formats by `format=`, or else by Accept."""
     if asked:
         if asked == "html" and html:
             return Formats(html=True)
-        # Some clients say it in several ways at once, so that one of them is understood.
+        # Some clients send several names, of which any one will do.
         names = [name.strip() for name in asked.split(",")]
         results = next((f for n in names if (f := formats.result_format(n))), None)
         graph = next((g for n in names if (g := formats.rdf_format(n))), None)
@@ -90,7 +90,7 @@ def wanted(accept: str | None, asked: str | None, *, html: bool = True) -> Forma
 
 
 def seconds_asked(site: Site, asked: str | None) -> float:
-    """The deadline: the setting, or less when `timeout=` asks for less, in seconds."""
+    """Return the time limit in seconds: the setting, or less if `timeout=` asks for less."""
     most = site.settings.query_seconds
     if not asked:
         return most
@@ -104,14 +104,14 @@ def seconds_asked(site: Site, asked: str | None) -> float:
 
 
 async def run(request: Request, site: Site, query: Query, want: Formats, timeout: str | None = None) -> QueryOutcome:
-    """Evaluates a query in a worker process; raises `Problem` or another `KgError`."""
+    """Evaluate a query in a worker process; raises `Problem` or another `KgError`."""
     settings = site.settings
     if error := request.scope["state"].get("error"):
-        # It was tried below the application.
+        # The hot path tried it and failed.
         raise _told(error, query.text)
     limits = guard.QueryLimits(settings.max_query_length, settings.max_query_depth, settings.max_query_operators)
     if len(query.text) > _LONG:
-        # Long texts would hold up everybody else.
+        # Reading a long text would block the event loop.
         reading = await asyncio.to_thread(guard.read, query.text, limits, settings.services)
     else:
         reading = guard.read(query.text, limits, settings.services)
@@ -142,7 +142,7 @@ async def run(request: Request, site: Site, query: Query, want: Formats, timeout
 
 
 def _told(error: KgError, text: str) -> KgError:
-    """The error as the caller is told it."""
+    """Return the error as it is reported to the client."""
     if isinstance(error, QueryMalformed):
         return _placed(error, text)
     if isinstance(error, FormatNotOffered):
@@ -163,11 +163,11 @@ def _for_page(result: evaluation.Answer, is_volatile: bool) -> QueryOutcome:
 def _check_graphs(names: Sequence[str]) -> None:
     for name in names:
         if iris.ILLEGAL_IN_IRI.search(name) or not iris.ABSOLUTE.match(name):
-            raise Problem(400, "bad-graph-name", f"a graph is named by an absolute IRI, not by '{name[:200]}'")
+            raise Problem(400, "bad-graph-name", f"expected an absolute IRI as the name of a graph, not '{name[:200]}'")
 
 
 def _placed(error: QueryMalformed, text: str) -> Problem:
-    """The answer for a text that is not SPARQL: the line at fault, with a mark under the place for a terminal."""
+    """Return the problem for invalid SPARQL: position, the line, and where to put a mark under it."""
     members: dict[str, object] = {}
     if error.line:
         lines = text.split("\n")
@@ -179,7 +179,7 @@ def _placed(error: QueryMalformed, text: str) -> Problem:
 
 
 def client_of(host: str) -> str:
-    """Who asks, by address: of IPv6 the network alone, since one caller has all of it (RFC 6177)."""
+    """Return the key of a client: its address, of IPv6 only the network, which one client has to itself (RFC 6177)."""
     return _client_of(host[:_LONGEST_HOST])
 
 
@@ -195,13 +195,13 @@ def _client_of(host: str) -> str:
 
 
 async def unless_gone(request: Request, work: Awaitable[_Value]) -> _Value:
-    """The result of the work, which is cancelled when the caller leaves."""
+    """Return the result of the work; cancel it if the client disconnects."""
     task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        raise Problem(499, "client-gone", "the caller left before the answer was ready")
+        raise Problem(499, "client-gone", "the client disconnected before the answer was ready")
     finally:
         gone.cancel()
         if not task.done():

@@ -1,1 +1,1 @@
-"""The Reconciliation API and identifier resolution."""
+"""Finds records for names and identifiers: `router` (Reconciliation API), `resolve`, `service`, `version_0_2`."""

@@ -1,4 +1,4 @@
-"""`/resolve`: our record for an identifier of a register, in any of its written forms."""
+"""`/resolve`: the record that has an identifier of a register, in any written form."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LONGEST = 500
 
 
 class IdentifierBatch(BaseModel):
-    """What is posted: described here, read by hand, so that errors name their place."""
+    """The body of POST, for OpenAPI; it is read without the model, so that errors name the field."""
 
     iris: list[str]
     scheme: str = Field("", json_schema_extra={"enum": list(SCHEMES)})
@@ -49,10 +49,10 @@ def get(
         str, Query(description="The register that a bare number is of.", json_schema_extra={"enum": list(SCHEMES)})
     ] = "",
 ) -> Response:
-    """303 to the record that has an identifier, or JSON about it; 404 says why there is none."""
+    """Redirect (303) to the record that has an identifier, or describe it as JSON; a 404 says why there is none."""
     asked = iri.strip()
     if not asked:
-        raise Problem(400, "bad-parameter", "iri: an IRI or identifier is expected, such as ?iri=https://ror.org/…")
+        raise Problem(400, "bad-parameter", "iri: expected an IRI or identifier, such as ?iri=https://ror.org/…")
     view = view_of(request, language_of(request))
     found = view.site.matcher.identify(asked[:_LONGEST], _scheme(scheme))
     if not found.iris:
@@ -77,18 +77,16 @@ def get(
     depends_on_language=True,
 )
 async def post(request: Request) -> Response:
-    """`{"iris": […]}` answered in the same order, each with the records that have it, or why there are none.
+    """Resolve `{"iris": […]}`: in the same order the records that have each identifier, or why there are none.
 
-    `scheme` beside it tells the register that bare numbers are of.
+    `scheme` names the register of bare numbers.
     """
     document, site = await bodies.json_document(request), site_of(request)
     asked = document.get("iris") if isinstance(document, dict) else None
     if not isinstance(asked, list) or not all(isinstance(text, str) for text in asked):
         raise Problem(400, "bad-query", 'expected {"iris": […]}, a list of strings', {"where": "iris"})
     if len(asked) > (most := site.settings.max_batch):
-        raise Problem(
-            413, "batch-too-large", f"{len(asked):,} identifiers; at most {most:,} are taken", {"limit": most}
-        )
+        raise Problem(413, "batch-too-large", f"{len(asked):,} identifiers; send at most {most:,}", {"limit": most})
     view, scheme = view_of(request, language_of(request)), _scheme(document.get("scheme"))
     results = await run_in_threadpool(lambda: [_result(view, text, scheme) for text in asked])
     return json_answer({"results": results}, {**_VARY, "Cache-Control": "no-store"})
@@ -122,10 +120,10 @@ def _told(view: View, asked: str, found: Identified) -> dict[str, object]:
 
 
 def _reason(asked: str, found: Identified) -> str:
-    """Why an identifier leads to no record: a mistake in it, or that none has it."""
+    """Return why an identifier has no record: it is wrong, or no record has it."""
     if found.faults:
         fault = found.faults[0]
-        return f"'{asked[:200]}' is no {fault.scheme.replace('-', ' ')}: {fault.detail}"
+        return f"'{asked[:200]}' is not a valid {fault.scheme.replace('-', ' ')}: {fault.detail}"
     return f"no record has the identifier '{asked[:200]}'"
 
 

@@ -1,4 +1,4 @@
-"""`/reconcile`: the Reconciliation Service API 0.2, as OpenRefine and others use it, in Japanese and English."""
+"""`/reconcile`: the Reconciliation Service API 0.2, which OpenRefine and others use, in each language."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from api.reconciliation import version_0_2
 from api.reconciliation.service import ReconciliationService, What
 from api.site.site import site_of
 
-# The service in the language of the caller, and in each of ours for clients that name it in the address.
+# Clients can choose the language by the URL, or leave it to negotiation.
 router = Router(prefixes=("", *(f"/{tongue}" for tongue in LANGUAGES)))
 _VARY = {"Vary": "Accept-Language, Cookie"}
 _MOST_SUGGESTIONS = 50
 _SUGGESTIONS = 10
-# The page that shows a record may stand in any client's frame; it runs nothing and sends nothing.
+# Any client may frame the preview: it runs no scripts and sends no forms.
 _FRAMED = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *"
 
 Kind = Annotated[str, Path(alias="what", json_schema_extra={"enum": list(get_args(What))})]
@@ -38,7 +38,7 @@ TypeId = Annotated[str, Query(alias="type", description="The id of a type.")]
 
 
 class QueriesForm(BaseModel):
-    """What is posted: a batch of queries, or a data extension query."""
+    """The form of POST: a batch of queries, or a data extension query."""
 
     queries: str = Field("", description="A batch of queries (JSON).")
     extend: str = Field("", description="A data extension query (JSON).")
@@ -59,9 +59,9 @@ def get(
     query: Annotated[str | None, Query(description="One query: an object (JSON), or a name.")] = None,
     callback: Annotated[str | None, Query(include_in_schema=False)] = None,
 ) -> Response:
-    """The manifest; with `queries=`, `query=` or `extend=` the answer to them."""
+    """Return the service manifest, or the answer to `queries=`, `query=` or `extend=`."""
     if callback is not None:
-        raise Problem(400, "no-jsonp", "JSONP is not offered; every answer may be read from any origin (CORS)")
+        raise Problem(400, "no-jsonp", "JSONP is not supported; use CORS, which every answer allows")
     fields = {"queries": queries, "extend": extend, "query": query}
     found = _answer(request, {name: text for name, text in fields.items() if text is not None})
     if found is None:
@@ -79,7 +79,7 @@ def get(
     depends_on_language=True,
 )
 async def post(request: Request) -> Response:
-    """A batch of queries in the field `queries`, or a data extension query in `extend`, of a form."""
+    """Answer a form with a batch of queries in `queries`, or a data extension query in `extend`."""
     fields = await bodies.form(request)
     found = await run_in_threadpool(_answer, request, fields)
     if found is None:
@@ -88,7 +88,7 @@ async def post(request: Request) -> Response:
 
 
 def _answer(request: Request, fields: dict[str, str]) -> dict[str, object] | None:
-    """The answer to queries or an extension; None where neither is asked."""
+    """Return the answer to queries or an extension; None if there are neither."""
     service, settings = _service(request), site_of(request).settings
     if (text := fields.get("queries")) is not None:
         questions = version_0_2.batch(text, settings)
@@ -96,7 +96,7 @@ def _answer(request: Request, fields: dict[str, str]) -> dict[str, object] | Non
     if (text := fields.get("extend")) is not None:
         return version_0_2.extended(service, version_0_2.extension(text, settings))
     if (text := fields.get("query")) is not None:
-        # One query by itself, as an object or as a bare name, is what older clients send.
+        # Older clients send one query, as an object or as a bare name.
         written = bodies.parse_json(text, "query") if text.lstrip().startswith("{") else {"query": text}
         return version_0_2.result(service, service.answer(version_0_2.question(written, "query", settings)))
     return None
@@ -118,7 +118,7 @@ def suggest(
     cursor: Annotated[int, WholeNumber(0, 10_000), Query(description="How many to skip.")] = 0,
     limit: Annotated[int, WholeNumber(1, _MOST_SUGGESTIONS), Query(description="How many.")] = _SUGGESTIONS,
 ) -> Response:
-    """Entities, properties or types by the beginning of a name or an id."""
+    """Suggest entities, properties or types by the beginning of a name or ID."""
     what = _what(kind)
     things = _service(request).suggest(what, prefix[:200], cursor, limit, type_)
     return json_answer(version_0_2.suggestions(things, what), _VARY)
@@ -133,7 +133,7 @@ def suggest(
     depends_on_language=True,
 )
 def flyout(request: Request, kind: Kind, id_: Id = "") -> Response:
-    """A few lines of HTML about an entity, property or type."""
+    """Return a few lines of HTML about an entity, property or type."""
     service, what = _service(request), _what(kind)
     known = service.find(what, id_)
     if known is None:
@@ -157,7 +157,7 @@ def properties(
     type_: TypeId = "",
     limit: Annotated[int, WholeNumber(0, 1_000), Query(description="How many; 0 for all.")] = 0,
 ) -> Response:
-    """The properties that entities of a type have, for data extension."""
+    """Propose properties of a type, for data extension."""
     return json_answer(version_0_2.proposal(_service(request).propose(type_, limit), type_, limit), _VARY)
 
 
@@ -169,7 +169,7 @@ def properties(
     statuses=(400, 404, TOO_LARGE),
 )
 def preview(request: Request, id_: Id = "") -> Response:
-    """A small page about an entity, for a frame of the size that the manifest tells."""
+    """Return a small page about an entity, for a frame of the size in the manifest."""
     service = _service(request)
     iri = service.iri(id_)
     if not iri:
@@ -181,13 +181,13 @@ def preview(request: Request, id_: Id = "") -> Response:
 
 
 def _service(request: Request) -> ReconciliationService:
-    """The service in the language of its address, else in that of the caller."""
+    """Return the service in the language of the URL, or else of the client."""
     first = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/").partition("/")[0]
     return ReconciliationService(view_of(request, first if first in LANGUAGES else language_of(request)))
 
 
 def _address(request: Request) -> str:
-    """Where this client finds the endpoint."""
+    """Return the URL by which this client reached the endpoint."""
     return str(request.url.replace(query="", fragment="")).rstrip("/")
 
 
@@ -199,6 +199,6 @@ def _what(what: str) -> What:
 
 def _unknown(service: ReconciliationService, what: What, id_: str) -> Problem:
     if not id_:
-        return Problem(400, "bad-parameter", f"id: the id of the {what} is expected")
+        return Problem(400, "bad-parameter", f"id: expected the id of the {what}")
     near = [service.site.entities.root + path for path in service.site.entities.nearest(id_[:200])]
     return Problem(404, "unknown-entity", f"no {what} has the id '{id_[:200]}'", {"nearest": near})

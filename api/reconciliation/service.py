@@ -1,4 +1,4 @@
-"""What a reconciliation service is asked and answers, in any version of `api.reconciliation.version_0_2`."""
+"""The reconciliation service, independent of the version of its protocol (`api.reconciliation.version_0_2`)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ What = OneOf["entity", "property", "type"]
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 _ABOUT = (DCTERMS + "description", SKOS + "definition")
-# Kinds that nobody's table has as rows come last among those proposed.
+# Classes that are hardly the rows of a table are proposed last.
 _LAST_KINDS = ("vocabulary", "source")
 _UNNAMED_KINDS = ("passage",)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One name to reconcile, with what narrows it: types by their ids, properties with their values, a strictness."""
+    """A name to reconcile, with types, property values and strictness."""
 
     name: str
     types: tuple[str, ...]
@@ -39,7 +39,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionProperty:
-    """A property to fetch: at most so many values (0 for all), records as themselves, by name, id or IRI."""
+    """A property to fetch: up to `limit` values (0 for all), and records as themselves, by name, ID or IRI."""
 
     id: str
     limit: int = 0
@@ -48,7 +48,7 @@ class ExtensionProperty:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """An entity, property or type as it is named to a client."""
+    """An entity, property or type with its ID and name for clients."""
 
     id: str
     name: str
@@ -60,7 +60,7 @@ Cell = Thing | str | int | float
 
 
 class ReconciliationService:
-    """A reconciliation service of one release in one language."""
+    """The reconciliation service of one release in one language."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -72,16 +72,16 @@ class ReconciliationService:
     # ---- names ----
 
     def iri(self, entity: str) -> str:
-        """The IRI of an entity's id, '' when nothing is known of it."""
+        """Return the IRI for an entity ID, '' if it is unknown."""
         found = self.site.matcher.identify(entity).iris
         return found[0] if len(found) == 1 else ""
 
     def id(self, iri: str) -> str:
-        """The id of a record: its path."""
+        """Return the ID of a record: its path."""
         return iri.removeprefix(self._known.root)
 
     def thing(self, iri: str) -> Thing:
-        """A record with its name, description and types."""
+        """Return a record with its name, description and types."""
         classes = [self.class_thing(c) for c in self._known.types(iri)]
         types = [self.kind_thing(self.id(iri).partition("/")[0]), *classes]
         return Thing(self.id(iri), self.view.plain(iri), self.about(iri), tuple(types))
@@ -94,13 +94,13 @@ class ReconciliationService:
         return Thing(kind, self.view.class_name(kind))
 
     def class_thing(self, iri: str) -> Thing:
-        """A class of the ontology; broader than it is the kind of records that most of its members are."""
+        """Return a class of the ontology as a type; its broader type is the class in the paths of most members."""
         kinds = self._profile.kinds.get(iri)
         broader = (self.kind_thing(kinds.most_common(1)[0][0]),) if kinds else ()
         return Thing(self.site.context.compact(iri), self.view.plain(iri), self.about(iri), broader)
 
     def property_iri(self, id_: str) -> str:
-        """The IRI of a property by its id: a key of the context, `prefix:local` or an IRI; '' for what is none."""
+        """Return the IRI for a property ID: a key of the context, `prefix:local` or an IRI; '' if it is invalid."""
         term = self.site.context.terms.get(id_)
         iri = term.iri if term else self.site.context.expand(id_)
         return iri if named_node(iri) else ""
@@ -109,7 +109,7 @@ class ReconciliationService:
         return Thing(self._keys.get(iri) or self.site.context.compact(iri), self.view.plain(iri), self.about(iri))
 
     def find(self, what: What, id_: str) -> Thing | None:
-        """An entity, property or type by its id; None for what is not known."""
+        """Return an entity, property or type by its ID; None if it is unknown."""
         if what == "entity":
             return self.thing(iri) if (iri := self.iri(id_)) else None
         if what == "type" and id_ in self._known.classes():
@@ -122,7 +122,7 @@ class ReconciliationService:
     # ---- types ----
 
     def kinds(self) -> list[Thing]:
-        """The kinds of records as types, those with most records first."""
+        """Return the types, those with most records first."""
         names = sorted(self._known.classes(), key=lambda kind: kind in _LAST_KINDS)
         return [self.kind_thing(kind) for kind in names if kind not in _UNNAMED_KINDS]
 
@@ -139,7 +139,7 @@ class ReconciliationService:
     # ---- matching ----
 
     def answer(self, question: Question) -> list[Candidate]:
-        """The candidates for a name, best first; those of other types only where types are a wish, never as a match."""
+        """Return the candidates for a name, best first; those of other types only if not strict, never as a match."""
         properties = [(self.property_iri(pid) or pid, text) for pid, text in question.properties]
         kinds = sorted({kind for type_ in question.types for kind in self._kinds_of(type_)})
         found: list[Candidate] = []
@@ -161,7 +161,7 @@ class ReconciliationService:
     # ---- suggesting ----
 
     def suggest(self, what: What, prefix: str, cursor: int, limit: int, type_: str = "") -> list[Thing]:
-        """What a beginning may mean: records by name or id, properties and types by name in either language."""
+        """Return completions: records by name or ID, properties and types by name in any language."""
         if what == "entity":
             return self._suggest_entities(prefix, cursor, limit, type_)
         vocabulary = self.site.vocabulary
@@ -174,7 +174,7 @@ class ReconciliationService:
         return things[cursor : cursor + limit]
 
     def _written(self, prefix: str) -> str:
-        """An id as the short form by which properties are known."""
+        """Return the short form of a property ID."""
         term = self.site.context.terms.get(prefix)
         return self.site.context.compact(term.iri) if term else prefix
 
@@ -195,7 +195,7 @@ class ReconciliationService:
     # ---- extending ----
 
     def propose(self, type_: str, limit: int) -> list[Thing]:
-        """The properties that records of a type have, those that most have first; of all kinds without a type."""
+        """Return the properties of a type's records, the most frequent first; without a type, of all records."""
         counts: Counter[str] = Counter()
         for kind in self._kinds_of(type_) if type_ else self._profile.properties:
             counts += self._profile.properties.get(kind, Counter())
@@ -203,7 +203,7 @@ class ReconciliationService:
         return [self.property_thing(iri) for iri, _ in ordered][: limit or None]
 
     def values(self, iri: str, wanted: ExtensionProperty) -> list[Cell]:
-        """The values of a property of a record: literals in the reader's language where there are any in it."""
+        """Return the values of a property of a record, with literals in the language of the view if there are any."""
         predicate = self.property_iri(wanted.id)
         terms = self._known.values(iri, predicate) if iri and predicate else []
         language = self.view.language
@@ -213,7 +213,7 @@ class ReconciliationService:
         return [self._cell(term, wanted.content) for term in terms[: wanted.limit or None]]
 
     def kind_of_values(self, iri: str) -> Thing | None:
-        """The kind that the values of a property are of, when all are records of one."""
+        """Return the type of a property's values, if all are records of one type."""
         if (predicate := named_node(iri)) is None:
             return None
         quads = self._known.store.quads_for_pattern(None, predicate, None, self._known.everywhere)
@@ -229,7 +229,7 @@ class ReconciliationService:
         if isinstance(term, Literal):
             return _number(term)
         iri = value(term)
-        # A part of a record is nothing that can be reconciled: its IRI says where it is.
+        # A part of a record cannot be reconciled, so its IRI is returned.
         if content == "iri" or "#" in iri or not iri.startswith(self._known.root):
             return iri
         if content == "id":
@@ -239,7 +239,7 @@ class ReconciliationService:
 
 
 def _number(literal: Literal) -> Cell:
-    """A literal as a number where its datatype is one; days and years stay as they are written."""
+    """Return a literal as a number if its datatype is numeric; dates and years stay text."""
     datatype = literal.datatype.value
     if datatype in formats.NUMERIC:
         number = float(literal.value)

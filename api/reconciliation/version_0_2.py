@@ -1,4 +1,4 @@
-"""The reconciliation protocol 0.2 in JSON: the one place that another version of it would change or stand beside.
+"""JSON of the reconciliation protocol 0.2; another version would be a module beside this one.
 
 Entity Reconciliation Community Group, Reconciliation Service API v0.2 (2023-04-10).
 """
@@ -35,22 +35,22 @@ _DAY = re.compile(r"-?\d{4}-\d\d-\d\d")
 
 
 def batch(text: str, settings: Settings) -> dict[str, Question]:
-    """The questions of a batch by their keys (section 4.3); raises `Problem` 400 that tells which is wrong and how."""
+    """Parse a batch of queries by their keys (section 4.3); raises `Problem` 400 that names the faulty field."""
     document = parse_json(text, "queries")
     if not isinstance(document, dict):
         raise _bad("queries", "expected an object of queries by key")
     if len(document) > settings.max_batch:
-        detail = f"{len(document):,} queries in one batch; at most {settings.max_batch:,} are taken"
+        detail = f"{len(document):,} queries in one batch; send at most {settings.max_batch:,}"
         raise Problem(413, "batch-too-large", detail, {"limit": settings.max_batch})
     return {key: question(written, f"queries.{key}", settings) for key, written in document.items()}
 
 
 def question(written: object, where: str, settings: Settings) -> Question:
-    """One query (section 4.1)."""
+    """Parse a query (section 4.1)."""
     if not isinstance(written, dict):
         raise _bad(where, "expected an object")
     if unknown := sorted(written.keys() - _KEYS):
-        raise _bad(where, f"'{unknown[0]}' is not a field of a query; those are {', '.join(sorted(_KEYS))}")
+        raise _bad(where, f"'{unknown[0]}' is not a field of a query; expected {', '.join(sorted(_KEYS))}")
     name = written.get("query", "")
     if not isinstance(name, str):
         raise _bad(f"{where}.query", "expected a string")
@@ -100,14 +100,14 @@ def _value(written: object, where: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """Which properties of which records are asked for (section 7.3)."""
+    """A data extension query: properties of records (section 7.3)."""
 
     ids: tuple[str, ...]
     properties: tuple[ExtensionProperty, ...]
 
 
 def extension(text: str, settings: Settings) -> Extension:
-    """A data extension query; raises `Problem` 400."""
+    """Parse a data extension query; raises `Problem` 400."""
     document = parse_json(text, "extend")
     if not isinstance(document, dict):
         raise _bad("extend", "expected an object with 'ids' and 'properties'")
@@ -118,7 +118,9 @@ def extension(text: str, settings: Settings) -> Extension:
         raise _bad("extend.properties", "expected a list")
     if len(ids) * max(len(properties), 1) > settings.max_batch * 10:
         most = settings.max_batch * 10
-        raise Problem(413, "batch-too-large", f"more than {most:,} cells are asked for", {"limit": most})
+        raise Problem(
+            413, "batch-too-large", f"more than {most:,} cells; ask for fewer records or properties", {"limit": most}
+        )
     return Extension(tuple(ids), tuple(_wanted(p, f"extend.properties.{n}") for n, p in enumerate(properties)))
 
 
@@ -144,9 +146,9 @@ def _bad(where: str, detail: str) -> Problem:
 
 
 def manifest(service: ReconciliationService, address: str, settings: Settings) -> dict[str, Any]:
-    """The service manifest (section 3.1); `address` is that of the endpoint, as this client reached it."""
+    """Return the service manifest (section 3.1); `address` is the URL by which this client reached the endpoint."""
     view, site = service.view, service.site
-    # The addresses of pages are those of the host that is asked, not of the endpoint in one language.
+    # URLs of pages are relative to the host, not to the endpoint of one language.
     host = re.sub(r"/(?:ja/|en/)?reconcile$", "", address)
     return {
         "versions": list(VERSIONS),
@@ -197,7 +199,7 @@ def manifest(service: ReconciliationService, address: str, settings: Settings) -
 
 
 def results(service: ReconciliationService, found: Mapping[str, Sequence[Candidate]]) -> dict[str, Any]:
-    """A result batch (section 4.2)."""
+    """Return a result batch (section 4.2)."""
     return {key: result(service, candidates) for key, candidates in found.items()}
 
 
@@ -217,7 +219,7 @@ def _candidate(service: ReconciliationService, candidate: Candidate) -> dict[str
 
 
 def _feature(service: ReconciliationService, feature: Feature) -> dict[str, Any]:
-    """A feature: a number or truth value, so that one of several words becomes the truth of one of them."""
+    """Return a feature, which must be a number or a truth value: `kind:word` is true for the word that applies."""
     kind, colon, pid = feature.id.partition(":")
     name = f"{kind}:{service.property_thing(pid).id}" if colon else kind
     if isinstance(feature.value, str):
@@ -235,7 +237,7 @@ def _type(thing: Thing) -> dict[str, Any]:
 
 
 def suggestions(things: Sequence[Thing], what: str) -> dict[str, Any]:
-    """A suggest response (section 6.3)."""
+    """Return a suggest response (section 6.3)."""
     found: list[dict[str, Any]] = []
     for thing in things:
         more: dict[str, Any] = {}
@@ -248,13 +250,13 @@ def suggestions(things: Sequence[Thing], what: str) -> dict[str, Any]:
 
 
 def proposal(things: Sequence[Thing], type_: str, limit: int) -> dict[str, Any]:
-    """A data extension property proposal (section 7.2)."""
+    """Return a data extension property proposal (section 7.2)."""
     asked: dict[str, Any] = {**({"type": type_} if type_ else {}), **({"limit": limit} if limit else {})}
     return {**asked, "properties": [_named(thing) for thing in things]}
 
 
 def extended(service: ReconciliationService, asked: Extension) -> dict[str, Any]:
-    """A data extension response (section 7.4): for every id asked for a row, for every property a list of values."""
+    """Return a data extension response (section 7.4): a row for each ID, with a list of values for each property."""
     meta: list[dict[str, Any]] = []
     for wanted in asked.properties:
         iri = service.property_iri(wanted.id)
@@ -280,5 +282,5 @@ def _cell(cell: Cell) -> dict[str, Any]:
         return {"int": cell}
     if isinstance(cell, float):
         return {"float": cell}
-    # The protocol has moments only; a day is told as its beginning.
+    # The protocol has only points in time, so a day is its first moment.
     return {"date": f"{cell}T00:00:00Z"} if _DAY.fullmatch(cell) else {"str": cell}

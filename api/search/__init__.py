@@ -1,1 +1,1 @@
-"""Search and suggestions."""
+"""`/search` and `/suggest`: records and terms by name."""

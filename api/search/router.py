@@ -1,4 +1,4 @@
-"""`/search` and `/suggest`: records and terms by name, in either language at once."""
+"""`/search` and `/suggest`: records and terms by name, in all languages at once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def search(
         int, WholeNumber(1, _LAST_PAGE), Query(alias="page", description="The page of results, from 1.")
     ] = 1,
 ) -> Response:
-    """What a text names or nearly names, best first, with the name that matched and how; by kind when asked."""
+    """Return what has a name like the text, best first, with the matching name and how it matched."""
     site, asked, kinds = site_of(request), text.strip(), list(kind)
     if not prefers_json(request) and (moved := language.redirect(request)):
         return moved
@@ -81,7 +81,7 @@ def suggest(
     ] = "",
     limit: Annotated[int, WholeNumber(1, _MOST_SUGGESTIONS), Query(description="How many suggestions.")] = 8,
 ) -> Response:
-    """The first few hits for the beginning of a name, labelled in one language; also classes and properties in use."""
+    """Return the first hits for the beginning of a name: records, or classes and properties in use."""
     site, asked = site_of(request), text.strip()
     view = view_of(request, language.language_of(request))
     if sort == "record":

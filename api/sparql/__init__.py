@@ -1,1 +1,1 @@
-"""The SPARQL endpoint, the query library and the named graphs."""
+"""SPARQL over HTTP: the endpoint (`router`), the query library (`stored_queries`) and named graphs (`graphs`)."""

@@ -1,4 +1,4 @@
-"""`/graph`: SPARQL 1.1 Graph Store HTTP Protocol, the read side; each named graph also as a page."""
+"""`/graph`: the read operations of the SPARQL 1.1 Graph Store HTTP Protocol, and a page for each named graph."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ async def indirect(
     graph: Annotated[Texts, Parameter(description="The IRI of a named graph.")] = (),
     default: Annotated[str | None, Parameter(description="The default graph; takes no value.")] = None,
 ) -> Response:
-    """The graph that `?graph=IRI` or `?default` identifies (Graph Store HTTP Protocol, 4.2)."""
+    """Return the graph that `?graph=IRI` or `?default` identifies (Graph Store HTTP Protocol, 4.2)."""
     site = site_of(request)
     if len(graph) + (default is not None) != 1:
-        raise Problem(400, "which-graph", "say which graph: ?default, or ?graph= and its IRI")
+        raise Problem(400, "which-graph", "choose one graph: ?default, or ?graph= and its IRI")
     if graph and graph[0] not in site.manifest.graphs:
         near = difflib.get_close_matches(graph[0], site.manifest.graphs, n=3)
-        detail = f"no graph is called '{graph[0][:200]}'"
+        detail = f"there is no graph '{graph[0][:200]}'"
         raise Problem(404, "unknown-graph", detail, {"path": graph[0], "nearest": near})
     syntax = chosen_rdf(request, html=False)
     assert syntax is not None
@@ -48,12 +48,12 @@ async def indirect(
 
 @router.get("/graph/{path:path}", "A named graph", Cost.MEDIUM, gives=(*RDF, *PAGE), statuses=(301, 404))
 def show(request: Request, path: str) -> Response:
-    """The facts of one graph with what it is drawn from; as quads they stay in their graph."""
+    """Return the facts of a named graph and its evidence; formats with graphs keep the graph name."""
     site = site_of(request)
     graph = f"{site.base}graph/{path}"
     size = site.manifest.graphs.get(graph)
     if size is None:
-        raise Problem(404, "unknown-graph", f"no graph is called '{path}'", {"path": path})
+        raise Problem(404, "unknown-graph", f"there is no graph '{path}'", {"path": path})
     if (syntax := chosen_rdf(request)) is not None:
         quads = site.entities.graph_document(graph)
         return rdf_answer(site, [*quads, *site.entities.evidence_links(quads)], syntax)

@@ -1,4 +1,4 @@
-"""`/sparql`: SPARQL 1.1 Protocol, the query side; a form for browsers; the Service Description for RDF clients."""
+"""`/sparql`: SPARQL 1.1 queries over HTTP, the workbench for browsers, the Service Description for RDF clients."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _ANSWERS = (*RESULTS, *RDF, *PAGE)
 
 
 class DatasetParameters(BaseModel):
-    """What the SPARQL Protocol (2.1) lets stand beside a query; described here, read from the raw request.
+    """Parameters of the SPARQL Protocol (2.1) beside the query, for OpenAPI.
 
-    The protocol tells apart what a parser of forms does not: a query that is given twice, or is not UTF-8.
+    They are read from the raw request, because the protocol rejects repeated queries and text that is not UTF-8.
     """
 
     default_graphs: Texts = Field(
@@ -52,7 +52,7 @@ class DatasetParameters(BaseModel):
 
 
 class QueryParameters(DatasetParameters):
-    """A query with what may stand beside it."""
+    """The query and the parameters beside it."""
 
     query: str = Field("", description="A SPARQL 1.1 query; without one the Service Description.")
 
@@ -66,12 +66,12 @@ class _Operation(NamedTuple):
     "/sparql", "SPARQL 1.1 query", Cost.QUERY, gives=_ANSWERS, statuses=QUERY_ERRORS, in_sitemap=True, for_robots=False
 )
 async def get(request: Request, _: Annotated[QueryParameters, Parameter()]) -> Response:
-    """A query in `query=`; without one the form (HTML) or the Service Description (RDF)."""
+    """Evaluate the query in `query=`; without one, return the workbench (HTML) or the Service Description (RDF)."""
     parameters = bodies.fields(request.scope["query_string"])
     operation = _Operation(parameters, _only(parameters, "query"))
     if operation.query is None:
         if any(name == "update" for name, _ in parameters):
-            raise UpdateRefused("the endpoint only reads; updates are not taken")
+            raise UpdateRefused("the endpoint is read-only; updates are not supported")
         return await run_in_threadpool(_without_query, request)
     if _is_for_reader(request, parameters) and (moved := language.redirect(request)):
         return moved
@@ -87,23 +87,23 @@ async def get(request: Request, _: Annotated[QueryParameters, Parameter()]) -> R
     statuses=(415, *QUERY_ERRORS),
 )
 async def post(request: Request, _: Annotated[DatasetParameters, Parameter()]) -> Response:
-    """A query as a form (`application/x-www-form-urlencoded`) or as itself (`application/sparql-query`)."""
+    """Evaluate a query sent as a form (`application/x-www-form-urlencoded`) or as `application/sparql-query`."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in (bodies.FORM, DIRECT):
-        detail = f"a query is posted as {bodies.FORM} or {DIRECT}, not as '{media_type or 'nothing'}'"
+        detail = f"expected {bodies.FORM} or {DIRECT}, not '{media_type or 'nothing'}'"
         if media_type == UPDATE:
-            detail = "the endpoint only reads; updates are not taken"
+            detail = "the endpoint is read-only; updates are not supported"
         raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{bodies.FORM}, {DIRECT}"})
     body = await bodies.read(request)
     in_url = bodies.fields(request.scope["query_string"])
     if media_type == DIRECT:
         if _only(in_url, "query") is not None:
-            raise Problem(400, "two-queries", "one query in the body, or one in the address; not both")
+            raise Problem(400, "two-queries", "send the query in the body or in the URL, not in both")
         return await _respond(request, _Operation(in_url, bodies.utf8(body)))
     parameters = [*in_url, *bodies.fields(body)]
     query = _only(parameters, "query")
     if query is None and any(name == "update" for name, _ in parameters):
-        raise UpdateRefused("the endpoint only reads; updates are not taken")
+        raise UpdateRefused("the endpoint is read-only; updates are not supported")
     if query is None:
         raise Problem(400, "no-query", "the form has no field 'query'")
     return await _respond(request, _Operation(parameters, query))
@@ -136,11 +136,11 @@ async def _respond(request: Request, operation: _Operation) -> Response:
 async def why(
     request: Request, query: Annotated[str, Parameter(description="The SPARQL 1.1 query to explain.")] = ""
 ) -> Response:
-    """Which term of a query does not exist, with the nearest that do, or which pattern nothing fits."""
+    """Explain an empty result: a term that does not exist, with the nearest that do, or a pattern without matches."""
     site = site_of(request)
     if not query.strip():
-        raise Problem(400, "no-query", "the query to explain is expected in 'query='")
-    # A query that is none, or does have rows, is told first.
+        raise Problem(400, "no-query", "expected the query to explain in 'query='")
+    # An invalid query is reported first, and one that has rows.
     result = await execution.run(request, site, Query(query), execution.Formats(html=True))
     view = view_of(request, language.language_of(request))
     if result.table is None or result.table.total:
@@ -213,16 +213,16 @@ LIMIT 50
 
 
 def service_description(site: Site, host: str) -> list[Quad]:
-    """What the endpoint is and does (SPARQL 1.1 Service Description); `host` is where it runs.
+    """Return the description of the endpoint (SPARQL 1.1 Service Description); `host` is its address.
 
-    The default dataset is told with it as in the catalogue: the default graph and the named ones, with their sizes.
+    It includes the default dataset as in the catalogue: default graph and named graphs with their sizes.
     """
     service, dataset = NamedNode(site.base + "sparql"), NamedNode(site.base + "dataset")
     pairs: list[tuple[str, NamedNode]] = [
         (iris.RDF_TYPE, NamedNode(SD + "Service")),
         (SD + "endpoint", NamedNode(host.rstrip("/") + "/sparql")),
         (SD + "supportedLanguage", NamedNode(SD + "SPARQL11Query")),
-        # What the rules added is stated, in a graph of its own; a query itself entails nothing more.
+        # Inferred triples are in a graph of the dataset; evaluating a query infers nothing.
         (SD + "defaultEntailmentRegime", NamedNode("http://www.w3.org/ns/entailment/Simple")),
         (SD + "defaultDataset", dataset),
         (DCTERMS + "license", NamedNode(site.licence)),
@@ -245,8 +245,10 @@ def _is_of_graphs(quad: Quad, dataset: NamedNode) -> bool:
 
 
 def _only(parameters: list[tuple[str, str]], name: str) -> str | None:
-    """The one value of a parameter; more than one is an error (SPARQL 1.1 Protocol, 2.1)."""
+    """Return the value of a parameter, None without one; more than one is an error (SPARQL 1.1 Protocol, 2.1)."""
     values = [v for k, v in parameters if k == name]
     if len(values) > 1:
-        raise Problem(400, "two-queries", f"the parameter '{name}' is given {len(values)} times")
+        raise Problem(
+            400, "two-queries", f"the parameter '{name}' must not be repeated; it was sent {len(values)} times"
+        )
     return values[0] if values else None

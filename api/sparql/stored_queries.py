@@ -1,4 +1,4 @@
-"""`/queries`: the query library; each query with its parameters as a form and its answer in every format."""
+"""`/queries`: the query library; each query is a page with a form for its parameters, and an API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def listing(
     tag: Annotated[str, Parameter(description="Only the queries with this tag.")] = "",
     text: Annotated[str, Parameter(alias="q", description="Words of a title or description.")] = "",
 ) -> Response:
-    """All stored queries, as a page or as JSON."""
+    """List the stored queries, as a page or as JSON."""
     site = site_of(request)
     if prefers_json(request):
         return json_answer([_as_json(q) for q in site.queries.values()], {"Vary": "Accept"})
@@ -69,7 +69,7 @@ def listing(
     statuses=(404, *QUERY_ERRORS),
 )
 async def run(request: Request, name: str, timeout: Timeout = "") -> Response:
-    """The answer of a stored query; its parameters are those of the URL, checked against their types."""
+    """Evaluate a stored query with the parameters of the URL, which must match their types."""
     site = site_of(request)
     query = library.find(site.queries, name)
     want = execution.wanted(request.headers.get("accept"), request.query_params.get("format"))
@@ -89,7 +89,7 @@ async def run(request: Request, name: str, timeout: Timeout = "") -> Response:
 
 
 def _values(request: Request, query: StoredQuery) -> dict[str, str]:
-    """What the URL says for the query's parameters; an empty field of the form means the default."""
+    """Return the parameters of the query from the URL; an empty form field means the default."""
     known = {p.name for p in query.parameters}
     return {
         name: text

@@ -1,1 +1,1 @@
-"""Metrics and the request log."""
+"""Counts and logs requests: `metrics` for Prometheus, `requests` with the request log."""

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: requests, queries, workers, connections; summed over processes when there are several."""
+"""Metrics for Prometheus: requests, queries, workers, releases; summed over processes if there are several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """The counters of one application; `PROMETHEUS_MULTIPROC_DIR` lets several processes be read as one."""
+    """The metrics of one application; with `PROMETHEUS_MULTIPROC_DIR` those of several processes are read as one."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -33,11 +33,11 @@ class Metrics:
         )
 
     def count(self, event: str) -> None:
-        """One more of an event in the life of workers and releases."""
+        """Count an event of workers or releases."""
         self.workers.labels(event).inc()
 
     def exposition(self) -> bytes:
-        """The text format of Prometheus."""
+        """Return the metrics in the text format of Prometheus."""
         registry = self.registry
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             registry = CollectorRegistry()

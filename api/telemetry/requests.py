@@ -1,4 +1,4 @@
-"""What is written down of each request: numbers, and a line in the log."""
+"""The request log: metrics and a log line for each request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KNOWN_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 
 class RequestLog:
-    """Counts requests and logs them; answers from memory are counted together, once a second."""
+    """Counts and logs requests; cache hits are added to the metrics once a second."""
 
     def __init__(self, metrics: Metrics, settings: Settings, labels: frozenset[str]) -> None:
         self.metrics = metrics
@@ -27,16 +27,16 @@ class RequestLog:
         self._log_queries = settings.log_queries
         self._hits: Counter[tuple[str, int]] = Counter()
         self._hit_bytes = 0
-        # The library looks labels up slowly.
+        # The library's own look-up by labels is slow.
         self._numbers: dict[tuple[str, str, int], tuple[CounterOf, HistogramOf]] = {}
 
     def label_of(self, path: str) -> str:
-        """The label that requests for a path below the mount path are counted under."""
+        """Return the metrics label for a path below the mount path."""
         first = path.lstrip("/").partition("/")[0]
         return first if first in self._labels else "other" if first else "front"
 
     def request(self, route: str, method: str, status: int, sent: int, seconds: float) -> None:
-        """One request that was worked on."""
+        """Count a request that the application or a worker answered."""
         numbers = self._numbers.get((route, method, status))
         if numbers is None:
             method = method if method in _KNOWN_METHODS else "other"
@@ -47,14 +47,14 @@ class RequestLog:
         self.metrics.sent.inc(sent)
 
     def hit(self, route: str, status: int, sent: int) -> None:
-        """One GET that was answered from memory, below the application."""
+        """Count a GET that was answered from the cache, below the application."""
         if not self._hits:
             asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
         self._hits[route, status] += 1
         self._hit_bytes += sent
 
     def flush(self) -> None:
-        """Adds the hits so far to the numbers; in the loop's thread."""
+        """Add the cache hits so far to the metrics; call it in the event loop's thread."""
         for (route, status), number in self._hits.items():
             self.metrics.requests.labels(route, "GET", str(status)).inc(number)
             self.metrics.cached.labels("hit").inc(number)
@@ -69,7 +69,7 @@ class RequestLog:
     def log(
         self, request_id: str, client: str, method: str, path: str, query: bytes, status: int, sent: int, seconds: float
     ) -> None:
-        """One line of JSON, without the query, unless the settings ask for it."""
+        """Log a request as a line of JSON; with its query string only if the settings say so."""
         line: dict[str, object] = {
             "request_id": request_id,
             "client": client,

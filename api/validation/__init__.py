@@ -1,1 +1,1 @@
-"""The validation page and API."""
+"""`/validate`: validation of submitted RDF, page and API (`router`), reading the request (`document`)."""

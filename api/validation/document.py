@@ -1,4 +1,4 @@
-"""A document that somebody sends to be validated: as a body, as an upload or as text of a form; kept in memory only."""
+"""Reads the RDF submitted for validation: request body, file upload or form text; kept in memory only."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kg.rdf.formats import Rdf
 from kg.submitted import intake
 
 _ACCEPTED = ", ".join([*(f.media_type for f in formats.RDF_FORMATS), uploads.MULTIPART])
-# What the parts of a form take beside the document.
+# For the other parts of a form and their boundaries.
 _AROUND = 65_536
 _MOST_PARTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class SubmittedDocument:
-    """What was sent: the bytes, their syntax, and the name of the file, '' for none."""
+    """Submitted RDF: the bytes, their syntax, and the file name, '' for none."""
 
     body: bytes
     syntax: Rdf
@@ -30,9 +30,9 @@ class SubmittedDocument:
 
 
 async def read(request: Request, most: int, asked: str) -> SubmittedDocument:
-    """The document of a POST of at most so many bytes; raises `Problem` or `UnknownSyntax`."""
+    """Read the document of a POST, of up to `most` bytes; raises `Problem` or `UnknownSyntax`."""
     if (coding := request.headers.get("content-encoding", "identity")) != "identity":
-        raise _unsupported(f"a body is taken as it is, not coded as {coding[:40]}")
+        raise _unsupported(f"the content coding {coding[:40]} is not supported")
     told = request.headers.get("content-type", "")
     media_type = told.partition(";")[0].strip().lower()
     around = _AROUND if media_type == uploads.MULTIPART else 0
@@ -42,7 +42,7 @@ async def read(request: Request, most: int, asked: str) -> SubmittedDocument:
     if media_type == bodies.FORM and not asked:
         return _of_form(body, most)
     if not asked and not formats.rdf_format(media_type) and media_type != formats.JSON:
-        raise _unsupported(f"a document is posted with its media type, not as '{media_type[:80] or 'nothing'}'")
+        raise _unsupported(f"expected the media type of the document, not '{media_type[:80] or 'nothing'}'")
     return _document(body, intake.syntax_of(asked, "", media_type), "", most)
 
 
@@ -57,7 +57,7 @@ async def _of_multipart(headers: Headers, body: bytes, asked: str, most: int) ->
 async def _of_parts(form: FormData, asked: str, most: int) -> SubmittedDocument:
     uploads = [f for _, f in form.multi_items() if isinstance(f, UploadFile) and (f.filename or f.size)]
     if len(uploads) > 1:
-        raise Problem(400, "bad-form", f"one document at a time; the form has {len(uploads)}")
+        raise Problem(400, "bad-form", f"send one document at a time; the form has {len(uploads)}")
     if uploads:
         upload = uploads[0]
         name = (upload.filename or "")[-200:]
@@ -86,15 +86,13 @@ def _document(body: bytes, syntax: Rdf, name: str, most: int) -> SubmittedDocume
     if len(body) > most:
         raise _too_large(most)
     if not body.strip():
-        raise Problem(400, "no-document", "nothing was sent to be validated")
+        raise Problem(400, "no-document", "the document is empty")
     return SubmittedDocument(body, syntax, name)
 
 
 def _too_large(most: int) -> Problem:
-    return Problem(
-        413, "rdf-too-large", f"the document has more than {most:,} bytes, the most that are read", {"limit": most}
-    )
+    return Problem(413, "rdf-too-large", f"the document has more than {most:,} bytes", {"limit": most})
 
 
 def _unsupported(detail: str) -> Problem:
-    return Problem(415, "unsupported-media-type", f"{detail}; taken are {_ACCEPTED}", {}, {"Accept-Post": _ACCEPTED})
+    return Problem(415, "unsupported-media-type", f"{detail}; send one of {_ACCEPTED}", {}, {"Accept-Post": _ACCEPTED})

@@ -1,4 +1,4 @@
-"""`/validate`: somebody's RDF against our shapes, vocabulary and records; nothing is stored."""
+"""`/validate`: validates submitted RDF against shapes, vocabulary and records; nothing is stored."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Syntax = Annotated[
 
 
 class DocumentForm(BaseModel):
-    """A document in a form; described here, read by `api.validation.document`."""
+    """The form of POST, for OpenAPI; `api.validation.document` reads it."""
 
     file: str = Field("", json_schema_extra={"format": "binary"})
     text: str = ""
@@ -65,7 +65,7 @@ class DocumentForm(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ShownResult:
-    """A result as a page shows it, with the lines of the document around it: number, text, whether it is the one."""
+    """A result on the page, with the lines around it: number, text, and whether it is the line of the result."""
 
     result: Result
     focus: Term
@@ -79,13 +79,13 @@ async def form(
     request: Request,
     example: Annotated[str | None, Query(description="Fills the form with an example; takes no value.")] = None,
 ) -> Response:
-    """The form, filled in with an example when `example` is asked for; as JSON what is taken, and how much of it."""
+    """Return the form, with `example` filled in; as JSON the accepted syntaxes, report formats and limits."""
     site = site_of(request)
     if prefers_json(request):
         return json_answer(_taken(site), {"Vary": "Accept"})
     if moved := language.redirect(request):
         return moved
-    # Whoever opens the form will send something soon.
+    # Whoever opens the form is about to send something.
     checkers_of(request).prepare(site.project.root, site.release.directory)
     text = "" if example is None else _EXAMPLE.read_text(encoding="utf-8")
     return await run_in_threadpool(_page, request, text)
@@ -109,9 +109,9 @@ async def validate(
         WithJsonSchema({"type": "boolean"}),
     ] = "",
 ) -> Response:
-    """The report on a document that is posted as itself or in a form; 200 also when it does not conform.
+    """Validate a document sent as the body or in a form; the status is 200 even if it does not conform.
 
-    With `fail=true` a document that does not conform is answered with 422, for callers that look at the status alone.
+    With `fail=true` it is 422 then, for clients that only look at the status.
     """
     site, wanted = site_of(request), _wanted(request)
     sent: SubmittedDocument | None = None
@@ -137,7 +137,7 @@ def checkers_of(request: Request) -> Checkers:
 
 
 def _wanted(request: Request) -> str:
-    """The name of the format to answer in; raises `Problem` 406."""
+    """Return the name of the report format; raises `Problem` 406."""
     if asked := request.query_params.get("format"):
         found = formats.rdf_format(asked)
         if asked in _NAMES or found:
@@ -181,13 +181,13 @@ def _written(request: Request, site: Site, wanted: str, sent: SubmittedDocument,
     assert syntax is not None
     body = write_rdf(site, report.quads(found), syntax)
     if syntax.name == "rdf" and not formats.is_xml(body):
-        detail = "a value of the document has a character that no XML document may hold; ask for another format"
+        detail = "a value has a character that XML does not allow; request another format"
         raise Problem(406, "not-acceptable", detail, {"formats": {k: v for k, v in _NAMES.items() if k != "rdf"}})
     return body
 
 
 def _placed(problem: Problem, error: KgError, sent: SubmittedDocument | None) -> Problem:
-    """The problem with the place in the document, and the line there."""
+    """Add the position in the document, and the text of that line."""
     if not isinstance(error, RdfFault) or not error.line:
         return problem
     problem.members |= {"line": error.line, "column": error.column or 1}
@@ -247,7 +247,7 @@ def _finding(result: Result, lines: list[str], tongue: str) -> ShownResult:
 
 
 def _short(term: Term) -> Term:
-    """A value that a page can show: of a long literal the beginning."""
+    """Return a value for the page: of a long literal only the beginning."""
     if not isinstance(term, Literal) or len(term.value) <= _LONGEST_VALUE:
         return term
     return Literal(term.value[:_LONGEST_VALUE] + "…", language=term.language)
