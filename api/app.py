@@ -56,7 +56,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     """Create the application for a release; with a folder of releases it switches to each new current one."""
     metrics, checkers, known = Metrics(), Checkers(settings), routes()
     serving = Serving(settings, release, releases, metrics.count)
-    accounts = RequestLog(metrics, settings, labels(known))
+    request_log = RequestLog(metrics, settings, labels(known))
     cache = Cache(settings.cache_mb * 1_000_000)
 
     @asynccontextmanager
@@ -67,7 +67,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         gc.set_threshold(_ALLOCATIONS, 10, 10)
         try:
             # Connections find it in the server's lifespan state.
-            yield {"shortcut": Shortcut(settings, serving, cache, accounts)}
+            yield {"shortcut": Shortcut(settings, serving, cache, request_log)}
         finally:
             await checkers.close()
             await serving.close()
@@ -82,7 +82,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         lifespan=lifespan,
         routes=list(known),
     )
-    app.state.serving, app.state.accounts, app.state.checkers = serving, accounts, checkers
+    app.state.serving, app.state.request_log, app.state.checkers = serving, request_log, checkers
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]
     app.add_exception_handler(KgError, _on_kg_error)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -92,7 +92,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     app.add_middleware(Representations, cache=cache, metrics=metrics)
     app.add_middleware(HeadAsGet)
     app.add_middleware(MountPath, root=settings.root_path)
-    app.add_middleware(Envelope, serving=serving, accounts=accounts, posted_to=posted_to(known))
+    app.add_middleware(Envelope, serving=serving, request_log=request_log, posted_to=posted_to(known))
     return app
 
 

@@ -53,10 +53,10 @@ class Envelope:
     Writes one line of JSON per request, without the query, unless the settings ask for it.
     """
 
-    def __init__(self, app: ASGIApp, serving: Serving, accounts: RequestLog, posted_to: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, serving: Serving, request_log: RequestLog, posted_to: tuple[str, ...]) -> None:
         self.app = app
         self.serving = serving
-        self.accounts = accounts
+        self.request_log = request_log
         self.posted_to = posted_to
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,15 +94,15 @@ class Envelope:
                 raise
             await _failure(scope, request_id)(scope, receive, send_on)
         finally:
-            self._account(scope, status, sent, time.perf_counter() - started)
+            self._log(scope, status, sent, time.perf_counter() - started)
 
-    def _account(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
-        route = self.accounts.label_of(scope["path"].removeprefix(scope.get("root_path", "")))
-        self.accounts.request(route, scope["method"], status, sent, seconds)
-        if self.accounts.are_logged:
+    def _log(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
+        route = self.request_log.label_of(scope["path"].removeprefix(scope.get("root_path", "")))
+        self.request_log.count(route, scope["method"], status, sent, seconds)
+        if self.request_log.are_logged:
             client = (scope.get("client") or ("",))[0]
             request_id, path, query = scope["state"]["request_id"], scope["path"], scope["query_string"]
-            self.accounts.log(request_id, client, scope["method"], path, query, status, sent, seconds)
+            self.request_log.log(request_id, client, scope["method"], path, query, status, sent, seconds)
 
 
 def _failure(scope: Scope, request_id: str) -> Response:

@@ -59,11 +59,11 @@ class Flight:
 class Shortcut:
     """Handles requests on the hot path; shared by all connections of a process."""
 
-    def __init__(self, settings: Settings, serving: Serving, cache: Cache, accounts: RequestLog) -> None:
+    def __init__(self, settings: Settings, serving: Serving, cache: Cache, request_log: RequestLog) -> None:
         self._settings = settings
         self._serving = serving
         self._cache = cache
-        self._accounts = accounts
+        self._request_log = request_log
         self._heads = Heads(settings.trusted_proxies)
         self._root = b"/" + settings.root_path.strip("/").encode() if settings.root_path.strip("/") else b""
         self._limits = guard.QueryLimits(
@@ -112,8 +112,8 @@ class Shortcut:
             self._cache.put(key, kept)
         status, sent = self._send(connection, head, wire)
         path = target.partition(b"?")[0][len(self._root) :].decode("latin-1")
-        self._accounts.hit(self._accounts.label_of(path), status, sent)
-        if self._accounts.are_logged:
+        self._request_log.count_hit(self._request_log.label_of(path), status, sent)
+        if self._request_log.are_logged:
             self._log(connection, head, target, status, sent, 0.0)
         return True
 
@@ -130,7 +130,7 @@ class Shortcut:
     def _log(self, connection: Connection, head: Head, target: bytes, status: int, sent: int, seconds: float) -> None:
         path, _, query = target.partition(b"?")
         client = head.client or connection.peer
-        self._accounts.log(
+        self._request_log.log(
             *(connection.request_id, client, "GET", path.decode("latin-1"), query, status, sent, seconds)
         )
 
@@ -219,8 +219,8 @@ class Shortcut:
         for connection, _, head in waiting:
             wire = made.wire(made.coding(head.coding), flight.site, _common(flight.site.version))
             status, sent = self._send(connection, head, wire)
-            self._accounts.request("sparql", "GET", status, sent, seconds)
-            if self._accounts.are_logged:
+            self._request_log.count("sparql", "GET", status, sent, seconds)
+            if self._request_log.are_logged:
                 self._log(connection, head, flight.target, status, sent, seconds)
         self._cache.put(flight.key, made)
 

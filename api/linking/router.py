@@ -206,7 +206,7 @@ async def links(request: Request) -> Response:
         raise Problem(422, "no-subject", "subject: expected the column or template that gives the IRIs of your rows")
     try:
         found = await run_in_threadpool(review.links, work.table, work.decisions, work.choice)
-        body = await run_in_threadpool(linkset.write, found, _account(view.site, work), syntax)
+        body = await run_in_threadpool(linkset.write, found, _linkset_info(view.site, work), syntax)
     except KgError as error:
         raise state.as_problem(error) from None
     return _download(body, syntax.content_type, _name(work, f"links.{syntax.name}"))
@@ -384,7 +384,7 @@ async def _finished(request: Request) -> tuple[View, Work, str]:
         return view, await asyncio.to_thread(state.checked, work, site.entities.exists), asked
 
 
-def _account(site: Site, work: Work) -> LinksetInfo:
+def _linkset_info(site: Site, work: Work) -> LinksetInfo:
     return LinksetInfo(
         base=site.base,
         release=work.release or site.version,

@@ -42,9 +42,9 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics", "Numbers for Prometheus", Cost.SMALL, gives=_TEXT)
 async def numbers(request: Request) -> Response:
-    serving, accounts = cast(Serving, request.app.state.serving), cast(RequestLog, request.app.state.accounts)
-    known = accounts.metrics
-    accounts.flush()
+    serving, request_log = cast(Serving, request.app.state.serving), cast(RequestLog, request.app.state.request_log)
+    known = request_log.metrics
+    request_log.flush()
     known.alive.set(serving.site.pool.alive)
     known.waiting.set(serving.site.pool.waiting)
     known.triples.set(serving.site.manifest.triples)

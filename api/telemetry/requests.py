@@ -35,7 +35,7 @@ class RequestLog:
         first = path.lstrip("/").partition("/")[0]
         return first if first in self._labels else "other" if first else "front"
 
-    def request(self, route: str, method: str, status: int, sent: int, seconds: float) -> None:
+    def count(self, route: str, method: str, status: int, sent: int, seconds: float) -> None:
         """Count a request that the application or a worker answered."""
         numbers = self._numbers.get((route, method, status))
         if numbers is None:
@@ -46,7 +46,7 @@ class RequestLog:
         numbers[1].observe(seconds)
         self.metrics.sent.inc(sent)
 
-    def hit(self, route: str, status: int, sent: int) -> None:
+    def count_hit(self, route: str, status: int, sent: int) -> None:
         """Count a GET that was answered from the cache, below the application."""
         if not self._hits:
             asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
