@@ -79,9 +79,13 @@ def test_json_is_chosen_by_accept_or_by_format(real_http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "detail"),
     [
-        ("1030005007112", "bad-identifier", "no corporate number: the check digit, its first, is 1 and would be 9"),
-        ("https://ror.org/01sjwvz99", "bad-identifier", "no ror: the check digits, its last two"),
-        ("0000 0000 9446 5256", "bad-identifier", "no isni"),
+        (
+            "1030005007112",
+            "bad-identifier",
+            "not a valid corporate number: the check digit, its first, is 1 and would be 9",
+        ),
+        ("https://ror.org/01sjwvz99", "bad-identifier", "not a valid ror: the check digits, its last two"),
+        ("0000 0000 9446 5256", "bad-identifier", "not a valid isni"),
         ("Q42", "unknown-identifier", "no record has the identifier 'Q42'"),
         ("令和6年法律第1号", "unknown-identifier", "no record has"),
         ("1666", "unknown-identifier", "no record has"),

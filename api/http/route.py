@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -48,15 +48,27 @@ class Cost(enum.Enum):
         self.meaning = meaning
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
-    """What is declared of a route beside its path, its parameters and its function.
+class Options(TypedDict, total=False):
+    """What a route can declare beside its path, summary and cost.
 
     `gives` are the media types of a 200, and `statuses` the other statuses; those that follow from `gives` can be left
     out. `body` maps each media type of a request body to a model of its fields, or to its description in OpenAPI.
-    `responses` describes statuses whose content is that of a 200.
-    `depends_on_language` is for answers other than pages. `for_robots` is false where addresses are endless.
+    `responses` describes statuses whose content is that of a 200. `depends_on_language` is for answers other than
+    pages. `in_sitemap` lists the route; `for_robots` is false where addresses are endless.
     """
+
+    gives: tuple[str, ...]
+    statuses: tuple[int, ...]
+    body: Mapping[str, type[BaseModel] | Mapping[str, Any]]
+    responses: Mapping[int, Mapping[str, Any]]
+    depends_on_language: bool
+    in_sitemap: bool
+    for_robots: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What is declared of a route; see `Options`."""
 
     summary: str
     cost: Cost
@@ -101,57 +113,20 @@ class Router:
         self.routes: list[Route] = []
         self._prefixes = prefixes
 
-    def get(
-        self,
-        path: str,
-        summary: str,
-        cost: Cost,
-        *,
-        gives: tuple[str, ...] = (),
-        statuses: tuple[int, ...] = (),
-        depends_on_language: bool = False,
-        in_sitemap: bool = False,
-        for_robots: bool = True,
-    ) -> Callable[[_Endpoint], _Endpoint]:
-        """Declares the decorated function as the answer to GET; see `Declaration`."""
-        declared = Declaration(
-            summary=summary,
-            cost=cost,
-            gives=gives,
-            statuses=statuses,
-            depends_on_language=depends_on_language,
-            in_sitemap=in_sitemap,
-            for_robots=for_robots,
-        )
-        return lambda endpoint: self._add("GET", path, endpoint, declared)
+    def get(self, path: str, summary: str, cost: Cost, **options: Unpack[Options]) -> Callable[[_Endpoint], _Endpoint]:
+        """Declare the decorated function as the answer to GET."""
+        return self._decorator("GET", path, Declaration(summary, cost, **options))
 
-    def post(
-        self,
-        path: str,
-        summary: str,
-        cost: Cost,
-        *,
-        body: Mapping[str, type[BaseModel] | Mapping[str, Any]],
-        gives: tuple[str, ...] = (),
-        statuses: tuple[int, ...] = (),
-        responses: Mapping[int, Mapping[str, Any]] | None = None,
-        depends_on_language: bool = False,
-    ) -> Callable[[_Endpoint], _Endpoint]:
-        """Declares the decorated function as the answer to POST; see `Declaration`."""
-        declared = Declaration(
-            summary=summary,
-            cost=cost,
-            gives=gives,
-            statuses=statuses,
-            body=body,
-            responses=responses or {},
-            depends_on_language=depends_on_language,
-        )
-        return lambda endpoint: self._add("POST", path, endpoint, declared)
+    def post(self, path: str, summary: str, cost: Cost, **options: Unpack[Options]) -> Callable[[_Endpoint], _Endpoint]:
+        """Declare the decorated function as the answer to POST."""
+        return self._decorator("POST", path, Declaration(summary, cost, **options))
 
-    def _add(self, method: str, path: str, endpoint: _Endpoint, declared: Declaration) -> _Endpoint:
-        self.routes += [Route(method, prefix + path, endpoint, declared) for prefix in self._prefixes]
-        return endpoint
+    def _decorator(self, method: str, path: str, declared: Declaration) -> Callable[[_Endpoint], _Endpoint]:
+        def add(endpoint: _Endpoint) -> _Endpoint:
+            self.routes += [Route(method, prefix + path, endpoint, declared) for prefix in self._prefixes]
+            return endpoint
+
+        return add
 
 
 def labels(routes: Sequence[Route]) -> frozenset[str]:
