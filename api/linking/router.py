@@ -8,10 +8,9 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,6 +23,7 @@ from api.http.route import JSON, PAGE, TOO_LARGE, Cost, Router
 from api.http.uploads import Form
 from api.i18n import language
 from api.linking import candidates, state
+from api.linking.schemas import FinishedWork, NameBatch, TableForm
 from api.linking.state import Work
 from api.problems import Problem
 from api.site.site import Site, site_of
@@ -47,36 +47,6 @@ _PROPERTIES = ("kg:corporateNumber", "kg:reviewProjectId", "kg:egovLawId", "kg:k
 
 
 _ERRORS = (400, 413, 415, 422, 499, TOO_LARGE, 503)
-
-
-class TableForm(BaseModel):
-    """An uploaded table. This model and the next two are for OpenAPI; `api.linking.state` reads the bodies."""
-
-    file: str = Field("", json_schema_extra={"contentMediaType": "application/octet-stream"})
-    text: str = Field("", description="The table as text, instead of a file.")
-    header: str = Field("", json_schema_extra={"enum": ["0", "1"]})
-    sheet: str = ""
-    encoding: str = ""
-
-
-class NameBatch(BaseModel):
-    """Names to match."""
-
-    names: list[str]
-    kind: str = ""
-    properties: dict[str, list[str]] = Field({}, description="Other columns, by property, each as long as `names`.")
-
-
-class FinishedWork(BaseModel):
-    """A table with the decisions on its rows."""
-
-    columns: list[str]
-    rows: list[list[str]]
-    name: int = Field(description="The column of names, from 0.")
-    subject: str = Field("", description="A column, or a template over columns, that gives the IRIs of the rows.")
-    decisions: list[Annotated[list[Any], Field(min_length=6, max_length=6)]] = Field(
-        description="For each row: IRI, relation (exact, close), by (machine, person), score, reason, told."
-    )
 
 
 @dataclass(frozen=True, slots=True)

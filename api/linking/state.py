@@ -1,4 +1,4 @@
-"""The state of a visit to the link desk, which travels in the form and is kept nowhere."""
+"""The state of a visit to the link desk, which the form carries; the server stores nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RELEASE = re.compile(r"[0-9a-f]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A table on the desk: what is matched, by which release, and what was decided of each row so far."""
+    """A table on the desk, how it is matched, by which release, and the decisions on its rows so far."""
 
     file: str
     table: Table
@@ -38,7 +38,7 @@ class Work:
     dataset: str = ""
 
     def document(self) -> dict[str, Any]:
-        """The same as JSON, the inverse of `work_of`."""
+        """Return the state as JSON, the inverse of `work_of`."""
         choice = self.choice
         return {
             "file": self.file,
@@ -57,7 +57,7 @@ class Work:
 
 
 def cells(decision: Decision) -> list[str | float]:
-    """A decision as a row of JSON."""
+    """Return a decision as a JSON array."""
     return [decision.iri, decision.relation, decision.by, decision.score, decision.reason, decision.listed]
 
 
@@ -135,7 +135,7 @@ async def _read(body: bytes, name: str, form: Form, settings: Settings) -> Table
 
 
 async def work_of(written: object, settings: Settings) -> Work:
-    """The state that came back with a form, as text or as JSON; raises `Problem` where it is not one of ours."""
+    """Parse the state that a form or JSON body carries; raises `Problem` if it is invalid."""
     return await asyncio.to_thread(_work, written, settings)
 
 
@@ -155,7 +155,7 @@ def _work(written: object, settings: Settings) -> Work:
     except TableError as error:
         raise refused(error) from None
     except (TypeError, ValueError, KeyError, IndexError) as error:
-        raise Problem(422, "bad-work", f"this is no work of the link desk: {error}") from None
+        raise Problem(422, "bad-work", f"this is not a state of the link desk: {error}") from None
 
 
 def _table(document: dict[str, Any], settings: Settings) -> Table:
@@ -176,8 +176,8 @@ def _table(document: dict[str, Any], settings: Settings) -> Table:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"text is expected, not {json.dumps(value)[:40]}")
-    # Half a surrogate pair can be written in JSON, and is no text.
+        raise TypeError(f"expected a string, not {json.dumps(value)[:40]}")
+    # JSON can contain half a surrogate pair, which is not text.
     value.encode()
     return value
 
@@ -194,21 +194,21 @@ def _choice(document: dict[str, Any], table: Table) -> MatchSetup | None:
 
 def _index(value: object, table: Table) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < len(table.columns):
-        raise ValueError(f"a column is named by its number from 0 to {len(table.columns) - 1}")
+        raise ValueError(f"expected the number of a column, from 0 to {len(table.columns) - 1}")
     return value
 
 
 def _decision(row: Sequence[Any]) -> Decision:
     iri, relation, by, score, reason, told = row
     if relation not in ("exact", "close", "") or by not in ("machine", "person", "") or bool(relation) > bool(iri):
-        raise ValueError(f"no decision: {json.dumps(row, ensure_ascii=False)[:80]}")
+        raise ValueError(f"not a decision: {json.dumps(row, ensure_ascii=False)[:80]}")
     if not isinstance(score, int | float) or not 0 <= score <= 100:
         raise ValueError("a score is a number from 0 to 100")
     return Decision(_text(iri) if relation else "", relation, by, float(score), _text(reason), _text(told))
 
 
 def checked(work: Work, exists: Any) -> Work:
-    """The work once every record that it links to is one of ours; raises `Problem` with the row."""
+    """Return the work if all records that it links to exist; raises `Problem` with the row."""
     for number, decision in enumerate(work.decisions, 1):
         if decision.relation and not exists(decision.iri):
             raise refused(TableError("no-record", row=number, iri=decision.iri[:200]))
@@ -216,7 +216,7 @@ def checked(work: Work, exists: Any) -> Work:
 
 
 def chosen(work: Work, form: Form, kinds: Sequence[str]) -> Work:
-    """The work with the columns that a reader has chosen in the form."""
+    """Return the work with the columns chosen in the form."""
     names = {n: form.get(n, "").strip() for n in ("kind", "subject", "reviewer", "dataset")}
     try:
         at = _index(int(form.get("name", "0")), work.table)
@@ -225,13 +225,13 @@ def chosen(work: Work, form: Form, kinds: Sequence[str]) -> Work:
     except ValueError as error:
         raise Problem(422, "bad-column", str(error)) from None
     if names["kind"] and names["kind"] not in kinds:
-        raise Problem(422, "bad-kind", f"no kind '{names['kind'][:40]}'; there are {', '.join(kinds)}")
+        raise Problem(422, "bad-kind", f"kind: expected one of {', '.join(kinds)}, not '{names['kind'][:40]}'")
     choice = MatchSetup(at, names["kind"], properties, names["subject"])
     return replace(work, choice=choice, reviewer=names["reviewer"], dataset=names["dataset"])
 
 
 def published(work: Work, form: Form) -> Work:
-    """The work with what its linkset is to say of rows, reader and dataset."""
+    """Return the work with what the linkset states about rows, reviewer and dataset."""
     choice, subject = work.choice, form.get("subject", "").strip()
     if choice is not None and subject:
         choice = replace(choice, subject=subject)
@@ -240,5 +240,5 @@ def published(work: Work, form: Form) -> Work:
 
 
 def as_problem(error: KgError) -> Problem:
-    """What is wrong with a choice of columns or with a row."""
+    """Return the problem for an invalid choice of columns, or an invalid row."""
     return refused(error) if isinstance(error, TableError) else Problem(422, "bad-column", str(error))
