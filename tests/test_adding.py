@@ -178,7 +178,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.html.view import page
+from api.html.rendering import page
 from api.http.route import PAGE, Cost, Router
 from api.i18n import language
 
