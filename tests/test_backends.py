@@ -202,7 +202,7 @@ def test_too_many_graphs_are_refused(remote: Release) -> None:
     assert isinstance(store, RemoteStore)
     names = [f"urn:g:{n}" for n in range(store.dialect.most_named + 1)]
     large = RemoteStore(store.endpoint, store.dialect, store.release, names)
-    with pytest.raises(QueryFailed, match="instead of a variable"):
+    with pytest.raises(QueryFailed, match="name a graph after GRAPH"):
         large.query("SELECT * { GRAPH ?g { ?s ?p ?o } }")
     assert bool(large.query("ASK { ?s ?p ?o }"))
     assert not bool(large.query(f"ASK {{ GRAPH <{names[0]}> {{ ?s ?p ?o }} }}"))
@@ -350,7 +350,7 @@ def test_parsing_a_query_sends_no_request(engine: engines.Engine, remote: Releas
     store = remote.store
     assert isinstance(store, RemoteStore)
     sealed = RemoteStore(store.endpoint, store.dialect, store.release, store.graphs, is_sealed=True)
-    with pytest.raises(QueryRefused, match="would ask another endpoint"):
+    with pytest.raises(QueryRefused, match="uses SERVICE"):
         sealed.query(f"ASK {{ SERVICE <{engine.query_url}> {{ ?s ?p ?o }} }}")
     assert bool(sealed.query("ASK { ?s ?p ?o }"))
 
