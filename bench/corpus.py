@@ -14,7 +14,7 @@ from pathlib import Path
 from pyoxigraph import RdfFormat, parse, serialize
 
 from kg.build import pipeline
-from kg.rdf import iris
+from kg.project.reading import read_project
 from kg.release import store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +35,7 @@ class Corpus:
     quads: int
     triples: int
     load_seconds: float
-    base: str = iris.BASE
+    base: str = read_project(ROOT).base.iri
 
 
 def prepare(name: str, folder: Path) -> Corpus:

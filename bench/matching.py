@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kg.linking.matching import Candidate, Matcher, open_matcher
-from kg.rdf import iris
+from kg.project.reading import read_project
 from kg.release import store
 
 ROOT = Path(__file__).resolve().parents[1]
 LABELLED = ROOT / "tests" / "matching" / "labelled.tsv"
 HALVES = ("tuning", "held-out")
+RECORDS = read_project(ROOT).base.id
 _BANDS = ((0, 40), (40, 60), (60, 75), (75, 90), (90, 101))
 
 
@@ -74,7 +75,7 @@ def labels(path: Path = LABELLED) -> list[Label]:
         ]
 
 
-def judge(matcher: Matcher, known: Iterable[Label], root: str = iris.ID) -> list[Verdict]:
+def judge(matcher: Matcher, known: Iterable[Label], root: str = RECORDS) -> list[Verdict]:
     """Runs the matcher on each name."""
     verdicts = []
     for label in known:
@@ -84,7 +85,7 @@ def judge(matcher: Matcher, known: Iterable[Label], root: str = iris.ID) -> list
     return verdicts
 
 
-def quality(verdicts: Sequence[Verdict], root: str = iris.ID) -> Quality:
+def quality(verdicts: Sequence[Verdict], root: str = RECORDS) -> Quality:
     """Precision and recall of automatic matches; a wrong record lowers both."""
     chosen = [v for v in verdicts if v.chosen]
     wanted = [v for v in verdicts if v.label.expected]
@@ -93,7 +94,7 @@ def quality(verdicts: Sequence[Verdict], root: str = iris.ID) -> Quality:
     return Quality(len(verdicts), right / len(chosen), right / len(wanted), first / len(wanted))
 
 
-def calibration(verdicts: Iterable[Verdict], root: str = iris.ID) -> list[tuple[str, int, float]]:
+def calibration(verdicts: Iterable[Verdict], root: str = RECORDS) -> list[tuple[str, int, float]]:
     """For bands of the first candidate's score: the number of names, and the share of right candidates."""
     bands: dict[tuple[int, int], list[bool]] = defaultdict(list)
     for verdict in verdicts:

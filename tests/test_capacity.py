@@ -9,9 +9,9 @@ from pathlib import Path
 import capacity
 import pytest
 from conftest import make_release, tiny_quads
+from dataset import BASE
 from pyoxigraph import Literal, NamedNode, Quad
 
-from kg.rdf import iris
 from kg.release.store import Release
 
 
@@ -39,7 +39,7 @@ def test_every_input_is_measured(tiny: Release, tmp_path: Path) -> None:
             assert os.environ.get("CI") != "true", f"continuous integration has {program}"
             pytest.skip(f"no {program} on this machine")
     note = NamedNode("http://www.w3.org/2004/02/skos/core#note")
-    graph = NamedNode(iris.GRAPH + "extra")
+    graph = NamedNode(BASE.graph + "extra")
     # Enough that their memory is visible: pages of shared libraries count less if other processes map them.
     more = [Quad(NamedNode(f"urn:extra:{n}"), note, Literal(str(n)), graph) for n in range(100_000)]
     bigger = make_release(tmp_path / "bigger", [*tiny_quads(), *more])

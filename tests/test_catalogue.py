@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 from conftest import make_release
-from dataset import LICENCE, ROOT, Data
+from dataset import BASE, LICENCE, PROJECT, ROOT, Data
 from pyoxigraph import BlankNode, NamedNode, Quad, QuerySolutions, RdfFormat, Store, Triple, parse
 
 from kg.curation import builder
@@ -69,15 +69,15 @@ FIGURES = {
     "properties": "SELECT (COUNT(DISTINCT ?p) AS ?n) { ?s ?p ?o }",
     "distinctSubjects": "SELECT (COUNT(DISTINCT ?s) AS ?n) { ?s ?p ?o }",
     "distinctObjects": "SELECT (COUNT(DISTINCT ?o) AS ?n) { ?s ?p ?o }",
-    "entities": f"SELECT (COUNT(DISTINCT ?s) AS ?n) {{ ?s ?p ?o FILTER(STRSTARTS(STR(?s), '{iris.ID}')) }}",
-    "documents": f"SELECT (COUNT(DISTINCT ?d) AS ?n) {{ ?s ?p ?o FILTER(STRSTARTS(STR(?s), '{iris.ID}')) "
+    "entities": f"SELECT (COUNT(DISTINCT ?s) AS ?n) {{ ?s ?p ?o FILTER(STRSTARTS(STR(?s), '{BASE.id}')) }}",
+    "documents": f"SELECT (COUNT(DISTINCT ?d) AS ?n) {{ ?s ?p ?o FILTER(STRSTARTS(STR(?s), '{BASE.id}')) "
     "BIND(REPLACE(STR(?s), '#.*', '') AS ?d) }",
 }
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_each_figure_is_that_of_the_store(release: Release, name: str) -> None:
-    told = rows(describe(release), f"SELECT ?n {{ <{iris.DATASET}> void:{name} ?n }}")
+    told = rows(describe(release), f"SELECT ?n {{ <{BASE.dataset}> void:{name} ?n }}")
     assert told == rows(release.store, FIGURES[name])
 
 
@@ -85,7 +85,7 @@ def test_each_partition_is_that_of_the_store(release: Release) -> None:
     made = describe(release)
     told = rows(
         made,
-        f"SELECT ?p ?t ?s ?o {{ <{iris.DATASET}> void:propertyPartition [ void:property ?p ; void:triples ?t ; "
+        f"SELECT ?p ?t ?s ?o {{ <{BASE.dataset}> void:propertyPartition [ void:property ?p ; void:triples ?t ; "
         "void:distinctSubjects ?s ; void:distinctObjects ?o ] }",
     )
     assert told == rows(
@@ -115,14 +115,14 @@ def test_each_linkset_is_that_of_the_store(release: Release) -> None:
     told = rows(
         describe(release),
         "SELECT ?host ?p ?n { [] void:subset ?l . ?l a void:Linkset ; void:linkPredicate ?p ; void:triples ?n ; "
-        f"void:subjectsTarget <{iris.DATASET}> ; void:objectsTarget/<http://purl.org/dc/terms/title> ?host }}",
+        f"void:subjectsTarget <{BASE.dataset}> ; void:objectsTarget/<http://purl.org/dc/terms/title> ?host }}",
     )
     assert told == rows(
         release.store,
         f"""SELECT ?host ?p (COUNT(*) AS ?n) {{
           VALUES ?p {{ <http://www.w3.org/2004/02/skos/core#exactMatch> <http://www.w3.org/2004/02/skos/core#closeMatch>
                       <http://www.w3.org/2002/07/owl#sameAs> <http://www.w3.org/2000/01/rdf-schema#seeAlso> }}
-          ?s ?p ?o FILTER(STRSTARTS(STR(?s), '{iris.ID}') && isIRI(?o) && !STRSTARTS(STR(?o), '{iris.ID}'))
+          ?s ?p ?o FILTER(STRSTARTS(STR(?s), '{BASE.id}') && isIRI(?o) && !STRSTARTS(STR(?o), '{BASE.id}'))
           BIND(REPLACE(STR(?o), '^[a-z]+://([^/]+).*$', '$1') AS ?host) FILTER(?host != STR(?o))
         }} GROUP BY ?host ?p""",
     )
@@ -152,9 +152,9 @@ def test_the_order_does_not_depend_on_that_of_the_store(tiny: Release) -> None:
 
 
 def test_the_sources_are_those_of_the_manifest(tiny: Release) -> None:
-    sources = {iris.ID + "source/a": {"sha256": "0" * 64}, iris.ID + "source/b": {"sha256": "1" * 64}}
+    sources = {BASE.id + "source/a": {"sha256": "0" * 64}, BASE.id + "source/b": {"sha256": "1" * 64}}
     made = describe(replace(tiny, manifest=replace(tiny.manifest, sources=sources)))
-    assert rows(made, f"SELECT ?s {{ <{iris.DATASET}> <{DCTERMS}source> ?s }}") == {(s,) for s in sources}
+    assert rows(made, f"SELECT ?s {{ <{BASE.dataset}> <{DCTERMS}source> ?s }}") == {(s,) for s in sources}
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_the_sources_are_those_of_the_manifest(tiny: Release) -> None:
 def test_any_host_that_an_iri_may_have_can_be_linked_to(
     tmp_path_factory: pytest.TempPathFactory, address: str, host: str
 ) -> None:
-    quad = Quad(NamedNode(iris.ID + "a/b"), NamedNode(OWL + "sameAs"), NamedNode(address), NamedNode("urn:g"))
+    quad = Quad(NamedNode(BASE.id + "a/b"), NamedNode(OWL + "sameAs"), NamedNode(address), NamedNode("urn:g"))
     made = describe(make_release(tmp_path_factory.mktemp("hosts"), [quad]))
     told = rows(made, f"SELECT ?t ?s {{ [] void:objectsTarget [ <{DCTERMS}title> ?t ; void:uriSpace ?s ] }}")
     assert told == {(host, f"{address.partition(':')[0]}://{host}/")}
@@ -190,7 +190,7 @@ def test_prefixes_and_dumps_are_declared(tiny: Release) -> None:
         f"SELECT ?u ?b ?s {{ [] dcat:distribution [ dcat:downloadURL ?u ; dcat:byteSize ?b ; "
         f"<{SPDX}checksum>/<{SPDX}checksumValue> ?s ] }}",
     )
-    url = f"{iris.BASE}dumps/{tiny.manifest.id[:16]}/"
+    url = f"{BASE.iri}dumps/{tiny.manifest.id[:16]}/"
     assert told == {(url + name, str(f["bytes"]), f["sha256"]) for name, f in tiny.manifest.dumps.items()}
 
 
@@ -252,8 +252,8 @@ def violations(release: Release, *names: str, without: str = "") -> set[tuple[st
 @pytest.fixture(scope="module")
 def joined(tiny: Release, tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The small release with the partner dataset of this checkout."""
-    ours = [*builder.asserted_quads(builder.read_all(ROOT)), *builder.ontology_quads(ROOT)]
-    found = datasets.load(ROOT, ours, FetchLimits(), offline=True)
+    ours = [*builder.asserted_quads(builder.read_all(PROJECT)), *builder.ontology_quads(PROJECT)]
+    found = datasets.load(PROJECT, ours, FetchLimits(), offline=True)
     named = [q for q in tiny.store if isinstance(q.graph_name, NamedNode)]
     return make_release(tmp_path_factory.mktemp("joined"), [*named, *found.quads])
 
@@ -265,7 +265,7 @@ def test_the_record_meets_dcat_ap(joined: Release) -> None:
 def test_the_ranges_are_those_of_dcat_ap(joined: Release) -> None:
     for focus, path, value, message in violations(joined, "range.ttl"):
         assert message == f"Value does not have class {DESCRIBED_ELSEWHERE.get(path)}", (focus, path, value, message)
-        assert not value.startswith(iris.DATASET + "#")
+        assert not value.startswith(BASE.dataset + "#")
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dataset import BASE
 from pyoxigraph import NamedNode, QuerySolutions, RdfFormat, Store, parse
 from rdflib import Graph, URIRef
 from rdflib.plugins.stores.sparqlstore import SPARQLStore
 from SPARQLWrapper import CSV, JSON, JSONLD, POST, TURTLE, XML, SPARQLWrapper
 from SPARQLWrapper.SPARQLExceptions import QueryBadFormed
 
-from kg.rdf import iris
 from kg.release.store import Release
 
-LAW = iris.ID + "law/ai-act"
+LAW = BASE.id + "law/ai-act"
 LEGAL = "http://data.europa.eu/eli/ontology#LegalResource"
 SELECT = f"SELECT ?s WHERE {{ ?s a <{LEGAL}> }} ORDER BY ?s"
 CONSTRUCT = f"CONSTRUCT WHERE {{ <{LAW}> ?p ?o }}"

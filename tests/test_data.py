@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections import Counter
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import dataset
 import pytest
+from dataset import BASE, PAPER, PROJECT, ROOT, SHARED, SOURCE, Data, lines_of, literals, passage, plain, short
 from dataset import ONTOLOGY_NAMESPACE as KG
-from dataset import PAPER, ROOT, SHARED, SOURCE, Data, lines_of, literals, passage, plain, short
 from pyoxigraph import BlankNode, Literal, Quad, Store
 
 from kg.build import checks, pipeline
@@ -73,7 +74,7 @@ def test_coverage_falls_short_without_a_record(data: Data, path: Path) -> None:
     """When the subject of a row is removed from the store, the query returns fewer rows."""
     query = library.read(path)
     before = sorted({tuple(map(str, s)) for s in library.select(data.store, query.text)})
-    iri = next(term for row in before for term in row if term.startswith((f"<{iris.ID}", f"<{KG}")))
+    iri = next(term for row in before for term in row if term.startswith((f"<{BASE.id}", f"<{KG}")))
     gone = iri.strip("<>")
     if gone.startswith(KG):  # Rows that represent several parts, with the class or property that these share.
         gone = next(value(q.subject) for q in data.asserted if gone in (q.predicate.value, value(q.object)))
@@ -115,7 +116,7 @@ def test_every_asserted_fact_has_evidence(data: Data) -> None:
     evidence = {value(q.subject): value(q.object) for q in data.asserted if q.predicate.value == iris.PRIMARY_SOURCE}
     typed = {value(q.subject): value(q.object) for q in data.asserted if q.predicate.value == iris.RDF_TYPE}
     kinds = {KG + "Passage", KG + "Source", KG + "Register"}
-    facts = [q for q in data.asserted if value(q.graph_name) not in iris.UNEVIDENCED]
+    facts = [q for q in data.asserted if value(q.graph_name) not in BASE.unevidenced]
     without = [q for q in facts if typed.get(evidence.get(value(q.graph_name), "")) not in kinds]
     assert without == []
     assert len(facts) > 3500
@@ -279,7 +280,7 @@ CLASSIFYING = {
 
 def test_what_is_linked_is_named_in_the_lines(data: Data, paper: str) -> None:
     """The lines of a link's passage name its target, except for the source itself."""
-    itself = iris.ID + "policy/science-for-ai-science-of-ai"
+    itself = BASE.id + "policy/science-for-ai-science-of-ai"
     names: dict[str, set[str]] = {itself: {""}}
     for quad, text in literals(data.asserted, *NAMES, KG + "asPrinted"):
         names.setdefault(value(quad.subject), set()).add(plain(text.value))
@@ -290,7 +291,7 @@ def test_what_is_linked_is_named_in_the_lines(data: Data, paper: str) -> None:
         if (
             own
             or not lines_of(quad.graph_name)
-            or not target.startswith(iris.ID)
+            or not target.startswith(BASE.id)
             or quad.predicate.value in CLASSIFYING
         ):
             continue
@@ -356,7 +357,7 @@ def test_every_name_has_japanese_and_english(data: Data) -> None:
 def test_one_name_in_each_language(data: Data) -> None:
     """SKOS, integrity condition S14."""
     names = {(value(q.subject), t.language, t.value) for q, t in literals(data.everything, SKOS + "prefLabel")}
-    counted = Counter((subject, language) for subject, language, _ in names if subject.startswith(iris.ID))
+    counted = Counter((subject, language) for subject, language, _ in names if subject.startswith(BASE.id))
     assert [key for key, n in counted.items() if n > 1] == []
 
 
@@ -378,7 +379,7 @@ def test_two_builds_are_the_same(data: Data) -> None:
 
 def test_the_built_files_equal_a_rebuild(data: Data, tmp_path: Path) -> None:
     quads, _ = canonical.ordered(data.everything)
-    pipeline.write_ttl(tmp_path, quads, data.curated.context)
+    pipeline.write_ttl(dataclasses.replace(PROJECT, root=tmp_path), quads, data.curated.context)
     built, fresh = ROOT / "data" / "ttl", tmp_path / "data" / "ttl"
     names = {p.relative_to(built).as_posix() for p in built.rglob("*") if p.is_file()}
     assert names == {p.relative_to(fresh).as_posix() for p in fresh.rglob("*.ttl")}
@@ -390,7 +391,7 @@ def test_no_blank_node_outside_the_ontology(data: Data) -> None:
         q
         for q in data.everything
         if isinstance(q.subject, BlankNode) or isinstance(q.object, BlankNode)
-        if value(q.graph_name) not in (iris.ONTOLOGY_GRAPH, iris.INFERRED)
+        if value(q.graph_name) not in (BASE.ontology_graph, BASE.inferred)
     ]
     assert blank == []
     files = (ROOT / "data" / "ttl").rglob("*.ttl")

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from accessibility import violations
 from conftest import Server
-from dataset import ROOT
+from dataset import BASE, ROOT
 from pyoxigraph import Literal, RdfFormat, parse
 from servers import descendants, descriptors, resident_mb, serve, until
 from test_tables import workbook
@@ -26,12 +26,11 @@ from test_tables import workbook
 from api.app import create_app
 from api.i18n.texts import table as texts_of
 from api.settings import Settings
-from kg.rdf import iris
 from kg.release import store
 from kg.tables import rows
 
 BODIES = ROOT / "tests" / "fixtures" / "bodies.csv"
-ORGANIZATION = iris.ID + "organization/"
+ORGANIZATION = BASE.id + "organization/"
 SUBJECT = "https://example.go.jp/id/{番号}"
 PASTED = "番号\t機関名\n1\t東大\n2\t京都橋大\n3\tAIP\n4\tどこにもない機関\n"
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -102,12 +101,12 @@ def test_the_bodies_of_the_paper_come_back_right(visit: Callable[..., Any], scri
     page = visit(java_script_enabled=scripts)
     bring(page, file=BODIES)
     expected = {row["機関名"]: row["期待"] for row in linked(BODIES.read_bytes()).values()}
-    found = {name: row["kg_uri"].removeprefix(iris.ID) for name, row in linked(taken(page, "link/result")).items()}
+    found = {name: row["kg_uri"].removeprefix(BASE.id) for name, row in linked(taken(page, "link/result")).items()}
     assert found == expected
     page.fill("#ui-desk-subject", SUBJECT)
     numbers = {row["機関名"]: row["番号"] for row in linked(BODIES.read_bytes()).values()}
     assert links(taken(page, "link/linkset")) == {
-        (SUBJECT.replace("{番号}", numbers[name]), "exactMatch", iris.ID + path)
+        (SUBJECT.replace("{番号}", numbers[name]), "exactMatch", BASE.id + path)
         for name, path in expected.items()
         if path
     }

@@ -6,11 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from dataset import ROOT
+from dataset import BASE, ROOT
 from pyoxigraph import NamedNode, Quad, Store, Triple
 
 from kg.errors import KgError
-from kg.rdf import iris
 from kg.rdf.namespaces import KG
 from kg.release import store
 from kg.release.explanation import Explanations, ProofStep, Rule
@@ -19,7 +18,7 @@ from kg.sparql import library
 HTML = {"accept": "text/html"}
 JSON = {"format": "json"}
 RULES = list(library.library(ROOT, "rules").values())
-ROOT_IRI = iris.BASE + "id/"
+ROOT_IRI = BASE.iri + "id/"
 
 
 def leaves(step: ProofStep) -> list[ProofStep]:
@@ -32,8 +31,8 @@ def inner(step: ProofStep) -> list[Triple]:
 
 
 def test_every_inferred_triple_rests_on_stated_ones(real: store.Release) -> None:
-    explanations = Explanations(real.store, RULES, iris.BASE)
-    inferred = list(real.store.quads_for_pattern(None, None, None, NamedNode(iris.INFERRED)))
+    explanations = Explanations(real.store, RULES, BASE.iri)
+    inferred = list(real.store.quads_for_pattern(None, None, None, NamedNode(BASE.inferred)))
     # Every seventh, since all of them take some twenty seconds.
     for quad in inferred[::7]:
         step = explanations.explain(quad.triple)
@@ -47,26 +46,26 @@ def test_a_circle_proves_nothing() -> None:
     """Two inferred triples that only follow from each other prove neither."""
     one, other = NamedNode(ROOT_IRI + "law/one"), NamedNode(ROOT_IRI + "law/other")
     there, back = Triple(one, NamedNode(KG + "quotes"), other), Triple(other, NamedNode(KG + "quotedBy"), one)
-    inferred = NamedNode(iris.INFERRED)
+    inferred = NamedNode(BASE.inferred)
     found = Store()
     found.extend(Quad(*t, inferred) for t in (there, back))
     inverse = Triple(NamedNode(KG + "quotes"), NamedNode("http://www.w3.org/2002/07/owl#inverseOf"), back.predicate)
-    found.add(Quad(*inverse, NamedNode(iris.ONTOLOGY_GRAPH)))
+    found.add(Quad(*inverse, NamedNode(BASE.ontology_graph)))
     found.extend(Quad(*t) for t in (there, back, inverse))
-    step = Explanations(found, RULES, iris.BASE).explain(there)
+    step = Explanations(found, RULES, BASE.iri).explain(there)
     assert step == ProofStep(there)
     # Once one of them is stated, the other follows.
-    found.add(Quad(*back, NamedNode(iris.BASE + "graph/curator")))
-    step = Explanations(found, RULES, iris.BASE).explain(there)
+    found.add(Quad(*back, NamedNode(BASE.iri + "graph/curator")))
+    step = Explanations(found, RULES, BASE.iri).explain(there)
     assert step is not None
     assert step.rule is not None
     assert step.rule.name == "inverse"
-    assert [premise.graphs for premise in step.premises] == [(iris.BASE + "graph/curator",)]
+    assert [premise.graphs for premise in step.premises] == [(BASE.iri + "graph/curator",)]
 
 
 def test_what_does_not_hold_is_not_explained(real: store.Release) -> None:
     law = NamedNode(ROOT_IRI + "law/ai-act")
-    assert Explanations(real.store, RULES, iris.BASE).explain(Triple(law, NamedNode(KG + "quotes"), law)) is None
+    assert Explanations(real.store, RULES, BASE.iri).explain(Triple(law, NamedNode(KG + "quotes"), law)) is None
 
 
 def test_a_rule_is_one_construct_of_one_triple() -> None:

@@ -23,12 +23,12 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 from conftest import make_release, tiny_quads
+from dataset import BASE
 from projects import ROOT, environment
 from pyoxigraph import Literal, NamedNode, Quad
 from servers import Process, descendants, descriptors, resident_mb, serve, threads, until
 
 from api.settings import Settings
-from kg.rdf import iris
 from kg.release import store
 from kg.release.store import Release
 
@@ -248,8 +248,8 @@ def test_a_client_that_leaves_has_its_query_ended(running: Process) -> None:
 
 
 def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
-    graph, text = NamedNode(iris.GRAPH + "long"), Literal("x" * 10_000)
-    long = [Quad(NamedNode(f"{iris.ID}law/x{n}"), NamedNode("urn:p"), text, graph) for n in range(3_000)]
+    graph, text = NamedNode(BASE.graph + "long"), Literal("x" * 10_000)
+    long = [Quad(NamedNode(f"{BASE.id}law/x{n}"), NamedNode("urn:p"), text, graph) for n in range(3_000)]
     release = make_release(tmp_path / "releases", [*tiny_quads(), *long])
     with serve(release.directory, log=tmp_path / "log", KG_WRITE_SECONDS="1") as server, connect(server) as deaf:
         query = quote("SELECT * { ?s ?p ?o }")
@@ -358,7 +358,7 @@ def releases(tmp_path: Path) -> Path:
 
 
 def another(number: int) -> list[Quad]:
-    extra = Quad(NamedNode(f"urn:extra:{number}"), NamedNode("urn:p"), Literal("x"), NamedNode(iris.GRAPH + "extra"))
+    extra = Quad(NamedNode(f"urn:extra:{number}"), NamedNode("urn:p"), Literal("x"), NamedNode(BASE.graph + "extra"))
     return [*tiny_quads(), extra]
 
 

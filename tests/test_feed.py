@@ -12,7 +12,7 @@ from xml.etree import ElementTree as Xml
 import httpx
 import pytest
 from conftest import Server
-from dataset import ROOT
+from dataset import BASE, ROOT
 from pyoxigraph import NamedNode, QuerySolutions, RdfFormat, Store
 
 from api.app import create_app
@@ -26,12 +26,12 @@ from kg.release.history import HistoryBounds, ReleaseChanges
 
 LABEL = "<http://www.w3.org/2004/02/skos/core#prefLabel>"
 TYPE = f"<{iris.RDF_TYPE}> <http://www.w3.org/2004/02/skos/core#Concept>"
-GRAPH = f"<{iris.GRAPH}curator>"
+GRAPH = f"<{BASE.graph}curator>"
 HTML = {"accept": "text/html"}
 
 
 def line(path: str, fact: str) -> str:
-    return f"<{iris.ID}{path}> {fact} {GRAPH} .\n"
+    return f"<{BASE.id}{path}> {fact} {GRAPH} .\n"
 
 
 def named(path: str, ja: str, en: str) -> str:
@@ -48,16 +48,16 @@ SECOND = (
     + line(
         "concept/old", '<http://www.w3.org/2002/07/owl#deprecated> "true"^^<http://www.w3.org/2001/XMLSchema#boolean>'
     )
-    + line("concept/old", f"<http://purl.org/dc/terms/isReplacedBy> <{iris.ID}concept/kept>")
+    + line("concept/old", f"<http://purl.org/dc/terms/isReplacedBy> <{BASE.id}concept/kept>")
     + named("concept/new/part", "新<しい>&", "new <b>\u0001")
     + named("law/act", "法", "act")
     # Statements of partners and inferences are not changes of a record.
-    + f"<https://x.example/1> <http://www.w3.org/2004/02/skos/core#exactMatch> <{iris.ID}law/act> <{iris.PARTNER}x> .\n"
-    + f"<{iris.ID}person/a> {TYPE} <{iris.INFERRED}> .\n"
+    + f"<https://x.example/1> <http://www.w3.org/2004/02/skos/core#exactMatch> <{BASE.id}law/act> <{BASE.partner}x> .\n"
+    + f"<{BASE.id}person/a> {TYPE} <{BASE.inferred}> .\n"
 )
 
 
-def release(folder: Path, text: str, base: str = iris.BASE) -> store.Release:
+def release(folder: Path, text: str, base: str = BASE.iri) -> store.Release:
     """Publishes N-Quads as the next release in a folder."""
     file = folder / "data.nq"
     file.write_text(text, encoding="utf-8", newline="\n")
@@ -89,7 +89,7 @@ def test_what_became_of_each_record(two: tuple[store.Release, store.Release]) ->
         "concept/gone": ("removed", 0, 3, {"ja": "消える", "en": "gone"}, ""),
         "concept/kept": ("changed", 2, 0, {"ja": "残る", "en": "kept"}, ""),
         "concept/new/part": ("added", 3, 0, {"ja": "新<しい>&", "en": "new <b>\u0001"}, ""),
-        "concept/old": ("deprecated", 2, 0, {"ja": "古い", "en": "old"}, iris.ID + "concept/kept"),
+        "concept/old": ("deprecated", 2, 0, {"ja": "古い", "en": "old"}, BASE.id + "concept/kept"),
         "law/act": ("added", 3, 0, {"ja": "法", "en": "act"}, ""),
     }
 
@@ -208,7 +208,7 @@ def test_what_the_specification_demands(path: str, language: str, served: httpx.
         for name in ("id", "title", "updated"):
             assert len(texts(element, name)) == 1
         assert datetime.datetime.fromisoformat(texts(element, "updated")[0]).tzinfo is not None
-        assert texts(element, "id")[0].startswith(iris.BASE)
+        assert texts(element, "id")[0].startswith(BASE.iri)
         kinds = [
             (e.attrib.get("type"), e.attrib.get("hreflang"))
             for e in element.findall(f"{{{ATOM}}}link")
@@ -236,7 +236,7 @@ def test_the_whole_feed_in_pages(served: httpx.Client) -> None:
     assert links(first, "previous") == links(second, "next") == []
     summaries = [texts(entry, "summary")[0] for page in (first, second) for entry in entries(page)]
     assert summaries[0] == "5 records changed."
-    assert summaries[4] == f"Facts added: 2; removed: 0. Replaced by {iris.ID}concept/kept"
+    assert summaries[4] == f"Facts added: 2; removed: 0. Replaced by {BASE.id}concept/kept"
     assert summaries[6] == "There is no earlier release to compare with."
 
 
@@ -351,11 +351,11 @@ def test_pages_and_the_catalogue_lead_to_it(served: httpx.Client) -> None:
     described = Store()
     described.load(served.get("/dataset?format=ttl").content, format=RdfFormat.TURTLE)
     rows = described.query(
-        f"SELECT ?feed {{ ?s <http://www.w3.org/ns/dcat#servesDataset> <{iris.DATASET}> ; "
+        f"SELECT ?feed {{ ?s <http://www.w3.org/ns/dcat#servesDataset> <{BASE.dataset}> ; "
         "<http://www.w3.org/ns/dcat#endpointURL> ?feed FILTER(STRENDS(STR(?feed), '.atom')) }"
     )
     assert isinstance(rows, QuerySolutions)
-    assert [row["feed"] for row in rows] == [NamedNode(iris.BASE + "feed.atom")]
+    assert [row["feed"] for row in rows] == [NamedNode(BASE.iri + "feed.atom")]
 
 
 def test_a_build_writes_the_history_of_its_release(tmp_path: Path) -> None:

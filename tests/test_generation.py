@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from dataset import BASE
 from projects import ROOT, run_kg
 from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, parse
 
@@ -17,7 +18,8 @@ from kg.curation import builder
 from kg.errors import KgError
 from kg.partners import datasets
 from kg.partners.fetch import FetchLimits
-from kg.rdf import canonical, iris
+from kg.project.reading import read_project
+from kg.rdf import canonical
 from kg.rdf.terms import value
 from tools.synthetic import generation
 from tools.synthetic.generation import Plan
@@ -52,14 +54,14 @@ def read(path: Path) -> list[Quad]:
 
 
 def stated(root: Path) -> list[Quad]:
-    return [*builder.asserted_quads(builder.read_all(root)), *builder.ontology_quads(root)]
+    return [*builder.asserted_quads(builder.read_all(read_project(root))), *builder.ontology_quads(read_project(root))]
 
 
 def test_quads_are_those_of_a_build(project: Path, quads: list[Quad]) -> None:
     asserted = stated(project)
-    inferred = reasoning.inferred_quads(reasoning.close(asserted, project / "queries" / "rules"))
+    inferred = reasoning.inferred_quads(reasoning.close(asserted, project / "queries" / "rules"), BASE)
     ours = [*asserted, *inferred]
-    joined = datasets.load(project, ours, FetchLimits(), offline=True)
+    joined = datasets.load(read_project(project), ours, FetchLimits(), offline=True)
     assert joined.joined
     built, written = canonical.ordered([*ours, *joined.quads]), canonical.ordered(quads)
     assert set(map(str, built[0])) ^ set(map(str, written[0])) == set()
@@ -68,7 +70,7 @@ def test_quads_are_those_of_a_build(project: Path, quads: list[Quad]) -> None:
 
 @pytest.mark.slow
 def test_every_copy_passes_all_shapes_and_checks(project: Path, quads: list[Quad]) -> None:
-    curated = builder.read_all(project)
+    curated = builder.read_all(read_project(project))
     assert curated.problems == []
     assert pipeline._check(quads, project, curated) == []
 
@@ -114,7 +116,7 @@ def degrees(quads: list[Quad], *, incoming: bool) -> list[int]:
     """The outgoing or incoming links of records, sorted."""
     triples = {q.triple for q in quads if isinstance(q.object, NamedNode)}
     ends = (t.object if incoming else t.subject for t in triples)
-    return sorted(Counter(e for e in ends if value(e).startswith(iris.ID)).values())
+    return sorted(Counter(e for e in ends if value(e).startswith(BASE.id)).values())
 
 
 def test_the_shape_is_that_of_the_real_graph(quads: list[Quad]) -> None:
@@ -137,7 +139,7 @@ def test_degrees_are_those_of_the_real_graph(quads: list[Quad], incoming: bool) 
 
 
 def test_what_is_not_copied_is_linked_to_by_every_copy(quads: list[Quad]) -> None:
-    japan = NamedNode(iris.record_iri("place/japan"))
+    japan = NamedNode(BASE.record_iri("place/japan"))
     before, after = (len({q.triple for q in some if q.object == japan}) for some in (real(quads), quads))
     assert after > COPIES * before * 0.8
 

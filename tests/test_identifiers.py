@@ -6,12 +6,11 @@ import csv
 import re
 
 import pytest
+from dataset import BASE, SHARED, Data, lines_of, passage, plain, short
 from dataset import ONTOLOGY_NAMESPACE as KG
-from dataset import SHARED, Data, lines_of, passage, plain, short
 from pyoxigraph import Quad
 
 from kg.names import identifiers
-from kg.rdf import iris
 from kg.rdf.terms import value
 
 SKOS = "http://www.w3.org/2004/02/skos/core#"
@@ -37,8 +36,8 @@ def _outside(data: Data) -> list[tuple[Quad, str]]:
     for quad in data.asserted:
         predicate, text = quad.predicate.value, value(quad.object)
         number = predicate.removeprefix(KG) in (*NUMBERS, "isoAlpha2", "isoAlpha3", "lawNumber")
-        link = predicate in LINKS and not text.startswith(iris.BASE)
-        if (number or link) and not value(quad.subject).startswith(iris.ID + "source/"):
+        link = predicate in LINKS and not text.startswith(BASE.iri)
+        if (number or link) and not value(quad.subject).startswith(BASE.id + "source/"):
             found.append((quad, text))
     return found
 

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from dataset import BASE
 from projects import ROOT
 
 from kg.errors import RdfFault, RdfMalformed, RdfRefused, RdfTooComplex, RdfTooLarge, UnknownSyntax
@@ -151,11 +152,11 @@ def test_a_context_that_lies_elsewhere_is_not_fetched(context: str) -> None:
 def test_our_own_context_is_known_without_fetching() -> None:
     own = Context.read(ROOT / "ontology" / "context.jsonld").document
     known = intake.own_contexts(own, "https://ministry.example/")
-    for name in (iris.BASE + "context.jsonld", "https://ministry.example/context.jsonld"):
+    for name in (BASE.iri + "context.jsonld", "https://ministry.example/context.jsonld"):
         text = json.dumps({"@context": [name], "id": "http://e/x", "type": "Programme", "quotes": "law:ai-act"})
         _, quads = intake.read(text.encode(), formats.RDF_FORMATS[1], SMALL, known)
         assert {q.predicate.value for q in quads} == {iris.RDF_TYPE, iris.ONTOLOGY + "#quotes"}
-        assert iris.ID + "law/ai-act" in {str(q.object.value) for q in quads}  # type: ignore[union-attr]
+        assert BASE.id + "law/ai-act" in {str(q.object.value) for q in quads}  # type: ignore[union-attr]
     with pytest.raises(
         RdfRefused, match=r"or use https://w3id\.org/aikg/context\.jsonld or https://ministry\.example/"
     ):

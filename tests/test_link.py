@@ -15,14 +15,13 @@ from pathlib import Path
 
 import pytest
 from conftest import make_release
-from dataset import ROOT, Data
+from dataset import BASE, ROOT, Data
 from projects import kg_command
 from pyoxigraph import RdfFormat, parse
 from servers import until
 
 from kg.errors import KgError
 from kg.linking import journal
-from kg.rdf import iris
 
 BODIES = ROOT / "tests" / "fixtures" / "bodies.csv"
 SUBJECT = "https://example.go.jp/id/{番号}"
@@ -64,10 +63,10 @@ def test_the_bodies_of_the_paper_come_back_right(releases: Path, tmp_path: Path)
     )
     assert done.returncode == 0, done.stderr
     rows = table(tmp_path / "bodies.linked.csv")
-    found = {r["機関名"]: r["kg_uri"].removeprefix(iris.ID) for r in rows}
+    found = {r["機関名"]: r["kg_uri"].removeprefix(BASE.id) for r in rows}
     assert found == {r["機関名"]: r["期待"] for r in rows}
     assert len({r["期待"] for r in rows if r["期待"]}) == 44
-    expected = {(f"https://example.go.jp/id/{r['番号']}", "exactMatch", iris.ID + r["期待"]) for r in rows if r["期待"]}
+    expected = {(f"https://example.go.jp/id/{r['番号']}", "exactMatch", BASE.id + r["期待"]) for r in rows if r["期待"]}
     assert links(tmp_path / "bodies.links.ttl") == expected
     assert "57 rows: 52 linked, 0 to be reviewed, 5 no candidate" in done.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bodies.linked.csv", "bodies.links.ttl"]
@@ -81,11 +80,11 @@ def test_columns_stay_and_ours_are_added_once(releases: Path, tmp_path: Path) ->
     assert linked.read_bytes().startswith(b"\xef\xbb\xbf")
     first, second, third = table(linked)
     assert first["備, 考"] == '\'=HYPERLINK("x")'
-    assert (first["kg_uri"], first["kg_label"]) == (iris.ID + "organization/riken", "理化学研究所")
+    assert (first["kg_uri"], first["kg_label"]) == (BASE.id + "organization/riken", "理化学研究所")
     assert (first["kg_match"], first["kg_by"]) == ("exact", "machine")
     assert "理研" in first["kg_reason"]
     assert (second["備, 考"], second["kg_uri"], second["kg_match"]) == ("-5", "", "review")
-    assert iris.ID + "organization/riken-aip" in second["kg_candidates"]
+    assert BASE.id + "organization/riken-aip" in second["kg_candidates"]
     assert (third["kg_uri"], third["kg_match"]) == ("", "none")
     again = run(releases, linked, "--column", "機関名", "--kind", "organization", "--out", tmp_path)
     assert again.returncode == 0
@@ -98,7 +97,7 @@ def test_a_column_tells_names_apart(releases: Path, tmp_path: Path) -> None:
     source.write_text("n,番号\n,5010005007398\n", encoding="utf-8")
     done = run(releases, source, "--column", "n", "--property", "番号=kg:corporateNumber")
     assert done.returncode == 0, done.stderr
-    assert table(tmp_path / "t.linked.csv")[0]["kg_uri"] == iris.ID + "organization/university-of-tokyo"
+    assert table(tmp_path / "t.linked.csv")[0]["kg_uri"] == BASE.id + "organization/university-of-tokyo"
 
 
 @pytest.mark.parametrize(("name", "syntax"), [("nt", RdfFormat.N_TRIPLES), ("jsonld", RdfFormat.JSON_LD)])
@@ -111,7 +110,7 @@ def test_the_linkset_in_other_syntaxes(releases: Path, tmp_path: Path, name: str
 def test_what_a_person_left_in_the_table_becomes_the_linkset(releases: Path, tmp_path: Path) -> None:
     reviewed = tmp_path / "x.linked.csv"
     header = "番号,n,kg_uri,kg_match\n"
-    riken, tokyo = iris.ID + "organization/riken", iris.ID + "organization/university-of-tokyo"
+    riken, tokyo = BASE.id + "organization/riken", BASE.id + "organization/university-of-tokyo"
     reviewed.write_text(f"{header}1,a,{riken},exact\n2,b,{tokyo},close\n3,c,,none\n4,d,,review\n", encoding="utf-8")
     before = reviewed.read_bytes()
     arguments = (reviewed, "--column", "n", "--subject", SUBJECT, "--reviewed-by", "山田")

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import Server, make_release, tiny_quads
-from dataset import LICENCE
+from dataset import BASE, LICENCE
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, parse
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -25,8 +25,8 @@ from kg.rdf.formats import RDF_FORMATS
 from kg.rdf.terms import value
 from kg.release.store import Release, open_release
 
-LAW = iris.ID + "law/ai-act"
-PROGRAMME = iris.ID + "programme/genai"
+LAW = BASE.id + "law/ai-act"
+PROGRAMME = BASE.id + "programme/genai"
 QUOTES = NamedNode(iris.ONTOLOGY + "#quotes")
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -108,8 +108,8 @@ def test_data_has_the_subject_its_parts_and_the_links_in(http: httpx.Client) -> 
 def test_trig_keeps_the_graphs_and_their_evidence(http: httpx.Client) -> None:
     quads = set(parse(http.get("/data/programme/genai.trig").content, format=RdfFormat.TRIG))
     graphs = {value(q.graph_name) for q in quads if q.predicate == QUOTES} - {""}  # type: ignore[union-attr]
-    assert graphs == {iris.GRAPH + "paper/20", iris.GRAPH + "paper/30"}
-    link = (iris.GRAPH + "paper/20", iris.PRIMARY_SOURCE, iris.ID + "passage/paper/20", iris.ABOUT)
+    assert graphs == {BASE.graph + "paper/20", BASE.graph + "paper/30"}
+    link = (BASE.graph + "paper/20", iris.PRIMARY_SOURCE, BASE.id + "passage/paper/20", BASE.about)
     assert Quad(*(NamedNode(i) for i in link)) in quads
 
 
@@ -124,7 +124,7 @@ def test_json_ld_is_compact_and_carries_its_context(http: httpx.Client) -> None:
     law = next(node for node in document["@graph"] if node["id"] == "law:ai-act")
     assert law["type"] == "LegalResource"
     assert law["label"] == {"ja": "AI法", "en": "AI Act"}
-    assert document["@context"]["law"]["@id"] == iris.ID + "law/"
+    assert document["@context"]["law"]["@id"] == BASE.id + "law/"
 
 
 def test_validators(http: httpx.Client) -> None:
@@ -272,7 +272,7 @@ def test_a_page_holds_its_data(http: httpx.Client, path: str) -> None:
     text = http.get(f"/page/{path}?lang=en").text
     schema, ours = (json.loads(b) for b in re.findall(r'<script type="application/ld\+json">(.*?)</script>', text))
     assert schema["@context"] == "https://schema.org/"
-    assert schema["@id"] == iris.ID + path
+    assert schema["@id"] == BASE.id + path
     assert schema["@type"]
     context = http.get(ours["@context"]).json()["@context"]
     embedded = json.dumps({**ours, "@context": context})
@@ -282,7 +282,7 @@ def test_a_page_holds_its_data(http: httpx.Client, path: str) -> None:
 
 def test_embedded_data_cannot_end_its_element(tmp_path: Path, queries_project: Path) -> None:
     evil = "</script><script>alert(1)</script><!--"
-    subject, graph = NamedNode(iris.ID + "law/evil"), NamedNode(iris.GRAPH + "paper/1")
+    subject, graph = NamedNode(BASE.id + "law/evil"), NamedNode(BASE.graph + "paper/1")
     facts = [
         Quad(subject, NamedNode(iris.RDF_TYPE), NamedNode("http://data.europa.eu/eli/ontology#LegalResource"), graph),
         Quad(subject, NamedNode("http://www.w3.org/2004/02/skos/core#prefLabel"), Literal(evil, language="en"), graph),
@@ -365,5 +365,5 @@ def test_a_release_of_any_files_is_served_pages_and_all(tmp_path: Path, queries_
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, said: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(KgError, match=re.escape(said)):
-        release_from_files([tmp_path / name], tmp_path / "out", iris.BASE, {})
+        release_from_files([tmp_path / name], tmp_path / "out", BASE.iri, {})
     assert not (tmp_path / "out" / "current").exists()

@@ -6,6 +6,7 @@ import datetime
 
 import pytest
 import rdflib
+from dataset import BASE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyoxigraph import Literal, NamedNode, Store, parse
@@ -20,8 +21,8 @@ from kg.tables.rows import TableError
 from kg.tables.table import Table
 
 AT = datetime.datetime(2026, 7, 1, 9, 30, tzinfo=datetime.UTC)
-ACCOUNT = LinksetInfo(iris.BASE, "0123456789abcdef", "aikg 1.0.0", AT, "bodies.csv", "山田 “太郎”")
-RIKEN, TOKYO = iris.ID + "organization/riken", iris.ID + "organization/university-of-tokyo"
+ACCOUNT = LinksetInfo(BASE.iri, "0123456789abcdef", "aikg 1.0.0", AT, "bodies.csv", "山田 “太郎”")
+RIKEN, TOKYO = BASE.id + "organization/riken", BASE.id + "organization/university-of-tokyo"
 LINKS = [
     Link("https://example.go.jp/id/2", RIKEN),
     Link("https://example.go.jp/id/1", TOKYO, is_reviewed=True),
@@ -61,7 +62,7 @@ def test_each_predicate_is_a_linkset_of_its_own() -> None:
             store,
             f"""?whole void:subset ?part ; void:triples 3 .
             ?part a void:Linkset ; void:linkPredicate skos:{name}Match ; void:triples {n} ;
-                void:objectsTarget <{iris.DATASET}> ; void:subjectsTarget ?theirs .
+                void:objectsTarget <{BASE.dataset}> ; void:subjectsTarget ?theirs .
             ?theirs a void:Dataset ; void:uriSpace "https://example.go.jp/id/" """,
         )
     one = graph(linkset.write(LINKS[:2], ACCOUNT, SYNTAXES[0]), SYNTAXES[0])
@@ -76,7 +77,7 @@ def test_it_tells_who_matched_what_when_and_by_which_release() -> None:
             prov:generatedAtTime "2026-07-01T09:30:00+00:00"^^xsd:dateTime .
         ?matching prov:wasAssociatedWith [ a prov:SoftwareAgent ; rdfs:label "aikg 1.0.0" ] ;
             prov:used ?release, ?table .
-        ?release prov:specializationOf <{iris.DATASET}> ; dcat:version "0123456789abcdef" .
+        ?release prov:specializationOf <{BASE.dataset}> ; dcat:version "0123456789abcdef" .
         ?table rdfs:label "bodies.csv" .
         ?review prov:wasInformedBy ?matching ; prov:wasAssociatedWith [ a prov:Person ; foaf:name "山田 “太郎”" ] .""",
     )
@@ -99,7 +100,7 @@ def test_its_terms_exist_in_their_vocabularies() -> None:
 
 def test_the_publisher_names_linkset_and_dataset() -> None:
     named = LinksetInfo(
-        iris.BASE, "0", "s", AT, linkset="https://example.go.jp/links", dataset="https://example.go.jp/data"
+        BASE.iri, "0", "s", AT, linkset="https://example.go.jp/links", dataset="https://example.go.jp/data"
     )
     store = graph(linkset.write(LINKS, named, SYNTAXES[0]), SYNTAXES[0])
     assert holds(
@@ -108,7 +109,7 @@ def test_the_publisher_names_linkset_and_dataset() -> None:
     assert not holds(store, "?x void:uriSpace ?y")
     for bad in ("no iri", "links", "https://x/<y>"):
         with pytest.raises(KgError, match="needs an absolute IRI"):
-            LinksetInfo(iris.BASE, "0", "s", AT, dataset=bad)
+            LinksetInfo(BASE.iri, "0", "s", AT, dataset=bad)
 
 
 def test_a_dataset_of_many_hosts_has_no_uri_space() -> None:
@@ -122,7 +123,7 @@ def test_a_dataset_of_many_hosts_has_no_uri_space() -> None:
     table=st.text(st.characters(exclude_categories=("Cs",)), max_size=30),
 )
 def test_any_text_is_escaped(reviewer: str, table: str) -> None:
-    account = LinksetInfo(iris.BASE, "0", "s", AT, table, reviewer)
+    account = LinksetInfo(BASE.iri, "0", "s", AT, table, reviewer)
     for syntax in SYNTAXES:
         texts = {
             q.object.value

@@ -7,6 +7,7 @@ from collections import Counter
 
 import matching as bench
 import pytest
+from dataset import BASE
 from matching import Label, Quality, Verdict
 
 from kg.linking import matching
@@ -14,7 +15,6 @@ from kg.linking.matching import Candidate, Matcher
 from kg.names import forms, identifiers, law_numbers, normalization, numerals, romanization
 from kg.names.identifiers import Identifier
 from kg.names.law_numbers import LawNumber
-from kg.rdf import iris
 from kg.release import store
 
 
@@ -29,7 +29,7 @@ def verdicts(matcher: Matcher) -> list[Verdict]:
 
 
 def chosen(candidates: list[Candidate]) -> str:
-    return next((c.iri.removeprefix(iris.ID) for c in candidates if c.match), "")
+    return next((c.iri.removeprefix(BASE.id) for c in candidates if c.match), "")
 
 
 # ---- measured ----
@@ -70,7 +70,7 @@ def test_scores_mean_what_they_say(verdicts: list[Verdict]) -> None:
 
 def test_measures_count_a_wrong_match_against_both() -> None:
     def verdict(expected: str, found: str) -> Verdict:
-        candidate = Candidate(iris.ID + found, "x", 100.0, True, (), "")
+        candidate = Candidate(BASE.id + found, "x", 100.0, True, (), "")
         return Verdict(Label("n", "", expected, "", "tuning"), found, (candidate,) if found else ())
 
     measured = bench.quality([verdict("a/b", "a/b"), verdict("a/b", "a/c"), verdict("a/b", ""), verdict("", "a/b")])
@@ -121,7 +121,7 @@ def test_a_name_of_three_things_is_resolved_by_kind(matcher: Matcher) -> None:
     """AIP is the project; it is also a short name of the centre and the lab."""
     found = matcher.match("AIP")
     assert chosen(found) == ""
-    assert {c.iri.removeprefix(iris.ID) for c in found} == {
+    assert {c.iri.removeprefix(BASE.id) for c in found} == {
         *("programme/aip", "organization/riken-aip", "organization/jst-aip-network-lab")
     }
     assert chosen(matcher.match("AIP", kinds=["programme"])) == "programme/aip"
@@ -169,14 +169,14 @@ def test_a_common_word_is_no_part_of_a_document(matcher: Matcher) -> None:
 def test_the_owner_of_an_unknown_unit_is_offered(matcher: Matcher) -> None:
     for name in ("文部科学省 研究振興局", "文科省研究振興局"):
         found = matcher.match(name)
-        assert (chosen(found), iris.ID + "organization/mext" in {c.iri for c in found}) == ("", True)
+        assert (chosen(found), BASE.id + "organization/mext" in {c.iri for c in found}) == ("", True)
     assert matcher.match("文部科学省 研究振興局", kinds=["law"]) == []
     assert chosen(matcher.match("文部科学省 研究振興局", properties=[("jurisdiction", "日本")])) == ""
 
 
 def test_a_bare_number_needs_a_kind(matcher: Matcher) -> None:
     assert chosen(matcher.match("1666")) == ""
-    assert matcher.match("1666")[0].iri == iris.ID + "programme/aip"
+    assert matcher.match("1666")[0].iri == BASE.id + "programme/aip"
     assert chosen(matcher.match("1666", kinds=["programme"])) == "programme/aip"
     assert chosen(matcher.match("予算事業ID 1666")) == "programme/aip"
 
@@ -215,7 +215,7 @@ def test_properties_decide(matcher: Matcher, name: str, properties: list[tuple[s
 
 def test_properties_alone_list_who_has_them(matcher: Matcher) -> None:
     found = matcher.match("", kinds=["organization"], properties=[("unitOf", "理研")], limit=20)
-    assert iris.ID + "organization/riken-aip" in {c.iri for c in found}
+    assert BASE.id + "organization/riken-aip" in {c.iri for c in found}
     assert matcher.match("", properties=[("unitOf", "nobody")]) == []
 
 

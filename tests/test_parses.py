@@ -12,6 +12,7 @@ from projects import make_project
 from kg.build import pipeline
 from kg.curation import builder, parses, records
 from kg.errors import Rejected
+from kg.project.reading import read_project
 from kg.release import store
 
 THEN = datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)
@@ -37,8 +38,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def mapped(project: Path) -> tuple[builder.Curated, list[str]]:
-    with parses.opened(project, builder.read_context(project)) as kept:
-        curated = builder.read_all(project, parses=kept)
+    with parses.opened(read_project(project), builder.read_context(project)) as kept:
+        curated = builder.read_all(read_project(project), parses=kept)
         return curated, [str(q) for q in builder.asserted_quads(curated)]
 
 
@@ -102,8 +103,8 @@ def test_a_moved_file_is_another_record(project: Path, read: list[str]) -> None:
     read.clear()
     path = edit(project)
     path.rename(path.with_stem("moved"))
-    with parses.opened(project, builder.read_context(project)) as kept:
-        builder.read_all(project, parses=kept)
+    with parses.opened(read_project(project), builder.read_context(project)) as kept:
+        builder.read_all(read_project(project), parses=kept)
     assert read == ["moved"]
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 from conftest import Server
-from dataset import ROOT, SHARED, Data
+from dataset import BASE, PROJECT, ROOT, SHARED, Data
 from projects import make_project, run_kg
 from pyoxigraph import DefaultGraph, NamedNode, QuerySolutions, RdfFormat, Store, parse
 
@@ -26,6 +26,7 @@ from kg.curation import builder
 from kg.partners import datasets
 from kg.partners.datasets import Partners
 from kg.partners.fetch import FetchLimits
+from kg.project.reading import read_project
 from kg.rdf import iris
 from kg.rdf.terms import value
 from kg.release import catalogue, store
@@ -53,7 +54,7 @@ LINKS = """\
     skos:exactMatch programme:example .
 <#row-2> skos:closeMatch law:act .
 """
-GRAPH = iris.PARTNER + "ministry"
+GRAPH = BASE.partner + "ministry"
 FILE = "data/partners/ministry/dataset.yaml"
 RDF = "data/partners/ministry/links.ttl"
 
@@ -63,7 +64,7 @@ def load(folder: Path, files: Mapping[str, str | bytes], name: str = "ministry",
     project = make_project(folder / "project")
     write(project, files, name)
     limits.setdefault("cache", folder / "cache")
-    return datasets.load(project, ours(project), FetchLimits(**limits))
+    return datasets.load(read_project(project), ours(project), FetchLimits(**limits))
 
 
 def write(project: Path, files: Mapping[str, str | bytes], name: str = "ministry") -> None:
@@ -74,7 +75,10 @@ def write(project: Path, files: Mapping[str, str | bytes], name: str = "ministry
 
 
 def ours(project: Path) -> list[Any]:
-    return [*builder.asserted_quads(builder.read_all(project)), *builder.ontology_quads(project)]
+    return [
+        *builder.asserted_quads(builder.read_all(read_project(project))),
+        *builder.ontology_quads(read_project(project)),
+    ]
 
 
 def told(found: Partners) -> list[str]:
@@ -91,12 +95,12 @@ def test_a_dataset_stands_in_its_own_graph_with_its_evidence(tmp_path: Path) -> 
     stated = {(value(q.subject), value(q.object)) for q in found.quads if q.graph_name == NamedNode(GRAPH)}
     assert stated == {
         ("https://ministry.example.jp/1", "事業一"),
-        ("https://ministry.example.jp/1", iris.ID + "programme/example"),
-        (GRAPH + "#row-2", iris.ID + "law/act"),
+        ("https://ministry.example.jp/1", BASE.id + "programme/example"),
+        (GRAPH + "#row-2", BASE.id + "law/act"),
     }
-    about = [q for q in found.quads if q.graph_name == NamedNode(iris.ABOUT)]
+    about = [q for q in found.quads if q.graph_name == NamedNode(BASE.about)]
     evidence = {value(q.subject): value(q.object) for q in about if q.predicate.value == iris.PRIMARY_SOURCE}
-    assert evidence == {GRAPH: iris.ID + "source/partner/ministry"}
+    assert evidence == {GRAPH: BASE.id + "source/partner/ministry"}
     assert len(about) + 3 == len(found.quads)
     texts = {value(q.object) for q in about}
     for text in (
@@ -132,9 +136,9 @@ def test_a_build_under_another_base_takes_links_to_either(tmp_path: Path) -> Non
     base = "https://kg.example.go.jp/"
     text = LINKS + f"<https://ministry.example.jp/3> skos:closeMatch <{base}id/law/act> .\n"
     write(project, {"dataset.yaml": BESIDE, "links.ttl": text})
-    found = datasets.load(project, ours(project), FetchLimits(), base=base)
+    found = datasets.load(read_project(project), ours(project), FetchLimits(), base=base)
     assert (told(found), found.links) == ([], 3)
-    moved = builder.rebase(found.quads, base)
+    moved = builder.rebase(found.quads, BASE, base)
     assert {value(q.graph_name) for q in moved} == {f"{base}graph/partner/ministry", f"{base}graph/about"}
 
 
@@ -236,10 +240,10 @@ def test_no_description(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("<a> <b> .\n", f"{RDF}:1:9: is not Turtle: "),
-        (LINKS + "law:act skos:exactMatch <#row-2> .\n", f"{RDF}:9:1: a statement about <{iris.ID}law/act>, which a "),
+        (LINKS + "law:act skos:exactMatch <#row-2> .\n", f"{RDF}:9:1: a statement about <{BASE.id}law/act>, which a "),
         (
             LINKS.replace("<#row-2>", "<https://w3id.org/aikg/id/new/one>"),
-            f"{RDF}:8:1: a statement about <{iris.ID}new/one>, which a partner may not describe",
+            f"{RDF}:8:1: a statement about <{BASE.id}new/one>, which a partner may not describe",
         ),
         (
             "<https://w3id.org/aikg/ontology#Law> <http://www.w3.org/2000/01/rdf-schema#label> 'x' .",
@@ -250,14 +254,14 @@ def test_no_description(tmp_path: Path) -> None:
             f"{RDF}:9:1: a statement about <http://www.w3.org/2004/02/skos/core#exactMatch>, which a partner",
         ),
         (
-            f"<{iris.PARTNER}other#x> <http://www.w3.org/2002/07/owl#sameAs> <https://w3id.org/aikg/id/law/act> .",
-            f"{RDF}:1:1: a statement about <{iris.PARTNER}other#x>, which a partner may not describe",
+            f"<{BASE.partner}other#x> <http://www.w3.org/2002/07/owl#sameAs> <https://w3id.org/aikg/id/law/act> .",
+            f"{RDF}:1:1: a statement about <{BASE.partner}other#x>, which a partner may not describe",
         ),
-        (LINKS + "[] skos:closeMatch law:act .\n", f"{RDF}: a blank node is not taken, beside <{iris.ID}law/act>"),
+        (LINKS + "[] skos:closeMatch law:act .\n", f"{RDF}: a blank node is not taken, beside <{BASE.id}law/act>"),
         ("# nothing\n", f"{RDF}: the RDF has no statements [partner-data]"),
         (
             "<urn:x:1> <urn:x:p> <https://w3id.org/aikg/id/law/acts> .",
-            f"{RDF}:1:21: <{iris.ID}law/acts> does not exist in our data; did you mean '{iris.ID}law/act'?",
+            f"{RDF}:1:21: <{BASE.id}law/acts> does not exist in our data; did you mean '{BASE.id}law/act'?",
         ),
     ],
     ids=["syntax", "claim", "new", "term", "borrowed", "other", "blank", "empty", "dead"],
@@ -314,7 +318,7 @@ def test_a_dead_link_alone_is_left_out(tmp_path: Path) -> None:
     found = load(tmp_path, {"dataset.yaml": BESIDE, "links.ttl": text})
     assert (found.joined, found.links) == (["ministry"], 2)
     assert told(found) == [
-        f"{RDF}:9:26: <{iris.ID}law/akt> does not exist in our data; did you mean '{iris.ID}law/act'?; "
+        f"{RDF}:9:26: <{BASE.id}law/akt> does not exist in our data; did you mean '{BASE.id}law/act'?; "
         "the statements that use it are left out [dead-link]",
         f"{RDF}:9:36: <{iris.ONTOLOGY}#quots> does not exist in our data; did you mean '{iris.ONTOLOGY}#quotes'?; "
         "the statements that use it are left out [dead-link]",
@@ -323,11 +327,13 @@ def test_a_dead_link_alone_is_left_out(tmp_path: Path) -> None:
 
 def test_a_link_to_what_is_deprecated_stays_with_a_warning(tiny: store.Release, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
-    text = f"<urn:x:1> <http://www.w3.org/2004/02/skos/core#closeMatch> <{iris.ID}concept/old-notion> ."
+    text = f"<urn:x:1> <http://www.w3.org/2004/02/skos/core#closeMatch> <{BASE.id}concept/old-notion> ."
     write(project, {"dataset.yaml": BESIDE, "links.ttl": text})
-    found = datasets.load(project, [q for q in tiny.store if isinstance(q.graph_name, NamedNode)], FetchLimits())
+    found = datasets.load(
+        read_project(project), [q for q in tiny.store if isinstance(q.graph_name, NamedNode)], FetchLimits()
+    )
     assert found.links == 1
-    assert f"is deprecated; it is replaced by <{iris.ID}concept/new-notion> [deprecated-link]" in told(found)[0]
+    assert f"is deprecated; it is replaced by <{BASE.id}concept/new-notion> [deprecated-link]" in told(found)[0]
 
 
 @pytest.mark.parametrize(
@@ -348,7 +354,7 @@ def test_hidden_files_are_no_partners(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     datasets.folder(project).mkdir()
     (datasets.folder(project) / ".keep").touch()
-    assert datasets.load(project, ours(project), FetchLimits()).problems == []
+    assert datasets.load(read_project(project), ours(project), FetchLimits()).problems == []
 
 
 @pytest.mark.parametrize("name", ["Ministry", "the ministry", "ministry.jp"])
@@ -365,7 +371,7 @@ def test_a_name_that_a_source_of_ours_has(tmp_path: Path) -> None:
     clash.parent.mkdir()
     clash.write_text(curated, encoding="utf-8")
     write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS})
-    found = datasets.load(project, ours(project), FetchLimits())
+    found = datasets.load(read_project(project), ours(project), FetchLimits())
     assert [p.rule for p in found.problems] == ["partner-name"]
     assert "the name 'ministry' is taken by one of our sources" in told(found)[0]
 
@@ -376,7 +382,7 @@ def test_a_file_that_leads_out_of_the_folder(target: str, tmp_path: Path) -> Non
     write(project, {"dataset.yaml": BESIDE})
     write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS}, "other")
     (project / RDF).symlink_to(project / target)
-    found = datasets.load(project, ours(project), FetchLimits())
+    found = datasets.load(read_project(project), ours(project), FetchLimits())
     assert found.joined == ["other"]
     assert told(found) == [f"{FILE}:11:7: 'links.ttl' is outside the dataset's folder [partner-data]"]
 
@@ -575,7 +581,7 @@ def test_partners_change_nothing_that_we_state_or_infer(tmp_path: Path) -> None:
     assert (joined.partners, joined.links, joined.warnings) == (1, 3, [])
     assert (joined.asserted, joined.inferred) == (alone.asserted, alone.inferred)
     before, after = (store.open_release(store.current_directory(tmp_path / n)).store for n in "ab")
-    partner = {NamedNode(GRAPH), NamedNode(iris.ABOUT), DefaultGraph()}
+    partner = {NamedNode(GRAPH), NamedNode(BASE.about), DefaultGraph()}
     assert {q for q in before if q.graph_name not in partner} == {q for q in after if q.graph_name not in partner}
     assert set(before) <= set(after)
 
@@ -601,14 +607,14 @@ def test_the_catalogue_lists_it_with_its_linksets(tmp_path: Path) -> None:
     quads = catalogue.describe(release, {}, licence="urn:x", titles=texts, descriptions=texts, publisher=texts)
     described = Store()
     described.bulk_extend(quads)
-    me = f"<{iris.ID}source/partner/ministry>"
+    me = f"<{BASE.id}source/partner/ministry>"
     rows = described.query(
         f"""PREFIX void: <{catalogue.VOID}> PREFIX dcat: <{catalogue.DCAT}> PREFIX dcterms: <http://purl.org/dc/terms/>
         PREFIX foaf: <{catalogue.FOAF}> PREFIX vcard: <{catalogue.VCARD}>
         SELECT ?p ?n ?title ?mail {{ [] dcat:dataset {me} . {me} a dcat:Dataset ; dcterms:title ?title ;
           dcterms:license ?c ; dcterms:publisher/foaf:name "A ministry"@en ; dcat:contactPoint/vcard:hasEmail ?mail ;
           dcat:distribution/dcat:accessURL ?url ; dcat:landingPage ?page ; void:subset ?l .
-          ?l a void:Linkset ; void:subjectsTarget {me} ; void:objectsTarget <{iris.DATASET}> ; void:linkPredicate ?p ;
+          ?l a void:Linkset ; void:subjectsTarget {me} ; void:objectsTarget <{BASE.dataset}> ; void:linkPredicate ?p ;
           void:triples ?n FILTER(LANG(?title) = 'en') }}"""
     )
     assert isinstance(rows, QuerySolutions)
@@ -673,11 +679,11 @@ def test_data_and_queries_say_whose_link_it_is(site: httpx.Client) -> None:
     graphs = {value(q.graph_name) for q in quads if value(q.subject) == "https://ministry.example.jp/1"}
     assert graphs == {"", GRAPH}
     query = (
-        f"SELECT ?g ?source {{ GRAPH ?g {{ ?s ?p <{iris.ID}programme/example> }} ?g <{iris.PRIMARY_SOURCE}> ?source "
+        f"SELECT ?g ?source {{ GRAPH ?g {{ ?s ?p <{BASE.id}programme/example> }} ?g <{iris.PRIMARY_SOURCE}> ?source "
     )
-    query += f"FILTER(STRSTARTS(STR(?g), '{iris.PARTNER}')) }}"
+    query += f"FILTER(STRSTARTS(STR(?g), '{BASE.partner}')) }}"
     answer = site.get("/sparql", params={"query": query, "format": "csv"}).text.split()
-    assert answer[1:] == [f"{GRAPH},{iris.ID}source/partner/ministry"]
+    assert answer[1:] == [f"{GRAPH},{BASE.id}source/partner/ministry"]
 
 
 # ---- the real partner ----
@@ -685,7 +691,7 @@ def test_data_and_queries_say_whose_link_it_is(site: httpx.Client) -> None:
 
 def test_the_real_one_says_what_the_identifiers_say(data: Data) -> None:
     """Every number and address of the example partner is in the list of identifiers."""
-    graph = NamedNode(iris.PARTNER + "government-registers")
+    graph = NamedNode(BASE.partner + "government-registers")
     quads = [q for q in data.everything if q.graph_name == graph]
     numbers = {value(q.object) for q in quads if q.predicate.value == "http://purl.org/dc/terms/identifier"}
     assert numbers == {"1612", "1658", "1666", "6799", "507AC0000000053", "507CO0000000281"}
@@ -699,10 +705,10 @@ def test_the_real_one_says_what_the_identifiers_say(data: Data) -> None:
     for quad in quads:
         for term in (quad.subject, quad.object):
             iri = value(term) if isinstance(term, NamedNode) else ""
-            if iri and not iri.startswith(iris.BASE):
+            if iri and not iri.startswith(BASE.iri):
                 assert iri in values, iri
 
 
 def test_the_real_one_is_part_of_this_checkout() -> None:
-    found = datasets.load(ROOT, ours(ROOT), FetchLimits(), offline=True)
+    found = datasets.load(PROJECT, ours(ROOT), FetchLimits(), offline=True)
     assert (told(found), found.links) == ([], 7)

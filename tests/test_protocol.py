@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from conftest import Server
+from dataset import BASE
 from pyoxigraph import DefaultGraph, NamedNode, RdfFormat, Store, parse
 from SPARQLWrapper import JSON, SPARQLWrapper
 
 from api.app import create_app
 from api.settings import Settings
-from kg.rdf import iris
 from kg.rdf.formats import RDF_FORMATS, RESULT_FORMATS, Rdf
 from kg.release.store import Release
 
@@ -134,34 +134,34 @@ def test_the_default_graph_holds_each_triple_once(http: httpx.Client) -> None:
     plain = rows(http.get("/sparql", params={"query": f"SELECT * {{ ?s {QUOTES} ?o }}"}))
     by_graph = rows(http.get("/sparql", params={"query": f"SELECT * {{ GRAPH ?g {{ ?s {QUOTES} ?o }} }}"}))
     assert len(plain) == 1
-    assert {r["g"] for r in by_graph} == {iris.GRAPH + "paper/20", iris.GRAPH + "paper/30"}
+    assert {r["g"] for r in by_graph} == {BASE.graph + "paper/20", BASE.graph + "paper/30"}
 
 
 def test_default_graph_uri_hides_the_rest(http: httpx.Client) -> None:
     both = f"SELECT ?s WHERE {{ {{ ?s {QUOTES} ?o }} UNION {{ GRAPH ?g {{ ?s {QUOTES} ?o }} }} }}"
-    parameters = {"query": both, "default-graph-uri": iris.GRAPH + "paper/30"}
+    parameters = {"query": both, "default-graph-uri": BASE.graph + "paper/30"}
     assert len(rows(http.get("/sparql", params=parameters))) == 1
     assert len(rows(http.post("/sparql", content=urlencode(parameters), headers=FORM))) == 1
-    in_url = {"default-graph-uri": iris.GRAPH + "paper/30"}
+    in_url = {"default-graph-uri": BASE.graph + "paper/30"}
     assert len(rows(http.post("/sparql", params=in_url, content=both, headers=DIRECT))) == 1
 
 
 def test_named_graph_uri_leaves_the_default_graph_empty(http: httpx.Client) -> None:
     both = f"SELECT ?g WHERE {{ {{ ?s {QUOTES} ?o }} UNION {{ GRAPH ?g {{ ?s {QUOTES} ?o }} }} }}"
-    found = rows(http.get("/sparql", params={"query": both, "named-graph-uri": iris.GRAPH + "paper/20"}))
-    assert found == [{"g": iris.GRAPH + "paper/20"}]
+    found = rows(http.get("/sparql", params={"query": both, "named-graph-uri": BASE.graph + "paper/20"}))
+    assert found == [{"g": BASE.graph + "paper/20"}]
 
 
 def test_several_default_graphs_are_merged(http: httpx.Client) -> None:
-    graphs = [("default-graph-uri", iris.GRAPH + p) for p in ("paper/10-12", "paper/20")]
+    graphs = [("default-graph-uri", BASE.graph + p) for p in ("paper/10-12", "paper/20")]
     query = "SELECT ?s WHERE { ?s a ?t }"
     assert len(rows(http.get("/sparql", params=[("query", query), *graphs]))) == 5
 
 
 def test_the_protocol_prevails_over_from(http: httpx.Client) -> None:
-    query = f"SELECT ?s FROM <{iris.GRAPH}paper/20> WHERE {{ ?s a <https://w3id.org/aikg/ontology#Programme> }}"
+    query = f"SELECT ?s FROM <{BASE.graph}paper/20> WHERE {{ ?s a <https://w3id.org/aikg/ontology#Programme> }}"
     assert len(rows(http.get("/sparql", params={"query": query}))) == 1
-    assert rows(http.get("/sparql", params={"query": query, "default-graph-uri": iris.GRAPH + "paper/10-12"})) == []
+    assert rows(http.get("/sparql", params={"query": query, "default-graph-uri": BASE.graph + "paper/10-12"})) == []
 
 
 def test_a_graph_name_must_be_an_iri(http: httpx.Client) -> None:
@@ -399,7 +399,7 @@ def test_a_browser_gets_the_form(http: httpx.Client) -> None:
 @pytest.mark.parametrize("known", RDF_FORMATS, ids=lambda f: f.name)
 def test_a_graph_is_read_by_its_name(tiny: Release, queries_project: Path, known: Rdf) -> None:
     with Server(create_app(Settings(project=queries_project), tiny)) as running:
-        name = iris.GRAPH + "paper/20"
+        name = BASE.graph + "paper/20"
         named = httpx.get(f"{running.url}/graph", params={"graph": name}, headers={"accept": known.media_type})
         default = httpx.get(f"{running.url}/graph?default", headers={"accept": known.media_type})
     assert named.headers["content-type"].startswith(known.media_type)
@@ -412,9 +412,9 @@ def test_a_graph_is_read_by_its_name(tiny: Release, queries_project: Path, known
 def test_a_graph_is_identified_once(http: httpx.Client) -> None:
     for path in ("/graph", "/graph?default&graph=urn:a", "/graph?graph=urn:a&graph=urn:b"):
         problem(http.get(path), 400)
-    near = problem(http.get("/graph", params={"graph": iris.GRAPH + "paper/2O"}), 404)["nearest"]
-    assert iris.GRAPH + "paper/20" in near
-    head = http.head("/graph", params={"graph": iris.GRAPH + "paper/20"})
+    near = problem(http.get("/graph", params={"graph": BASE.graph + "paper/2O"}), 404)["nearest"]
+    assert BASE.graph + "paper/20" in near
+    head = http.head("/graph", params={"graph": BASE.graph + "paper/20"})
     assert (head.status_code, head.content) == (200, b"")
     assert int(head.headers["content-length"]) > 0
     problem(http.get("/graph?default", headers={"accept": "image/png"}), 406)

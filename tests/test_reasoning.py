@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from dataset import BASE, PROJECT
 from hermit import entailments
 from projects import make_project
 from pyoxigraph import NamedNode, Quad, RdfFormat, Store, parse
@@ -33,7 +34,7 @@ PREFIX bibo: <http://purl.org/ontology/bibo/>
 PREFIX qb: <http://purl.org/linked-data/cube#>
 PREFIX xsd: <http://www.w3.org/2001/XMLSchema#>
 """
-TEST_GRAPH = NamedNode(iris.graph_iri("test/1"))
+TEST_GRAPH = NamedNode(BASE.graph_iri("test/1"))
 
 
 def quads(turtle: str) -> list[Quad]:
@@ -43,7 +44,7 @@ def quads(turtle: str) -> list[Quad]:
 
 @pytest.fixture(scope="module")
 def ontology() -> list[Quad]:
-    return builder.ontology_quads(ROOT)
+    return builder.ontology_quads(PROJECT)
 
 
 def holds(closed: reasoning.Closure, given: list[Quad], pattern: str) -> bool:
@@ -155,7 +156,7 @@ REFUSES = {
 @pytest.mark.parametrize("name", REFUSES)
 def test_axiom_refuses(name: str, ontology: list[Quad]) -> None:
     asserted = [*quads(REFUSES[name]), *ontology]
-    closed = [*asserted, *reasoning.inferred_quads(reasoning.close(asserted, RULES))]
+    closed = [*asserted, *reasoning.inferred_quads(reasoning.close(asserted, RULES), BASE)]
     store = Store()
     store.extend(Quad(q.subject, q.predicate, q.object) for q in closed)
     check = library.read(ROOT / "queries" / "checks" / "disjoint-classes.rq")
@@ -184,14 +185,14 @@ def test_rules_that_feed_themselves_are_stopped(tmp_path: Path) -> None:
 
 def test_closure_agrees_with_the_reasoner(ontology: list[Quad]) -> None:
     """On all real data, for every declared class and object property, including chains."""
-    curated = builder.read_all(ROOT)
+    curated = builder.read_all(PROJECT)
     asserted = [*builder.asserted_quads(curated), *ontology]
-    closed = [*asserted, *reasoning.inferred_quads(reasoning.close(asserted, RULES))]
+    closed = [*asserted, *reasoning.inferred_quads(reasoning.close(asserted, RULES), BASE)]
     # The rules beyond OWL (labels, datasets) are not known to the reasoner.
     ours = {
         (value(t.subject), t.predicate.value, value(t.object))
         for t in reasoning.projection(closed)
-        if isinstance(t.object, NamedNode) and value(t.subject).startswith(iris.ID)
+        if isinstance(t.object, NamedNode) and value(t.subject).startswith(BASE.id)
     }
     theirs = entailments(reasoning.projection(asserted))
     beyond_owl = {t for t in ours if t[1] == "http://purl.org/linked-data/cube#dataSet"}

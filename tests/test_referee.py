@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import rdflib
 import referee
-from dataset import load
+from dataset import PROJECT, load
 from projects import ROOT, make_project
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, parse
 from rdflib.namespace import RDF, SH
@@ -32,7 +32,7 @@ MF = rdflib.Namespace("http://www.w3.org/2001/sw/DataAccess/tests/test-manifest#
 
 @functools.cache
 def ontology() -> list[Quad]:
-    return builder.ontology_quads(ROOT)
+    return builder.ontology_quads(PROJECT)
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from projects import ROOT, make_project, run_kg
 from kg.build import pipeline
 from kg.curation import builder
 from kg.errors import FileProblem
+from kg.project.reading import read_project
 
 INVALID = ROOT / "tests" / "fixtures" / "invalid"
 RECORDS = sorted((INVALID / "records").glob("*.yaml"))
@@ -94,7 +95,7 @@ def test_a_project_without_data(tmp_path: Path) -> None:
 
 def test_a_value_that_the_parser_drops_is_noticed(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
-    curated = builder.read_all(project)
+    curated = builder.read_all(read_project(project))
     record = next(r for r in curated.records if r.path == "programme/example")
     record.blocks["curator"]["undeclared-key"] = None
     record.leaves += 1

@@ -17,10 +17,10 @@ import httpx
 import pytest
 from balancer import Ask, Heard, Line, Load, Nginx, balance, free_port, is_open
 from conftest import make_release, tiny_quads
+from dataset import BASE
 from pyoxigraph import Literal, NamedNode, Quad
 from servers import Process, descendants, is_alive, serve, until
 
-from kg.rdf import iris
 from kg.release.entities import PREF_LABEL
 
 LABELS = "SELECT ?label { <https://w3id.org/aikg/id/law/ai-act> ?p ?label } ORDER BY ?label"
@@ -117,8 +117,8 @@ def nginx(replicas: tuple[Replica, Replica], tmp_path: Path) -> Iterator[Nginx]:
 
 def publish_another(releases: Path) -> str:
     """Makes a release in which a record has an additional name; returns the name of the release."""
-    law = NamedNode(iris.BASE + "id/law/ai-act")
-    more = Quad(law, NamedNode(PREF_LABEL), Literal("Another name", language="en"), NamedNode(iris.GRAPH + "curator"))
+    law = NamedNode(BASE.iri + "id/law/ai-act")
+    more = Quad(law, NamedNode(PREF_LABEL), Literal("Another name", language="en"), NamedNode(BASE.graph + "curator"))
     return make_release(releases, [*tiny_quads(), more]).manifest.id[:16]
 
 

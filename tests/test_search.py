@@ -6,11 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from dataset import Data
+from dataset import BASE, Data
 
 from kg.build import pipeline
 from kg.names import normalization
-from kg.rdf import iris
 from kg.release import search, store
 from kg.release.search import Search
 
@@ -167,7 +166,7 @@ def test_another_user_can_read_an_index(tmp_path: Path) -> None:
 
 def test_nothing_is_written_to_an_index_that_is_read(data: Data, tmp_path: Path) -> None:
     """A release may be on a read-only file system, where tantivy's lock file cannot be made."""
-    search.write(tmp_path, search.entries(data.everything, iris.BASE))
+    search.write(tmp_path, search.entries(data.everything, BASE.iri))
     folder = tmp_path / "search"
     for lock in folder.glob("*.lock"):
         lock.unlink()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyshacl
 import pytest
 import rdflib
-from dataset import load
+from dataset import BASE, PROJECT, load
 from projects import ROOT, make_project
 from pyoxigraph import NamedNode, Quad, RdfFormat, parse
 from rdflib.namespace import RDF, SH
@@ -16,13 +16,12 @@ from kg.build import checks, pipeline, reasoning
 from kg.build.shapes import Shapes, Violation
 from kg.curation import builder
 from kg.errors import KgError
-from kg.rdf import iris
 
 INVALID = ROOT / "tests" / "fixtures" / "invalid"
 SHAPES = ROOT / "ontology" / "shapes.ttl"
 CHECKS = ROOT / "queries" / "checks"
 BREAKING = sorted((INVALID / "checks").glob("*.ttl"))
-GRAPH = NamedNode(iris.graph_iri("test/1"))
+GRAPH = NamedNode(BASE.graph_iri("test/1"))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +35,7 @@ def messages(graph: rdflib.Graph, predicate: rdflib.URIRef) -> set[str]:
 
 def test_every_constraint_is_broken_by_some_fixture(shapes: rdflib.Graph) -> None:
     data = rdflib.Graph().parse(INVALID / "shapes.ttl", format="turtle")
-    for quad in builder.ontology_quads(ROOT):
+    for quad in builder.ontology_quads(PROJECT):
         if quad.predicate.value.endswith("#subClassOf"):
             data.add((rdflib.URIRef(quad.subject.value), rdflib.RDFS.subClassOf, rdflib.URIRef(quad.object.value)))
     _, report, _ = pyshacl.validate(data, shacl_graph=shapes, inference="none")
@@ -79,8 +78,8 @@ def test_a_violation_is_placed_in_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", BREAKING, ids=lambda p: p.stem)
 def test_check(path: Path) -> None:
     quads = [Quad(q.subject, q.predicate, q.object, GRAPH) for q in parse(path=str(path))]
-    curated = builder.Curated(ROOT, builder.read_context(ROOT))
-    problems = checks.checks([*quads, *builder.ontology_quads(ROOT)], CHECKS, curated)
+    curated = builder.Curated(PROJECT, builder.read_context(ROOT))
+    problems = checks.checks([*quads, *builder.ontology_quads(PROJECT)], CHECKS, curated)
     named = [p for p in problems if p.rule == path.stem]
     assert named, problems
     if path.stem != "graph-without-evidence":
@@ -93,7 +92,7 @@ def test_every_check_has_a_fixture() -> None:
 
 def test_every_rule_adds_something_to_the_real_data() -> None:
     data = load()
-    closure = reasoning.close([*data.asserted, *builder.ontology_quads(ROOT)], ROOT / "queries" / "rules")
+    closure = reasoning.close([*data.asserted, *builder.ontology_quads(PROJECT)], ROOT / "queries" / "rules")
     assert [name for name, count in closure.by_rule.items() if not count] == []
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from dataset import BASE
 from hypothesis import given
 from hypothesis import strategies as st
 from servers import Process, descendants, serve, until
@@ -220,14 +221,13 @@ def test_a_release_that_becomes_current_is_served_at_once_and_the_old_never_agai
     from conftest import make_release, tiny_quads
     from pyoxigraph import Literal, NamedNode, Quad
 
-    from kg.rdf import iris
     from kg.release import store
 
     releases = tmp_path / "releases"
     make_release(releases, tiny_quads())
     with serve(releases, log=tmp_path / "log", KG_RELOAD_SECONDS="0.1") as server, server.client() as client:
         first = client.get("/data/law/ai-act.ttl")
-        law, graph = NamedNode(f"{iris.ID}law/ai-act"), NamedNode(iris.GRAPH + "curator")
+        law, graph = NamedNode(f"{BASE.id}law/ai-act"), NamedNode(BASE.graph + "curator")
         note = NamedNode("http://www.w3.org/2004/02/skos/core#note")
         newer = make_release(releases, [*tiny_quads(), Quad(law, note, Literal("new", language="en"), graph)])
         assert store.current_directory(releases) == newer.directory

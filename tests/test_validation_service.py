@@ -23,6 +23,7 @@ import pyoxigraph
 import pytest
 import rdflib
 from conftest import Server
+from dataset import BASE
 from projects import ROOT, run_kg
 from servers import is_alive, until
 
@@ -114,7 +115,7 @@ def test_statements_about_our_records_are_validated_with_ours(knowledge: validat
 
 
 def test_a_key_that_the_context_does_not_know(knowledge: validation.Knowledge) -> None:
-    document = {"@context": iris.BASE + "context.jsonld", "id": "http://e/x", "quotess": "2020"}
+    document = {"@context": BASE.iri + "context.jsonld", "id": "http://e/x", "quotess": "2020"}
     told = lines(json.dumps(document).encode(), knowledge, "jsonld")
     assert told == [
         "violation: <http://e/x> <urn:undeclared:quotess>: 'quotess' is not a term of the context; "
@@ -165,9 +166,9 @@ def test_the_json_has_node_path_value_message_and_line(service: httpx.Client) ->
     by_line = {r["line"]: r for r in document["results"]}
     link = by_line[32]
     assert link["focus"] == {"type": "uri", "value": "https://ministry.example/id/a-citation"}
-    assert link["value"] == {"type": "uri", "value": iris.ID + "law/ai-actt"}
+    assert link["value"] == {"type": "uri", "value": BASE.id + "law/ai-actt"}
     assert link["path"] == f"<{iris.ONTOLOGY}#citedDocument>"
-    assert link["nearest"][0] == iris.ID + "law/ai-act"
+    assert link["nearest"][0] == BASE.id + "law/ai-act"
     assert set(link["message"]) == {"en", "ja"}
     assert by_line[43]["value"] == {
         "type": "literal",

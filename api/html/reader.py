@@ -12,7 +12,7 @@ from api.i18n import texts
 from api.i18n.values import shown
 from api.site.site import Site
 from kg.project.description import Texts, said
-from kg.rdf import formats, iris
+from kg.rdf import formats
 
 
 @lru_cache(maxsize=20_000)
@@ -113,7 +113,7 @@ class Reader:
             return self.url("page/" + document.removeprefix(base + "id/"), fragment)
         if document.startswith(base + "graph/"):
             return self.url(document.removeprefix(base), fragment)
-        if document == iris.ONTOLOGY:
+        if document + "#" in self.site.project.vocabularies:
             return self.url("ontology", fragment)
         if document == base + "dataset":
             return self.url("dataset")

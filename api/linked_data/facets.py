@@ -96,7 +96,7 @@ def facets(site: Site, paths: Sequence[str], among: Sequence[FacetChoice]) -> li
             del values[value]
     dividing = [p for p in counts if p in {p for p, _ in selected} or _divides(counts[p], having[p], len(paths))]
     dividing.sort(key=lambda p: (p not in {p for p, _ in selected}, -having[p], p))
-    return [_facet(site, p, counts[p], selected) for p in _distinct(dividing, counts)[:_MAX_FACETS]]
+    return [_facet(site, p, counts[p], selected) for p in _distinct(site, dividing, counts)[:_MAX_FACETS]]
 
 
 def _divides(values: Counter[str], having: int, records: int) -> bool:
@@ -104,11 +104,11 @@ def _divides(values: Counter[str], having: int, records: int) -> bool:
     return 1 < len(values) <= _MAX_VALUES and having >= _MIN_SHARE * records and is_shared
 
 
-def _distinct(predicates: list[str], counts: dict[str, Counter[str]]) -> list[str]:
+def _distinct(site: Site, predicates: list[str], counts: dict[str, Counter[str]]) -> list[str]:
     """Of several properties with the same values and counts, keeps ours, from which the borrowed ones are inferred."""
     seen: set[frozenset[tuple[str, int]]] = set()
     found = []
-    for predicate in sorted(predicates, key=lambda p: not p.startswith(iris.ONTOLOGY)):
+    for predicate in sorted(predicates, key=lambda p: not p.startswith(site.project.vocabularies)):
         signature = frozenset(counts[predicate].items())
         if signature not in seen and predicate not in NAMES:
             seen.add(signature)

@@ -43,7 +43,7 @@ def linked_from(site: Site, facts: Iterable[Fact]) -> list[Partner]:
 
 def datasets(site: Site) -> list[Partner]:
     """All partners' datasets in the release, each with the number of its links to our records."""
-    prefix = iris.rebase(iris.PARTNER, site.base)
+    prefix = iris.Base(site.base).partner
     graphs = [graph for graph in site.manifest.graphs if graph.startswith(prefix)]
     return [_partner(site, graph, site.entities.evidence(graph).source, links=_count(site, graph)) for graph in graphs]
 

@@ -20,7 +20,7 @@ from api.i18n import language, texts
 from api.ontology import vocabulary
 from api.problems import Problem
 from api.site.site import Site, site_of
-from kg.rdf import formats, iris
+from kg.rdf import formats
 from kg.rdf.namespaces import OWL
 from kg.rdf.terms import Term
 
@@ -50,7 +50,7 @@ def ontology(request: Request) -> Response:
         request,
         view.language,
         "ontology.html",
-        iri=iris.ONTOLOGY,
+        iri=site.project.ontology,
         reference=reference,
         prefixes=_prefixes(site, reference),
         anchors=_anchors(site, reference),

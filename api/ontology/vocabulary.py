@@ -39,7 +39,6 @@ _ALIGNMENTS = (
     *(SKOS + name for name in ("exactMatch", "closeMatch", "broadMatch", "narrowMatch", "relatedMatch")),
     *(RDFS + name for name in ("seeAlso", "isDefinedBy")),
 )
-_OWN = iris.ONTOLOGY + "#"
 _MAX_USED = 5
 
 
@@ -110,9 +109,9 @@ def describe(site: Site) -> TermReference:
     site.survey()
     ontology = Ontology(site)
     uses = Uses(site, ontology)
-    own = {kind: [i for i in found if i.startswith(_OWN)] for kind, found in ontology.terms.items()}
+    own = {kind: [i for i in found if i.startswith(ontology.own)] for kind, found in ontology.terms.items()}
     borrowed: dict[str, list[Count]] = {}
-    for iri in sorted({i for found in ontology.terms.values() for i in found if not i.startswith(_OWN)}):
+    for iri in sorted({i for found in ontology.terms.values() for i in found if not i.startswith(ontology.own)}):
         namespace = iri[: max(iri.rfind("#"), iri.rfind("/")) + 1]
         borrowed.setdefault(namespace, []).append(Count(iri, uses.number(iri)))
     return TermReference(
@@ -128,6 +127,7 @@ class Ontology:
     """The axioms of the ontology graph between named terms, and the terms by kind, sorted by name."""
 
     def __init__(self, site: Site) -> None:
+        self.own = site.project.vocabularies
         self._forward: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._backward: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for quad in site.release.store.quads_for_pattern(None, None, None, site.entities.ontology):
@@ -163,7 +163,7 @@ class Ontology:
         typed = self._backward[iris.RDF_TYPE]
         found = {kind: {i for i in typed.get(iri, ()) if not i.startswith("_:")} for kind, iri in KINDS.items()}
         declared = set().union(*found.values())
-        found["individuals"] = {i for kind in typed.values() for i in kind if i.startswith(_OWN)} - declared
+        found["individuals"] = {i for kind in typed.values() for i in kind if i.startswith(self.own)} - declared
         return {kind: sorted(terms, key=str.lower) for kind, terms in found.items()}
 
     def _ancestors(self, iri: str) -> frozenset[str]:
@@ -183,7 +183,7 @@ class Uses:
 
     def __init__(self, site: Site, ontology: Ontology) -> None:
         store, self._site, self._ancestors = site.release.store, site, ontology.ancestors
-        inferred = NamedNode(iris.rebase(iris.INFERRED, site.base))
+        inferred = NamedNode(iris.Base(site.base).inferred)
         derived = store.quads_for_pattern(None, None, None, inferred)
         self._inferred_triples = {(_key(q.subject), q.predicate.value, q.object) for q in derived}
         self.triples: dict[str, list[tuple[str, Term]]] = defaultdict(list)
@@ -255,11 +255,11 @@ def _entry(ontology: Ontology, uses: Uses, kind: str, iri: str) -> TermEntry:
     below = ontology.related(iri, _SUB, ahead=False, back=True)
     name = "class" if kind == "classes" else "property"
     relations = {
-        f"term_super_{name}": [up for up in ontology.related(iri, _SUB) if up.startswith(_OWN)],
+        f"term_super_{name}": [up for up in ontology.related(iri, _SUB) if up.startswith(ontology.own)],
         f"term_sub_{name}": below,
         **{key: ontology.related(iri, found, back=key in _MUTUAL) for key, found in _RELATIONS.items()},
     }
-    outside = [(p, o) for p in _ALIGNMENTS for o in ontology.related(iri, [p]) if not o.startswith(iris.ONTOLOGY)]
+    outside = [(p, o) for p in _ALIGNMENTS for o in ontology.related(iri, [p]) if not o.startswith(ontology.own)]
     usage = uses.of_class(iri) if kind == "classes" else uses.of_property(iri) if kind != "individuals" else Usage()
     return TermEntry(
         iri,
@@ -278,7 +278,7 @@ def _hierarchy(ontology: Ontology, uses: Uses, own: Sequence[str]) -> list[Branc
     parents = {iri: [up for up in ontology.related(iri, _SUB[:1]) if up in shown] for iri in shown}
     # The full branch of a class is shown once, preferably below one of our classes.
     main_parent = {
-        iri: min(found, key=lambda up: (not up.startswith(_OWN), up)) for iri, found in parents.items() if found
+        iri: min(found, key=lambda up: (not up.startswith(ontology.own), up)) for iri, found in parents.items() if found
     }
 
     def branch(iri: str, way: frozenset[str]) -> Branch:

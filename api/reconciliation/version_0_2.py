@@ -23,7 +23,6 @@ from api.reconciliation.service import (
 )
 from api.settings import Settings
 from kg.linking.matching import Candidate, Feature
-from kg.rdf import iris
 
 VERSIONS = ("0.2",)
 PREVIEW_SIZE = (430, 320)
@@ -154,7 +153,7 @@ def manifest(service: ReconciliationService, address: str, settings: Settings) -
         "versions": list(VERSIONS),
         "name": view.said(view.site.project.service),
         "identifierSpace": site.base + "id/",
-        "schemaSpace": iris.ONTOLOGY + "#",
+        "schemaSpace": view.site.project.ontology + "#",
         "defaultTypes": [_type(kind) for kind in service.kinds()],
         "documentation": f"{host}/about#ui-reconcile",
         "logo": f"{host}/static/icon.svg",

@@ -148,6 +148,7 @@ class Site:
             self.prefixes,
             is_counted=self.is_surveyed,
             licence=self.licence,
+            ontology=self.project.ontology,
             titles=self.project.title,
             descriptions=self.project.lead,
             publisher=self.project.publisher,
@@ -157,7 +158,7 @@ class Site:
 def make_site(settings: Settings, release: Release, count: Callable[[str], None]) -> Site:
     """Opens a site: reads context, queries and templates; workers start on first use or before."""
     project = read_project(settings.project or project_root())
-    context = _rebased(Context.read(project.root / "ontology" / "context.jsonld"), release.manifest.base_iri)
+    context = _rebased(Context.read(project.root / "ontology" / "context.jsonld"), project, release.manifest.base_iri)
     order = {term.iri: rank for rank, term in reversed(list(enumerate(context.terms.values())))}
     order[iris.RDF_TYPE] = -1
     templates = jinja2.Environment(
@@ -175,8 +176,8 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         context=context,
         entities=Entities(release.store, release.manifest.base_iri, order, release.manifest.is_merged),
         prefixes=prefixes,
-        queries=queries.library(project.root, base=release.manifest.base_iri),
-        cards=_cards(project.root, release.manifest.base_iri),
+        queries=queries.library(project.root, moved=project.moving(release.manifest.base_iri)),
+        cards=_cards(project, release.manifest.base_iri),
         pool=Pool(
             *(release.directory, release.manifest.base_iri, prefixes, settings, count),
             is_remote=release.store.needs_network,
@@ -190,20 +191,20 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
     return site
 
 
-def _cards(project: Path, base: str) -> dict[str, list[StoredQuery]]:
+def _cards(project: Project, base: str) -> dict[str, list[StoredQuery]]:
     """The cards of record pages by class: the queries `cards/{class}.{name}.rq`."""
     found: dict[str, list[StoredQuery]] = {}
-    for name, query in queries.library(project, "cards", base).items():
+    for name, query in queries.library(project.root, "cards", project.moving(base)).items():
         found.setdefault(name.partition(".")[0], []).append(query)
     return found
 
 
-def _rebased(context: Context, base: str) -> Context:
+def _rebased(context: Context, project: Project, base: str) -> Context:
     """The context with its prefixes for records below another base."""
     document: dict[str, Any] = copy.deepcopy(context.document)
     for definition in document["@context"].values():
         if isinstance(definition, dict) and definition.get("@prefix"):
-            definition["@id"] = iris.rebase(definition["@id"], base)
+            definition["@id"] = project.base.moved(definition["@id"], base)
     return Context(document)
 
 

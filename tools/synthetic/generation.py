@@ -25,6 +25,7 @@ from kg.curation import builder
 from kg.errors import KgError, Rejected
 from kg.partners import datasets
 from kg.partners.fetch import FetchLimits
+from kg.project.reading import read_project
 from kg.rdf import canonical
 from tools.synthetic import wording
 from tools.synthetic.templates import OTHER, OWN, Maker, Slots, Text, suffix
@@ -94,12 +95,12 @@ class Plan:
 
 def plan(root: Path) -> Plan:
     """Builds the records of a project and a copy with markers. Raises `Rejected` if the records have problems."""
-    curated = builder.read_all(root)
+    curated = builder.read_all(read_project(root))
     if curated.problems:
         raise Rejected(curated.problems)
     owners = {iri: record.path for record in curated.records for iri in record.declared}
     slots = Slots()
-    maker = Maker(curated.context, owners, _shared(curated, owners), slots)
+    maker = Maker(curated.context, curated.base, owners, _shared(curated, owners), slots)
     sources = {f"{record.path}.yaml": record for record in curated.records if record.path not in maker.shared}
     files = {
         path.removesuffix(".yaml"): maker.text(record, (root / "data" / path).read_text(encoding="utf-8"))
@@ -151,10 +152,11 @@ def _built(root: Path, files: dict[str, Text]) -> tuple[list[str], list[str], tu
 
 def _quads(root: Path) -> list[Quad]:
     """All quads of a project as `kg build` makes them, without checks."""
-    stated = [*builder.asserted_quads(builder.read_all(root)), *builder.ontology_quads(root)]
-    inferred = reasoning.inferred_quads(reasoning.close(stated, root / "queries" / "rules"))
+    project = read_project(root)
+    stated = [*builder.asserted_quads(builder.read_all(project)), *builder.ontology_quads(project)]
+    inferred = reasoning.inferred_quads(reasoning.close(stated, root / "queries" / "rules"), project.base)
     ours = [*stated, *inferred]
-    return [*ours, *datasets.load(root, ours, FetchLimits(), offline=True).quads]
+    return [*ours, *datasets.load(project, ours, FetchLimits(), offline=True).quads]
 
 
 def _copy_project(root: Path, to: Path) -> None:

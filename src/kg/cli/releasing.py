@@ -16,8 +16,9 @@ from kg.engines import endpoint
 from kg.engines.endpoint import Options
 from kg.errors import KgError
 from kg.project.location import project_root
+from kg.project.reading import read_project
 from kg.publishing import publication
-from kg.rdf import formats, iris, serialization
+from kg.rdf import formats, serialization
 from kg.release import changes, store
 
 # Enough time to rename a graph of any size.
@@ -26,15 +27,22 @@ _PUBLISH_SECONDS = 3_600.0
 
 def release(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="RDF files of any syntax, .gz included.")],
-    base_iri: Annotated[str, typer.Option(help="The base of the IRIs that get pages; must end in '/'.")] = iris.BASE,
+    base_iri: Annotated[
+        str,
+        typer.Option(
+            help="The base of the IRIs that get pages; must end in '/'.", show_default="the base in site.yaml"
+        ),
+    ] = "",
     merged: Annotated[
         bool, typer.Option("--merged", help="Merge the named graphs into the default graph, as a build does.")
     ] = False,
     out: Releases = None,
 ) -> None:
     """Make a release of any RDF files as they are, unchecked: to preview a dataset, to run a conformance suite."""
+    project = read_project(project_root())
+    base_iri = base_iri or project.base.iri
     check_base(base_iri)
-    context = builder.read_context(project_root())
+    context = builder.read_context(project.root)
     directory = pipeline.release_from_files(files, releases_in(out), base_iri, context.prefixes, is_merged=merged)
     manifest = store.read_manifest(directory)
     console.print(f"{manifest.quads:,} quads in {len(manifest.graphs):,} named graphs: {directory}", markup=False)

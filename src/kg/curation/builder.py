@@ -15,8 +15,11 @@ from kg.curation.parses import Parses
 from kg.curation.records import Record
 from kg.documents import Position
 from kg.errors import FileProblem, Rejected, nearest
+from kg.project.description import Project
+from kg.project.location import engine_dataset
 from kg.rdf import iris
 from kg.rdf.context import Context
+from kg.rdf.iris import Base
 from kg.rdf.terms import value
 
 
@@ -27,13 +30,21 @@ class Curated:
     `quads` has the quads of records from the cache, by path; `fresh` those of newly parsed records.
     """
 
-    root: Path
+    project: Project
     context: Context
     records: list[Record] = field(default_factory=list)
     problems: list[FileProblem] = field(default_factory=list)
     parses: Parses | None = None
     quads: dict[str, list[Quad]] = field(default_factory=dict)
     fresh: list[Quad] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        return self.project.root
+
+    @property
+    def base(self) -> Base:
+        return self.project.base
 
     def position(self, subject: str, predicate: str = "") -> Position | None:
         """The position of a subject, or of one of its properties, in the files."""
@@ -54,19 +65,20 @@ def read_context(root: Path) -> Context:
     return Context.read(root / "ontology" / "context.jsonld")
 
 
-def read_all(root: Path, files: Iterable[Path] | None = None, parses: Parses | None = None) -> Curated:
+def read_all(project: Project, files: Iterable[Path] | None = None, parses: Parses | None = None) -> Curated:
     """Reads every record below `root/data`, with the problems in and between files.
 
     `files` limits what is reported, not what is read, since references need all records. Files in `parses` are not
     parsed again.
     """
-    curated = Curated(root, read_context(root), parses=parses)
+    root = project.root
+    curated = Curated(project, read_context(root), parses=parses)
     for path in data_files(root):
         if parses and (kept := parses.find(path, path.relative_to(root).as_posix())):
             curated.records.append(kept.record)
             curated.quads[kept.record.path] = kept.quads
             continue
-        record, problems = records.read(path, root, curated.context)
+        record, problems = records.read(path, project, curated.context)
         curated.problems += problems
         if path.suffix != ".yaml":
             name = path.relative_to(root).as_posix()
@@ -75,14 +87,14 @@ def read_all(root: Path, files: Iterable[Path] | None = None, parses: Parses | N
             curated.records.append(record)
     if not curated.records and not curated.problems:
         curated.problems.append(FileProblem("data", 0, 0, "no-data", f"no curated file below {root / 'data'}"))
-    curated.problems += _across(curated.records)
+    curated.problems += _across(curated.records, project.base)
     if files is not None:
         wanted = {p.resolve().relative_to(root.resolve()).as_posix() for p in files}
         curated.problems = [p for p in curated.problems if p.file in wanted]
     return curated
 
 
-def _across(all_records: Sequence[Record]) -> list[FileProblem]:
+def _across(all_records: Sequence[Record], base: Base) -> list[FileProblem]:
     """Reports duplicate ids, dangling references, nodes without a class, and graphs without evidence."""
     problems: list[FileProblem] = []
     declared: dict[str, Position] = {}
@@ -90,23 +102,25 @@ def _across(all_records: Sequence[Record]) -> list[FileProblem]:
         for iri, position in record.declared.items():
             if iri in declared and declared[iri].file != position.file:
                 first = declared[iri]
-                message = f"'{_short(iri)}' is declared in {first.file}:{first.line} already"
+                message = f"'{_short(iri, base)}' is declared in {first.file}:{first.line} already"
                 problems.append(position.problem("duplicate-id", message))
             else:
                 declared[iri] = position
     for record in all_records:
         for reference in record.references:
             if reference.iri not in declared:
-                message = f"nothing is called '{_short(reference.iri)}'{_nearest_id(reference.iri, declared)}"
+                message = (
+                    f"nothing is called '{_short(reference.iri, base)}'{_nearest_id(reference.iri, declared, base)}"
+                )
                 problems.append(reference.position.problem("dangling", message))
         for iri, position in record.described.items():
             own = iri == record.iri or iri.startswith((record.iri + "#", record.iri + "/"))
             if own and iri not in declared:
-                problems.append(position.problem("no-type", f"'{_short(iri)}' has no 'type' in any block"))
+                problems.append(position.problem("no-type", f"'{_short(iri, base)}' has no 'type' in any block"))
         for graph, position in record.block_positions.items():
-            if iris.graph_iri(graph) in iris.UNEVIDENCED or evidence_of(graph, declared):
+            if base.graph_iri(graph) in base.unevidenced or evidence_of(graph, declared, base):
                 continue
-            known = [i.removeprefix(iris.ID).partition("/")[2] for i in declared if _is_evidence(i)]
+            known = [i.removeprefix(base.id).partition("/")[2] for i in declared if _is_evidence(i, base)]
             message = (
                 f"no source or passage is called '{graph}'{nearest(graph, known)}; "
                 "a new passage is recorded by 'kg passages'"
@@ -115,28 +129,28 @@ def _across(all_records: Sequence[Record]) -> list[FileProblem]:
     return problems
 
 
-def _is_evidence(iri: str) -> bool:
-    return iri.startswith((iris.ID + "passage/", iris.ID + "source/")) and "#" not in iri
+def _is_evidence(iri: str, base: Base) -> bool:
+    return iri.startswith((base.id + "passage/", base.id + "source/")) and "#" not in iri
 
 
-def evidence_of(graph: str, declared: Iterable[str]) -> str | None:
+def evidence_of(graph: str, declared: Iterable[str], base: Base) -> str | None:
     """The passage or source of a graph's facts, which is the record with the same path."""
     for kind in ("passage/", "source/"):
-        if (iri := iris.record_iri(kind + graph)) in declared:
+        if (iri := base.record_iri(kind + graph)) in declared:
             return iri
     return None
 
 
-def _short(iri: str) -> str:
-    path = iri.removeprefix(iris.ID)
+def _short(iri: str, base: Base) -> str:
+    path = iri.removeprefix(base.id)
     head, _, rest = path.partition("/")
     return f"{head}:{rest}"
 
 
-def _nearest_id(iri: str, declared: Iterable[str]) -> str:
-    head = iri.removeprefix(iris.ID).partition("/")[0]
-    siblings = [_short(i) for i in declared if i.startswith(f"{iris.ID}{head}/")]
-    return nearest(_short(iri), siblings)
+def _nearest_id(iri: str, declared: Iterable[str], base: Base) -> str:
+    head = iri.removeprefix(base.id).partition("/")[0]
+    siblings = [_short(i, base) for i in declared if i.startswith(f"{base.id}{head}/")]
+    return nearest(_short(iri, base), siblings)
 
 
 def asserted_quads(curated: Curated) -> list[Quad]:
@@ -155,7 +169,7 @@ def asserted_quads(curated: Curated) -> list[Quad]:
         if (kept := curated.quads.get(record.path)) is not None:
             quads += kept
             continue
-        parsed = _parse(record, curated.context)
+        parsed = _parse(record, curated)
         if len(parsed) != record.leaves:
             where = record.block_positions and next(iter(record.block_positions.values())).file
             message = f"{record.leaves} values were written and {len(parsed)} triples came out"
@@ -166,37 +180,48 @@ def asserted_quads(curated: Curated) -> list[Quad]:
         quads += parsed
     if lost:
         raise Rejected(lost)
-    about = NamedNode(iris.ABOUT)
+    base = curated.base
+    about = NamedNode(base.about)
     for graph in graphs:
-        if evidence := evidence_of(graph, declared):
+        if evidence := evidence_of(graph, declared, base):
             source = NamedNode(iris.PRIMARY_SOURCE)
-            quads.append(Quad(NamedNode(iris.graph_iri(graph)), source, NamedNode(evidence), about))
+            quads.append(Quad(NamedNode(base.graph_iri(graph)), source, NamedNode(evidence), about))
     return list(dict.fromkeys(quads))
 
 
-def _parse(record: Record, context: Context) -> list[Quad]:
+def _parse(record: Record, curated: Curated) -> list[Quad]:
     document = {
-        "@context": context.document["@context"],
-        "@graph": [{"@id": iris.graph_iri(g), "@graph": facts} for g, facts in record.blocks.items()],
+        "@context": curated.context.document["@context"],
+        "@graph": [{"@id": curated.base.graph_iri(g), "@graph": facts} for g, facts in record.blocks.items()],
     }
     text = json.dumps(document, ensure_ascii=False).encode()
     return list(parse(text, format=RdfFormat.JSON_LD, base_iri=record.iri))
 
 
-def ontology_quads(root: Path) -> list[Quad]:
-    """The ontology with the borrowed terms that it uses, in the graph `ontology`."""
-    graph = NamedNode(iris.ONTOLOGY_GRAPH)
-    files = [root / "ontology" / "core.ttl", root / "ontology" / "imports" / "external.ttl"]
-    return [Quad(q.subject, q.predicate, q.object, graph) for f in files for q in parse(path=f)]
+def ontology_quads(project: Project) -> list[Quad]:
+    """The ontology and the borrowed terms that it uses, in the graph `ontology`."""
+    graph = NamedNode(project.base.ontology_graph)
+    return [Quad(q.subject, q.predicate, q.object, graph) for f in ontology_files(project.root) for q in parse(path=f)]
 
 
-def rebase(quads: Iterable[Quad], base: str) -> list[Quad]:
+def ontology_files(root: Path) -> list[Path]:
+    """The ontology files of a project in a stable order; an imported core that is not among them is the engine's."""
+    folder = root / "ontology"
+    own = sorted(path for path in folder.glob("*.ttl") if path.name != "shapes.ttl")
+    imported = sorted((folder / "imports").glob("*.ttl"))
+    core = engine_dataset() / "ontology"
+    if (folder / "core.ttl").is_file() or not (core / "core.ttl").is_file():
+        return [*own, *imported]
+    return [core / "core.ttl", *own, core / "imports" / "external.ttl", *imported]
+
+
+def rebase(quads: Iterable[Quad], own: Base, base: str) -> list[Quad]:
     """The quads with our identifiers moved below another base."""
-    if base == iris.BASE:
+    if base == own.iri:
         return list(quads)
 
     def moved(term: Any) -> Any:
-        return NamedNode(iris.rebase(term.value, base)) if isinstance(term, NamedNode) else term
+        return NamedNode(own.moved(term.value, base)) if isinstance(term, NamedNode) else term
 
     return [Quad(*(moved(t) for t in (q.subject, q.predicate, q.object, q.graph_name))) for q in quads]
 

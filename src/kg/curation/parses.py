@@ -26,6 +26,7 @@ from kg import documents
 from kg.curation import records
 from kg.curation.records import Record, Reference
 from kg.documents import Position
+from kg.project.description import Project
 from kg.rdf import context, datatypes, iris
 from kg.rdf.context import Context
 
@@ -121,10 +122,12 @@ class Parses:
 
 
 @contextmanager
-def opened(root: Path, terms: Context) -> Iterator[Parses]:
+def opened(project: Project, terms: Context) -> Iterator[Parses]:
     """The cache of a project, in its `.cache`; nothing is cached in a read-only folder."""
-    fingerprint = _fingerprint(json.dumps(terms.document, sort_keys=True))
-    connection = _connection(root / ".cache" / "records.sqlite") if _is_place(root) else None
+    fingerprint = _fingerprint(
+        json.dumps([project.base.iri, project.languages_of_names, terms.document], sort_keys=True)
+    )
+    connection = _connection(project.root / ".cache" / "records.sqlite") if _is_place(project.root) else None
     parses = Parses(connection, fingerprint)
     try:
         yield parses

@@ -10,7 +10,8 @@ from pathlib import Path
 from kg.curation import builder
 from kg.curation.records import Record
 from kg.errors import FileProblem, KgError, Rejected
-from kg.rdf import iris
+from kg.project.reading import read_project
+from kg.rdf.iris import Base
 
 _LINES = re.compile(r"(\d+)(?:-(\d+))?")
 
@@ -42,7 +43,8 @@ def record(root: Path, source: str, text_file: Path) -> Path:
         raw = text_file.read_bytes()
     except OSError as error:
         raise KgError(f"{text_file} cannot be read: {error.strerror}") from error
-    curated = builder.read_all(root)
+    project = read_project(root)
+    curated = builder.read_all(project)
     about = next((r for r in curated.records if r.path == f"source/{source}"), None)
     if about is None:
         raise KgError(f"there is no record data/source/{source}.yaml")
@@ -66,7 +68,7 @@ def record(root: Path, source: str, text_file: Path) -> Path:
                 FileProblem(keys[key].file, keys[key].line, keys[key].column, "passage", f"'{key}': {error}")
             )
             continue
-        entries.append(_entry(key, source, passage, _section(about, passage.first)))
+        entries.append(_entry(key, source, passage, _section(about, passage.first, project.base)))
     if problems:
         raise Rejected(problems)
     path = root / "data" / "passage" / f"{source}.yaml"
@@ -80,7 +82,7 @@ def _line_order(key: str) -> tuple[int, ...]:
     return tuple(int(n) for n in re.findall(r"\d+", key.rpartition("/")[2]))
 
 
-def _section(about: Record, line: int) -> str | None:
+def _section(about: Record, line: int, base: Base) -> str | None:
     """The innermost section of a source that contains a line."""
     best: tuple[int, str] | None = None
     nodes = about.blocks["about"].get("also", [])
@@ -90,7 +92,7 @@ def _section(about: Record, line: int) -> str | None:
         first, last = int(node["firstLine"]), int(node["lastLine"])
         if first <= line <= last and (best is None or last - first < best[0]):
             best = (last - first, node["@id"])
-    return best[1].removeprefix(iris.ID).replace("/", ":", 1) if best else None
+    return best[1].removeprefix(base.id).replace("/", ":", 1) if best else None
 
 
 def _entry(key: str, source: str, passage: Passage, section: str | None) -> str:

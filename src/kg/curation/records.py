@@ -14,8 +14,9 @@ import yaml
 
 from kg.documents import Position, YamlDocument, read_text
 from kg.errors import FileProblem, nearest
+from kg.project.description import Project
 from kg.rdf import iris
-from kg.rdf.context import LANGUAGES, Context, ContextTerm
+from kg.rdf.context import Context, ContextTerm
 from kg.rdf.datatypes import DATATYPES
 
 
@@ -42,16 +43,16 @@ class Record:
     leaves: int = 0
 
 
-def read(path: Path, root: Path, context: Context) -> tuple[Record | None, list[FileProblem]]:
+def read(path: Path, project: Project, context: Context) -> tuple[Record | None, list[FileProblem]]:
     """Reads the record in a file below `root/data`, with all its problems.
 
     The record is None if the file is not a map.
     """
-    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    name = path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else path.as_posix()
     text, problems = read_text(path, name)
     if text is None:
         return None, problems
-    return _Reader(name, _record_path(path, root), context).read(text)
+    return _Reader(name, _record_path(path, project.root), project, context).read(text)
 
 
 def _record_path(path: Path, root: Path) -> str:
@@ -63,10 +64,11 @@ def _record_path(path: Path, root: Path) -> str:
 class _Reader(YamlDocument):
     """Walks the node tree of a file along the context."""
 
-    def __init__(self, file: str, record_path: str, context: Context) -> None:
+    def __init__(self, file: str, record_path: str, project: Project, context: Context) -> None:
         super().__init__(file, "a map of graph to facts")
         self.context = context
-        self.record = Record(record_path, iris.record_iri(record_path))
+        self.base, self.languages = project.base, project.languages_of_names
+        self.record = Record(record_path, self.base.record_iri(record_path))
 
     def read(self, text: str) -> tuple[Record | None, list[FileProblem]]:
         class_name, slash, _ = self.record.path.partition("/")
@@ -206,7 +208,7 @@ class _Reader(YamlDocument):
             iri = self._resolve(node)
             if iri is None:
                 return None
-            if iri.startswith(iris.ID):
+            if iri.startswith(self.base.id):
                 self.record.references.append(Reference(iri, self.at(node)))
             text = iri
         elif term.kind == "typed":
@@ -223,12 +225,12 @@ class _Reader(YamlDocument):
             return None
         result: dict[str, Any] = {}
         for language, value in self.pairs(node):
-            if language.value not in LANGUAGES:
-                close = nearest(language.value, LANGUAGES)
+            if language.value not in self.languages:
+                close = nearest(language.value, self.languages)
                 self.report(
                     language,
                     "language",
-                    f"unknown language '{language.value}'{close}; one of {', '.join(LANGUAGES)}",
+                    f"unknown language '{language.value}'{close}; one of {', '.join(self.languages)}",
                 )
                 continue
             members = value.value if isinstance(value, yaml.SequenceNode) else [value]
@@ -274,8 +276,8 @@ class _Reader(YamlDocument):
             self.report(node, "illegal-iri", f"unknown prefix '{head}' in '{text}'{nearest(head, known)}")
             return None
         iri = self.context.expand(text)
-        if iri.startswith(iris.ID):
-            path, hash_sign, fragment = iri.removeprefix(iris.ID).partition("#")
+        if iri.startswith(self.base.id):
+            path, hash_sign, fragment = iri.removeprefix(self.base.id).partition("#")
             if not iris.SLUG.fullmatch(path) or (hash_sign and not iris.SEGMENT.fullmatch(fragment)):
                 self.report(
                     node,

@@ -10,19 +10,18 @@ import rdflib
 from rdflib.namespace import RDFS, SH, SKOS
 
 from kg.curation import builder
+from kg.project.reading import read_project
 from kg.rdf import iris
-from kg.rdf.context import LANGUAGES, Context, ContextTerm
+from kg.rdf.context import Context, ContextTerm
 from kg.rdf.datatypes import DATATYPES
-
-_KG = iris.ONTOLOGY + "#"
 
 
 def make(root: Path) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a file: a map of graphs to facts, with keys and classes from the context."""
-    context = builder.read_context(root)
+    project, context = read_project(root), builder.read_context(root)
     ontology = rdflib.Graph()
-    for path in ("core.ttl", "imports/external.ttl"):
-        ontology.parse(root / "ontology" / path, format="turtle")
+    for path in builder.ontology_files(root):
+        ontology.parse(path, format="turtle")
     shapes = rdflib.Graph().parse(root / "ontology" / "shapes.ttl", format="turtle")
     patterns = _patterns(shapes)
     properties = {key: _term(term, ontology, patterns) for key, term in sorted(context.terms.items())}
@@ -31,7 +30,7 @@ def make(root: Path) -> dict[str, Any]:
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": iris.BASE + "record.schema.json",
+        "$id": project.base.iri + "record.schema.json",
         "title": "A curated record: a map of graph to facts",
         "type": "object",
         "minProperties": 1,
@@ -48,7 +47,7 @@ def make(root: Path) -> dict[str, Any]:
                 "type": "object",
                 "minProperties": 1,
                 "additionalProperties": False,
-                "properties": {language: _one_or_more({"type": "string"}) for language in LANGUAGES},
+                "properties": {language: _one_or_more({"type": "string"}) for language in project.languages_of_names},
             },
         },
     }

@@ -22,12 +22,13 @@ from kg.partners import confinement, descriptions, fetch
 from kg.partners.confinement import Unreadable
 from kg.partners.descriptions import DatasetDescription
 from kg.partners.fetch import FetchLimits, Unavailable
+from kg.project.description import Project
 from kg.rdf import iris
+from kg.rdf.iris import Base
 from kg.rdf.terms import value
 
 _DEPRECATED = "http://www.w3.org/2002/07/owl#deprecated"
 _REPLACED_BY = "http://purl.org/dc/terms/isReplacedBy"
-_OURS = (iris.ID, iris.GRAPH, iris.ONTOLOGY + "#")
 _MAX_REPORTED = 20
 _Found = TypeVar("_Found")
 _PREFIX = re.compile(r"(?:@prefix|PREFIX)\s+([^\s:]*):\s*<([^>]*)>", re.IGNORECASE)
@@ -48,12 +49,16 @@ class Partners:
 class _OwnIris:
     """The IRIs that our graphs describe, and the deprecated ones with their successors."""
 
+    base: Base
+    ontology: str
+    terms: tuple[str, ...]
     known: set[str]
     deprecated: dict[str, str]
 
     @classmethod
-    def of(cls, quads: Iterable[Quad]) -> _OwnIris:
-        known, deprecated, successors = {iris.DATASET, iris.ONTOLOGY}, set(), {}
+    def of(cls, project: Project, quads: Iterable[Quad]) -> _OwnIris:
+        base = project.base
+        known, deprecated, successors = {base.dataset, project.ontology, iris.ONTOLOGY}, set(), {}
         for quad in quads:
             subject = value(quad.subject)
             known.update((subject, value(quad.graph_name)))
@@ -61,7 +66,8 @@ class _OwnIris:
                 deprecated.add(subject)
             elif quad.predicate.value == _REPLACED_BY:
                 successors[subject] = value(quad.object)
-        return cls(known, {subject: successors.get(subject, "") for subject in deprecated})
+        replaced = {subject: successors.get(subject, "") for subject in deprecated}
+        return cls(base, project.ontology, (base.id, base.graph, *project.vocabularies), known, replaced)
 
 
 class _LeftOut(Exception):
@@ -82,16 +88,17 @@ def files(root: Path) -> list[Path]:
 
 
 def load(
-    root: Path, ours: Iterable[Quad], limits: FetchLimits, *, base: str = iris.BASE, offline: bool = False
+    project: Project, ours: Iterable[Quad], limits: FetchLimits, *, base: str = "", offline: bool = False
 ) -> Partners:
     """Loads all datasets; `ours` are our own quads, and `base` is the base IRI of the build, which partners may use.
 
     Never raises for a faulty dataset: it is left out, with a warning that says where and why.
     """
-    found, known = Partners(), _OwnIris.of(ours)
+    found, known, root = Partners(), _OwnIris.of(project, ours), project.root
+    base = base or project.base.iri
     for path in sorted(p for p in folder(root).glob("*") if not p.name.startswith(".")):
         try:
-            description = _description(path, root, known)
+            description = _description(path, project, known)
             quads, problems = _filtered(_read(description, root, limits, base, offline), description, root, known)
         except _LeftOut as reason:
             found.left_out.append(path.name)
@@ -99,17 +106,17 @@ def load(
         else:
             found.joined.append(path.name)
             found.quads += [*quads, *descriptions.to_quads(description)]
-            found.links += sum(_target(q).startswith(iris.ID) for q in quads)
+            found.links += sum(_target(q).startswith(project.base.id) for q in quads)
         found.problems += [replace(p, is_warning=True) for p in problems]
     return found
 
 
-def _description(path: Path, root: Path, ours: _OwnIris) -> DatasetDescription:
-    name = path.relative_to(root).as_posix()
+def _description(path: Path, project: Project, ours: _OwnIris) -> DatasetDescription:
+    name = path.relative_to(project.root).as_posix()
     if not path.is_dir() or not iris.SEGMENT.fullmatch(path.name):
         message = "a partner is a folder named in lower-case letters, digits and single hyphens, with a dataset.yaml"
         raise _LeftOut(FileProblem(name, 0, 0, "partner-name", message))
-    description, problems = descriptions.read(path / "dataset.yaml", root)
+    description, problems = descriptions.read(path / "dataset.yaml", project)
     if description is None:
         raise _LeftOut(*problems)
     if {description.iri, description.graph} & ours.known:
@@ -134,13 +141,13 @@ def _read(description: DatasetDescription, root: Path, limits: FetchLimits, base
         message = f"line {error.line}, column {error.column}: {error}" if error.line and not file else str(error)
         raise _LeftOut(at.problem("partner-data", message)) from error
     graph = NamedNode(description.graph)
-    return [Quad(_canonical(q.subject, base), q.predicate, _canonical(q.object, base), graph) for q in triples]
 
+    def canonical(term: Any) -> Any:
+        """The term with an IRI below the base of the build moved to the canonical base."""
+        moved = isinstance(term, NamedNode) and term.value.startswith((base + "id/", base + "graph/"))
+        return NamedNode(description.base.iri + term.value.removeprefix(base)) if moved else term
 
-def _canonical(term: Any, base: str) -> Any:
-    """The term with an IRI below the base of the build moved to the canonical base."""
-    moved = isinstance(term, NamedNode) and term.value.startswith((base + "id/", base + "graph/"))
-    return NamedNode(iris.BASE + term.value.removeprefix(base)) if moved else term
+    return [Quad(canonical(q.subject), q.predicate, canonical(q.object), graph) for q in triples]
 
 
 def _text(description: DatasetDescription, root: Path, limits: FetchLimits, offline: bool) -> bytes:
@@ -190,7 +197,7 @@ def _filtered(
         raise _LeftOut(*claimed, *_remainder(claims, description, "partner-claim"))
     own = {value(q.subject) for q in quads} | {description.graph, description.iri}
     named = sorted({name for q in quads for name in (q.predicate.value, _target(q))})
-    dead = dict.fromkeys(i for i in named if i.startswith(_OURS) and i not in ours.known and i not in own)
+    dead = dict.fromkeys(i for i in named if i.startswith(ours.terms) and i not in ours.known and i not in own)
     stale = [iri for iri in named if iri in ours.deprecated]
     problems = [
         *(places.of(iri).problem("dead-link", _dead_link(iri, ours)) for iri in _capped(dead)),
@@ -224,7 +231,7 @@ def _target(quad: Quad) -> str:
 def _is_ours(subject: str, description: DatasetDescription, ours: _OwnIris) -> bool:
     if subject == description.graph or subject.startswith(description.graph + "#"):
         return False
-    return subject.startswith(iris.BASE) or subject in ours.known
+    return subject.startswith(ours.base.iri) or subject in ours.known
 
 
 def _claim_message(quad: Quad) -> str:
@@ -239,8 +246,10 @@ def _deprecated_link(iri: str, ours: _OwnIris) -> str:
 
 
 def _dead_link(iri: str, ours: _OwnIris) -> str:
-    head = iri.removeprefix(iris.ID).partition("/")[0] if iri.startswith(iris.ID) else ""
-    start = f"{iris.ID}{head}/" if head else iris.ONTOLOGY if iri.startswith(iris.ONTOLOGY) else iris.BASE
+    base = ours.base
+    head = iri.removeprefix(base.id).partition("/")[0] if iri.startswith(base.id) else ""
+    vocabulary = next((o for o in (ours.ontology, iris.ONTOLOGY) if iri.startswith(o)), base.iri)
+    start = f"{base.id}{head}/" if head else vocabulary
     close = nearest(iri, (k for k in ours.known if k.startswith(start)))
     return f"<{iri}> does not exist in our data{close}; the statements that use it are left out"
 

@@ -13,9 +13,10 @@ from pyoxigraph import Literal, NamedNode, Quad
 
 from kg.documents import Position, YamlDocument, read_text
 from kg.errors import FileProblem
+from kg.project.description import Project
 from kg.rdf import formats, iris
+from kg.rdf.iris import Base
 
-LANGUAGES = ("ja", "en")
 DCAT = "http://www.w3.org/ns/dcat#"
 _DCTERMS = "http://purl.org/dc/terms/"
 _FOAF = "http://xmlns.com/foaf/0.1/"
@@ -29,6 +30,7 @@ KEYS = (*REQUIRED, "file", "url", "sha256")
 class DatasetDescription:
     """A partner's dataset; texts are by language, `positions` has the position of each key."""
 
+    base: Base
     name: str
     file: str
     title: Mapping[str, str]
@@ -50,20 +52,20 @@ class DatasetDescription:
     @property
     def iri(self) -> str:
         """The record of the dataset, which is the source of its graph."""
-        return iris.record_iri(f"source/partner/{self.name}")
+        return self.base.record_iri(f"source/partner/{self.name}")
 
     @property
     def graph(self) -> str:
-        return iris.PARTNER + self.name
+        return self.base.partner + self.name
 
 
-def read(path: Path, root: Path) -> tuple[DatasetDescription | None, list[FileProblem]]:
+def read(path: Path, project: Project) -> tuple[DatasetDescription | None, list[FileProblem]]:
     """Reads a description; None if it has problems."""
-    name = path.relative_to(root).as_posix()
+    name = path.relative_to(project.root).as_posix()
     text, problems = read_text(path, name)
     if text is None:
         return None, problems
-    reader = _Reader(name, "a map that describes a dataset")
+    reader = _Reader(name, "a map that describes a dataset", project.languages)
     values = reader.read(text)
     if reader.problems:
         return None, reader.problems
@@ -72,6 +74,7 @@ def read(path: Path, root: Path) -> tuple[DatasetDescription | None, list[FilePr
     assert syntax is not None
     homepage = values["publisher"].get("homepage", "")
     found = DatasetDescription(
+        base=project.base,
         name=path.parent.name,
         file=name,
         publisher=values.pop("publisher")["name"],
@@ -97,8 +100,9 @@ def _syntax(location: str) -> tuple[formats.Rdf | None, bool]:
 class _Reader(YamlDocument):
     """Reads the map and reports unknown keys and values of the wrong type."""
 
-    def __init__(self, file: str, content: str) -> None:
+    def __init__(self, file: str, content: str, languages: tuple[str, ...]) -> None:
         super().__init__(file, content)
+        self.languages = languages
         self.positions: dict[str, Position] = {}
         self.kinds: Mapping[str, Callable[[str, yaml.Node], Any]] = {
             **dict.fromkeys(("title", "description", "linking"), self._texts),
@@ -128,7 +132,7 @@ class _Reader(YamlDocument):
         return values
 
     def _texts(self, key: str, node: yaml.Node) -> dict[str, str] | None:
-        return self.texts(key, node, LANGUAGES)
+        return self.texts(key, node, self.languages)
 
     def _publisher(self, key: str, node: yaml.Node) -> dict[str, Any] | None:
         if not isinstance(node, yaml.MappingNode):
@@ -203,7 +207,7 @@ def to_quads(found: DatasetDescription) -> list[Quad]:
         (me, _SKOS + "scopeNote", found.linking),
         (publisher, _SKOS + "prefLabel", found.publisher),
     ]
-    about = NamedNode(iris.ABOUT)
+    about = NamedNode(found.base.about)
     return [
         *(Quad(NamedNode(s), NamedNode(p), NamedNode(o), about) for s, p, o in statements),
         *(

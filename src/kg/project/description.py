@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from kg.rdf import iris
+from kg.rdf.iris import Base
 
 Texts = Mapping[str, str]
 
@@ -42,7 +45,7 @@ class Project:
     """
 
     root: Path
-    base: str
+    base: Base
     languages: tuple[str, ...]
     title: Texts
     lead: Texts
@@ -50,6 +53,8 @@ class Project:
     publisher: Texts
     licence: Licence
     service: Texts
+    ontology: str = iris.ONTOLOGY
+    more_languages: tuple[str, ...] = ()
     addresses: Texts = field(default_factory=dict)
     source: str = ""
     search_examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -63,3 +68,17 @@ class Project:
     schema_types: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Texts] = field(default_factory=dict)
     tags: Mapping[str, Texts] = field(default_factory=dict)
+
+    @property
+    def vocabularies(self) -> tuple[str, ...]:
+        """The namespaces of the project's ontology and of the core."""
+        return tuple(dict.fromkeys((self.ontology + "#", iris.ONTOLOGY + "#")))
+
+    @property
+    def languages_of_names(self) -> tuple[str, ...]:
+        """The languages that curated texts may be in: those of the pages, and more."""
+        return (*self.languages, *self.more_languages)
+
+    def moving(self, base: str) -> Callable[[str], str] | None:
+        """What moves the IRIs of this dataset below another base; None where they are there already."""
+        return None if base == self.base.iri else lambda iri: self.base.moved(iri, base)

@@ -15,7 +15,15 @@ def project_root() -> Path:
     """
     if configured := os.environ.get("KG_PROJECT"):
         return Path(configured)
+    return engine_dataset()
+
+
+def engine_dataset() -> Path:
+    """The dataset that comes with the engine: the checkout, or its copy inside the installed wheel."""
     checkout = Path(__file__).resolve().parents[3]
-    if (checkout / SITE).is_file():
-        return checkout
-    return Path(__file__).resolve().parents[1] / "dataset"
+    return checkout if (checkout / SITE).is_file() else Path(__file__).resolve().parents[1] / "dataset"
+
+
+def is_checkout(root: Path) -> bool:
+    """Whether a project is a folder that people work in, not the copy inside an installed package."""
+    return (root / "pyproject.toml").is_file()

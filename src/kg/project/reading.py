@@ -14,6 +14,7 @@ from kg.errors import FileProblem, Rejected
 from kg.project.description import ChartPage, Licence, Project
 from kg.project.location import SITE
 from kg.rdf import iris
+from kg.rdf.iris import Base
 
 EXAMPLES = (
     *("q", "queries", "prefix", "id", "type", "node", "from", "to", "class", "property"),
@@ -37,6 +38,7 @@ def read_project(root: Path) -> Project:
     if problems:
         raise Rejected(problems)
     values.setdefault("service", values["title"])
+    values.setdefault("ontology", values["base"].iri + "ontology")
     return Project(root=root, **values)
 
 
@@ -74,7 +76,8 @@ class _SiteFile(YamlDocument):
         self.languages = self._languages("languages", written, quiet=True) if written is not None else ()
         readers: Mapping[str, Reader] = {
             "base": self._base,
-            "languages": self._languages,
+            **dict.fromkeys(("languages", "more-languages"), self._languages),
+            "ontology": self._iri,
             **dict.fromkeys(("title", "lead", "notice", "publisher", "addresses", "service"), self.in_languages),
             "licence": self._licence,
             **dict.fromkeys(("source", "worked-query", "featured-class"), self._name),
@@ -105,13 +108,13 @@ class _SiteFile(YamlDocument):
         )
         return {name: texts for name, texts in pairs if texts is not None}
 
-    def _base(self, key: str, node: yaml.Node) -> str | None:
+    def _base(self, key: str, node: yaml.Node) -> Base | None:
         iri = self.text(key, node)
         if iri is not None and not iris.is_base(iri):
             message = f"'{iri}' is no base; expected an IRI that ends in '/', such as https://data.example.org/kg/"
             self.report(node, "wrong-type", message)
             return None
-        return iri
+        return Base(iri) if iri is not None else None
 
     def _languages(self, key: str, node: yaml.Node, *, quiet: bool = False) -> tuple[str, ...]:
         before = list(self.problems)
@@ -120,7 +123,7 @@ class _SiteFile(YamlDocument):
             if not _LANGUAGE.fullmatch(tongue):
                 self.report(node, "language", f"'{tongue}' is no language; expected a tag in lower case, such as en")
         if not tongues:
-            self.report(node, "empty-value", "'languages' needs at least one language, such as [en]")
+            self.report(node, "empty-value", f"'{key}' needs at least one language, such as [en]")
         if quiet:
             self.problems = before
         return tuple(tongues)

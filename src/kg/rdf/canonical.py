@@ -40,6 +40,7 @@ _VERSION_INFO = "http://www.w3.org/2002/07/owl#versionInfo"
 class Figures:
     """Statistics of a document: quads by graph ('' for the default graph), distinct triples, ontology version."""
 
+    ontology: str = iris.ONTOLOGY
     quads: int = 0
     triples: int = 0
     subjects: int = 0
@@ -154,6 +155,6 @@ def counted(quads: Iterable[Quad], figures: Figures) -> Iterator[Quad]:
             if triple.subject != subject:
                 subject = triple.subject
                 figures.subjects += 1
-            if triple.predicate.value == _VERSION_INFO and value(triple.subject) == iris.ONTOLOGY:
+            if triple.predicate.value == _VERSION_INFO and value(triple.subject) == figures.ontology:
                 figures.ontology_version = figures.ontology_version or value(triple.object)
         yield quad

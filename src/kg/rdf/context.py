@@ -11,8 +11,6 @@ from typing import Any, Literal
 
 Kind = Literal["id", "type", "included", "iri", "language", "typed", "string"]
 
-LANGUAGES = ("ja", "en", "ja-hrkt", "zh", "de", "ko", "fr")
-
 
 @dataclass(frozen=True, slots=True)
 class ContextTerm:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cached_property
 
-BASE = "https://w3id.org/aikg/"
-ID = BASE + "id/"
-GRAPH = BASE + "graph/"
-ONTOLOGY = BASE + "ontology"
-DATASET = BASE + "dataset"
+# The core ontology, whose terms this code refers to by name. It keeps its address in every project.
+ONTOLOGY = "https://w3id.org/aikg/ontology"
 
 RDF_TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 PRIMARY_SOURCE = "http://www.w3.org/ns/prov#hadPrimarySource"
-
-# Graphs that describe rather than assert: they need no evidence of their own.
-ABOUT = GRAPH + "about"
-ONTOLOGY_GRAPH = GRAPH + "ontology"
-CATALOGUE = GRAPH + "catalogue"
-INFERRED = GRAPH + "inferred"
-# What partners say of their own things, one graph each.
-PARTNER = GRAPH + "partner/"
-UNEVIDENCED = frozenset({ABOUT, ONTOLOGY_GRAPH, CATALOGUE, INFERRED})
 
 SEGMENT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG = re.compile(rf"{SEGMENT.pattern}(?:/{SEGMENT.pattern})*")
@@ -37,30 +27,72 @@ def is_base(iri: str) -> bool:
     return is_web and iri.endswith("/") and not ILLEGAL_IN_IRI.search(iri)
 
 
-def record_iri(path: str) -> str:
-    """The IRI of the record `class/slug`."""
-    return ID + path
-
-
 def document_of(iri: str) -> str:
-    """The IRI without its fragment: a `#` part is dereferenced with its owner."""
+    """The IRI without its fragment, which is dereferenced with its owner."""
     return iri.partition("#")[0]
 
 
-def graph_iri(path: str) -> str:
-    """The named graph whose file is `data/ttl/{path}.ttl`."""
-    return GRAPH + path
+@dataclass(frozen=True)
+class Base:
+    """The IRIs of one dataset: records, named graphs and the dataset itself, all below `iri`, which ends in '/'."""
 
+    iri: str
 
-def graph_path(iri: str) -> str:
-    """The path of a named graph below `graph/`, the inverse of `graph_iri`."""
-    if not iri.startswith(GRAPH):
-        raise ValueError(f"{iri} is not a graph of this dataset")
-    return iri.removeprefix(GRAPH)
+    @cached_property
+    def id(self) -> str:
+        return self.iri + "id/"
 
+    @cached_property
+    def graph(self) -> str:
+        return self.iri + "graph/"
 
-def rebase(iri: str, base: str) -> str:
-    """The same identifier below another base; the ontology never moves."""
-    if iri.startswith((ID, GRAPH)) or iri == DATASET:
-        return base + iri.removeprefix(BASE)
-    return iri
+    @cached_property
+    def dataset(self) -> str:
+        return self.iri + "dataset"
+
+    # Graphs that describe instead of asserting, which therefore need no evidence.
+
+    @cached_property
+    def about(self) -> str:
+        return self.graph + "about"
+
+    @cached_property
+    def ontology_graph(self) -> str:
+        return self.graph + "ontology"
+
+    @cached_property
+    def catalogue(self) -> str:
+        return self.graph + "catalogue"
+
+    @cached_property
+    def inferred(self) -> str:
+        return self.graph + "inferred"
+
+    @cached_property
+    def unevidenced(self) -> frozenset[str]:
+        return frozenset({self.about, self.ontology_graph, self.catalogue, self.inferred})
+
+    @cached_property
+    def partner(self) -> str:
+        """What the graphs of partners begin with, one graph for each partner."""
+        return self.graph + "partner/"
+
+    def record_iri(self, path: str) -> str:
+        """The IRI of the record `class/slug`."""
+        return self.id + path
+
+    def graph_iri(self, path: str) -> str:
+        """The named graph of the file `data/ttl/{path}.ttl`."""
+        return self.graph + path
+
+    def graph_path(self, iri: str) -> str:
+        """The path of a named graph below `graph/`, the inverse of `graph_iri`."""
+        if not iri.startswith(self.graph):
+            raise ValueError(f"{iri} is not a graph of this dataset")
+        return iri.removeprefix(self.graph)
+
+    def moved(self, iri: str, to: str) -> str:
+        """The same identifier below another base; an ontology never moves."""
+        if iri.startswith((self.id, self.graph)) or iri == self.dataset:
+            return to + iri.removeprefix(self.iri)
+        return iri

@@ -26,6 +26,19 @@ XSD = "http://www.w3.org/2001/XMLSchema#"
 W3C_FORMATS = "http://www.w3.org/ns/formats/"
 _IANA = "https://www.iana.org/assignments/media-types/"
 _LANGUAGES = "http://publications.europa.eu/resource/authority/language/"
+_LANGUAGE_CODES = {
+    "de": "DEU",
+    "en": "ENG",
+    "es": "SPA",
+    "fr": "FRA",
+    "it": "ITA",
+    "ja": "JPN",
+    "ko": "KOR",
+    "nl": "NLD",
+    "pt": "POR",
+    "sv": "SWE",
+    "zh": "ZHO",
+}
 _IDENTITY = frozenset({SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs", RDFS + "seeAlso"})
 # Part and property of a partner's record → their equivalents in the catalogue.
 _WORDS_OF_PARTNERS = {
@@ -111,6 +124,7 @@ def describe(
     *,
     is_counted: bool = True,
     licence: str,
+    ontology: str,
     titles: Mapping[str, str],
     descriptions: Mapping[str, str],
     publisher: Mapping[str, str],
@@ -119,7 +133,9 @@ def describe(
 
     Statistics and individual graphs are included only if `is_counted`, which reads the whole dataset.
     """
-    return _Description(release, prefixes, licence, titles, descriptions, publisher).quads(is_counted=is_counted)
+    return _Description(release, prefixes, licence, ontology, titles, descriptions, publisher).quads(
+        is_counted=is_counted
+    )
 
 
 def fragment(kind: str, iri: str) -> str:
@@ -133,6 +149,7 @@ class _Description:
     release: Release
     prefixes: Mapping[str, str]
     licence: str
+    ontology: str
     titles: Mapping[str, str]
     descriptions: Mapping[str, str]
     publisher: Mapping[str, str]
@@ -179,8 +196,9 @@ class _Description:
             yield subject, DCTERMS + "publisher", NamedNode(agent)
             yield subject, DCTERMS + "issued", issued
             yield subject, DCTERMS + "modified", issued
-            for code in ("JPN", "ENG"):
-                yield subject, DCTERMS + "language", NamedNode(_LANGUAGES + code)
+            for tongue in self.titles:
+                if code := _LANGUAGE_CODES.get(tongue):
+                    yield subject, DCTERMS + "language", NamedNode(_LANGUAGES + code)
         yield catalogue, iris.RDF_TYPE, NamedNode(DCAT + "Catalog")
         yield catalogue, DCAT + "dataset", NamedNode(me)
         yield catalogue, FOAF + "homepage", NamedNode(self.base)
@@ -189,7 +207,7 @@ class _Description:
         yield me, DCTERMS + "identifier", Literal(manifest.id)
         yield me, DCAT + "version", Literal(manifest.id[:16])
         yield me, DCAT + "landingPage", NamedNode(me)
-        yield me, DCTERMS + "conformsTo", NamedNode(iris.ONTOLOGY)
+        yield me, DCTERMS + "conformsTo", NamedNode(self.ontology)
         for source in manifest.sources:
             yield me, DCTERMS + "source", NamedNode(source)
 
@@ -303,7 +321,7 @@ class _Description:
 
     def _partners(self) -> Iterator[Statement]:
         """Partners' datasets, each with its links to our records by property."""
-        catalogue, base = self._part("catalogue"), iris.rebase(iris.PARTNER, self.base)
+        catalogue, base = self._part("catalogue"), iris.Base(self.base).partner
         for graph, size in self.release.manifest.graphs.items():
             if not graph.startswith(base):
                 continue
@@ -328,7 +346,7 @@ class _Description:
 
     def _partner(self, me: str) -> Iterator[Statement]:
         """The description of a partner's dataset in the graph `about`, in catalogue vocabularies."""
-        about = NamedNode(iris.rebase(iris.ABOUT, self.base))
+        about = NamedNode(iris.Base(self.base).about)
         for part in ("", "#publisher", "#distribution"):
             for quad in self.release.store.quads_for_pattern(NamedNode(me + part), None, None, about):
                 predicate = quad.predicate.value

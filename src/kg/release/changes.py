@@ -11,7 +11,6 @@ from kg.rdf import iris
 from kg.release import store
 from kg.release.store import Manifest
 
-_UNTOLD = (iris.ABOUT, iris.INFERRED)
 _DEPRECATED = '> <http://www.w3.org/2002/07/owl#deprecated> "true"'
 
 
@@ -65,7 +64,8 @@ def previous(directory: Path, manifest: Manifest) -> Path | None:
 
 def _lines(directory: Path) -> set[str]:
     base = store.read_manifest(directory).base_iri
-    untold = tuple(f"<{iris.rebase(graph, base)}> ." for graph in _UNTOLD)
+    named = iris.Base(base)
+    untold = tuple(f"<{graph}> ." for graph in (named.about, named.inferred))
     document = (directory / "dataset.nq").read_text(encoding="utf-8")
     # Not by splitlines, since literals may contain Unicode line separators.
     return {line for line in document.split("\n") if line and not line.endswith(untold)}

@@ -41,8 +41,8 @@ class Entities:
         self.root = base + "id/"
         self._order = order
         self._graphs = base + "graph/"
-        self.about = NamedNode(iris.rebase(iris.ABOUT, base))
-        self.ontology = NamedNode(iris.rebase(iris.ONTOLOGY_GRAPH, base))
+        named = iris.Base(base)
+        self.about, self.ontology = NamedNode(named.about), NamedNode(named.ontology_graph)
         self._primary = {
             value(q.subject): value(q.object)
             for q in store.quads_for_pattern(None, NamedNode(iris.PRIMARY_SOURCE), None, self.about)

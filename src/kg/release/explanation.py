@@ -89,7 +89,7 @@ class Explanations:
     def __init__(self, store: QuadStore, rules: Sequence[StoredQuery], base: str) -> None:
         self._store = store
         self._rules = [Rule(query) for query in rules]
-        self._inferred = iris.rebase(iris.INFERRED, base)
+        self._inferred = iris.Base(base).inferred
 
     def explain(self, triple: Triple) -> ProofStep | None:
         """The proof of a triple with the smallest depth; None if the release does not have the triple.

@@ -123,7 +123,7 @@ class LinkGraph:
     def __init__(self, entities: Entities) -> None:
         self._entities = entities
         self._store, self._root = entities.store, entities.root
-        self._inferred = iris.rebase(iris.INFERRED, entities.base)
+        self._inferred = iris.Base(entities.base).inferred
         self._terms = _Terms.read(entities.store, entities.ontology)
         self._all = lru_cache(maxsize=_REMEMBERED)(self._read)
         self._near = lru_cache(maxsize=_REMEMBERED)(self._find_neighbours)

@@ -106,15 +106,18 @@ class Found:
     kinds: dict[str, int]
 
 
-def entries(quads: Iterable[Quad], base: str) -> list[IndexEntry]:
-    """The searchable texts of a dataset: stated names, identifiers and descriptions of records and terms, sorted."""
-    inferred = NamedNode(iris.rebase(iris.INFERRED, base))
+def entries(quads: Iterable[Quad], base: str, vocabularies: tuple[str, ...] = (KG,)) -> list[IndexEntry]:
+    """The searchable texts of a dataset: stated names, identifiers and descriptions of records and terms, sorted.
+
+    Terms are those in the namespaces `vocabularies`.
+    """
+    inferred = NamedNode(iris.Base(base).inferred)
     found = set()
     for quad in quads:
         role, subject, target = _ROLES.get(quad.predicate.value), quad.subject, quad.object
         if role is None or quad.graph_name == inferred or not isinstance(subject, NamedNode):
             continue
-        if not (kind := _kind(subject.value, base)):
+        if not (kind := _kind(subject.value, base, vocabularies)):
             continue
         if isinstance(target, Literal):
             language = target.language or ""
@@ -126,8 +129,8 @@ def entries(quads: Iterable[Quad], base: str) -> list[IndexEntry]:
     return sorted(found, key=_ROW)
 
 
-def _kind(iri: str, base: str) -> str:
-    if iri.startswith(iris.ONTOLOGY + "#"):
+def _kind(iri: str, base: str, vocabularies: tuple[str, ...]) -> str:
+    if iri.startswith(vocabularies):
         return ONTOLOGY_KIND
     if not iri.startswith(base + "id/") or "#" in iri:
         return ""

@@ -84,6 +84,8 @@ class BuildInfo:
     records: int | None = None
     sources: dict[str, dict[str, str]] = field(default_factory=dict)
     is_merged: bool = True
+    ontology: str = iris.ONTOLOGY
+    """The ontology whose version is that of the release."""
 
 
 def default_releases(root: Path) -> Path:
@@ -137,7 +139,7 @@ def stage(releases: Path, quads: Iterable[Quad], account: BuildInfo, prefixes: M
     try:
         (directory / "dumps").mkdir(parents=True)
         document = directory / "dataset.nq"
-        digest, figures = canonical.write(quads, document), canonical.Figures()
+        digest, figures = canonical.write(quads, document), canonical.Figures(account.ontology)
         store = Store(str(directory / "store"))
         store.bulk_extend(served(canonical.counted(canonical.read(document), figures), account.is_merged))
         store.flush()
@@ -298,19 +300,18 @@ def open_on_disk(directory: Path, *, is_sealed: bool = False) -> Backend:
 
 def make_manifest(figures: canonical.Figures, digest: str, account: BuildInfo) -> Manifest:
     """The manifest of a canonical document; counts are those of its quads."""
-    base, graphs = account.base_iri, {name: n for name, n in figures.graphs.items() if name}
-    unevidenced = {iris.rebase(g, base) for g in iris.UNEVIDENCED}
+    base, graphs = iris.Base(account.base_iri), {name: n for name, n in figures.graphs.items() if name}
     # Statements of partners are not asserted by this dataset.
-    unevidenced |= {g for g in graphs if g.startswith(iris.rebase(iris.PARTNER, base))}
+    unevidenced = base.unevidenced | {g for g in graphs if g.startswith(base.partner)}
     return Manifest(
         id=digest,
-        base_iri=base,
+        base_iri=base.iri,
         ontology_version=figures.ontology_version,
         issued=account.issued,
         software=account.software,
         records=figures.subjects if account.records is None else account.records,
         asserted=figures.quads - sum(n for g, n in graphs.items() if g in unevidenced),
-        inferred=graphs.get(iris.rebase(iris.INFERRED, base), 0),
+        inferred=graphs.get(base.inferred, 0),
         triples=figures.triples if account.is_merged else figures.graphs[""],
         quads=figures.quads,
         graphs=dict(sorted(graphs.items())),

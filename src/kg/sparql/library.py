@@ -7,7 +7,7 @@ chart hint, units of columns, tags, and the premises of a rule.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -91,17 +91,17 @@ def read(path: Path) -> StoredQuery:
     )
 
 
-def library(root: Path, folder: str = "", base: str = iris.BASE) -> dict[str, StoredQuery]:
+def library(root: Path, folder: str = "", moved: Callable[[str], str] | None = None) -> dict[str, StoredQuery]:
     """All queries in `root/queries` or one of its folders, by name, for records below `base`."""
     found = (read(path) for path in sorted((root / "queries" / folder).glob("*.rq")))
-    return {query.name: _rebased(query, base) if base != iris.BASE else query for query in found}
+    return {query.name: _moved(query, moved) if moved else query for query in found}
 
 
-def _rebased(query: StoredQuery, base: str) -> StoredQuery:
-    def moved(token: re.Match[str]) -> str:
-        return f"<{iris.rebase(token[0][1:-1], base)}>" if token["iri"] else token[0]
+def _moved(query: StoredQuery, moved: Callable[[str], str]) -> StoredQuery:
+    def replaced(token: re.Match[str]) -> str:
+        return f"<{moved(token[0][1:-1])}>" if token["iri"] else token[0]
 
-    return replace(query, text=lexer.TOKEN.sub(moved, query.text))
+    return replace(query, text=lexer.TOKEN.sub(replaced, query.text))
 
 
 def find(queries: Mapping[str, StoredQuery], name: str) -> StoredQuery:

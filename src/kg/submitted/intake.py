@@ -12,7 +12,7 @@ from xml.parsers import expat
 from pyoxigraph import Quad, RdfFormat, Triple, parse
 
 from kg.errors import KgError, RdfMalformed, RdfRefused, RdfTooComplex, RdfTooLarge, UnknownSyntax
-from kg.rdf import formats, iris
+from kg.rdf import formats
 from kg.rdf.formats import Rdf
 from kg.sparql import lexer
 
@@ -182,9 +182,9 @@ def _remote(name: object, contexts: Mapping[str, Any]) -> KgError:
     )
 
 
-def own_contexts(document: Mapping[str, Any], base: str = iris.BASE) -> dict[str, Any]:
+def own_contexts(document: Mapping[str, Any], *bases: str) -> dict[str, Any]:
     """Our context by each of its IRIs."""
-    return dict.fromkeys((iris.BASE + "context.jsonld", base + "context.jsonld"), document["@context"])
+    return dict.fromkeys((base + "context.jsonld" for base in bases), document["@context"])
 
 
 # ---- RDF/XML ----

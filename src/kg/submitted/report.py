@@ -15,11 +15,10 @@ from pyoxigraph import BlankNode, NamedNode, Quad, RdfFormat
 from kg.rdf import iris
 from kg.rdf.context import Context
 from kg.rdf.datatypes import XSD
+from kg.rdf.namespaces import SHAPES
 from kg.rdf.terms import AnyTerm, Term
 
 SH = "http://www.w3.org/ns/shacl#"
-# Namespace of our constraint components and shapes, for results that come from no SHACL shape.
-SHAPES = iris.BASE + "shapes#"
 _MAX_LITERAL = 200
 PREFIXES = {"sh": SH, "shapes": SHAPES}
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

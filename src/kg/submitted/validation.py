@@ -20,10 +20,12 @@ from kg.build import checks
 from kg.build.shapes import Shapes
 from kg.curation import builder
 from kg.engines.backend import Backend
+from kg.project.description import Project
+from kg.project.reading import read_project
 from kg.rdf import iris
 from kg.rdf.context import Context
 from kg.rdf.formats import Rdf
-from kg.rdf.namespaces import DCTERMS, OWL, RDFS
+from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SHAPES
 from kg.rdf.terms import value
 from kg.release import store
 from kg.release.entities import Entities
@@ -32,9 +34,8 @@ from kg.sparql.library import StoredQuery
 from kg.submitted import intake, positions, report
 from kg.submitted.intake import RdfLimits
 from kg.submitted.positions import Positions
-from kg.submitted.report import SH, SHAPES, Report, Result, Severity
+from kg.submitted.report import SH, Report, Result, Severity
 
-_TERMS = iris.ONTOLOGY + "#"
 # The namespace to which the context maps unknown keys.
 _UNDECLARED = "urn:undeclared:"
 # Checks that concern the whole dataset, or that `_unknown_terms` reports more precisely.
@@ -55,20 +56,22 @@ class Knowledge:
     store: Backend
     base: str
     release: str
+    project: Project
 
     @classmethod
-    def open(cls, project: Path, release: Path) -> Knowledge:
+    def open(cls, root: Path, release: Path) -> Knowledge:
         """Reads the project's ontology and opens the release from disk, without loading it into memory."""
-        manifest = store.read_manifest(release)
-        found = library.library(project, "checks", manifest.base_iri)
+        manifest, project = store.read_manifest(release), read_project(root)
+        found = library.library(root, "checks", project.moving(manifest.base_iri))
         return cls(
-            builder.read_context(project),
+            builder.read_context(root),
             builder.ontology_quads(project),
-            Shapes(project / "ontology" / "shapes.ttl"),
+            Shapes(root / "ontology" / "shapes.ttl"),
             tuple(query for name, query in found.items() if name not in _SKIPPED_CHECKS),
             store.open_on_disk(release),
             manifest.base_iri,
             manifest.id[:16],
+            project,
         )
 
     @cached_property
@@ -76,7 +79,7 @@ class Knowledge:
         """The terms of our namespace, with their classes."""
         found: dict[str, set[str]] = {}
         for quad in self.ontology:
-            if value(quad.subject).startswith(_TERMS) and quad.predicate.value == iris.RDF_TYPE:
+            if value(quad.subject).startswith(self.project.vocabularies) and quad.predicate.value == iris.RDF_TYPE:
                 found.setdefault(value(quad.subject), set()).add(value(quad.object))
         return found
 
@@ -100,7 +103,7 @@ class Knowledge:
 
 def check(body: bytes, syntax: Rdf, limits: RdfLimits, knowledge: Knowledge, most: int = 1_000) -> Report:
     """Validates a document; the report lists at most `most` results. Raises a `RdfFault` if it cannot be read."""
-    contexts = intake.own_contexts(knowledge.context.document, knowledge.base)
+    contexts = intake.own_contexts(knowledge.context.document, knowledge.project.base.iri, knowledge.base)
     text, read = intake.read(body, syntax, limits, contexts)
     # Shapes apply to triples; named graphs are left to the publisher.
     triples = list(dict.fromkeys(Quad(q.subject, q.predicate, q.object) for q in read))
@@ -197,7 +200,7 @@ def _uses(triples: Sequence[Quad], prefixes: tuple[str, ...]) -> tuple[dict[str,
 
 
 def _unknown_terms(triples: Sequence[Quad], knowledge: Knowledge) -> Iterator[Result]:
-    first, counts = _uses(triples, (_TERMS, _UNDECLARED))
+    first, counts = _uses(triples, (*knowledge.project.vocabularies, _UNDECLARED))
     for iri, use in first.items():
         if iri in knowledge.terms:
             continue
