@@ -35,7 +35,8 @@ def faults(folder: Path) -> list[str]:
 
 def test_a_small_site_is_read(tmp_path: Path) -> None:
     project = read_project(write(tmp_path))
-    assert (project.base, project.languages) == ("https://data.example.org/kg/", ("en",))
+    assert (project.base.iri, project.languages) == ("https://data.example.org/kg/", ("en",))
+    assert project.ontology == "https://data.example.org/kg/ontology"
     assert project.title == project.service == {"en": "Forests"}
     assert project.licence.name == "CC0"
     assert not project.charts
@@ -57,13 +58,13 @@ def test_the_charts_of_the_real_site_show_queries_of_its_library() -> None:
         ({"base": "https://data.example.org/kg"}, "site.yaml:1:7: 'https://data.example.org/kg' is no base; expected"),
         ({"languages": "[]"}, "site.yaml:2:12: 'languages' needs at least one language, such as [en]"),
         ({"languages": "[English]"}, "site.yaml:2:12: 'English' is no language"),
-        ({"title": "Forests"}, "site.yaml:3:8: 'title' takes a text in each language: {en: …}"),
+        ({"title": "Forests"}, "site.yaml:3:8: 'title' needs a text in each language: {en: …}"),
         ({"languages": "[en, fr]"}, "site.yaml:3:8: 'title' has no text in fr"),
         ({"title": "{en: Forests, de: Wald}"}, "site.yaml:3:22: unknown key 'de'"),
         ({"licens": "{en: x}"}, "site.yaml:8:1: unknown key 'licens'; did you mean 'licence'?"),
         ({"notice": ""}, "site.yaml:1:1: 'notice' is missing"),
         ({"licence": "{iri: https://x.example/, name: X}"}, "site.yaml:7:10: 'text' is missing under 'licence'"),
-        ({"licence": "CC0"}, "site.yaml:7:10: 'licence' takes a map with iri, name, text"),
+        ({"licence": "CC0"}, "site.yaml:7:10: 'licence' needs a map with iri, name, text"),
         ({"source": "A Report"}, "site.yaml:8:9: 'A Report' under 'source': expected lower-case letters"),
         ({"examples": "{nod: law/x}"}, "site.yaml:8:12: unknown key 'nod'; did you mean 'node'?"),
         ({"charts": "{pages: {money: {title: {en: Money}}}}"}, "'lead' is missing under 'money'"),
@@ -78,7 +79,7 @@ def test_names_of_columns_are_checked_too(tmp_path: Path) -> None:
     (tmp_path / "queries").mkdir()
     (tmp_path / "queries" / "columns.yaml").write_text("tree: {en: Tree}\nheight: Height\n")
     assert faults(write(tmp_path)) == [
-        "queries/columns.yaml:2:9: 'height' takes a text in each language: {en: …} [wrong-type]"
+        "queries/columns.yaml:2:9: 'height' needs a text in each language: {en: …} [wrong-type]"
     ]
 
 

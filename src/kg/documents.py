@@ -168,7 +168,7 @@ class YamlDocument:
         """A text in each of the languages; None with a problem when the node is no map."""
         if not isinstance(node, yaml.MappingNode):
             example = ", ".join(f"{tongue}: …" for tongue in languages)
-            self.report(node, "wrong-type", f"'{key}' takes a text in each language: {{{example}}}")
+            self.report(node, "wrong-type", f"'{key}' needs a text in each language: {{{example}}}")
             return None
         texts = self.fields(node, dict.fromkeys(languages, self.text))
         if missing := [tongue for tongue in languages if tongue not in texts]:
@@ -179,13 +179,13 @@ class YamlDocument:
         """The node when it is a map; else None with a problem that says what was expected."""
         if isinstance(node, yaml.MappingNode):
             return node
-        self.report(node, "wrong-type", f"'{key}' takes {content}")
+        self.report(node, "wrong-type", f"'{key}' needs {content}")
         return None
 
     def members(self, key: str, node: yaml.Node) -> list[str]:
         """The texts of a list; a problem when it is none."""
         if not isinstance(node, yaml.SequenceNode):
-            self.report(node, "wrong-type", f"'{key}' takes a list: [first, second]")
+            self.report(node, "wrong-type", f"'{key}' needs a list: [first, second]")
             return []
         return [text for member in node.value if (text := self.text(key, member)) is not None]
 
