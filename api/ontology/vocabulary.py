@@ -259,7 +259,8 @@ def _entry(ontology: Ontology, uses: Uses, kind: str, iri: str) -> TermEntry:
         f"term_sub_{name}": below,
         **{key: ontology.related(iri, found, back=key in _MUTUAL) for key, found in _RELATIONS.items()},
     }
-    outside = [(p, o) for p in _ALIGNMENTS for o in ontology.related(iri, [p]) if not o.startswith(ontology.own)]
+    ours = tuple(namespace.removesuffix("#") for namespace in ontology.own)
+    outside = [(p, o) for p in _ALIGNMENTS for o in ontology.related(iri, [p]) if not o.startswith(ours)]
     usage = uses.of_class(iri) if kind == "classes" else uses.of_property(iri) if kind != "individuals" else Usage()
     return TermEntry(
         iri,
