@@ -32,7 +32,8 @@ def describe(release: Release) -> Store:
 
 
 def quads(release: Release) -> list[Quad]:
-    return catalogue.describe(release, PREFIXES, licence=LICENCE, titles=TEXTS, descriptions=TEXTS, publisher=TEXTS)
+    said = {"titles": TEXTS, "descriptions": TEXTS, "publisher": TEXTS}
+    return catalogue.describe(release, PREFIXES, licence=LICENCE, ontology=PROJECT.ontology, **said)
 
 
 def rows(store: Store, text: str) -> set[tuple[str, ...]]:

@@ -604,7 +604,8 @@ def test_the_catalogue_lists_it_with_its_linksets(tmp_path: Path) -> None:
     write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS})
     release = store.open_release(pipeline.build(project, tmp_path / "releases").release or tmp_path)
     texts = {"en": "x"}
-    quads = catalogue.describe(release, {}, licence="urn:x", titles=texts, descriptions=texts, publisher=texts)
+    said = {"titles": texts, "descriptions": texts, "publisher": texts}
+    quads = catalogue.describe(release, {}, licence="urn:x", ontology="urn:y", **said)
     described = Store()
     described.bulk_extend(quads)
     me = f"<{BASE.id}source/partner/ministry>"
