@@ -57,8 +57,8 @@ class Knowledge:
     release: str
 
     @classmethod
-    def open(cls, project: Path, release: Path) -> Knowledge:
-        """Reads the project's ontology and opens the release from disk, without loading it into memory."""
+    def open(cls, project: Path, release: Path, backend: Backend | None = None) -> Knowledge:
+        """Reads the project's ontology and opens the release from disk, unless there is a backend already."""
         manifest = store.read_manifest(release)
         found = library.library(project, "checks", manifest.base_iri)
         return cls(
@@ -66,7 +66,7 @@ class Knowledge:
             builder.ontology_quads(project),
             Shapes(project / "ontology" / "shapes.ttl"),
             tuple(query for name, query in found.items() if name not in _SKIPPED_CHECKS),
-            store.open_on_disk(release),
+            store.open_on_disk(release) if backend is None else backend,
             manifest.base_iri,
             manifest.id[:16],
         )
