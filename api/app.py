@@ -29,7 +29,6 @@ from api.settings import Settings
 from api.site.current import Serving
 from api.telemetry.metrics import Metrics
 from api.telemetry.requests import RequestLog
-from api.workers.checkers import Checkers
 from kg.errors import KgError
 from kg.release.store import Release
 
@@ -54,7 +53,7 @@ def _rank(module: str) -> tuple[bool, str]:
 
 def create_app(settings: Settings, release: Release, releases: Path | None = None) -> FastAPI:
     """Create the application for a release; with a folder of releases it switches to each new current one."""
-    metrics, checkers, known = Metrics(), Checkers(settings), routes()
+    metrics, known = Metrics(), routes()
     serving = Serving(settings, release, releases, metrics.count)
     request_log = RequestLog(metrics, settings, labels(known))
     cache = Cache(settings.cache_mb * 1_000_000)
@@ -69,7 +68,6 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
             # Connections find it in the server's lifespan state.
             yield {"shortcut": Shortcut(settings, serving, cache, request_log)}
         finally:
-            await checkers.close()
             await serving.close()
 
     app = FastAPI(
@@ -82,7 +80,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         lifespan=lifespan,
         routes=list(known),
     )
-    app.state.serving, app.state.request_log, app.state.checkers = serving, request_log, checkers
+    app.state.serving, app.state.request_log = serving, request_log
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]
     app.add_exception_handler(KgError, _on_kg_error)
     app.add_exception_handler(HTTPException, _on_http_error)

@@ -12,11 +12,13 @@ from kg.errors import (
     BadParameter,
     BrokenRelease,
     BuildBusy,
+    Busy,
     EngineAway,
     EngineFailed,
     EngineTimeout,
     KgError,
     NoRelease,
+    OutOfMemory,
     QueryFailed,
     QueryMalformed,
     QueryNotFound,
@@ -27,6 +29,8 @@ from kg.errors import (
     RdfTooLarge,
     ReleaseMoved,
     ResultTooLarge,
+    TookTooLong,
+    TooManyAtOnce,
     UnknownSyntax,
     UpdateRefused,
 )
@@ -48,11 +52,14 @@ STATUS: Mapping[type[KgError], int] = {
     EngineAway: 503,
     ReleaseMoved: 503,
     EngineTimeout: 504,
+    TooManyAtOnce: 429,
+    Busy: 503,
+    OutOfMemory: 503,
+    TookTooLong: 504,
     NoRelease: 503,
     BrokenRelease: 503,
     BuildBusy: 503,
 }
-_TEMPORARY = (EngineAway, ReleaseMoved)
 TITLES: Mapping[int, str] = {
     400: "Bad request",
     403: "Refused",
@@ -108,7 +115,8 @@ def of_error(error: KgError) -> Problem:
     status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), 500)
     kind = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
     limit = getattr(error, "limit", None)
-    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, _TEMPORARY) else {}
+    wait: float | None = getattr(error, "retry_after", None)
+    headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
     return Problem(status, kind, str(error), {"limit": limit} if limit else {}, headers)
 
 

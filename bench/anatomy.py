@@ -14,9 +14,9 @@ from pathlib import Path
 from pyoxigraph import QuerySolutions, QueryTriples
 
 from kg.curation import builder
-from kg.engines import evaluation
+from kg.engines import evaluation, messages
 from kg.engines.evaluation import Query, ResultFormats
-from kg.isolation import packets
+from kg.isolation.messages import LARGEST, Receiver, checked, split
 from kg.project.location import project_root
 from kg.rdf import formats
 from kg.release import store
@@ -56,29 +56,28 @@ def parts(opened: Release, text: str, prefixes: dict[str, str]) -> list[float]:
     def whole() -> evaluation.Answer:
         return evaluation.evaluate(backend, query, want, base=base, prefixes=prefixes, most_bytes=10**8)
 
-    request, reply = packets.request(query, want, 10**8), packets.answer(whole())
+    request, reply = messages.request(query, want, 10**8), messages.answer(whole())
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    receiver = packets.Receiver()
+    receiver = Receiver()
 
     def moved() -> None:
-        for packet in packets.split(request):
+        for packet in split(request):
             ours.send(packet)
         while receiver.receive(theirs) is None:
             pass
-        for packet in packets.split(reply[: packets.LARGEST - 1]):
+        for packet in split(reply[: LARGEST - 1]):
             theirs.send(packet)
         while receiver.receive(ours) is None:
             pass
 
-    def messages() -> None:
-        packets.request(query, want, 10**8)
-        packets.read_request(request)
-        packets.read_answer(reply)
+    def coded() -> None:
+        messages.request(query, want, 10**8)
+        messages.read_request(request)
+        messages.read_answer(checked(reply))
 
     with ours, theirs:
         return [
-            microseconds(work)
-            for work in (engine, whole, lambda: guard.read(text, guard.QueryLimits()), messages, moved)
+            microseconds(work) for work in (engine, whole, lambda: guard.read(text, guard.QueryLimits()), coded, moved)
         ]
 
 

@@ -257,7 +257,7 @@ def test_no_description(tmp_path: Path) -> None:
             f"<{BASE.partner}other#x> <http://www.w3.org/2002/07/owl#sameAs> <https://w3id.org/aikg/id/law/act> .",
             f"{RDF}:1:1: a statement about <{BASE.partner}other#x>, which a partner may not describe",
         ),
-        (LINKS + "[] skos:closeMatch law:act .\n", f"{RDF}: a blank node is not taken, beside <{BASE.id}law/act>"),
+        (LINKS + "[] skos:closeMatch law:act .\n", f"{RDF}: a blank node is not accepted, beside <{BASE.id}law/act>"),
         ("# nothing\n", f"{RDF}: the RDF has no statements [partner-data]"),
         (
             "<urn:x:1> <urn:x:p> <https://w3id.org/aikg/id/law/acts> .",
@@ -281,7 +281,7 @@ def test_named_graphs_and_triples_within_triples_are_not_taken(tmp_path: Path) -
     found = load(
         tmp_path, {"dataset.yaml": DESCRIPTION + "file: l.nq\n", "l.nq": "<urn:x:1> <urn:x:p> <urn:x:o> <urn:x:g> ."}
     )
-    assert "a named graph is not taken: <urn:x:g>" in told(found)[0]
+    assert "a named graph is not accepted: <urn:x:g>" in told(found)[0]
     nested = "<urn:x:1> <urn:x:p> <<( <urn:x:1> <urn:x:p> <urn:x:o> )>> ."
     assert "a triple within a triple" in told(load(tmp_path / "2", {"dataset.yaml": BESIDE, "links.ttl": nested}))[0]
 

@@ -29,7 +29,10 @@ from servers import is_alive, until
 
 from api.app import create_app
 from api.settings import Settings
-from kg.isolation import frames
+from kg.errors import RdfMalformed
+from kg.isolation import messages, program
+from kg.isolation.pool import Pool
+from kg.isolation.program import Program
 from kg.rdf import formats, iris
 from kg.release.store import Release
 from kg.submitted import intake, report, validation
@@ -43,11 +46,11 @@ SH = rdflib.SH
 
 
 @contextmanager
-def serving(release: Release, **settings: Any) -> Iterator[tuple[httpx.Client, Any]]:
-    """A client of a server with these settings, and its pool of validation processes."""
+def serving(release: Release, **settings: Any) -> Iterator[tuple[httpx.Client, Pool]]:
+    """A client of a server with these settings, and its pool of validations."""
     app = create_app(Settings(**settings), release)
     with Server(app) as running, httpx.Client(base_url=running.url, trust_env=False, timeout=60) as client:
-        yield client, app.state.checkers
+        yield client, app.state.serving.site.validations
 
 
 def post(client: httpx.Client, body: bytes, query: str = "format=json", **headers: str) -> httpx.Response:
@@ -59,6 +62,12 @@ def many(n: int) -> bytes:
     head, _, body = GOOD.decode().partition("# A programme")
     body = body.partition("\n")[2]
     return "".join([head, *(body.replace("language-resources", f"programme-{i}") for i in range(n))]).encode()
+
+
+def zygote(validations: Pool) -> int:
+    """The process that is kept ready, 0 if there is none."""
+    child = validations._processes._zygote
+    return child.pid if validations.is_ready and child is not None else 0
 
 
 # ---- results ----
@@ -343,11 +352,14 @@ def test_a_document_of_ten_megabytes_is_refused_whole(service: httpx.Client) -> 
 
 
 def test_time_is_limited_and_the_process_ends_with_it(real: Release) -> None:
-    with serving(real, validate_seconds=4, validate_spare_seconds=0) as (client, checkers):
+    with serving(real, validate_seconds=4) as (client, validations):
+        # The start of the process that is kept ready is part of the time of whoever has to wait for it.
+        client.get("/validate?lang=en", headers={"accept": "text/html"})
+        until(lambda: bool(zygote(validations)), 60)
         with ThreadPoolExecutor() as pool:
             answer = pool.submit(post, client, many(3_000))
-            until(lambda: bool(checkers.working))
-            pid = next(iter(checkers.working))
+            until(lambda: bool(validations.busy))
+            pid = validations.busy[0]
             problem = answer.result()
         assert (problem.status_code, problem.json()["limit"]) == (504, 4)
         until(lambda: not is_alive(pid))
@@ -361,18 +373,18 @@ def test_memory_is_limited(real: Release) -> None:
 
 
 def test_places_queue_and_clients_are_limited(real: Release) -> None:
-    slow = many(600)
-    with serving(real, validate_processes=1, validate_queue=0, client_validations=5) as (client, checkers):
+    slow = many(150)
+    with serving(real, validate_processes=1, validate_queue=0, client_validations=5) as (client, validations):
         with ThreadPoolExecutor() as pool:
             first = pool.submit(post, client, slow)
-            until(lambda: bool(checkers.working))
+            until(lambda: bool(validations.busy))
             refused = post(client, GOOD)
             assert first.result().status_code == 200
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-    with serving(real, client_validations=1) as (client, checkers):
+    with serving(real, client_validations=1) as (client, validations):
         with ThreadPoolExecutor() as pool:
             first = pool.submit(post, client, slow)
-            until(lambda: bool(checkers.working))
+            until(lambda: bool(validations.busy))
             refused = post(client, GOOD)
             assert first.result().status_code == 200
         assert (refused.status_code, refused.json()["limit"]) == (429, 1)
@@ -386,19 +398,21 @@ def test_two_wait_for_one_place(real: Release) -> None:
 
 
 def test_a_process_is_kept_ready_for_so_long(real: Release) -> None:
-    with serving(real, validate_spare_seconds=0) as (client, checkers):
-        assert post(client, GOOD).status_code == 200
-        assert checkers._spare is None
-    with serving(real, validate_spare_seconds=2) as (client, checkers):
+    with serving(real, validate_spare_seconds=0) as (client, validations):
         assert client.get("/validate?lang=en", headers={"accept": "text/html"}).status_code == 200
-        until(lambda: checkers._spare is not None and checkers._spare.done())
-        pid = checkers._spare.result().process.pid
-        # An unreadable document does not use up the process, which takes the next one.
-        assert post(client, b"<a").status_code == 400
-        assert checkers._spare.result().process.pid == pid
+        assert not zygote(validations)
         assert post(client, GOOD).status_code == 200
+        until(lambda: not zygote(validations))
+    with serving(real, validate_spare_seconds=2) as (client, validations):
+        assert client.get("/validate?lang=en", headers={"accept": "text/html"}).status_code == 200
+        until(lambda: bool(zygote(validations)))
+        pid = zygote(validations)
+        assert post(client, b"<a").status_code == 400
+        assert post(client, GOOD).status_code == 200
+        assert zygote(validations) == pid
+        until(lambda: not zygote(validations), 20)
         until(lambda: not is_alive(pid))
-        until(lambda: checkers._spare is None, 20)
+        assert post(client, GOOD).status_code == 200
 
 
 # ---- hostile input ----
@@ -406,56 +420,73 @@ def test_a_process_is_kept_ready_for_so_long(real: Release) -> None:
 
 def test_a_client_that_leaves_ends_its_process(real: Release) -> None:
     body = many(2_000)
-    with serving(real, validate_spare_seconds=0) as (client, checkers):
+    with serving(real, validate_spare_seconds=0) as (client, validations):
         address = (client.base_url.host, client.base_url.port)
         with socket.create_connection(address) as guest:
             head = "POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: text/turtle\r\n"
             guest.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            until(lambda: bool(checkers.working))
-            pid = next(iter(checkers.working))
+            until(lambda: bool(validations.busy))
+            pid = validations.busy[0]
             assert is_alive(pid)
         until(lambda: not is_alive(pid))
-        assert not checkers.working
+        assert not validations.busy
         assert post(client, GOOD).status_code == 200
 
 
 def test_a_process_that_is_ended_from_outside_is_a_503_and_the_next_is_fine(real: Release) -> None:
-    with serving(real) as (client, checkers), ThreadPoolExecutor() as pool:
+    with serving(real) as (client, validations), ThreadPoolExecutor() as pool:
         answer = pool.submit(post, client, many(2_000))
-        until(lambda: bool(checkers.working))
-        os.kill(next(iter(checkers.working)), signal.SIGKILL)
+        until(lambda: bool(validations.busy))
+        os.kill(validations.busy[0], signal.SIGKILL)
         assert answer.result().json()["type"] == "urn:aikg:problem:validation-busy"
-        until(lambda: checkers._spare is not None and checkers._spare.done())
-        spare = checkers._spare.result().process
-        spare.kill()
-        spare.wait()
+        os.kill(zygote(validations), signal.SIGKILL)
+        until(lambda: not zygote(validations))
         assert post(client, GOOD).json()["conforms"]
 
 
 @contextmanager
-def checker(release: Release, **options: Any) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket, Any]]:
-    """A validation process that is ready."""
-    ours, theirs = socket.socketpair()
+def validating(release: Release, seconds: float = 30) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+    """A process that validates, by hand, once it is ready."""
+    options = {"project": str(ROOT), "release": str(release.directory)}
+    task = Program("kg.submitted.process", options, 500_000_000, seconds)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        command = [sys.executable, "-m", "kg.submitted.process", str(theirs.fileno())]
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL)
-    settings = {"memory_bytes": 500_000_000, "seconds": 30, "parent": os.getpid(), **options}
-    with ours, ours.makefile("rb") as stream:
-        ours.sendall(frames.pack({"project": str(ROOT), "release": str(release.directory), **settings}))
-        ready = frames.read(stream)
-        assert ready is not None
-        assert ready[0] == {"ready": process.pid}
+        process = program.spawn(theirs)
+    with ours:
+        ours.send(program.specification(task, forks=False))
+        send(ours, b"<a")
+        reply = receive(ours)
+        assert reply is not None
+        with pytest.raises(RdfMalformed, match="end of file"):
+            messages.checked(reply)
         try:
-            yield process, ours, stream
+            yield process, ours
         finally:
             process.kill()
             process.wait()
 
 
+def send(channel: socket.socket, body: bytes) -> None:
+    limits = {"size": 10**9, "quads": 10**9, "depth": 64}
+    for packet in messages.split(messages.pack({"syntax": "ttl", "limits": limits, "most": 10}, body)):
+        channel.send(packet)
+
+
+def receive(channel: socket.socket) -> bytes | None:
+    """The next reply, None when the process has ended."""
+    receiver, reply = messages.Receiver(), None
+    while reply is None:
+        try:
+            reply = receiver.receive(channel)
+        except (EOFError, ConnectionError):
+            return None
+    return reply
+
+
 def test_a_process_can_open_no_socket_and_write_nothing(real: Release) -> None:
-    with checker(real) as (process, _, _stream):
+    with validating(real) as (process, _):
         status = Path(f"/proc/{process.pid}/status").read_text()
-        # A seccomp filter, which cannot be removed; what it blocks is tested with the workers.
+        # A seccomp filter, which cannot be removed; what it blocks is tested in `test_isolation.py`.
         assert "\nNoNewPrivs:\t1\n" in status
         assert "\nSeccomp:\t2\n" in status
         assert resource.prlimit(process.pid, resource.RLIMIT_FSIZE) == (0, 0)
@@ -463,15 +494,14 @@ def test_a_process_can_open_no_socket_and_write_nothing(real: Release) -> None:
 
 
 def test_processor_time_is_limited_without_supervision(real: Release) -> None:
-    with checker(real, seconds=0) as (process, channel, stream):
-        limits = {"size": 10**9, "quads": 10**9, "depth": 64}
-        channel.sendall(frames.pack({"syntax": "ttl", "limits": limits, "most": 10}, many(6_000)))
-        assert frames.read(stream) is None
+    with validating(real, seconds=0.01) as (process, channel):
+        send(channel, many(6_000))
+        assert receive(channel) is None
         assert process.wait(30) == -signal.SIGXCPU
 
 
 def test_a_process_ends_when_its_server_has_gone(real: Release) -> None:
-    with checker(real) as (process, channel, _):
+    with validating(real) as (process, channel):
         channel.shutdown(socket.SHUT_RDWR)
         assert process.wait(10) == 0
 

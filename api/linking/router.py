@@ -25,10 +25,10 @@ from api.i18n import language
 from api.linking import candidates, state
 from api.linking.schemas import FinishedWork, NameBatch, TableForm
 from api.linking.state import Work
-from api.problems import Problem
+from api.problems import Problem, of_error
 from api.site.site import Site, site_of
 from kg import __version__
-from kg.errors import KgError
+from kg.errors import DeskBusy, KgError
 from kg.linking import linkset, review
 from kg.linking.linkset import LinksetInfo
 from kg.linking.matching import Candidate
@@ -82,11 +82,11 @@ async def go_on(request: Request) -> Response:
     view = view_of(request, language.language_of(request))
     pasted = ""
     try:
-        async with site.desk.place():
+        async with site.desk.slot():
             form = await uploads.form(request, site.settings.desk_body_bytes)
             pasted = form.get("text", "")
             if not form.get("work"):
-                work = await state.read_table(form, site.settings)
+                work = await state.read_table(request, form)
                 return await run_in_threadpool(_columns, request, view, work)
             work = await state.work_of(form["work"], site.settings)
             if "match" in form:
@@ -94,9 +94,10 @@ async def go_on(request: Request) -> Response:
             else:
                 work = await run_in_threadpool(_merged, view, work, form)
             return await run_in_threadpool(_review, request, view, work, form)
-    except Problem as problem:
+    except (Problem, DeskBusy) as error:
         if prefers_json(request):
             raise
+        problem = of_error(error)
         response = page(request, view.language, "desk.html", problem.status, work=None, problem=problem, pasted=pasted)
         response.headers.update({**problem.headers, **_NEVER_KEPT})
         return response
@@ -113,8 +114,8 @@ async def go_on(request: Request) -> Response:
 async def table(request: Request) -> Response:
     """Return the columns and rows of an uploaded or pasted table."""
     site = site_of(request)
-    async with site.desk.place():
-        work = await state.read_table(await uploads.form(request, site.settings.desk_body_bytes), site.settings)
+    async with site.desk.slot():
+        work = await state.read_table(request, await uploads.form(request, site.settings.desk_body_bytes))
     return json_answer(work.document(), _NEVER_KEPT)
 
 
@@ -131,7 +132,7 @@ async def match(request: Request) -> Response:
     """Return for each name the candidates, best first, and the automatic decision."""
     site = site_of(request)
     view = view_of(request, language.language_of(request))
-    async with site.desk.place():
+    async with site.desk.slot():
         rows, choice = _batch(site, await bodies.json_document(request, site.settings.desk_body_bytes))
         # Equal rows are matched once.
         each = list(dict.fromkeys(rows))
@@ -339,7 +340,7 @@ async def _finished(request: Request) -> tuple[View, Work, str]:
     site = site_of(request)
     view = view_of(request, language.language_of(request))
     asked = request.query_params.get("format", "")
-    async with site.desk.place():
+    async with site.desk.slot():
         if request.headers.get("content-type", "").startswith(formats.JSON):
             work = await state.work_of(
                 await bodies.json_document(request, site.settings.desk_body_bytes), site.settings

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
+
+from starlette.requests import Request
 
 from api.http import bodies
 from api.http.uploads import Form
 from api.problems import Problem
+from api.queries.execution import unless_gone
 from api.settings import Settings
+from api.site.site import site_of
 from kg.errors import KgError
 from kg.linking.review import Decision, MatchSetup
-from kg.tables import process as reading
+from kg.tables import process
 from kg.tables.rows import TableError, TableLimits
 from kg.tables.table import Table
 
@@ -82,8 +84,8 @@ def refused(error: TableError) -> Problem:
 # ---- tables ----
 
 
-async def read_table(form: Form, settings: Settings) -> Work:
-    """The table that was uploaded or pasted, read in a process of its own."""
+async def read_table(request: Request, form: Form) -> Work:
+    """Return the table that was uploaded or pasted, read in a child process; raises `Problem`."""
     if form.upload is not None:
         name, body = form.upload
     elif (text := form.get("text", "")).strip():
@@ -91,44 +93,21 @@ async def read_table(form: Form, settings: Settings) -> Work:
         name, body = "", b"\xef\xbb\xbf" + text.strip("\r\n").encode()
     else:
         raise Problem(422, "no-table", "a table is expected in the field 'file' or in the field 'text'")
-    table = await _read(body, name, form, settings)
-    return Work(name or "table.csv", table)
-
-
-async def _read(body: bytes, name: str, form: Form, settings: Settings) -> Table:
-    limits = limits_of(settings)
+    site = site_of(request)
+    limits = limits_of(site.settings)
     if len(body) > limits.bytes:
         raise refused(TableError("bytes", limit=limits.bytes))
-    sent = reading.request(
+    message = process.request(
         *(body, name, limits),
         encoding=form.get("encoding", ""),
         sheet=form.get("sheet", ""),
         has_header=form.get("header", "1") not in ("", "0"),
-        memory=settings.desk_memory_mb * 1_000_000,
-        seconds=int(settings.desk_seconds) + 1,
-    )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "kg.tables.process"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        written, _ = await asyncio.wait_for(process.communicate(sent), settings.desk_seconds)
-    except TimeoutError:
-        raise refused(TableError("memory")) from None
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    try:
-        return reading.answer(written)
+        reply = await unless_gone(request, site.tables.run(message, client=""))
     except TableError as error:
         raise refused(error) from None
-    except ValueError:
-        # It was killed at its limit.
-        raise refused(TableError("memory")) from None
+    return Work(name or "table.csv", await asyncio.to_thread(process.read_answer, reply))
 
 
 # ---- states ----

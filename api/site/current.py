@@ -50,7 +50,7 @@ class Serving:
         """Shares an in-memory store with the workers; must be called before there is an event loop."""
         held = self.site.release.store
         if not (held.needs_files or held.needs_network):
-            self.site.pool.prepare(held)
+            self.site.pool.prepare(lambda: held)
 
     async def start(self) -> None:
         await self.site.pool.start()
@@ -62,7 +62,7 @@ class Serving:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.site.pool.close()
+        await self.site.close()
 
     async def look(self) -> bool:
         """Switches to the current release if it is another one; a broken one is refused, and the old one stays."""
@@ -102,7 +102,7 @@ class Serving:
         try:
             await site.pool.start()
         except BaseException:
-            await site.pool.close()
+            await site.close()
             raise
         old, self.site, self.refusal = self.site, site, None
         self._count("exchanged")
@@ -132,9 +132,9 @@ class Serving:
 async def _retire(site: Site) -> None:
     """Ends the workers of a site after its queries, at the latest with the server."""
     try:
-        await site.pool.drain()
+        await site.drain()
     finally:
-        await site.pool.close()
+        await site.close()
     # Parts of a site refer to each other, so its store would stay in memory until the next garbage collection.
     del site
     gc.unfreeze()

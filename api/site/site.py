@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import datetime
 from collections.abc import Callable, Mapping
@@ -18,8 +19,9 @@ from api.problems import Problem
 from api.settings import Settings
 from api.site.completion import Vocabulary
 from api.site.desk import Desk
+from api.site.pools import query_pool, table_pool, validation_pool
 from api.site.profile import Profile
-from api.workers.pool import Pool
+from kg.isolation.pool import Pool
 from kg.linking import matching
 from kg.project.description import Project
 from kg.project.location import project_root
@@ -57,6 +59,8 @@ class Site:
     queries: Mapping[str, StoredQuery]
     cards: Mapping[str, list[StoredQuery]]
     pool: Pool
+    validations: Pool
+    tables: Pool
     templates: jinja2.Environment
 
     @property
@@ -87,6 +91,14 @@ class Site:
         """The names of the release."""
         return search.open_index(self.release)
 
+    async def drain(self) -> None:
+        """Ends the child processes when their jobs are done, at the latest when these may take no longer."""
+        await asyncio.gather(*(pool.drain() for pool in (self.pool, self.validations, self.tables)))
+
+    async def close(self) -> None:
+        """Ends the child processes."""
+        await asyncio.gather(*(pool.close() for pool in (self.pool, self.validations, self.tables)))
+
     @property
     def is_surveyed(self) -> bool:
         """Whether the release is small enough to be read as a whole by this process."""
@@ -110,7 +122,7 @@ class Site:
 
     @cached_property
     def desk(self) -> Desk:
-        """The places at the link desk."""
+        """The slots at the link desk."""
         return Desk(self.settings)
 
     @cached_property
@@ -178,10 +190,12 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         prefixes=prefixes,
         queries=queries.library(project.root, moved=project.moving(release.manifest.base_iri)),
         cards=_cards(project, release.manifest.base_iri),
-        pool=Pool(
+        pool=query_pool(
             *(release.directory, release.manifest.base_iri, prefixes, settings, count),
             is_remote=release.store.needs_network,
         ),
+        validations=validation_pool(release.directory, project.root, settings),
+        tables=table_pool(settings),
         templates=templates,
     )
     if release.store.needs_network:

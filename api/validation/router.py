@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
@@ -24,8 +25,8 @@ from api.queries.execution import client_of, unless_gone
 from api.site.site import Site, site_of
 from api.validation import document
 from api.validation.document import SubmittedDocument
-from api.workers.checkers import Checkers
 from kg.errors import KgError, RdfFault
+from kg.isolation import messages
 from kg.rdf import formats
 from kg.rdf.terms import Term
 from kg.submitted import report
@@ -85,8 +86,8 @@ async def form(
         return json_answer(_taken(site), {"Vary": "Accept"})
     if moved := language.redirect(request):
         return moved
-    # Whoever opens the form is about to send something.
-    checkers_of(request).prepare(site.project.root, site.release.directory)
+    # Whoever opens the form will send something soon.
+    site.validations.expect()
     text = "" if example is None else _EXAMPLE.read_text(encoding="utf-8")
     return await run_in_threadpool(_page, request, text)
 
@@ -118,11 +119,8 @@ async def validate(
     try:
         sent = await document.read(request, site.settings.validate_max_bytes, syntax)
         client = client_of(request.client.host if request.client else "")
-        release = site.release.directory
-        work = checkers_of(request).run(
-            sent.body, sent.syntax, project=site.project.root, release=release, client=client
-        )
-        found = await unless_gone(request, work)
+        reply = await unless_gone(request, site.validations.run(_message(site, sent), client=client))
+        found = await asyncio.to_thread(report.load, reply)
     except KgError as error:
         problem = _placed(of_error(error), error, sent)
         if wanted != _HTML or problem.status == 499:
@@ -132,8 +130,17 @@ async def validate(
     return await run_in_threadpool(_respond, request, wanted, sent, found, status)
 
 
-def checkers_of(request: Request) -> Checkers:
-    return cast(Checkers, request.app.state.checkers)
+def _message(site: Site, sent: SubmittedDocument) -> bytes:
+    """What the process that validates it (`kg.submitted.process`) is asked."""
+    settings = site.settings
+    limits = {
+        "size": settings.validate_max_bytes,
+        "quads": settings.validate_max_statements,
+        "depth": settings.validate_max_depth,
+    }
+    return messages.pack(
+        {"syntax": sent.syntax.name, "limits": limits, "most": settings.validate_max_results}, sent.body
+    )
 
 
 def _wanted(request: Request) -> str:

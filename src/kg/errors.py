@@ -83,6 +83,86 @@ class QueryFailed(KgError):
     """A query that the engine could not evaluate."""
 
 
+class Busy(KgError):
+    """No slot is free, or a child process was ended from outside; `retry_after` is in seconds."""
+
+    retry_after = 5.0
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}; try again in a moment")
+
+
+class ValidationBusy(Busy):
+    """`Busy`, for a validation."""
+
+
+class DeskBusy(Busy):
+    """`Busy`, for the link desk."""
+
+    retry_after = 2.0
+
+
+class TooManyAtOnce(KgError):
+    """More jobs of one client than may run at a time, which is `limit`."""
+
+    retry_after = 1.0
+    text = "at most {} jobs of one client run at a time; wait for one to end"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(self.text.format(limit))
+        self.limit = limit
+
+
+class TooManyQueries(TooManyAtOnce):
+    """`TooManyAtOnce`, for queries."""
+
+    text = "at most {} queries of one client run at a time; wait for one to end"
+
+
+class TooManyValidations(TooManyAtOnce):
+    """`TooManyAtOnce`, for validations."""
+
+    text = "at most {} documents of one client are validated at a time; wait for one to end"
+
+
+class TookTooLong(KgError):
+    """A job that was stopped at its deadline; `limit` is in seconds."""
+
+    text = "this was stopped after {:g} seconds"
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(self.text.format(limit))
+        self.limit = limit
+
+
+class QueryTimeout(TookTooLong):
+    """`TookTooLong`, for a query."""
+
+    text = "the query was stopped after {:g} seconds; ask for less, or make its patterns more selective"
+
+
+class ValidationTimeout(TookTooLong):
+    """`TookTooLong`, for a validation."""
+
+    text = "the validation was stopped after {:g} seconds; send less at a time"
+
+
+class OutOfMemory(KgError):
+    """A job that needed more memory than one may take."""
+
+    retry_after = 60.0
+    text = "the query needed more memory than one query may take; ask for less at a time"
+
+    def __init__(self) -> None:
+        super().__init__(self.text)
+
+
+class ValidationOutOfMemory(OutOfMemory):
+    """`OutOfMemory`, for a validation."""
+
+    text = "the validation needed more memory than one may take; send less at a time"
+
+
 class EngineError(KgError):
     """A remote engine that did not answer as expected."""
 

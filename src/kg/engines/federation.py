@@ -42,9 +42,9 @@ def public_address(host: str, port: int) -> str:
 class Forwarder:
     """A loopback server that passes SPARQL requests on; `services` maps each endpoint to its time in seconds."""
 
-    def __init__(self, services: Mapping[str, str]) -> None:
+    def __init__(self, services: Mapping[str, float]) -> None:
         self.endpoints = list(services)
-        self.seconds = [float(s) for s in services.values()]
+        self.seconds = list(services.values())
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):

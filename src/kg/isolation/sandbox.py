@@ -1,4 +1,4 @@
-"""What a process that works for strangers may not do: take all memory, outlive its parent, reach the network."""
+"""What a process with untrusted input may not do: take all memory, outlive its parent, write files, use the network."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ _NUMBER_AT, _ARCHITECTURE_AT = 0, 4
 
 
 def confine(memory_bytes: int, parent: int) -> None:
-    """Limits this process: memory beyond what it has, no core files, first to go when the machine runs out.
+    """Limits this process: at most so much memory beyond what it has, no files written, killed with its parent.
 
-    It dies with its parent. Linux only in the latter two; elsewhere they do nothing.
+    It is also the first to be killed when the machine runs out of memory. Linux only in the latter two; elsewhere they
+    do nothing.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        resource.setrlimit(kind, (0, 0))
     with contextlib.suppress(OSError, ValueError):
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + memory_bytes
@@ -46,11 +48,18 @@ def confine(memory_bytes: int, parent: int) -> None:
         os.nice(NICE)
 
 
-def close_network(*, has_files: bool) -> None:
-    """Lets this process open no socket more: a SERVICE that the guard did not see cannot get out.
+def limit_time(seconds: float) -> None:
+    """Limits the processor time from now on; the deadline of the server comes first, unless that hangs."""
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(spent.ru_utime + spent.ru_stime + seconds) + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
-    Where a store opens its files when they are needed (`has_files`) the kernel refuses sockets alone (Linux; elsewhere
-    only the guard is left); otherwise nothing at all can be opened.
+
+def close_network(*, has_files: bool) -> None:
+    """Lets this process open no more sockets, whatever its input makes it try.
+
+    With `has_files`, for what opens files as they are needed, the kernel refuses sockets alone (Linux; elsewhere
+    nothing does); otherwise nothing at all can be opened.
     """
     if has_files:
         _refuse_sockets()
@@ -75,7 +84,7 @@ def _refuse_sockets() -> None:
     if platform.machine() not in _SOCKET_CALLS:
         return
     architecture, socket = _SOCKET_CALLS[platform.machine()]
-    # Each jump leads so many instructions on: to the next, or to the refusal at the end.
+    # A jump skips that many instructions: to the next, or to the refusal at the end.
     lines = (
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_IF_EQUAL, 0, 5, architecture),
@@ -100,7 +109,7 @@ def _close_descriptors() -> None:
     listed = [int(entry.name) for entry in own.iterdir()] if own.is_dir() else range(_MOST_DESCRIPTORS)
     # The listing has its own descriptor among them, closed by now.
     taken = sorted(filter(_is_open, listed))
-    # No number below the limit may be free, since a limit is not on how many there are.
+    # The limit is on the number of a descriptor, not on how many there are: no lower number may be free.
     while os.dup(taken[0]) < taken[-1]:
         pass
     resource.setrlimit(resource.RLIMIT_NOFILE, (taken[-1] + 1, taken[-1] + 1))

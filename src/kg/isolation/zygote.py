@@ -1,30 +1,30 @@
-"""Holds the store of a release and forks query workers: `python -m kg.isolation.zygote`, or a forked server.
+"""The program of child processes: holds what a task shares and forks children, or is the one child itself.
 
-It runs no event loop, no thread and nobody's query. Its control socket (SOCK_SEQPACKET) takes
-`{"fork": n, "services": {...}}` with the worker's end of a socket pair, `{"kill": pid}` and
-`{"renice": pid, "slow": true}`; it sends `{"ready": true}`, `{"fork": n, "pid": p}` and, when a worker has ended,
-`{"exit": p, "signal": s}`. When the socket is closed, all workers are killed and it ends. Only it knows which process
-numbers are still its own, so only it kills.
+`python -m kg.isolation.zygote FD`, or forked from a server; the first message on the descriptor is a specification
+(`kg.isolation.program`). A zygote runs no event loop, no thread and nobody's input. Its control socket (SOCK_SEQPACKET)
+takes `{"fork": n, "grants": {…}}` with the child's end of a socket pair, `{"kill": pid}` and
+`{"renice": pid, "slow": true}`; it sends `{"ready": true}`, `{"fork": n, "pid": p}` and, when a child has ended,
+`{"exit": p, "code": c}`. When the socket is closed, it kills all children and ends. Only it knows which process numbers
+are still its own, so only it kills.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
 
-from kg.engines.backend import Backend
-from kg.errors import KgError
-from kg.isolation import sandbox, worker
-from kg.release import store
+from kg.errors import BrokenRelease, KgError
+from kg.isolation import messages, sandbox
+from kg.isolation.program import OUT_OF_MEMORY, Program, Task, Work
 
 _LARGEST_MESSAGE = 65_536
 _SLOWEST = 19
@@ -34,9 +34,10 @@ _DESCRIPTORS = 1_024
 class Zygote:
     """The loop over the control socket and the ends of children."""
 
-    def __init__(self, control: socket.socket, task: worker.Task) -> None:
+    def __init__(self, control: socket.socket, program: Program, held: Any) -> None:
         self.control = control
-        self.task = task
+        self.program = program
+        self.held = held
         self.children: set[int] = set()
         self.own = os.getpid()
 
@@ -81,25 +82,19 @@ class Zygote:
     def _fork(self, message: dict[str, Any], descriptor: int) -> None:
         pid = os.fork()
         if pid == 0:
-            self._become_worker(descriptor, message.get("services", {}))
+            self._become_child(descriptor, message["grants"])
         os.close(descriptor)
         self.children.add(pid)
         self._send({"fork": message["fork"], "pid": pid})
 
-    def _become_worker(self, descriptor: int, services: dict[str, str]) -> None:
+    def _become_child(self, descriptor: int, grants: Mapping[str, Any]) -> NoReturn:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            # The engine reports an allocation that failed on stderr; the server tells it by how the worker ended.
-            silence = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silence, 2)
             channel = socket.socket(fileno=os.dup2(descriptor, 3, inheritable=False))
             os.closerange(4, _DESCRIPTORS)
-            worker.run(channel, self.task, services, self.own)
-            code = 0
-        except MemoryError:
-            code = worker.OUT_OF_MEMORY
+            code = answer_all(channel, self.program, self.held, grants, self.own)
         finally:
             os._exit(code)
 
@@ -109,8 +104,7 @@ class Zygote:
             if pid == 0:
                 return
             self.children.discard(pid)
-            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-            self._send({"exit": pid, "signal": number, "code": os.waitstatus_to_exitcode(status)})
+            self._send({"exit": pid, "code": os.waitstatus_to_exitcode(status)})
 
     def _send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionError):
@@ -123,21 +117,69 @@ class Zygote:
             os.waitpid(pid, 0)
 
 
-def main(arguments: list[str]) -> int:
-    """`CONTROL_FD`: the first message of the control socket has the folder of the release and the limits."""
-    control = socket.socket(fileno=int(arguments[0]))
-    options: dict[str, Any] = json.loads(control.recv(_LARGEST_MESSAGE) or b"null") or sys.exit(1)
+def answer_all(channel: socket.socket, program: Program, held: Any, grants: Mapping[str, Any], parent: int) -> int:
+    """Answers messages, limited in all, until the channel is closed; returns the exit code of the process.
+
+    A message is taken from the channel only when the one before it is answered: until then the server can take it back.
+    """
+    # An engine reports an allocation that failed on stderr; the server tells it by how the process ended.
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    os.close(silence)
     try:
-        open_store = store.open_for_workers(Path(options["directory"]), options["memory_quads"])
-    except KgError as error:
-        control.sendall(json.dumps({"error": str(error)}).encode())
-        return 1
-    run(control, options, open_store)
+        # Before the limits: an engine starts threads to open a store, each of which reserves addresses.
+        work = _task(program).begin(held, program.options, grants)
+        sandbox.confine(program.memory_bytes, parent)
+        if not work.needs_network:
+            sandbox.close_network(has_files=work.needs_files)
+        # Nobody waits for anything more once the server has closed its end.
+        with contextlib.suppress(EOFError, ConnectionError):
+            _answer_all(channel, program, work)
+    except MemoryError:
+        return OUT_OF_MEMORY
     return 0
 
 
-def begin(descriptor: int, options: Mapping[str, Any], held: Backend) -> NoReturn:
-    """The life of a process that was forked from a server with the store in memory: nothing else of it is kept open."""
+def _answer_all(channel: socket.socket, program: Program, work: Work) -> None:
+    receiver = messages.Receiver()
+    while True:
+        message = receiver.receive(channel)
+        if message is None:
+            continue
+        if program.cpu_seconds:
+            sandbox.limit_time(program.cpu_seconds)
+        try:
+            reply = work.answer(message)
+        except KgError as error:
+            reply = messages.failure(error)
+        for packet in messages.split(reply):
+            channel.send(packet)
+
+
+def _task(program: Program) -> Task:
+    return cast(Task, importlib.import_module(program.task))
+
+
+def main(arguments: list[str]) -> int:
+    """`FD`: the channel on which the specification comes."""
+    channel = socket.socket(fileno=int(arguments[0]))
+    received: dict[str, Any] = json.loads(channel.recv(_LARGEST_MESSAGE) or b"null") or sys.exit(1)
+    program = Program(**received["program"])
+    try:
+        held = _task(program).hold(program.options)
+    except (KgError, OSError) as error:
+        failed = error if isinstance(error, KgError) else BrokenRelease(str(error))
+        reply = messages.failure(failed)
+        channel.sendall(reply if received["forks"] else next(messages.split(reply)))
+        return 1
+    if received["forks"]:
+        run(channel, program, held)
+        return 0
+    return answer_all(channel, program, held, {}, received["parent"])
+
+
+def begin(descriptor: int, program: Program, held: Any) -> NoReturn:
+    """The life of a process that was forked from a server with what is held: nothing else of it is kept open."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)
@@ -146,23 +188,24 @@ def begin(descriptor: int, options: Mapping[str, Any], held: Backend) -> NoRetur
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
-        run(control, options, lambda: held)
+        run(control, program, held)
         code = 0
     finally:
         os._exit(code)
 
 
-def run(control: socket.socket, options: Mapping[str, Any], open_store: Callable[[], Backend]) -> None:
-    """Forks workers over a store until the control socket is closed."""
-    # Ctrl-C reaches the whole terminal; the server decides when its workers end.
+def run(control: socket.socket, program: Program, held: Any) -> None:
+    """Forks children until the control socket is closed."""
+    # Ctrl-C reaches the whole terminal; the server decides when its children end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    task = worker.Task(open_store, options["base"], options["prefixes"], options["memory_bytes"])
-    # Reference counts and collections of what is shared would copy its pages into each worker.
+    # Reference counts and collections of what is shared would copy its pages into each child.
     gc.collect()
     gc.freeze()
-    Zygote(control, task).serve()
+    Zygote(control, program, held).serve()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    # Without taking the memory apart.
+    os._exit(code)

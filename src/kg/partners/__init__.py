@@ -3,5 +3,5 @@
 - `datasets`: loads all partners' datasets, and checks what they may state
 - `descriptions`: `dataset.yaml`, which describes one of them
 - `fetch`: files on disk or over HTTP, with limits, checksums and a cache
-- `confinement`: parses untrusted RDF in a child process
+- `process`: parses untrusted RDF in a child process
 """

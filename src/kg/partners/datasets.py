@@ -18,10 +18,10 @@ from pyoxigraph import NamedNode, Quad
 
 from kg.documents import Position
 from kg.errors import FileProblem, nearest
-from kg.partners import confinement, descriptions, fetch
-from kg.partners.confinement import Unreadable
+from kg.partners import descriptions, fetch, process
 from kg.partners.descriptions import DatasetDescription
 from kg.partners.fetch import FetchLimits, Unavailable
+from kg.partners.process import Unreadable
 from kg.project.description import Project
 from kg.rdf import iris
 from kg.rdf.iris import Base
@@ -134,7 +134,7 @@ def _read(description: DatasetDescription, root: Path, limits: FetchLimits, base
         raise _LeftOut(description.positions[key].problem("partner-data", f"{_source(description)} {error}")) from error
     seconds, memory_mb = limits.seconds, limits.memory_mb
     try:
-        triples = confinement.read(body, description.syntax, description.graph, seconds=seconds, memory_mb=memory_mb)
+        triples = process.read(body, description.syntax, description.graph, seconds=seconds, memory_mb=memory_mb)
     except Unreadable as error:
         file, at = _data_file(description), Position(description.file, 0, 0)
         at = Position(file, error.line, error.column) if file else description.positions["url"]

@@ -59,8 +59,8 @@ class Knowledge:
     project: Project
 
     @classmethod
-    def open(cls, root: Path, release: Path) -> Knowledge:
-        """Reads the project's ontology and opens the release from disk, without loading it into memory."""
+    def open(cls, root: Path, release: Path, backend: Backend | None = None) -> Knowledge:
+        """Reads the project's ontology and opens the release from disk, unless there is a backend already."""
         manifest, project = store.read_manifest(release), read_project(root)
         found = library.library(root, "checks", project.moving(manifest.base_iri))
         return cls(
@@ -68,7 +68,7 @@ class Knowledge:
             builder.ontology_quads(project),
             Shapes(root / "ontology" / "shapes.ttl"),
             tuple(query for name, query in found.items() if name not in _SKIPPED_CHECKS),
-            store.open_on_disk(release),
+            store.open_on_disk(release) if backend is None else backend,
             manifest.base_iri,
             manifest.id[:16],
             project,

@@ -1,17 +1,17 @@
-"""Queries that wait for a worker: who is next, and for whom it is too late."""
+"""The queue of a pool: jobs that wait for a worker."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from api.workers.jobs import Job
+from kg.isolation.jobs import Job
 
 _CROWD = 8
 
 
 class Waiting:
-    """Queries that have not begun, and those that were stopped as slow and begin anew when a slow place is free.
+    """Jobs that have not begun, and those that were stopped as slow and begin anew when a slow slot is free.
 
     Of those that have not begun the first is next, and in a crowd the last: those before it have waited long already,
     may have left, and would make everyone wait as long (adaptive last-in-first-out).
@@ -30,16 +30,16 @@ class Waiting:
 
     @property
     def new(self) -> int:
-        """How many have not begun."""
+        """The number of jobs that have not begun."""
         return len(self._new)
 
     def add(self, job: Job) -> None:
         (self._stopped if job.is_slow else self._new).append(job)
 
     def put_back(self, jobs: Iterable[Job]) -> None:
-        """Takes back what was given to a worker and has not begun: among those that wait, in the order of their coming.
+        """Puts jobs back that a worker has not begun, in the order in which they came.
 
-        Else what came before a query and was given out and put back would be held to be newer than it.
+        Otherwise a job that was given out and put back would count as newer than those that came after it.
         """
         back = [job for job in jobs if not job.is_over]
         for job in back:
@@ -48,7 +48,7 @@ class Waiting:
         self._new = deque(sorted([*(job for job in back if not job.is_slow), *self._new], key=_came))
 
     def next(self, *, may_be_slow: bool) -> Job | None:
-        """Who has the next turn; it stays until it is removed."""
+        """Return the job whose turn is next; it stays in the queue until it is removed."""
         if self._stopped and may_be_slow:
             return self._stopped[0]
         if not self._new:
@@ -56,7 +56,7 @@ class Waiting:
         return self._new[-1 if self._is_crowded else 0]
 
     def remove(self, job: Job) -> bool:
-        """Whether it waited; it does so no longer."""
+        """Removes a job; returns whether it was waiting."""
         try:
             (self._stopped if job.is_slow else self._new).remove(job)
         except ValueError:
@@ -64,14 +64,14 @@ class Waiting:
         return True
 
     def remove_late(self, now: float) -> list[Job]:
-        """Those whose deadline is over, which wait no longer."""
+        """Removes and returns the jobs whose deadline has passed."""
         late = [job for job in self if now >= job.deadline]
         for job in late:
             self.remove(job)
         return late
 
     def clear(self) -> list[Job]:
-        """All of them, which wait no longer."""
+        """Removes and returns all jobs."""
         everyone = list(self)
         self._new.clear()
         self._stopped.clear()

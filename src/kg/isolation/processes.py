@@ -1,4 +1,4 @@
-"""The processes below the server: a zygote that holds the store, and the workers that it forks."""
+"""The processes of a pool: a zygote that holds what they share, and the workers that it forks."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from api.workers.jobs import Job, Worker
-from kg.engines.backend import Backend
-from kg.errors import BrokenRelease
-from kg.isolation import zygote
+from kg.errors import Busy, KgError
+from kg.isolation import messages, program, zygote
+from kg.isolation.jobs import Job, Worker
+from kg.isolation.program import Program
 
-_LOG = logging.getLogger("api.workers.processes")
+_LOG = logging.getLogger("kg.isolation.processes")
 _END_SECONDS = 5.0
 _CAP_SYS_NICE = 23
 
 
 def may_raise_priority() -> bool:
-    """Whether this process may give a priority back (Linux: CAP_SYS_NICE)."""
+    """Whether this process may raise a priority again (Linux: CAP_SYS_NICE)."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return bool(int(status.partition("CapEff:")[2].split()[0], 16) >> _CAP_SYS_NICE & 1)
@@ -44,7 +43,7 @@ def _has_one_thread() -> bool:
 
 
 class _Forked:
-    """A child that was forked without a program of its own, with what is needed of `subprocess.Popen`."""
+    """A child that was forked without another program, with what is needed of `subprocess.Popen`."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -54,7 +53,7 @@ class _Forked:
         signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> None:
-        """Waits for its end, which is told once; raises `subprocess.TimeoutExpired`."""
+        """Waits for its end, which is reported once; raises `subprocess.TimeoutExpired`."""
         if self._descriptor < 0:
             return
         end = select.poll()
@@ -66,33 +65,27 @@ class _Forked:
         os.waitpid(self.pid, 0)
 
 
-def _spawned(control: socket.socket) -> subprocess.Popen[bytes]:
-    """A zygote that reads the store by itself."""
-    command = [sys.executable, "-m", "kg.isolation.zygote", str(control.fileno())]
-    nothing = subprocess.DEVNULL
-    return subprocess.Popen(command, pass_fds=[control.fileno()], stdin=nothing, stdout=nothing)
-
-
 class Owner(Protocol):
-    """Who is told what becomes of processes."""
+    """What learns what becomes of the processes."""
 
     def on_worker(self, worker: Worker, job: Job) -> None:
-        """A worker is there, for the query that it was asked for or for any when that is over."""
+        """A worker is there, for the job that it was asked for, or for any job when that one is over."""
 
-    def on_exit(self, pid: int, number: int, code: int) -> None:
-        """A worker has ended: by the signal of that number, else with that exit code."""
+    def on_exit(self, pid: int, code: int) -> None:
+        """A worker has ended, with that exit code or by minus that signal."""
 
     def on_zygote_lost(self, jobs_lost: list[Job]) -> None:
-        """All workers have ended, and these queries will get none."""
+        """All workers have ended, and these jobs will get none."""
 
 
 class Processes:
-    """One zygote and its workers. `alive` has the numbers of those that have not ended."""
+    """One zygote and its workers: `alive` has the numbers of those that live, `events` counts what became of all."""
 
-    def __init__(self, options: Mapping[str, Any], owner: Owner, count: Callable[[str], None]) -> None:
-        self.account: Counter[str] = Counter()
+    def __init__(self, program: Program, owner: Owner, count: Callable[[str], None]) -> None:
+        self.events: Counter[str] = Counter()
         self.alive: set[int] = set()
-        self._options = options
+        self.is_ready = False
+        self._program = program
         self._owner = owner
         self._count_outside = count
         self._forks: dict[int, tuple[socket.socket, socket.socket, Job]] = {}
@@ -103,23 +96,19 @@ class Processes:
         self._ready: asyncio.Future[None] | None = None
 
     @property
-    def is_ready(self) -> bool:
-        return self._control is not None and self._ready is not None and self._ready.done()
-
-    @property
     def forking(self) -> int:
         """Workers that are asked for and not there yet."""
         return len(self._forks)
 
     def count(self, event: str) -> None:
-        self.account[event] += 1
+        self.events[event] += 1
         self._count_outside(event)
 
-    def prepare(self, held: Backend) -> None:
-        """Forks the zygote off this process, so that they share a store in memory, which is read but once.
+    def prepare(self, held: Any) -> None:
+        """Forks the zygote from this process, so that they share what the task holds, which is read only once.
 
-        Before there is a loop or another thread: neither survives a fork. Where there is one already, it is left to
-        `start`, which lets the zygote read the store by itself.
+        Must be called before there is an event loop or another thread, since neither survives a fork. Where there is
+        another thread it does nothing, and a zygote that `start` starts reads for itself.
         """
         if not _has_one_thread():
             return
@@ -127,11 +116,11 @@ class Processes:
         with theirs:
             pid = os.fork()
             if pid == 0:
-                zygote.begin(theirs.fileno(), self._options, held)
+                zygote.begin(theirs.fileno(), self._program, held)
         self._zygote = _Forked(pid)
 
     async def start(self) -> None:
-        """Starts the zygote and waits until it holds the store; raises `KgError` when it cannot."""
+        """Starts the zygote and waits until it is ready; raises `KgError` when it cannot be."""
         if self._zygote is not None and self._prepared is None:
             await asyncio.to_thread(self._zygote.wait)
         loop = asyncio.get_running_loop()
@@ -139,8 +128,8 @@ class Processes:
         if ours is None:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
-                self._zygote = await asyncio.to_thread(_spawned, theirs)
-            ours.send(json.dumps(self._options).encode())
+                self._zygote = await asyncio.to_thread(program.spawn, theirs)
+            ours.send(program.specification(self._program, forks=True))
         ours.setblocking(False)
         self._control = ours
         self._ready = loop.create_future()
@@ -162,21 +151,21 @@ class Processes:
                 child.kill()
                 await asyncio.to_thread(child.wait)
 
-    def fork(self, job: Job, services: Mapping[str, str]) -> None:
-        """Asks for a worker, which the owner gets with the query; `services` it may ask, each for so many seconds."""
+    def fork(self, job: Job) -> None:
+        """Asks for a worker, which the owner gets together with the job."""
         self._next_fork += 1
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         self._forks[self._next_fork] = (ours, theirs, job)
-        self._tell({"fork": self._next_fork, "services": dict(services)}, theirs)
+        self._tell({"fork": self._next_fork, "grants": dict(job.grants)}, theirs)
 
     def kill(self, worker: Worker) -> None:
-        """Ends a worker, whose channel is closed at once."""
+        """Kills a worker; its channel is closed at once."""
         worker.close()
         self._tell({"kill": worker.pid})
 
     def renice(self, worker: Worker, *, is_slow: bool) -> None:
-        """Puts a worker at the lowest priority, or back at that of the others."""
+        """Gives a worker the lowest priority, or that of the others again."""
         self._tell({"renice": worker.pid, "slow": is_slow})
 
     def _tell(self, message: dict[str, Any], descriptor: socket.socket | None = None) -> None:
@@ -204,26 +193,29 @@ class Processes:
             if not data:
                 self._lose_zygote()
                 return
-            self._hear(json.loads(data))
+            try:
+                self._hear(json.loads(messages.checked(data)))
+            except KgError as error:
+                assert self._ready is not None
+                self._ready.set_exception(error)
 
     def _hear(self, message: dict[str, Any]) -> None:
-        assert self._ready is not None
         if "ready" in message:
+            assert self._ready is not None
+            self.is_ready = True
             self._ready.set_result(None)
-        elif "error" in message:
-            self._ready.set_exception(BrokenRelease(message["error"]))
         elif "fork" in message:
             self.count("forked")
             self.alive.add(message["pid"])
             ours, theirs, job = self._forks.pop(message["fork"])
             self._owner.on_worker(Worker(message["pid"], ours, theirs), job)
         elif "exit" in message:
-            self._bury(message["exit"], message["signal"], message["code"])
+            self._bury(message["exit"], message["code"])
 
-    def _bury(self, pid: int, number: int, code: int) -> None:
-        self.count(f"ended: {signal.Signals(number).name if number else f'code {code}'}")
+    def _bury(self, pid: int, code: int) -> None:
+        self.count(f"ended: {signal.Signals(-code).name if code < 0 else f'code {code}'}")
         self.alive.discard(pid)
-        self._owner.on_exit(pid, number, code)
+        self._owner.on_exit(pid, code)
 
     def _lose_zygote(self) -> None:
         """Forgets a zygote that has ended, and with it every worker: they die with it."""
@@ -231,13 +223,13 @@ class Processes:
             return
         asyncio.get_running_loop().remove_reader(self._control.fileno())
         self._control.close()
-        self._control = None
+        self._control, self.is_ready = None, False
         if self._ready is not None and not self._ready.done():
-            self._ready.set_exception(BrokenRelease("the query workers could not be started"))
+            self._ready.set_exception(Busy("the worker processes could not be started"))
         lost, self._forks = self._forks, {}
         for ours, theirs, _ in lost.values():
             ours.close()
             theirs.close()
         for pid in list(self.alive):
-            self._bury(pid, signal.SIGKILL, -signal.SIGKILL)
+            self._bury(pid, -signal.SIGKILL)
         self._owner.on_zygote_lost([job for _, _, job in lost.values()])

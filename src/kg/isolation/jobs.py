@@ -1,37 +1,34 @@
-"""Queries as the pool has them, the workers that they are given to, and what may become of one."""
+"""Messages for the workers of a pool, and the workers as the server sees them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from api.problems import Problem
-from kg.engines.evaluation import Answer
-from kg.errors import KgError, QueryTooComplex
-from kg.isolation import packets
-from kg.isolation.worker import OUT_OF_MEMORY
+from kg.errors import KgError
+from kg.isolation import messages
 
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A query that waits or is worked on; `done` is called once, when it has a reply or an error.
+    """A message that waits for a worker or is processed; `done` is called once, when there is a reply or an error.
 
-    `is_slow` once it was stopped for it; it begins anew where it may take long.
+    With `grants` (`kg.isolation.program`) it gets a worker for itself alone. `is_slow` once it was stopped as slow; it
+    begins anew in a slow slot.
     """
 
     message: bytes
     client: str
     seconds: float
     done: Callable[[], None]
-    services: tuple[str, ...] = ()
+    grants: Mapping[str, Any] = field(default_factory=dict)
     came: float = field(init=False)
     deadline: float = field(init=False)
     is_slow: bool = False
@@ -47,13 +44,13 @@ class Job:
     @property
     def is_small(self) -> bool:
         """Whether it fits into one packet."""
-        return len(self.message) < packets.LARGEST
+        return len(self.message) < messages.LARGEST
 
-    def answer(self) -> Answer:
-        """The answer; raises the error that there was instead."""
+    def result(self) -> bytes:
+        """The reply; raises the error that there was instead."""
         if self.error is not None:
             raise self.error
-        return packets.read_answer(self.reply)
+        return messages.checked(self.reply)
 
 
 class Effort(NamedTuple):
@@ -65,7 +62,7 @@ class Effort(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Worker:
-    """A process that waits for queries or works on the first of `jobs`; those behind it lie unread in its channel."""
+    """A process that is idle or processes the first of `jobs`; those behind it lie unread in its channel."""
 
     pid: int
     # Our end, and a copy of the worker's, through which we take back what it has not read.
@@ -74,29 +71,29 @@ class Worker:
     jobs: deque[Job] = field(default_factory=deque)
     # Packets that the channel had no room for.
     backlog: deque[bytes] = field(default_factory=deque)
-    receiver: packets.Receiver = field(default_factory=packets.Receiver)
-    # When the first query had its turn, and whether it has turned out to take long since.
+    receiver: messages.Receiver = field(default_factory=messages.Receiver)
+    # When the first job had its turn, and whether it has turned out to take long since.
     since: float = 0.0
     is_stuck: bool = False
     # Its priority is the lowest.
     is_slow: bool = False
-    # It may be given another query.
+    # It may be given another job.
     is_fit: bool = True
-    # The last query has several packets: nothing is sent behind it, and nothing can be taken back.
+    # The last job has several packets: nothing is sent behind it, and nothing can be taken back.
     has_large: bool = False
     answered: int = 0
-    # What the system told at the first look: when that was, for how long it had run, and waited for a processor.
+    # At the first look: the time, for how long it had run, and for how long it had waited for a processor.
     _before: tuple[float, float, float] | None = None
     _clock: int = -1
 
     def begin(self) -> None:
-        """The first of its queries has its turn."""
+        """The first of its jobs has its turn."""
         self.since, self._before, self.is_stuck = time.monotonic(), None, False
 
     def post(self, job: Job) -> None:
-        """Sends a query behind those in the channel, as far as there is room; the rest when there is."""
+        """Sends a job behind those in the channel, as far as there is room; the rest when there is."""
         self.has_large = not job.is_small
-        self.backlog.extend(packets.split(job.message))
+        self.backlog.extend(messages.split(job.message))
         self._flush()
 
     def _flush(self) -> None:
@@ -107,7 +104,7 @@ class Worker:
         except BlockingIOError:
             asyncio.get_running_loop().add_writer(self.channel.fileno(), self._go_on)
         except OSError:
-            pass  # it has ended, and will be buried
+            pass  # it has ended, which the zygote will report
 
     def _go_on(self) -> None:
         asyncio.get_running_loop().remove_writer(self.channel.fileno())
@@ -118,13 +115,13 @@ class Worker:
 
         It may read while we do, so that any one of them may be left to it. Each is read by one of us, never by both.
         """
-        messages = self._unread_messages()
+        unread = self._unread_messages()
         back: deque[Job] = deque()
         kept: deque[Job] = deque()
-        # Of two with the same message, which have the same answer, the first is held to be the one that was read.
+        # Of two with the same message, which have the same reply, the first is held to be the one that was read.
         for job in reversed(self.jobs):
-            if job.message in messages:
-                messages.remove(job.message)
+            if job.message in unread:
+                unread.remove(job.message)
                 back.appendleft(job)
             else:
                 kept.appendleft(job)
@@ -141,16 +138,16 @@ class Worker:
         unsent = [packet[1:] for packet in self.backlog]
         self.backlog.clear()
         taken: list[bytes] = []
-        receiver = packets.Receiver()
+        receiver = messages.Receiver()
         with contextlib.suppress(BlockingIOError, EOFError):
             while (message := receiver.receive(self.unread, wait=False)) is not None:
                 taken.append(message)
         return taken + unsent
 
     def look(self, now: float) -> Effort:
-        """What it has done since it was first looked at with its first query, which is a tick or two after `since`.
+        """What it has done since the first look at its first job, which is a tick or two after `since`.
 
-        The time for which others keep it from its processor says nothing about a query. The system counts that when it
+        The time for which others keep it from its processor says nothing about a job. The system counts that when it
         is over: until then it seems to be rest.
         """
         try:
@@ -166,39 +163,15 @@ class Worker:
         return Effort(ran, max(0.0, now - first - ran - (waited - waited_before)))
 
     def leave_loop(self) -> None:
-        """Nothing is heard from it or sent to it any more."""
+        """Nothing is received from it or sent to it any more."""
         loop = asyncio.get_running_loop()
         loop.remove_reader(self.channel.fileno())
         loop.remove_writer(self.channel.fileno())
 
     def close(self) -> None:
-        """Nothing is left open of it."""
+        """Closes the descriptors kept for it."""
         self.channel.close()
         self.unread.close()
         if self._clock >= 0:
             os.close(self._clock)
             self._clock = -1
-
-
-def busy(why: str) -> Problem:
-    return Problem(503, "busy", f"{why}; try again in a moment", {}, {"Retry-After": "5"})
-
-
-def too_many(most: int) -> Problem:
-    detail = f"at most {most} queries of one client run at a time; wait for one to end"
-    return Problem(429, "too-many-queries", detail, {"limit": most}, {"Retry-After": "1"})
-
-
-def too_slow(seconds: float) -> Problem:
-    detail = f"the query was stopped after {seconds:g} seconds; ask for less, or make its patterns more selective"
-    return Problem(504, "query-timeout", detail, {"limit": seconds})
-
-
-def died(number: int, code: int) -> KgError:
-    """What the end of a worker says about its query."""
-    if number in (signal.SIGSEGV, signal.SIGBUS):
-        return QueryTooComplex("the query nests too deeply for the engine")
-    if number == signal.SIGABRT or code == OUT_OF_MEMORY:
-        detail = "the query needed more memory than one query may take; ask for less at a time"
-        return Problem(503, "out-of-memory", detail, {}, {"Retry-After": "60"})
-    return busy("the process that worked on the query was ended from outside")

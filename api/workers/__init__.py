@@ -1,1 +1,0 @@
-"""The pools of processes that evaluate queries and validate documents."""

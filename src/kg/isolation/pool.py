@@ -1,0 +1,475 @@
+"""A pool of worker processes for one task: slots, a queue, deadlines, and a count of what became of each worker.
+
+Where workers are reused, a job starts in the fast lane. What is not done within its slice goes on as a slow one, at the
+lowest priority, if a slow slot is free; otherwise it is stopped when others wait, and begins anew when a slow slot is
+free. The slice is short when others wait, so that whoever comes has a first turn soon, whatever else runs.
+
+As many workers are kept busy as there are processors. A job that comes then is sent to a busy worker and lies in its
+channel until it is read: small jobs one after the other cost less than a process each. When the first of them turns out
+not to be small, those behind it are taken back and given to others; the time that a worker was kept from its processor,
+by this process too, says nothing about its job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, MutableSequence
+from dataclasses import dataclass
+from typing import Any
+
+from kg.errors import KgError
+from kg.isolation.jobs import Job, Worker
+from kg.isolation.processes import Processes, may_raise_priority
+from kg.isolation.program import Failures, Program
+from kg.isolation.waiting import Waiting
+
+_LOG = logging.getLogger("kg.isolation.pool")
+# Seconds between two looks at busy workers.
+_TICK = 0.002
+# Seconds after which a job is slow when nobody waits, and when others do. To begin anew costs a fork and all that was
+# done, 0.1 s with a million quads in memory: with shorter turns a crowd would get little else done.
+_SLOW_AFTER, _SLOW_AFTER_ITS_TURN = 0.25, 0.03
+# Jobs that lie in the channel of one worker at most; two hundred small ones fit into it.
+_BEHIND_ONE = 64
+# After these a worker may hold on to much memory, and is replaced.
+_REUSED_UP_TO_BYTES, _REUSED_UP_TO_SECONDS, _JOBS_OF_ONE_WORKER = 4_000_000, 5.0, 10_000
+# Seconds without running, as when it waits for another endpoint, after which those behind go to others, and it is slow.
+_REST, _LONG_REST = 0.02, 1.0
+_GRACE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """How many jobs run, wait, and run or wait for one client; `seconds` is the longest that a job may take.
+
+    A worker that `is_reused` answers one job after the other, up to `at_once` of them without waiting for each other
+    (0: as many as there are processors). A zygote is ended after `idle_seconds` without a job; with None it stays.
+    """
+
+    workers: int
+    queue: int
+    per_client: int
+    seconds: float
+    is_reused: bool = False
+    at_once: int = 0
+    idle_seconds: float | None = None
+
+
+class Pool:
+    """The workers of one task; `run` is all that a request needs, or `submit` where a task would cost too much.
+
+    `events` counts what became of workers and jobs: forked = alive + the sum of ends.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        limits: PoolLimits,
+        failures: Failures,
+        count: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.limits = limits
+        self._failures = failures
+        self._processes = Processes(program, self, count)
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._at_once = limits.at_once or processors
+        self._slow_slots = max(1, limits.workers * 2 // 3)
+        self._waiting = Waiting()
+        self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
+        self._clients: Counter[str] = Counter()
+        self._may_raise = may_raise_priority()
+        self._is_due = False
+        self._ticking: asyncio.TimerHandle | None = None
+        self._resting: asyncio.TimerHandle | None = None
+        self._restarting: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+
+    # ---- life ----
+
+    def prepare(self, held: Any) -> None:
+        """Lets the workers share what is held in the memory of this process; see `Processes.prepare`."""
+        self._processes.prepare(held)
+
+    async def start(self) -> None:
+        """Starts the zygote and waits until it is ready; raises `KgError` when it cannot be."""
+        await self._processes.start()
+
+    def expect(self) -> None:
+        """Starts the zygote in the background for a job that will come soon, where one is kept ready at all."""
+        if self.limits.idle_seconds and not self._processes.is_ready:
+            self._restart()
+        self._rest_later()
+
+    async def close(self) -> None:
+        """Ends the zygote, and with it every worker."""
+        self._is_closing = True
+        if self._resting is not None:
+            self._resting.cancel()
+        await self._processes.close()
+        if under_way := {*self._closing, *filter(None, [self._restarting])}:
+            await asyncio.wait(under_way)
+            await self._processes.close()
+
+    async def drain(self) -> None:
+        """Waits until no job runs, at most as long as one may run, then closes."""
+        # A request that has this pool in hand may not have got as far as its job.
+        await asyncio.sleep(_GRACE_SECONDS)
+        until = time.monotonic() + self.limits.seconds
+        while sum(self._clients.values()) and time.monotonic() < until:
+            await asyncio.sleep(0.05)
+        await self.close()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._processes.is_ready
+
+    @property
+    def events(self) -> Counter[str]:
+        return self._processes.events
+
+    @property
+    def alive(self) -> int:
+        """The number of living workers, idle ones included."""
+        return len(self._processes.alive)
+
+    @property
+    def busy(self) -> list[int]:
+        """The process numbers of the workers that have a job."""
+        return [worker.pid for worker in self._busy]
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    # ---- jobs ----
+
+    async def run(
+        self, message: bytes, *, client: str, seconds: float | None = None, grants: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """Return the reply to a message; raises the error that the worker reports, or one of the pool's `Failures`.
+
+        Cancelling the call kills the worker that processes it.
+        """
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done() -> None:
+            if not over.done():
+                over.set_result(None)
+
+        job = Job(message, client, self.limits.seconds if seconds is None else seconds, done, grants or {})
+        self.submit(job)
+        try:
+            await over
+        finally:
+            self.cancel(job)
+        return job.result()
+
+    def has_room(self, client: str) -> bool:
+        """Whether a job of a client would be accepted."""
+        is_free = len(self._waiting) < self.limits.queue or self._has_slot()
+        return is_free and self._clients[client] < self.limits.per_client
+
+    def submit(self, job: Job) -> None:
+        """Accepts a job, whose `done` is called later; raises the failure `too_many` or `busy` otherwise."""
+        if not self.has_room(job.client):
+            is_many = self._clients[job.client] >= self.limits.per_client
+            self._processes.count("refused: client" if is_many else "refused: queue")
+            if is_many:
+                raise self._failures.too_many(self.limits.per_client)
+            raise self._failures.busy("too many others are waiting")
+        self._clients[job.client] += 1
+        self._waiting.add(job)
+        self._give_out()
+
+    def cancel(self, job: Job) -> None:
+        """Ends a job that nobody waits for any more, unless it is over."""
+        if job.is_over:
+            return
+        worker = job.worker
+        if worker is None:
+            self._waiting.remove(job)
+        elif worker.jobs[0] is not job:
+            self._take_back(worker)
+            if not self._waiting.remove(job):
+                # The worker has begun with it after all: it is stopped as one whose deadline has passed.
+                job.deadline = 0.0
+        else:
+            self._end(worker)
+        self._finish(job, None)
+
+    def _finish(self, job: Job, error: KgError | None) -> None:
+        if job.is_over:
+            return
+        job.is_over, job.error = True, error
+        done, job.done = job.done, _nothing
+        self._clients[job.client] -= 1
+        if not self._clients[job.client]:
+            del self._clients[job.client]
+        # The job must not know who waits for it any longer, or the two would keep each other and the reply in memory.
+        done()
+        if self.limits.idle_seconds is not None and not self._clients:
+            self._rest_later()
+
+    # ---- which worker gets which job ----
+
+    def _wake(self) -> None:
+        """Has waiting jobs given out, once for all that comes in the same turn of the loop."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._give_out)
+
+    def _give_out(self) -> None:
+        self._is_due = False
+        if self._processes.is_ready:
+            while job := self._waiting.next(may_be_slow=self._has_slot() and self._has_slow_slot()):
+                if not self._place(job):
+                    break
+                self._waiting.remove(job)
+        elif self._waiting:
+            self._restart()
+        if self._ticking is None and (self._busy or self._waiting):
+            self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _has_slot(self) -> bool:
+        return len(self._busy) + self._processes.forking < self.limits.workers
+
+    def _has_slow_slot(self) -> bool:
+        return sum(worker.is_slow for worker in self._busy) < self._slow_slots
+
+    def _place(self, job: Job) -> bool:
+        """Gives a job to a worker, or asks for a new one; False when it has to wait."""
+        if self.limits.is_reused and job.is_small and not job.grants and not job.is_slow:
+            lively = [w for w in self._busy if w.is_fit and not (w.is_stuck or w.is_slow or w.has_large)]
+            if len(lively) + self._processes.forking >= self._at_once or (lively and not self._has_slot()):
+                # One more would take their time from them, and there may be too many: only the fullest are given more.
+                roomy = [w for w in lively if len(w.jobs) < _BEHIND_ONE and not w.backlog]
+                if fullest := heapq.nlargest(self._at_once, roomy, key=_jobs):
+                    self._give(min(fullest, key=_jobs), job)
+                    return True
+                if not self._idle:
+                    return False
+        if not self._has_slot():
+            return False
+        if self._idle and not job.grants:
+            self._give(self._idle.pop(), job)
+        else:
+            self._processes.fork(job)
+        return True
+
+    def _give(self, worker: Worker, job: Job) -> None:
+        job.worker = worker
+        worker.jobs.append(job)
+        if len(worker.jobs) == 1:
+            self._busy.add(worker)
+            self._begin(worker)
+        worker.post(job)
+
+    def _begin(self, worker: Worker) -> None:
+        """The first of a worker's jobs has its turn."""
+        worker.begin()
+        if worker.jobs[0].is_slow:
+            self._slow_down(worker)
+
+    def _hear(self, worker: Worker) -> bool:
+        """Reads a packet of a worker's reply, if there is one; the job that the worker continues with has its turn."""
+        try:
+            reply = worker.receiver.receive(worker.channel)
+        except (OSError, EOFError):
+            return False
+        if reply is None:
+            return True
+        job = worker.jobs.popleft()
+        worker.answered += 1
+        is_worn = worker.answered >= _JOBS_OF_ONE_WORKER or time.monotonic() - worker.since > _REUSED_UP_TO_SECONDS
+        if is_worn or len(reply) > _REUSED_UP_TO_BYTES:
+            worker.is_fit = False
+        if worker.jobs and worker.is_fit:
+            self._begin(worker)
+        else:
+            self._release(worker)
+        job.reply = reply
+        self._finish(job, None)
+        if self._waiting:
+            self._give_out()
+        return True
+
+    def _release(self, worker: Worker) -> None:
+        """Keeps a worker that has answered for the next job; ends one that is not fit."""
+        is_wanted = worker.is_fit and not self._is_closing and len(self._idle) < self.limits.workers
+        if is_wanted and worker.pid in self._processes.alive:
+            if worker.is_slow:
+                worker.is_slow = False
+                self._processes.renice(worker, is_slow=False)
+            self._busy.discard(worker)
+            self._idle.append(worker)
+        else:
+            # What lies behind is given to others; it has not begun, or not long ago.
+            self._put_back(worker.jobs)
+            self._end(worker)
+
+    def _end(self, worker: Worker) -> Job | None:
+        """Kills a worker; returns the job that it processed, and puts those behind it back."""
+        self._forget(worker)
+        self._processes.kill(worker)
+        first = worker.jobs.popleft() if worker.jobs else None
+        self._put_back(worker.jobs)
+        return first
+
+    def _forget(self, worker: Worker) -> None:
+        self._busy.discard(worker)
+        worker.leave_loop()
+
+    def _put_back(self, back: MutableSequence[Job]) -> None:
+        self._waiting.put_back(back)
+        back.clear()
+        if self._waiting:
+            self._wake()
+
+    def _take_back(self, worker: Worker) -> None:
+        """Puts back what lies unread behind a worker's first job."""
+        first = worker.jobs[0]
+        back = worker.withdraw()
+        if worker.jobs[0] is not first:
+            self._begin(worker)
+        self._put_back(back)
+
+    # ---- time ----
+
+    def _tick(self) -> None:
+        """Looks at the busy workers: whose deadline has passed, which job is slow, what lies behind a slow one."""
+        self._ticking = None
+        now = time.monotonic()
+        for worker in list(self._busy):
+            if not worker.jobs:  # it was ended while those before it were looked at
+                continue
+            job = worker.jobs[0]
+            if now >= job.deadline:
+                self._processes.count("deadline")
+                self._end(worker)
+                self._finish(job, self._failures.too_slow(job.seconds))
+                continue
+            if now - worker.since < _TICK or not self.limits.is_reused:
+                continue
+            ran, rested = worker.look(now)
+            worker.is_stuck = ran >= _TICK or rested >= _REST
+            if worker.is_stuck and len(worker.jobs) > 1:
+                self._take_back(worker)
+            if not worker.is_slow and (ran >= self._slice() or rested >= _LONG_REST):
+                self._end_of_slice(worker)
+        for job in self._waiting.remove_late(now):
+            self._processes.count("refused: waited")
+            self._finish(job, self._failures.too_late(job.seconds))
+        self._give_out()
+
+    def _end_of_slice(self, worker: Worker) -> None:
+        if self._has_slow_slot():
+            self._slow_down(worker)
+        elif self._waiting.new and not worker.jobs[0].grants:
+            job = self._end(worker)
+            assert job is not None
+            self._processes.count("requeued")
+            job.is_slow, job.worker = True, None
+            self._waiting.add(job)
+
+    def _slow_down(self, worker: Worker) -> None:
+        worker.is_slow = True
+        # What a worker has touched of the store is its own copy, and cost it much: it is kept where that can be.
+        worker.is_fit = worker.is_fit and self._may_raise
+        self._processes.renice(worker, is_slow=True)
+
+    def _slice(self) -> float:
+        """How long a job may go on before it counts as slow."""
+        return _SLOW_AFTER_ITS_TURN if self._waiting.new else _SLOW_AFTER
+
+    # ---- what becomes of processes ----
+
+    def on_worker(self, worker: Worker, job: Job) -> None:
+        # A worker that is not reused, or may do what others may not, has one job.
+        is_fit = self.limits.is_reused and not job.grants
+        if self._is_closing or (job.is_over and not is_fit):
+            self._processes.kill(worker)
+            return
+        asyncio.get_running_loop().add_reader(worker.channel.fileno(), self._hear, worker)
+        worker.is_fit = is_fit
+        if job.is_over:
+            self._idle.append(worker)
+        else:
+            self._give(worker, job)
+        self._wake()
+
+    def on_exit(self, pid: int, code: int) -> None:
+        """The job that it processed ends with it, those behind go to others."""
+        for worker in [w for w in self._idle if w.pid == pid]:
+            self._idle.remove(worker)
+            self._forget(worker)
+            worker.close()
+        for worker in [w for w in self._busy if w.pid == pid]:
+            while worker in self._busy and self._hear(worker):
+                pass  # its last replies still lie there
+            if worker not in self._busy:
+                continue
+            self._forget(worker)
+            worker.close()
+            job = worker.jobs.popleft()
+            self._put_back(worker.jobs)
+            self._finish(job, self._failures.of_end(code, job.seconds))
+
+    def on_zygote_lost(self, jobs_lost: list[Job]) -> None:
+        """Another zygote is started when a job needs one."""
+        for job in jobs_lost:
+            self._finish(job, self._failures.busy("the worker processes are being restarted"))
+        if self._waiting:
+            self._wake()
+
+    def _restart(self) -> None:
+        """Starts a zygote in the background, unless one is being started."""
+        if self._is_closing:
+            self._refuse_all(self._failures.busy("the server is closing"))
+        elif self._restarting is None:
+            self._restarting = asyncio.ensure_future(self._start_anew())
+
+    async def _start_anew(self) -> None:
+        self._processes.count("zygotes restarted")
+        try:
+            await self.start()
+        except KgError as error:
+            _LOG.error("the worker processes cannot be started: %s", error)
+            self._refuse_all(error)
+        finally:
+            self._restarting = None
+        self._rest_later()
+        if self._waiting:
+            self._wake()
+
+    def _rest_later(self) -> None:
+        """Ends a zygote that has no job for a while."""
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        if self.limits.idle_seconds is not None and not self._is_closing:
+            self._resting = asyncio.get_running_loop().call_later(self.limits.idle_seconds, self._rest)
+
+    def _rest(self) -> None:
+        if not self._clients and self._processes.is_ready:
+            task = asyncio.ensure_future(self._processes.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def _refuse_all(self, error: KgError) -> None:
+        for job in self._waiting.clear():
+            self._finish(job, error)
+
+
+def _jobs(worker: Worker) -> int:
+    return len(worker.jobs)
+
+
+def _nothing() -> None:
+    """In the place of a callback that has been called."""
