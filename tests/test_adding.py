@@ -15,6 +15,7 @@ import pytest
 import servers
 from projects import ROOT, environment, kg_command
 
+pytestmark = pytest.mark.slow
 _LEFT_OUT = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "ttl")
 
 
