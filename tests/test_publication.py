@@ -23,7 +23,7 @@ from servers import serve
 
 from api.app import create_app
 from api.settings import Settings
-from kg.engines import dialects
+from kg.engines import dialects, pointer
 from kg.engines import remote as remote_store
 from kg.engines.endpoint import Options
 from kg.errors import KgError, NoRelease, ReleaseMoved
@@ -101,7 +101,7 @@ def test_a_release_and_the_next(empty: engines.Engine, tmp_path: Path) -> None:
         second.store.quads_for_pattern(None, None, None, None)
     )
     ours = {g for g in graphs_of(empty) if g.startswith((BASE, dialects.OURS))}
-    assert ours == {*second.manifest.graphs, remote_store.POINTER, remote_store.merged_graph(second.manifest.id)}
+    assert ours == {*second.manifest.graphs, pointer.POINTER, remote_store.merged_graph(second.manifest.id)}
 
 
 def test_an_interrupted_load_goes_on(empty: engines.Engine, tmp_path: Path, real: Release) -> None:
@@ -254,7 +254,7 @@ def test_servers_start_together_during_a_switch(empty: engines.Engine, tmp_path:
     """In one folder, concurrently, with no release named for a while."""
     made = stamped(tmp_path / "a", "one")
     remotes.publish(made.directory, empty)
-    said = f"GRAPH <{remote_store.POINTER}> {{ <{remote_store.CURRENT}> <{remote_store.ID}>"
+    said = f"GRAPH <{pointer.POINTER}> {{ <{pointer.CURRENT}> <{pointer.ID}>"
     found: list[str] = []
     starting = [
         threading.Thread(target=lambda: found.append(remotes.opened(tmp_path / "m", empty).manifest.id))
