@@ -6,7 +6,7 @@ import gc
 import importlib
 import logging
 import pkgutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,12 @@ _ALLOCATIONS = 20_000
 _ASKED_MOST = ("api.sparql", "api.linked_data")
 
 
-def routes() -> list[Route]:
-    """Return the routes of every module of `api` that has a `Router` under the name `router`."""
+def routes(languages: Sequence[str] = ()) -> list[Route]:
+    """Return the routes of every module of `api` that has a `Router` under the name `router`, for these languages."""
     names = [found.name for found in pkgutil.walk_packages(api.__path__, "api.")]
     modules = [importlib.import_module(name) for name in sorted(names, key=_rank)]
     routers = [found for module in modules if isinstance(found := getattr(module, "router", None), Router)]
-    return [route for router in routers for route in router.routes]
+    return [route for router in routers for route in router.routes(languages)]
 
 
 def _rank(module: str) -> tuple[bool, str]:
@@ -53,8 +53,9 @@ def _rank(module: str) -> tuple[bool, str]:
 
 def create_app(settings: Settings, release: Release, releases: Path | None = None) -> FastAPI:
     """Create the application for a release; with a folder of releases it switches to each new current one."""
-    metrics, known = Metrics(), routes()
+    metrics = Metrics()
     serving = Serving(settings, release, releases, metrics.count)
+    known = routes(serving.site.project.languages)
     request_log = RequestLog(metrics, settings, labels(known))
     cache = Cache(settings.cache_mb * 1_000_000)
 

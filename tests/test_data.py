@@ -86,7 +86,7 @@ def test_coverage_falls_short_without_a_record(data: Data, path: Path) -> None:
 
 
 def test_coverage_report_is_up_to_date(data: Data) -> None:
-    generated = coverage.report(coverage.measure(data.store, ROOT))
+    generated = coverage.report(coverage.measure(data.store, ROOT), PROJECT.languages)
     assert (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8") == generated
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from api.app import routes
 from api.http.route import Cost, Route
-from api.i18n.texts import LANGUAGES
 from api.operations.openapi import format_names
 
 FILE = Path(__file__).parents[1] / "docs" / "routes.md"
@@ -35,8 +34,7 @@ def document() -> str:
 def _rows() -> Iterator[str]:
     yield "| route | | what | formats | cost | crawlers |\n|---|---|---|---|---|---|\n"
     for route in sorted(routes(), key=lambda route: (route.path, route.method)):
-        if not route.path.startswith(tuple(f"/{tongue}/" for tongue in LANGUAGES)):
-            yield _row(route)
+        yield _row(route)
 
 
 def _row(route: Route) -> str:

@@ -82,7 +82,8 @@ class Feed:
         view = self.view
         yield "self", self._url(self.number), formats.ATOM, view.language
         yield "alternate", self._page(f"id/{self.name}" if self.name else ""), formats.HTML, view.language
-        yield "alternate", self._url(1, view.other), formats.ATOM, view.other
+        for other in view.others:
+            yield "alternate", self._url(1, other), formats.ATOM, other
         yield "license", view.site.licence, "", ""
         if self.pages > 1:
             around = {"first": 1, "previous": self.number - 1, "next": self.number + 1, "last": self.pages}

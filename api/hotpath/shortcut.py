@@ -64,7 +64,7 @@ class Shortcut:
         self._serving = serving
         self._cache = cache
         self._request_log = request_log
-        self._heads = Heads(settings.trusted_proxies)
+        self._heads = Heads(settings.trusted_proxies, serving.site.project.languages)
         self._root = b"/" + settings.root_path.strip("/").encode() if settings.root_path.strip("/") else b""
         self._limits = guard.QueryLimits(
             settings.max_query_length, settings.max_query_depth, settings.max_query_operators

@@ -47,10 +47,10 @@ class Names(Reader):
         return label.value if label else self.short(iri)
 
     def other_name(self, iri: str) -> Literal | None:
-        """Return the label in the other language, unless the page shows that one already."""
+        """Return the label in another language, unless the page shows that one already."""
         own = self.site.entities.label(iri, self.languages)
-        label = self.site.entities.label(iri, (self.other,))
-        return label if label and label.language == self.other and label != own else None
+        label = self.site.entities.label(iri, self.others)
+        return label if label and label.language in self.others and label != own else None
 
     def description(self, iri: str) -> Markup | str:
         """Render the description or definition of a resource; '' if it has none."""

@@ -47,11 +47,20 @@ class Reader:
     @cached_property
     def languages(self) -> tuple[str, ...]:
         """The reader's language first."""
-        return (self.language, *(other for other in texts.LANGUAGES if other != self.language))
+        return (self.language, *(other for other in self.site.project.languages if other != self.language))
 
     @property
-    def other(self) -> str:
-        return self.languages[1]
+    def others(self) -> tuple[str, ...]:
+        """The other languages of the site."""
+        return self.languages[1:]
+
+    def endonym(self, language: str) -> str:
+        """What a language is called in itself."""
+        return texts.ENDONYMS.get(language, language)
+
+    def language_name(self, language: str) -> str:
+        """What a language is called in the reader's."""
+        return texts.texts()[self.language].get(f"in_{language}", self.endonym(language))
 
     def day(self, moment: str) -> str:
         """Format the date of an ISO 8601 time."""

@@ -178,7 +178,8 @@ def _key(scope: Scope, request: Headers, site: Site) -> object:
     if scope["query_string"]:
         target += b"?" + scope["query_string"]
     tongues, cookie = request.get("accept-language", ""), request.get("cookie", "")
-    seen = variant(request.get("accept"), tongues, cookie, scope["scheme"], request.get("host", ""))
+    host, languages = request.get("host", ""), site.project.languages
+    seen = variant(request.get("accept"), tongues, cookie, scope["scheme"], host, languages)
     return cache_key(site, target, seen)
 
 

@@ -6,6 +6,7 @@ Unusual heads are left to the parser. Everything else must be read exactly as th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.http.proxies import TrustedProxies
@@ -48,9 +49,9 @@ class Head:
     client: str
 
 
-def variant(accept: str | None, tongues: str, cookie: str, scheme: str, host: str) -> Variant:
+def variant(accept: str | None, tongues: str, cookie: str, scheme: str, host: str, languages: Sequence[str]) -> Variant:
     """Everything except the target that a response may depend on. The host occurs in examples and descriptions."""
-    return formats.accept_key(accept), language.preferred(tongues, cookie), scheme, host[:_LONGEST_HOST]
+    return formats.accept_key(accept), language.preferred(tongues, cookie, languages), scheme, host[:_LONGEST_HOST]
 
 
 def preferred_coding(accepted: str | None) -> str:
@@ -69,7 +70,8 @@ def preferred_coding(accepted: str | None) -> str:
 class Heads:
     """Reads header fields, with a cache, since clients often send the same ones."""
 
-    def __init__(self, trusted_proxies: str) -> None:
+    def __init__(self, trusted_proxies: str, languages: Sequence[str]) -> None:
+        self._languages = languages
         self._trusted = TrustedProxies(trusted_proxies)
         self._known: dict[tuple[bytes, bool], Head | None] = {}
 
@@ -111,6 +113,7 @@ class Heads:
                 fields.get(b"cookie", ""),
                 scheme,
                 fields[b"host"],
+                self._languages,
             ),
             fields.get(b"accept"),
             preferred_coding(fields.get(b"accept-encoding")),

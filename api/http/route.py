@@ -104,14 +104,23 @@ class Route(APIRoute):
 
 
 class Router:
-    """The routes of a module, each below every prefix.
+    """The routes of a module; with `by_language` also below each language of the site, as in `/en/path`.
 
     `api.app` serves those of every module of `api` that has one under the name `router`.
     """
 
-    def __init__(self, prefixes: Sequence[str] = ("",)) -> None:
-        self.routes: list[Route] = []
-        self._prefixes = prefixes
+    def __init__(self, *, by_language: bool = False) -> None:
+        self._by_language = by_language
+        self._declared: list[tuple[str, str, Callable[..., Any], Declaration]] = []
+
+    def routes(self, languages: Sequence[str]) -> list[Route]:
+        """Return the routes for a site with these languages."""
+        prefixes = ["", *(f"/{tongue}" for tongue in languages if self._by_language)]
+        return [
+            Route(method, prefix + path, endpoint, declared)
+            for method, path, endpoint, declared in self._declared
+            for prefix in prefixes
+        ]
 
     def get(self, path: str, summary: str, cost: Cost, **options: Unpack[Options]) -> Callable[[_Endpoint], _Endpoint]:
         """Declare the decorated function as the answer to GET."""
@@ -123,7 +132,7 @@ class Router:
 
     def _decorator(self, method: str, path: str, declared: Declaration) -> Callable[[_Endpoint], _Endpoint]:
         def add(endpoint: _Endpoint) -> _Endpoint:
-            self.routes += [Route(method, prefix + path, endpoint, declared) for prefix in self._prefixes]
+            self._declared.append((method, path, endpoint, declared))
             return endpoint
 
         return add

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers
 from starlette.requests import Request, cookie_parser
 from starlette.responses import RedirectResponse, Response
-
-from api.i18n.texts import LANGUAGES
 
 COOKIE = "lang"
 _ONE_YEAR = 31_536_000
@@ -20,22 +19,27 @@ class _Range(NamedTuple):
     tag: str
 
 
+def offered(request: Request) -> tuple[str, ...]:
+    """The languages of the site's pages; the first is the default."""
+    return cast(tuple[str, ...], request.scope["state"]["site"].project.languages)
+
+
 def negotiated(request: Request) -> str:
     """The preferred language: by cookie, else the best match of Accept-Language (RFC 9110, 12.5.4), else the first."""
-    return key(request.headers)
+    return key(request.headers, offered(request))
 
 
-def key(headers: Headers) -> str:
+def key(headers: Headers, languages: Sequence[str]) -> str:
     """The language for these headers, as a cache key: responses depend on them in no other way."""
-    return preferred(headers.get("accept-language", ""), headers.get("cookie", ""))
+    return preferred(headers.get("accept-language", ""), headers.get("cookie", ""), languages)
 
 
-def preferred(tongues: str, cookie: str) -> str:
+def preferred(tongues: str, cookie: str, languages: Sequence[str]) -> str:
     """The preferred language for the values of the Accept-Language and Cookie headers."""
     chosen = cookie_parser(cookie).get(COOKIE) if cookie else None
-    if chosen in LANGUAGES:
+    if chosen in languages:
         return str(chosen)
-    best = _Range(0.0, LANGUAGES[0])
+    best = _Range(0.0, languages[0])
     for part in tongues.split(","):
         tag, _, parameter = part.strip().partition(";")
         _, _, written = parameter.partition("=")
@@ -44,7 +48,7 @@ def preferred(tongues: str, cookie: str) -> str:
         except ValueError:
             continue
         primary = tag.strip().lower().partition("-")[0]
-        if primary in LANGUAGES and quality > best.quality:
+        if primary in languages and quality > best.quality:
             best = _Range(quality, primary)
     return best.tag
 
@@ -52,7 +56,7 @@ def preferred(tongues: str, cookie: str) -> str:
 def chosen(request: Request) -> str | None:
     """The language in the URL, if supported."""
     language = request.query_params.get("lang", "")
-    return language if language in LANGUAGES else None
+    return language if language in offered(request) else None
 
 
 def language_of(request: Request) -> str:

@@ -10,10 +10,32 @@ from typing import Any
 import yaml
 
 LANGUAGES = ("ja", "en")
+# What languages are called in themselves.
+ENDONYMS = {
+    "de": "Deutsch",
+    "en": "English",
+    "es": "Español",
+    "fr": "Français",
+    "it": "Italiano",
+    "ja": "日本語",
+    "ko": "한국어",
+    "nl": "Nederlands",
+    "pt": "Português",
+    "sv": "Svenska",
+    "zh": "中文",
+}
+_FALLBACK = "en"
 # Files with separate tables; the other files share one namespace of keys.
 _TABLES = ("classes", "features", "problems", "requirements", "tables")
 
 Texts = Mapping[str, Mapping[str, str]]
+
+
+class _Texts(dict[str, Mapping[str, str]]):
+    """Texts by language; a language that the interface is not translated into has the English ones."""
+
+    def __missing__(self, _: str) -> Mapping[str, str]:
+        return self[_FALLBACK]
 
 
 @cache
@@ -41,7 +63,7 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
 
 
 def _by_language(found: Mapping[str, Mapping[str, str]]) -> Texts:
-    return {tongue: {key: text[tongue] for key, text in found.items() if tongue in text} for tongue in LANGUAGES}
+    return _Texts({t: {key: text[t] for key, text in found.items() if t in text} for t in LANGUAGES})
 
 
 def named(name: str, key: str) -> Mapping[str, str]:

@@ -58,7 +58,7 @@ def _duration(value: str, language: str) -> str:
     match = _DURATION.fullmatch(value)
     if match is None:
         return value
-    pairs = [(int(n), unit) for n, unit in zip(match.groups(), _UNITS[language], strict=True) if n]
+    pairs = [(int(n), unit) for n, unit in zip(match.groups(), _UNITS.get(language, _UNITS["en"]), strict=True) if n]
     if language == "ja":
         return "".join(f"{n}{unit}" for n, unit in pairs) or value
     return " ".join(f"{n} {unit}{'' if n == 1 else 's'}" for n, unit in pairs) or value

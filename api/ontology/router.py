@@ -34,7 +34,8 @@ _CHARACTERISTICS = {
         *("InverseFunctional", "Reflexive", "Irreflexive"),
     )
 }
-_MAX_LETTERS = {"ja": 18, "en": 32}
+_MAX_LETTERS = {"ja": 18}
+_MAX_LETTERS_ELSE = 32
 
 
 @router.get("/ontology", "The ontology", Cost.LARGE, gives=(*RDF, *PAGE), statuses=(TOO_LARGE,), in_sitemap=True)
@@ -103,7 +104,7 @@ def _anchors(site: Site, reference: vocabulary.TermReference) -> Mapping[str, st
 
 def _example(view: View, term: Term | str) -> Markup:
     """A subject or object in short form."""
-    most = _MAX_LETTERS[view.language]
+    most = _MAX_LETTERS.get(view.language, _MAX_LETTERS_ELSE)
     if isinstance(term, Literal):
         return view.literal(term) if len(term.value) <= most else escape(term.value[:most] + "…")
     iri = term if isinstance(term, str) else term.value

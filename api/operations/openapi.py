@@ -10,11 +10,13 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from api.http.route import JSON, PAGE, RDF, RESULTS, Route
-from api.i18n.texts import LANGUAGES
 from api.site.site import Site
+from kg.project.description import Project, said
 from kg.rdf import formats
 from kg.sparql.library import StoredQuery
 
+# The document is in English.
+_ENGLISH = ("en",)
 _TYPES = {
     "iri": {"type": "string"},
     "integer": {"type": "string", "pattern": "^[+-]?[0-9]+$"},
@@ -42,7 +44,7 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
     examples = {"query": "ASK { ?s ?p ?o }", **site.project.examples}
     routes = [route for route in app.routes if isinstance(route, Route)]
     for route in routes:
-        _describe(paths[route.path_format][route.method.lower()], route, examples)
+        _describe(paths[route.path_format][route.method.lower()], route, site.project, examples)
     stored = paths["/queries/{name}"]["get"]
     for query in site.queries.values():
         paths[f"/queries/{query.name}"] = {"get": _stored(query, stored)}
@@ -50,10 +52,10 @@ def document(app: FastAPI, site: Site) -> dict[str, Any]:
     return described
 
 
-def _describe(operation: dict[str, Any], route: Route, examples: Mapping[str, str]) -> None:
+def _describe(operation: dict[str, Any], route: Route, project: Project, examples: Mapping[str, str]) -> None:
     declared = route.declared
     asked = [_plain(parameter, examples) for parameter in operation.get("parameters", [])]
-    operation["parameters"] = [*asked, *_negotiated(route)]
+    operation["parameters"] = [*asked, *_negotiated(route, project.languages)]
     operation["responses"] = _responses(route)
     operation["x-cost"] = declared.cost.label
     if declared.body:
@@ -77,13 +79,13 @@ def _lean(schema: Mapping[str, Any], *without: str) -> dict[str, Any]:
     return {**kept, **(options[0] if options else {})}
 
 
-def _negotiated(route: Route) -> Iterator[dict[str, Any]]:
+def _negotiated(route: Route, languages: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Yield the parameters that choose format and language (`api.http.responses`, `api.i18n.language`)."""
     names = format_names(route.declared.gives)
     if len(names) > 1:
         yield _choice("format", "The format, by name; without it, by Accept.", names)
     if formats.HTML in route.declared.gives or route.declared.depends_on_language:
-        yield _choice("lang", "The language; without it, by cookie and Accept-Language.", list(LANGUAGES))
+        yield _choice("lang", "The language; without it, by cookie and Accept-Language.", list(languages))
 
 
 def _choice(name: str, description: str, values: list[str]) -> dict[str, Any]:
@@ -145,15 +147,15 @@ def _stored(query: StoredQuery, route: dict[str, Any]) -> dict[str, Any]:
         {
             "name": p.name,
             "in": "query",
-            "description": p.label["en"],
+            "description": said(p.label, _ENGLISH),
             "schema": {**_TYPES.get(p.type, {"type": "string"}), "default": p.default},
         }
         for p in query.parameters
     ]
     return {
         **route,
-        "summary": query.title["en"],
-        "description": query.description["en"],
+        "summary": said(query.title, _ENGLISH),
+        "description": said(query.description, _ENGLISH),
         "operationId": f"query_{query.name.replace('-', '_')}",
         "tags": list(query.tags),
         "parameters": [*parameters, *(p for p in route["parameters"] if p["in"] == "query")],

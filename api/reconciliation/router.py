@@ -17,15 +17,14 @@ from api.http import bodies
 from api.http.parameters import WholeNumber
 from api.http.responses import json_answer
 from api.http.route import JSON, PAGE, TOO_LARGE, Cost, Router
-from api.i18n.language import language_of
-from api.i18n.texts import LANGUAGES
+from api.i18n.language import language_of, offered
 from api.problems import Problem
 from api.reconciliation import version_0_2
 from api.reconciliation.service import ReconciliationService, What
 from api.site.site import site_of
 
 # Clients can choose the language by the URL, or leave it to negotiation.
-router = Router(prefixes=("", *(f"/{tongue}" for tongue in LANGUAGES)))
+router = Router(by_language=True)
 _VARY = {"Vary": "Accept-Language, Cookie"}
 _MOST_SUGGESTIONS = 50
 _SUGGESTIONS = 10
@@ -183,7 +182,7 @@ def preview(request: Request, id_: Id = "") -> Response:
 def _service(request: Request) -> ReconciliationService:
     """Return the service in the language of the URL, or else of the client."""
     first = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/").partition("/")[0]
-    return ReconciliationService(view_of(request, first if first in LANGUAGES else language_of(request)))
+    return ReconciliationService(view_of(request, first if first in offered(request) else language_of(request)))
 
 
 def _address(request: Request) -> str:

@@ -144,7 +144,7 @@ class Site:
     @cached_property
     def history(self) -> tuple[history.ReleaseChanges, ...]:
         """The changes of each release, newest first."""
-        return history.read(self.release.directory, self.manifest, history.HistoryBounds())
+        return history.read(self.release.directory, self.manifest, history.HistoryBounds(), self.project.languages)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

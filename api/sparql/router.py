@@ -201,12 +201,9 @@ def _without_query(request: Request) -> Response:
 
 
 _FIRST_QUERY = """PREFIX skos: <http://www.w3.org/2004/02/skos/core#>
-PREFIX kg: <https://w3id.org/aikg/ontology#>
 
-SELECT ?document ?label ?cited ?graph WHERE {
-  GRAPH ?graph { ?document kg:cites|kg:basedOn|kg:quotes ?cited }
-  ?document skos:prefLabel ?label .
-  FILTER(LANG(?label) = "en")
+SELECT ?record ?label ?graph WHERE {
+  GRAPH ?graph { ?record skos:prefLabel ?label }
 }
 LIMIT 50
 """

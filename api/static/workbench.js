@@ -149,7 +149,9 @@ async function run(push = true) {
     const found = page.getElementById("ui-answer");
     place.replaceChildren(...(found ? found.childNodes : page.querySelector("main").childNodes));
     if (push && !long) history.pushState({ query: editor.getValue() }, "", url);
-    document.querySelector("header .language").href = address().replace(/lang=\w\w/, `lang=${ja ? "en" : "ja"}`) + "&remember=1";
+    for (const link of document.querySelectorAll("header .language")) {
+      link.href = address().replace(/lang=[\w-]+/, `lang=${link.hreflang}`) + "&remember=1";
+    }
     present();
   } catch (error) {
     place.replaceChildren(element("p", { role: "status", textContent: error.name === "AbortError" ? "" : texts.failed }));

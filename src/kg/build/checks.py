@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, Store, parse
 from kg.build.shapes import Shapes, Violation
 from kg.curation.builder import Curated
 from kg.errors import FileProblem
+from kg.project.description import said_in_all
 from kg.rdf.context import Context
 from kg.rdf.namespaces import SH
 from kg.rdf.terms import AnyTerm, value
@@ -30,7 +31,8 @@ def _problem(found: Violation, curated: Curated) -> FileProblem:
     shown = f" (is: {_bare(found.value)})" if found.value and found.value != found.focus else ""
     name = curated.context.compact(focus)
     what = f" {curated.context.compact(predicate)}" if predicate else ""
-    problem = _placed(curated, focus, predicate, "shape", f"{name}{what}: {_message(found.messages)}{shown}")
+    message = said_in_all(found.messages, curated.project.languages)
+    problem = _placed(curated, focus, predicate, "shape", f"{name}{what}: {message}{shown}")
     return problem if found.severity == SH + "Violation" else replace(problem, is_warning=True)
 
 
@@ -38,10 +40,6 @@ def _bare(term: str) -> str:
     """The text of a term without quotes and marks."""
     triple = next(iter(parse(f"<urn:s> <urn:p> {term} .", format=RdfFormat.N_TRIPLES)))
     return value(triple.object)
-
-
-def _message(messages: Mapping[str, str]) -> str:
-    return " / ".join(messages[k] for k in ("en", "ja", "") if k in messages)
 
 
 def _placed(curated: Curated, subject: str, predicate: str, rule: str, message: str) -> FileProblem:
@@ -76,7 +74,7 @@ def checks(quads: Iterable[Quad], folder: Path, curated: Curated) -> list[FilePr
     for row in rows(merged(quads), [library.read(path) for path in sorted(folder.glob("*.rq"))]):
         this, title = _text(row.this, curated.context), row.query.title
         others = ", ".join(_text(v, curated.context) for v in row.others.values())
-        message = f"{this}: {title['en']} / {title['ja']}" + (f": {others}" if others else "")
+        message = f"{this}: {said_in_all(title, curated.project.languages)}" + (f": {others}" if others else "")
         problems.append(_placed(curated, value(row.this), "", row.query.name, message))
     return problems
 

@@ -148,7 +148,7 @@ def build(
                 summary.changed_files = write_ttl(project, quads, curated.context)
             account = _account(base, project.ontology, issued, records=len(curated.records), sources=_sources(asserted))
             prefixes = _prefixes(curated.context, project.base, base)
-            staged = _staged(releases, quads, account, prefixes, project.vocabularies)
+            staged = _staged(releases, quads, account, prefixes, project.vocabularies, project.languages)
             manifest = store.read_manifest(staged)
         with _stage("publish", summary, report):
             summary.release = store.publish(releases, staged)
@@ -257,7 +257,9 @@ def release_from_ttl(root: Path, releases: Path) -> Path:
             project.base.iri, project.ontology, records=len(builder.data_files(root)), sources=_sources(quads)
         )
         prefixes = builder.read_context(root).prefixes
-        return store.publish(releases, _staged(releases, quads, account, prefixes, project.vocabularies))
+        return store.publish(
+            releases, _staged(releases, quads, account, prefixes, project.vocabularies, project.languages)
+        )
 
 
 def _account(
@@ -290,12 +292,14 @@ def _staged(
     account: BuildInfo,
     prefixes: Mapping[str, str],
     vocabularies: tuple[str, ...] = (KG,),
+    languages: tuple[str, ...] = (),
 ) -> Path:
     """Writes a release that is not yet active: store, dumps, search index and changes."""
     staged = store.stage(releases, quads, account, prefixes)
     try:
-        search.write(staged, search.entries(canonical.read(staged / "dataset.nq"), account.base_iri, vocabularies))
-        history.write(staged, _before(releases), history.HistoryBounds())
+        found = search.entries(canonical.read(staged / "dataset.nq"), account.base_iri, vocabularies)
+        search.write(staged, found)
+        history.write(staged, _before(releases), history.HistoryBounds(), languages)
     except OSError as error:
         raise store.unwritable(staged, error) from error
     return staged

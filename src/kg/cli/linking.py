@@ -11,6 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from kg.cli.terminal import console, current, err, pair, releases_in
 from kg.errors import KgError
 from kg.linking import batch
+from kg.project.location import project_root
+from kg.project.reading import read_project
 from kg.rdf import formats
 from kg.release import store
 
@@ -57,6 +59,7 @@ def link_table(
     pairs = tuple(pair(p) for p in properties or ())
     order = batch.LinkOptions(
         *(file, column, kind, pairs, subject, sheet, encoding, header, reviewer, linkset, dataset),
+        languages=read_project(project_root()).languages,
     )
     opened = store.open_release(current(releases_in(releases)))
     columns = (BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())

@@ -10,6 +10,7 @@ import typer
 from kg.cli.terminal import Releases, console, current, releases_in
 from kg.curation import coverage, passages, schema
 from kg.errors import KgError
+from kg.project.description import said
 from kg.project.location import project_root
 from kg.project.reading import read_project
 from kg.release import store
@@ -36,11 +37,11 @@ def write_coverage(out: Releases = None) -> None:
     opened = store.open_release(current(releases_in(out)))
     rows = coverage.measure(opened.store, root)
     path = root / "docs" / "coverage.md"
-    path.write_text(coverage.report(rows), encoding="utf-8")
+    path.write_text(coverage.report(rows, read_project(root).languages), encoding="utf-8")
     short = [row for row in rows if row.found < row.stated]
     console.print(f"wrote {path}: {len(rows)} kinds, {len(short)} short")
     if short:
-        raise KgError("; ".join(f"{row.title['en']}: {row.found} of {row.stated}" for row in short))
+        raise KgError("; ".join(f"{said(row.title, ('en',))}: {row.found} of {row.stated}" for row in short))
 
 
 def check_conformance(

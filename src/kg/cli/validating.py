@@ -12,6 +12,7 @@ import typer
 from kg.cli.terminal import current, err, releases_in
 from kg.errors import KgError, RdfFault
 from kg.project.location import project_root
+from kg.project.reading import read_project
 from kg.rdf import formats, serialization
 from kg.submitted import intake, report, validation
 from kg.submitted.intake import RdfLimits
@@ -27,7 +28,7 @@ def validate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="RDF files; - for standard input.")],
     syntax: Annotated[str, typer.Option(help="The RDF syntax, where the ending of a file does not tell it.")] = "",
     output: Annotated[str, typer.Option("--format", "-f", help="What is printed: text, or json.")] = "text",
-    language: Annotated[str, typer.Option("--lang", help="The language of messages: en or ja.")] = "en",
+    language: Annotated[str, typer.Option("--lang", help="The language of messages.")] = "en",
     report_file: Annotated[
         Path | None,
         typer.Option("--report", help="Write the SHACL report here, in the syntax of its ending.", show_default=False),
@@ -41,7 +42,7 @@ def validate(
     Exits with 0 when all conform, 1 on a violation, 2 when a file cannot be read.
     """
     try:
-        rdf = _report_format(report_file, output, language)
+        rdf = _report_format(report_file, output, language, read_project(project_root()).languages)
         knowledge = Knowledge.open(project_root(), release or current(releases_in(None)))
     except KgError as error:
         _stop(error)
@@ -63,11 +64,12 @@ def _stop(error: KgError) -> NoReturn:
     raise typer.Exit(_UNUSABLE)
 
 
-def _report_format(path: Path | None, output: str, language: str) -> formats.Rdf | None:
+def _report_format(path: Path | None, output: str, language: str, languages: tuple[str, ...]) -> formats.Rdf | None:
     if output not in ("text", "json"):
         raise KgError(f"--format: expected text or json, not '{output}'; an RDF report is written by --report")
-    if language not in ("en", "ja"):
-        raise KgError(f"--lang: expected en or ja, not '{language}'")
+    if language not in ("en", *languages):
+        spoken = " or ".join(dict.fromkeys(("en", *languages)))
+        raise KgError(f"--lang: expected {spoken}, not '{language}'")
     rdf = formats.rdf_format(path.suffix.removeprefix(".")) if path else None
     if path is not None and rdf is None:
         known = ", ".join(f".{f.name}" for f in formats.RDF_FORMATS)

@@ -27,7 +27,6 @@ from kg.tables.table import Table
 
 # Rows per journal entry, which is the most that an interruption loses.
 _BATCH_SIZE = 100
-_LANGUAGES = ("ja", "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,7 @@ class LinkOptions:
     reviewer: str = ""
     linkset: str = ""
     dataset: str = ""
+    languages: Sequence[str] = ()
     limits: TableLimits = field(default_factory=TableLimits)
 
 
@@ -140,7 +140,7 @@ class _Run:
         return path, len(set(links))
 
     def _label(self, iri: str) -> str:
-        found = self.entities.label(iri, _LANGUAGES)
+        found = self.entities.label(iri, self.options.languages)
         return found.value if found else ""
 
 

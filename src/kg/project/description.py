@@ -17,6 +17,12 @@ def said(texts: Texts, languages: Sequence[str]) -> str:
     return next((texts[tongue] for tongue in languages if tongue in texts), next(iter(texts.values()), ""))
 
 
+def said_in_all(texts: Texts, languages: Sequence[str]) -> str:
+    """The texts in all of the languages, English first, for messages to curators."""
+    order = sorted(languages, key=lambda tongue: tongue != "en")
+    return " / ".join(texts[tongue] for tongue in (*order, "") if tongue in texts) or said(texts, order)
+
+
 @dataclass(frozen=True, slots=True)
 class Licence:
     """Under which terms the data may be reused."""

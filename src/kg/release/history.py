@@ -25,8 +25,8 @@ from kg.release.store import Manifest
 FILE = "changes.json"
 Kind = Literal["added", "changed", "deprecated", "removed"]
 _LABEL = "http://www.w3.org/2004/02/skos/core#prefLabel"
+_SUCCESSOR = "successor"
 _REPLACED_BY = "http://purl.org/dc/terms/isReplacedBy"
-_LANGUAGES = ("ja", "en")
 
 
 class HistoryBounds(BaseSettings):
@@ -65,13 +65,15 @@ class ReleaseChanges:
     entries: tuple[ChangeEntry, ...] = ()
 
 
-def read(directory: Path, manifest: Manifest, bounds: HistoryBounds) -> tuple[ReleaseChanges, ...]:
+def read(
+    directory: Path, manifest: Manifest, bounds: HistoryBounds, languages: Sequence[str] = ()
+) -> tuple[ReleaseChanges, ...]:
     """The history of a release, newest first, with at least its own step. Raises `BrokenRelease`."""
     try:
         document: list[dict[str, Any]] = json.loads((directory / FILE).read_text(encoding="utf-8"))
         return tuple(_step(fields) for fields in document)
     except FileNotFoundError:
-        return (_compared(directory, manifest, changes.previous(directory, manifest), bounds),)
+        return (_compared(directory, manifest, changes.previous(directory, manifest), bounds, languages),)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BrokenRelease(f"{directory / FILE} cannot be read: {error}") from error
 
@@ -81,10 +83,13 @@ def _step(fields: Mapping[str, Any]) -> ReleaseChanges:
     return ReleaseChanges(**{**fields, "entries": entries})
 
 
-def write(directory: Path, before: Path | None, bounds: HistoryBounds) -> None:
-    """Writes the history of a staged release, which continues that of the release in `before`."""
+def write(directory: Path, before: Path | None, bounds: HistoryBounds, languages: Sequence[str] = ()) -> None:
+    """Writes the history of a staged release, which continues that of the release in `before`.
+
+    Records are named in the given languages, or in all if none is given.
+    """
     manifest = store.read_manifest(directory)
-    steps = [_compared(directory, manifest, before, bounds)]
+    steps = [_compared(directory, manifest, before, bounds, languages)]
     if before is not None:
         # An unreadable history is dropped, and a new one begins.
         with contextlib.suppress(BrokenRelease):
@@ -104,7 +109,9 @@ def _kept(steps: Sequence[ReleaseChanges], bounds: HistoryBounds, told: int) -> 
     return kept
 
 
-def _compared(directory: Path, manifest: Manifest, before: Path | None, bounds: HistoryBounds) -> ReleaseChanges:
+def _compared(
+    directory: Path, manifest: Manifest, before: Path | None, bounds: HistoryBounds, languages: Sequence[str]
+) -> ReleaseChanges:
     name = manifest.id[:16]
     if before is None or manifest.quads > bounds.quads:
         return ReleaseChanges(name, manifest.issued)
@@ -113,14 +120,14 @@ def _compared(directory: Path, manifest: Manifest, before: Path | None, bounds: 
         return ReleaseChanges(name, manifest.issued)
     found = changes.between(before, directory).records
     told = found if len(found) <= bounds.records else ()
-    words = {**_words(before), **_words(directory)}
-    entries = tuple(_entry(record, words.get(record.iri, {}), manifest.base_iri + "id/") for record in told)
+    words = {**_words(before, languages), **_words(directory, languages)}
+    entries = tuple(_entry(record, words.get(record.iri, {}), manifest.base_iri + "id/", languages) for record in told)
     return ReleaseChanges(name, manifest.issued, earlier.id[:16], len(found), entries)
 
 
-def _entry(record: changes.ChangedRecord, words: Mapping[str, str], root: str) -> ChangeEntry:
-    label = {tongue: words[tongue] for tongue in _LANGUAGES if tongue in words}
-    successor = words.get("successor", "") if record.is_deprecated else ""
+def _entry(record: changes.ChangedRecord, words: Mapping[str, str], root: str, languages: Sequence[str]) -> ChangeEntry:
+    label = {tongue: words[tongue] for tongue in languages or sorted(words.keys() - {_SUCCESSOR}) if tongue in words}
+    successor = words.get(_SUCCESSOR, "") if record.is_deprecated else ""
     return ChangeEntry(record.iri.removeprefix(root), _kind(record), record.added, record.removed, label, successor)
 
 
@@ -132,7 +139,7 @@ def _kind(record: changes.ChangedRecord) -> Kind:
     return "added" if record.is_new else "changed"
 
 
-def _words(directory: Path) -> dict[str, dict[str, str]]:
+def _words(directory: Path, languages: Sequence[str]) -> dict[str, dict[str, str]]:
     """The names of all records by language, with their successors under `successor`."""
     found: dict[str, dict[str, str]] = {}
     with (directory / "dataset.nq").open("rb") as document:
@@ -140,7 +147,7 @@ def _words(directory: Path) -> dict[str, dict[str, str]]:
     for quad in parse(lines, format=RdfFormat.N_QUADS):
         words = found.setdefault(value(quad.subject), {})
         if quad.predicate.value == _REPLACED_BY:
-            words["successor"] = value(quad.object)
-        elif quad.predicate.value == _LABEL and isinstance(quad.object, Text) and quad.object.language in _LANGUAGES:
-            words.setdefault(quad.object.language, quad.object.value)
+            words[_SUCCESSOR] = value(quad.object)
+        elif isinstance(quad.object, Text) and (tongue := quad.object.language or "") in (languages or (tongue,)):
+            words.setdefault(tongue, quad.object.value)
     return found
