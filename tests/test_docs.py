@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,19 @@ def test_the_map_names_every_package_and_no_other() -> None:
     trees = {"kg": ROOT / "src" / "kg", "api": ROOT / "api"}
     packages = [f"{top}.{init.parent.name}" for top, tree in trees.items() for init in tree.glob("*/__init__.py")]
     assert sorted(named) == sorted(packages)
+
+
+def test_the_picture_of_the_rooms_is_the_import_contract() -> None:
+    """The boxes of the picture have the layers of import-linter, line by line."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.partition("\n## Rooms\n")[2].split("```")[1]
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    contracts = [contract for contract in tools["importlinter"]["contracts"] if contract["type"] == "layers"]
+    layers = {c["containers"][0]: [set(layer.split(" | ")) for layer in c["layers"]] for c in contracts}
+    for package, side in (("kg", slice(0, 37)), ("api", slice(39, None))):
+        inside = [cell[1] for line in picture.splitlines() if (cell := re.match("│(.+)│$", line[side].strip()))]
+        text = "\n".join(line.strip() for line in inside).replace("·\n", "· ")
+        assert [set(line.split(" · ")) for line in text.splitlines()] == layers[package]
 
 
 _NAME = re.compile(r"`((?:kg|api|tools)(?:\.\w+)+)`")
