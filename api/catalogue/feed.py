@@ -53,7 +53,9 @@ class Feed:
         feed = Xml.Element("feed", {"xmlns": ATOM, _LANGUAGE: view.language})
         _text(feed, "id", f"{view.site.base}{self._path}")
         subject = view.class_name(self.name) if self.name else ""
-        _text(feed, "title", view.t("feed_title_class", name=subject) if subject else view.t("feed_title"))
+        name = {"site": view.said(view.site.project.title)}
+        title = view.t("feed_title_class", **name, name=subject) if subject else view.t("feed_title", **name)
+        _text(feed, "title", title)
         _text(feed, "subtitle", view.t("feed_subtitle"))
         _text(feed, "updated", view.site.history[0].issued)
         _text(Xml.SubElement(feed, "author"), "name", view.said(view.site.project.publisher))

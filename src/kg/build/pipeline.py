@@ -23,7 +23,7 @@ from kg.errors import FileProblem, KgError, Rejected
 from kg.partners import datasets as partners
 from kg.partners.fetch import FetchLimits
 from kg.project.description import Project
-from kg.project.location import is_checkout
+from kg.project.location import is_workplace
 from kg.project.reading import read_project
 from kg.rdf import canonical, formats, iris, turtle
 from kg.rdf.context import Context
@@ -144,7 +144,7 @@ def build(
             everything += _joined(everything, project, base, summary)
         with _stage("write", summary, report):
             quads, _ = canonical.ordered(builder.rebase(everything, project.base, base))
-            if base == project.base.iri and is_checkout(root):
+            if base == project.base.iri and is_workplace(root):
                 summary.changed_files = write_ttl(project, quads, curated.context)
             account = _account(base, project.ontology, issued, records=len(curated.records), sources=_sources(asserted))
             prefixes = _prefixes(curated.context, project.base, base)

@@ -6,22 +6,26 @@ import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from kg.cli.terminal import err
 from kg.errors import KgError, Rejected
+from kg.project.location import SITE
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
 
 # Each module is imported when its command is called, so that none waits for the libraries of another.
 _COMMANDS = {
+    "new": "kg.cli.projects:new",
     "build": "kg.cli.building:build",
     "check": "kg.cli.building:check",
     "serve": "kg.cli.serving:serve",
     "query": "kg.cli.asking:query",
+    "answers": "kg.cli.projects:check_answers",
     "dump": "kg.cli.releasing:dump",
     "release": "kg.cli.releasing:release",
     "generate": "tools.synthetic.command:generate",
@@ -62,8 +66,18 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pret
 
 
 @app.callback()
-def kg() -> None:
-    """A knowledge graph of Japan's AI and science policy: build it, check it, ask it, serve it."""
+def kg(
+    project: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The project to work on. [env: KG_PROJECT]", show_default="nearest site.yaml"),
+    ] = None,
+) -> None:
+    """Build, check, query and serve a knowledge graph whose every fact names its source."""
+    if project is not None:
+        if not (project / SITE).is_file():
+            raise KgError(f"--project: {project} has no {SITE}, so it is no project; 'kg new DIR' writes one")
+        # By the environment, since child processes work on the same project.
+        os.environ["KG_PROJECT"] = str(project.resolve())
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from kg.curation import records
 from kg.curation.records import Record, Reference
 from kg.documents import Position
 from kg.project.description import Project
+from kg.project.location import is_workplace
 from kg.rdf import context, datatypes, iris
 from kg.rdf.context import Context
 
@@ -127,7 +127,7 @@ def opened(project: Project, terms: Context) -> Iterator[Parses]:
     fingerprint = _fingerprint(
         json.dumps([project.base.iri, project.languages_of_names, terms.document], sort_keys=True)
     )
-    connection = _connection(project.root / ".cache" / "records.sqlite") if _is_place(project.root) else None
+    connection = _connection(project.root / ".cache" / "records.sqlite") if is_workplace(project.root) else None
     parses = Parses(connection, fingerprint)
     try:
         yield parses
@@ -137,12 +137,6 @@ def opened(project: Project, terms: Context) -> Iterator[Parses]:
                 parses.drop_others()
                 connection.commit()
             connection.close()
-
-
-def _is_place(root: Path) -> bool:
-    """Whether a project is one that people work in, not the copy inside an installed package."""
-    is_chosen = (root / "pyproject.toml").is_file() or os.environ.get("KG_PROJECT") == str(root)
-    return is_chosen and os.access(root, os.W_OK)
 
 
 def _connection(place: Path) -> sqlite3.Connection | None:

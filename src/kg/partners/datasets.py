@@ -23,6 +23,7 @@ from kg.partners.descriptions import DatasetDescription
 from kg.partners.fetch import FetchLimits, Unavailable
 from kg.partners.process import Unreadable
 from kg.project.description import Project
+from kg.project.location import is_workplace
 from kg.rdf import iris
 from kg.rdf.iris import Base
 from kg.rdf.terms import value
@@ -165,7 +166,7 @@ def _text(description: DatasetDescription, root: Path, limits: FetchLimits, offl
 
 def _cache(root: Path) -> Path:
     """The cache folder: inside a writable checkout, else in the user's cache folder."""
-    if (root / "pyproject.toml").is_file() and os.access(root, os.W_OK):
+    if is_workplace(root):
         return root / ".cache" / "partners"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aikg" / "partners"
 

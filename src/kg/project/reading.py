@@ -21,7 +21,7 @@ EXAMPLES = (
     *("subject", "predicate", "object", "iri", "scheme"),
 )
 _REQUIRED = ("base", "languages", "title", "lead", "notice", "publisher", "licence")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*")
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*")
 
 Reader = Callable[[str, yaml.Node], Any]
 Made = TypeVar("Made")
@@ -120,7 +120,7 @@ class _SiteFile(YamlDocument):
         before = list(self.problems)
         tongues = self.members(key, node)
         for tongue in tongues:
-            if not _LANGUAGE.fullmatch(tongue):
+            if not LANGUAGE.fullmatch(tongue):
                 self.report(node, "language", f"'{tongue}' is no language; expected a tag in lower case, such as en")
         if not tongues:
             self.report(node, "empty-value", f"'{key}' needs at least one language, such as [en]")

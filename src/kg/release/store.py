@@ -27,6 +27,7 @@ from kg.engines.backend import Backend
 from kg.engines.embedded import EmbeddedStore
 from kg.engines.endpoint import Options
 from kg.errors import BrokenRelease, BuildBusy, KgError, NoRelease
+from kg.project.location import is_workplace
 from kg.rdf import canonical, formats, iris, serialization
 
 KEPT_RELEASES = 3
@@ -92,8 +93,7 @@ def default_releases(root: Path) -> Path:
     """Where releases are kept: `KG_RELEASES`, else `.releases` in a writable checkout, else the user's data folder."""
     if configured := os.environ.get("KG_RELEASES"):
         return Path(configured)
-    checkout = (root / "pyproject.toml").is_file()
-    if checkout and os.access(root, os.W_OK):
+    if is_workplace(root):
         return root / ".releases"
     data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data_home) / "aikg" / "releases"
