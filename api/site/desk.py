@@ -11,7 +11,7 @@ from kg.errors import DeskBusy
 
 
 class Desk:
-    """So many requests to the link desk are processed at a time, and so many more wait; `DeskBusy` for the others."""
+    """Limits the requests to the link desk that are processed at a time and that wait; others raise `DeskBusy`."""
 
     def __init__(self, settings: Settings) -> None:
         self._slots = asyncio.Semaphore(settings.desk_places)

@@ -24,7 +24,7 @@ from kg.isolation.pool import Pool, PoolLimits
 from kg.isolation.program import Failures, Program
 from kg.tables.rows import TableError
 
-# How long a process is kept ready for the next table.
+# How long the zygote for tables is kept for the next one.
 _TABLES_IDLE_SECONDS = 60.0
 
 
@@ -77,7 +77,7 @@ def query_pool(
 
 
 def validation_pool(directory: Path, project: Path, settings: Settings) -> Pool:
-    """The processes that validate submitted RDF, each one document."""
+    """The processes that validate submitted RDF, one for each document."""
     options = {"project": str(project), "release": str(directory)}
     memory, seconds = settings.validate_memory_mb * 1_000_000, settings.validate_seconds
     limits = PoolLimits(
@@ -88,7 +88,7 @@ def validation_pool(directory: Path, project: Path, settings: Settings) -> Pool:
 
 
 def table_pool(settings: Settings) -> Pool:
-    """The processes that read uploaded tables, each one; only requests with a slot at the link desk use them."""
+    """The processes that read uploaded tables, one for each; only requests with a slot at the link desk use them."""
     memory, seconds, slots = settings.desk_memory_mb * 1_000_000, settings.desk_seconds, settings.desk_places
     limits = PoolLimits(slots, settings.desk_queue, slots, seconds, idle_seconds=_TABLES_IDLE_SECONDS)
     return Pool(Program("kg.tables.process", {}, memory, seconds), limits, _TABLES)

@@ -84,7 +84,7 @@ class QueryFailed(KgError):
 
 
 class Busy(KgError):
-    """No slot is free, or a child process was ended from outside; `retry_after` is in seconds."""
+    """No slot is free, or the child process was killed; `retry_after` is in seconds."""
 
     retry_after = 5.0
 

@@ -1,7 +1,7 @@
-"""Other endpoints, asked on behalf of a query: only those allowed, only at public addresses, only for so long.
+"""SERVICE: asks other endpoints for a query, only those allowed, only at public addresses, each with a timeout.
 
-The engine opens its own connections and resolves names itself. So a federated query is sent to a forwarder on loopback
-in the same killable process, which resolves the name once, refuses what is not public, and connects to that address.
+The engine opens connections and resolves names itself. So its requests go to a forwarder on loopback in the same child
+process, which resolves a name once, refuses addresses that are not public, and connects to the address that it checked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHUNK = 65_536
 
 
 def public_address(host: str, port: int) -> str:
-    """The address to connect to; raises `QueryRefused` unless every address of the name is public (RFC 6890)."""
+    """Return the address to connect to; raises `QueryRefused` unless all addresses of a name are public (RFC 6890)."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -40,7 +40,7 @@ def public_address(host: str, port: int) -> str:
 
 
 class Forwarder:
-    """A loopback server that passes SPARQL requests on; `services` maps each endpoint to its time in seconds."""
+    """A loopback server that forwards SPARQL requests; `services` maps each endpoint to its timeout in seconds."""
 
     def __init__(self, services: Mapping[str, float]) -> None:
         self.endpoints = list(services)
@@ -57,13 +57,13 @@ class Forwarder:
                 outer._pass_on(self, self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Nothing: queries are nobody's business."""
+                """Logs nothing: queries are private."""
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def redirect(self, query: Query) -> Query:
-        """The query with each allowed endpoint at the forwarder's address."""
+        """Return the query with the forwarder's address in place of each allowed endpoint."""
         port = self.server.server_address[1]
         places = [(s, e, f"http://127.0.0.1:{port}/{self.endpoints.index(iri)}") for s, e, iri in query.services]
         return replace(query, services=tuple(places))
@@ -93,7 +93,7 @@ class Forwarder:
         headers = {name: handler.headers[name] for name in _PASSED_ON if name in handler.headers}
         path = f"{target.path or '/'}{'?' + parameters if parameters else ''}"
         connection.request(handler.command, path, body or None, headers)
-        # A redirect would lead to an address that nobody has looked at: it is an error like any other status.
+        # A redirect would lead to an unchecked address, so it is an error like any other status.
         response = connection.getresponse()
         received = bytearray()
         while chunk := response.read(_CHUNK):

@@ -62,17 +62,17 @@ class Effort(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Worker:
-    """A process that is idle or processes the first of `jobs`; those behind it lie unread in its channel."""
+    """A child process, idle or processing the first of `jobs`; the others lie unread in its channel."""
 
     pid: int
-    # Our end, and a copy of the worker's, through which we take back what it has not read.
+    # Our end, and a copy of the worker's end, from which unread jobs are taken back.
     channel: socket.socket
     unread: socket.socket
     jobs: deque[Job] = field(default_factory=deque)
     # Packets that the channel had no room for.
     backlog: deque[bytes] = field(default_factory=deque)
     receiver: messages.Receiver = field(default_factory=messages.Receiver)
-    # When the first job had its turn, and whether it has turned out to take long since.
+    # When the first job had its turn, and whether it has turned out to be large.
     since: float = 0.0
     is_stuck: bool = False
     # Its priority is the lowest.
@@ -111,14 +111,14 @@ class Worker:
         self._flush()
 
     def withdraw(self) -> deque[Job]:
-        """Takes back what lies unread in its channel and returns it; what it has read stays, or else the first of all.
+        """Takes the unread jobs back from its channel and returns them; keeps what it has read, or else the first job.
 
-        It may read while we do, so that any one of them may be left to it. Each is read by one of us, never by both.
+        The worker may be reading at the same time, so it may get any one of them; each is read by exactly one side.
         """
         unread = self._unread_messages()
         back: deque[Job] = deque()
         kept: deque[Job] = deque()
-        # Of two with the same message, which have the same reply, the first is held to be the one that was read.
+        # Two jobs with the same message have the same reply, so it does not matter which of them was read.
         for job in reversed(self.jobs):
             if job.message in unread:
                 unread.remove(job.message)
@@ -132,7 +132,7 @@ class Worker:
         return back
 
     def _unread_messages(self) -> list[bytes]:
-        """Empties the channel of what it has not read."""
+        """Empties the channel of unread messages."""
         if self.has_large:
             return []
         unsent = [packet[1:] for packet in self.backlog]
@@ -145,10 +145,10 @@ class Worker:
         return taken + unsent
 
     def look(self, now: float) -> Effort:
-        """What it has done since the first look at its first job, which is a tick or two after `since`.
+        """Return its effort since the first look at its first job, which is a tick or two after `since`.
 
-        The time for which others keep it from its processor says nothing about a job. The system counts that when it
-        is over: until then it seems to be rest.
+        Waiting for a processor says nothing about a job. The system counts such a wait when it is over; until then it
+        looks like rest.
         """
         try:
             if self._clock < 0:

@@ -1,13 +1,13 @@
-"""A pool of worker processes for one task: slots, a queue, deadlines, and a count of what became of each worker.
+"""A pool of worker processes for one task, with slots, a queue and deadlines.
 
-Where workers are reused, a job starts in the fast lane. What is not done within its slice goes on as a slow one, at the
-lowest priority, if a slow slot is free; otherwise it is stopped when others wait, and begins anew when a slow slot is
-free. The slice is short when others wait, so that whoever comes has a first turn soon, whatever else runs.
+Where workers are reused, a job starts in the fast lane. If it is not done within its time slice, it continues as a slow
+job at the lowest priority, provided that a slow slot is free; otherwise it is stopped if other jobs wait, and starts
+again when a slow slot is free. The slice is short while jobs wait, so that a new job has its first turn soon.
 
-As many workers are kept busy as there are processors. A job that comes then is sent to a busy worker and lies in its
-channel until it is read: small jobs one after the other cost less than a process each. When the first of them turns out
-not to be small, those behind it are taken back and given to others; the time that a worker was kept from its processor,
-by this process too, says nothing about its job.
+The pool keeps as many workers busy as there are processors. Further small jobs are sent to busy workers and lie in
+their channels until they are read, which costs less than a process each. If the job in front turns out to be large,
+those behind it are taken back and given to other workers. What counts is the processor time of a worker, not the time
+for which others, this process among them, kept it from its processor.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from kg.isolation.waiting import Waiting
 _LOG = logging.getLogger("kg.isolation.pool")
 # Seconds between two looks at busy workers.
 _TICK = 0.002
-# Seconds after which a job is slow when nobody waits, and when others do. To begin anew costs a fork and all that was
-# done, 0.1 s with a million quads in memory: with shorter turns a crowd would get little else done.
+# Seconds after which a job is slow if no other waits, and if others do. Starting again costs a fork and the work done
+# so far (0.1 s with a million quads in memory), so with shorter slices a crowd would get little done.
 _SLOW_AFTER, _SLOW_AFTER_ITS_TURN = 0.25, 0.03
-# Jobs that lie in the channel of one worker at most; two hundred small ones fit into it.
+# The most jobs in the channel of one worker, into which two hundred small ones fit.
 _BEHIND_ONE = 64
-# After these a worker may hold on to much memory, and is replaced.
+# Beyond these a worker may keep much memory, and is replaced.
 _REUSED_UP_TO_BYTES, _REUSED_UP_TO_SECONDS, _JOBS_OF_ONE_WORKER = 4_000_000, 5.0, 10_000
-# Seconds without running, as when it waits for another endpoint, after which those behind go to others, and it is slow.
+# Seconds without running, such as waiting for an endpoint, after which the jobs behind move, and the job is slow.
 _REST, _LONG_REST = 0.02, 1.0
 _GRACE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """How many jobs run, wait, and run or wait for one client; `seconds` is the longest that a job may take.
+    """The most jobs that run, that wait, and that run or wait for one client; the longest time of a job in seconds.
 
-    A worker that `is_reused` answers one job after the other, up to `at_once` of them without waiting for each other
-    (0: as many as there are processors). A zygote is ended after `idle_seconds` without a job; with None it stays.
+    If `is_reused`, a worker answers many jobs, and up to `at_once` workers (0: one for each processor) are used before
+    jobs share one; otherwise each job gets a new worker. The zygote ends after `idle_seconds` without a job, if given.
     """
 
     workers: int
@@ -61,9 +61,9 @@ class PoolLimits:
 
 
 class Pool:
-    """The workers of one task; `run` is all that a request needs, or `submit` where a task would cost too much.
+    """The workers of one task. Requests use `run`, or `submit` where an asyncio task would cost too much.
 
-    `events` counts what became of workers and jobs: forked = alive + the sum of ends.
+    `events` counts what became of workers and jobs: forked = alive + the sum of those ended.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Pool:
         await self._processes.start()
 
     def expect(self) -> None:
-        """Starts the zygote in the background for a job that will come soon, where one is kept ready at all."""
+        """Starts the zygote in the background for a job that will come soon, if zygotes are kept at all."""
         if self.limits.idle_seconds and not self._processes.is_ready:
             self._restart()
         self._rest_later()
@@ -189,7 +189,7 @@ class Pool:
         self._give_out()
 
     def cancel(self, job: Job) -> None:
-        """Ends a job that nobody waits for any more, unless it is over."""
+        """Ends a job whose result is no longer needed, unless it is over."""
         if job.is_over:
             return
         worker = job.worker
@@ -198,7 +198,7 @@ class Pool:
         elif worker.jobs[0] is not job:
             self._take_back(worker)
             if not self._waiting.remove(job):
-                # The worker has begun with it after all: it is stopped as one whose deadline has passed.
+                # The worker has already read it: it is stopped like a job whose deadline has passed.
                 job.deadline = 0.0
         else:
             self._end(worker)
@@ -220,7 +220,7 @@ class Pool:
     # ---- which worker gets which job ----
 
     def _wake(self) -> None:
-        """Has waiting jobs given out, once for all that comes in the same turn of the loop."""
+        """Schedules `_give_out`, once for all events of one iteration of the loop."""
         if not self._is_due:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._give_out)
@@ -248,7 +248,7 @@ class Pool:
         if self.limits.is_reused and job.is_small and not job.grants and not job.is_slow:
             lively = [w for w in self._busy if w.is_fit and not (w.is_stuck or w.is_slow or w.has_large)]
             if len(lively) + self._processes.forking >= self._at_once or (lively and not self._has_slot()):
-                # One more would take their time from them, and there may be too many: only the fullest are given more.
+                # One more worker would slow these down, and there may be too many: only the fullest get more jobs.
                 roomy = [w for w in lively if len(w.jobs) < _BEHIND_ONE and not w.backlog]
                 if fullest := heapq.nlargest(self._at_once, roomy, key=_jobs):
                     self._give(min(fullest, key=_jobs), job)
@@ -380,7 +380,7 @@ class Pool:
 
     def _slow_down(self, worker: Worker) -> None:
         worker.is_slow = True
-        # What a worker has touched of the store is its own copy, and cost it much: it is kept where that can be.
+        # The pages that a worker has touched are copies that took time: it is kept if its priority can be restored.
         worker.is_fit = worker.is_fit and self._may_raise
         self._processes.renice(worker, is_slow=True)
 
@@ -472,4 +472,4 @@ def _jobs(worker: Worker) -> int:
 
 
 def _nothing() -> None:
-    """In the place of a callback that has been called."""
+    """Replaces a callback that has been called."""

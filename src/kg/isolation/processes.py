@@ -137,7 +137,7 @@ class Processes:
         await self._ready
 
     async def close(self) -> None:
-        """Ends the zygote, and with it every worker."""
+        """Ends the zygote and with it every worker."""
         child = self._zygote
         if self._prepared is not None:
             # Prepared and never started: it ends with its socket.

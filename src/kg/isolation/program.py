@@ -23,7 +23,7 @@ _END_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a child does with each message, and what it must still be able to open: sockets, or files to read."""
+    """How a child answers each message, and what it has to open while it does: sockets, or files for reading."""
 
     answer: Callable[[bytes], bytes]
     needs_network: bool = False
@@ -31,18 +31,18 @@ class Work:
 
 
 class Task(Protocol):
-    """The module of a task. Neither function has a limit yet; what `Work.answer` does is limited."""
+    """The module of a task. Its functions run before the limits apply; `Work.answer` runs under them."""
 
     def hold(self, options: Mapping[str, Any]) -> Any:
-        """What all children share: read once, before they are forked. Starts no thread and opens no connection."""
+        """Reads what all children share, before they are forked; must start no thread and open no connection."""
 
     def begin(self, held: Any, options: Mapping[str, Any], grants: Mapping[str, Any]) -> Work:
-        """What one child does; `grants` is what this one alone may do."""
+        """Prepares one child; `grants` is what only this child may use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A task with its options (JSON), and the limits of a child: memory, and processor time of a message (0: none)."""
+    """A task with its options (JSON) and the limits of a child: memory, and processor time per message (0: none)."""
 
     task: str
     options: Mapping[str, Any]
@@ -52,9 +52,9 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The errors for a message that got no reply: each is made from the reason or the limit.
+    """Makes the errors for messages without a reply, from the reason or the limit.
 
-    `too_late` is for a job that waited until its deadline, `too_slow` for one that was stopped at it.
+    `too_late` is for a job that never started before its deadline, `too_slow` for one that was stopped at it.
     """
 
     busy: Callable[[str], KgError]
@@ -65,18 +65,18 @@ class Failures:
     too_complex: Callable[[], KgError]
 
     def of_end(self, code: int, seconds: float) -> KgError:
-        """What the end of a child says about its message; `code` is its exit code, or minus the signal."""
+        """Return the error for the message of a child that ended; `code` is its exit code, or minus the signal."""
         if code in (-signal.SIGSEGV, -signal.SIGBUS):
             return self.too_complex()
         if code in (-signal.SIGABRT, OUT_OF_MEMORY):
             return self.out_of_memory()
         if code == -signal.SIGXCPU:
             return self.too_slow(seconds)
-        return self.busy("the process that worked on it was ended from outside")
+        return self.busy("the process that worked on it was killed")
 
 
 def specification(program: Program, *, forks: bool) -> bytes:
-    """The first message to a process that `spawn` has started: whether it forks children or answers by itself."""
+    """The first message to a process that `spawn` has started, which then forks children or answers by itself."""
     return json.dumps({"program": asdict(program), "forks": forks, "parent": os.getpid()}).encode()
 
 
@@ -85,7 +85,7 @@ def spawn(channel: socket.socket) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "kg.isolation.zygote", str(channel.fileno())],
         pass_fds=[channel.fileno()],
-        # Each thread of an engine would reserve 128 MB of addresses, which are what is limited.
+        # Otherwise each thread of an engine reserves 128 MB of address space, which is what is limited.
         env={**os.environ, "MALLOC_ARENA_MAX": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -93,7 +93,7 @@ def spawn(channel: socket.socket) -> subprocess.Popen[bytes]:
 
 
 def run(program: Program, message: bytes, seconds: float, failures: Failures) -> bytes:
-    """Return the reply of a process that is started for one message; blocks. Raises what `failures` has for its end."""
+    """Start a process for one message and return its reply; blocks. Raises the reported error or one of `failures`."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         with theirs:

@@ -13,7 +13,7 @@ _CROWD = 8
 class Waiting:
     """Jobs that have not begun, and those that were stopped as slow and begin anew when a slow slot is free.
 
-    Of those that have not begun the first is next, and in a crowd the last: those before it have waited long already,
+    The oldest job that has not begun is next, but in a crowd the newest: the clients of the others have waited long,
     may have left, and would make everyone wait as long (adaptive last-in-first-out).
     """
 

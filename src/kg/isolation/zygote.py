@@ -1,8 +1,8 @@
 """The program of child processes: holds what a task shares and forks children, or is the one child itself.
 
 `python -m kg.isolation.zygote FD`, or forked from a server; the first message on the descriptor is a specification
-(`kg.isolation.program`). A zygote runs no event loop, no thread and nobody's input. Its control socket (SOCK_SEQPACKET)
-takes `{"fork": n, "grants": {…}}` with the child's end of a socket pair, `{"kill": pid}` and
+(`kg.isolation.program`). A zygote has no event loop, no threads, and never reads untrusted input. Its control socket
+(SOCK_SEQPACKET) takes `{"fork": n, "grants": {…}}` with the child's end of a socket pair, `{"kill": pid}` and
 `{"renice": pid, "slow": true}`; it sends `{"ready": true}`, `{"fork": n, "pid": p}` and, when a child has ended,
 `{"exit": p, "code": c}`. When the socket is closed, it kills all children and ends. Only it knows which process numbers
 are still its own, so only it kills.
@@ -42,7 +42,7 @@ class Zygote:
         self.own = os.getpid()
 
     def serve(self) -> None:
-        """Works until the control socket is closed; then no child is left."""
+        """Serves the control socket until it is closed, then ends all children."""
         read_end, write_end = os.pipe()
         for end in (read_end, write_end):
             os.set_blocking(end, False)
@@ -118,11 +118,11 @@ class Zygote:
 
 
 def answer_all(channel: socket.socket, program: Program, held: Any, grants: Mapping[str, Any], parent: int) -> int:
-    """Answers messages, limited in all, until the channel is closed; returns the exit code of the process.
+    """Answers messages in the sandbox until the channel is closed; returns the exit code of the process.
 
-    A message is taken from the channel only when the one before it is answered: until then the server can take it back.
+    A message is read only after the previous one is answered; until then the server can take it back.
     """
-    # An engine reports an allocation that failed on stderr; the server tells it by how the process ended.
+    # An engine reports failed allocations on stderr; the server learns of them from the exit code.
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
     os.close(silence)
@@ -132,7 +132,7 @@ def answer_all(channel: socket.socket, program: Program, held: Any, grants: Mapp
         sandbox.confine(program.memory_bytes, parent)
         if not work.needs_network:
             sandbox.close_network(has_files=work.needs_files)
-        # Nobody waits for anything more once the server has closed its end.
+        # The server has closed its end, so no reply is needed.
         with contextlib.suppress(EOFError, ConnectionError):
             _answer_all(channel, program, work)
     except MemoryError:
@@ -179,7 +179,7 @@ def main(arguments: list[str]) -> int:
 
 
 def begin(descriptor: int, program: Program, held: Any) -> NoReturn:
-    """The life of a process that was forked from a server with what is held: nothing else of it is kept open."""
+    """Runs a zygote in a process that was forked from the server with what is held; closes everything else."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)
@@ -196,10 +196,10 @@ def begin(descriptor: int, program: Program, held: Any) -> NoReturn:
 
 def run(control: socket.socket, program: Program, held: Any) -> None:
     """Forks children until the control socket is closed."""
-    # Ctrl-C reaches the whole terminal; the server decides when its children end.
+    # Ctrl-C reaches every process of the terminal; the server decides when its children end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # Reference counts and collections of what is shared would copy its pages into each child.
+    # Garbage collection would touch shared pages, and so copy them into each child.
     gc.collect()
     gc.freeze()
     Zygote(control, program, held).serve()
