@@ -19,11 +19,13 @@ import pytest
 import remotes
 import uvicorn
 from dataset import BASE, PROJECT, Data
+from projects import make_project
 from pyoxigraph import Quad, parse
 
 from api.app import create_app
 from api.hotpath.connection import protocol_class
 from api.settings import Settings
+from kg.build import pipeline
 from kg.curation import builder
 from kg.release import store
 
@@ -31,6 +33,8 @@ ROOT = Path(__file__).parents[1]
 # A busy machine is no failure.
 hypothesis.settings.register_profile("busy", deadline=None)
 hypothesis.settings.load_profile("busy")
+# Java runs for seconds here: compiling with more care would take longer than it saves.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
@@ -84,6 +88,14 @@ class Server:
         self.server.should_exit = True
         self.thread.join(20)
         self.socket.close()
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small project, built; only its copies may be changed."""
+    project = make_project(tmp_path_factory.mktemp("small") / "project")
+    pipeline.build(project, project / ".releases")
+    return project
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,11 @@ def make_project(folder: Path, files: Mapping[str, str] | None = None) -> Path:
     return folder
 
 
+def copy_project(built: Path, folder: Path) -> Path:
+    """A copy of a project with its releases, its built files and what its next build need not do again."""
+    return Path(shutil.copytree(built, folder, symlinks=True))
+
+
 def kg_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "kg.cli", *arguments]
 
