@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -30,6 +32,8 @@ from kg.curation import builder
 from kg.release import store
 
 ROOT = Path(__file__).parents[1]
+# Reading the certificates takes 25 ms for each client of httpx, and no test needs them.
+ssl.create_default_context = functools.cache(ssl.create_default_context)
 # A busy machine is no failure.
 hypothesis.settings.register_profile("busy", deadline=None)
 hypothesis.settings.load_profile("busy")
