@@ -44,6 +44,9 @@ CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "beside" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.extra)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: groups.turn_of(item.nodeid))
 
@@ -141,10 +144,20 @@ def data() -> Data:
 
 
 @pytest.fixture(scope="session")
-def paper() -> str:
+def beside() -> Path:
+    """The folder of third-party material beside the checkout; what uses it is marked `extra`."""
+    found = ROOT.parent / "shared"
+    if not found.is_dir():
+        message = "needs ../shared, which only developers and CI have"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+@pytest.fixture(scope="session")
+def paper(beside: Path) -> str:
     """The text of the paper, where it is at hand."""
-    if not dataset.PAPER.is_file():
-        pytest.skip(f"the paper is not here: {dataset.PAPER}")
     return dataset.PAPER.read_bytes().decode("utf-8")
 
 

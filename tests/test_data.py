@@ -143,10 +143,9 @@ def test_every_passage_is_where_it_says(data: Data, paper: str) -> None:
     assert {row[0] for row in rows} == {f"passage/{short(value(g))}" for g in graphs}
 
 
+@pytest.mark.usefixtures("beside")
 def test_every_line_of_the_inventory_is_evidence(data: Data) -> None:
     inventory = SHARED / "inventory.md"
-    if not inventory.is_file():
-        pytest.skip(f"the inventory is not here: {inventory}")
     spans = {span for span in (lines_of(q.graph_name) for q in data.asserted) if span and span[1] - span[0] < 30}
     rows = [row for row in inventory.read_text(encoding="utf-8").split("\n") if row.startswith("| ")]
     unused = []

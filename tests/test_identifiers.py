@@ -47,10 +47,9 @@ def test_identifiers_stand_in_register_graphs(data: Data) -> None:
     assert [pair for pair in stray if not pair[0].startswith("register/")] == []
 
 
+@pytest.mark.usefixtures("beside")
 def test_no_identifier_is_invented(data: Data) -> None:
     files = [SHARED / "identifiers.tsv", SHARED / "names.tsv"]
-    if not all(path.is_file() for path in files):
-        pytest.skip(f"the lists of identifiers are not in {SHARED}")
     known: set[str] = set()
     for path in files:
         with path.open(encoding="utf-8", newline="") as lines:

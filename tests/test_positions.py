@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,6 @@ FILES = [
     *sorted((ROOT / "ontology").rglob("*.ttl")),
     *sorted((ROOT / "tests" / "fixtures").rglob("*.ttl")),
 ]
-W3C = ROOT.parent / "shared" / "conformance"
 
 
 def find(text: str, syntax: RdfFormat = TURTLE) -> Positions:
@@ -107,11 +108,9 @@ def test_any_turtle_is_read_in_the_order_of_the_engine(records: list[tuple[str, 
     assert is_told(text), text
 
 
-def test_positions_in_the_turtle_of_the_w3c_tests_are_right_or_missing() -> None:
-    if not W3C.is_dir():
-        pytest.skip(f"no third-party test data at {W3C}")
+def test_positions_in_the_turtle_of_the_w3c_tests_are_right_or_missing(beside: Path) -> None:
     told = total = 0
-    for path in sorted(W3C.rglob("*.ttl")):
+    for path in sorted((beside / "conformance").rglob("*.ttl")):
         try:
             text = path.read_text(encoding="utf-8")
             quads = list(parse(text, format=TURTLE))

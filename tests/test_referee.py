@@ -132,7 +132,7 @@ KNOWN_OF_REFEREE = {
 
 def w3c() -> list[Any]:
     if not SUITE.is_dir():
-        return [pytest.param(None, None, marks=pytest.mark.skip(reason=f"the W3C tests are not here: {SUITE}"))]
+        return [(None, None)]
     found = [(path, q) for path in sorted(SUITE.rglob("*.ttl")) for q in read(path) if q.object == TEST]
     return [pytest.param(path, q.subject.value, id=q.subject.value.rpartition("/")[2]) for path, q in found]
 
@@ -173,19 +173,20 @@ def outcome(validate: Callable[[list[Quad], Path], list[Violation]], manifest: P
 W3C = w3c()
 
 
+@pytest.mark.usefixtures("beside")
 @pytest.mark.parametrize(("manifest", "test"), W3C)
 def test_the_w3c_tests_are_met(manifest: Path, test: str) -> None:
     told = outcome(lambda quads, shapes: Shapes(shapes).violations(quads), manifest, test)
     assert bool(told) == (test.rpartition("/")[2] in KNOWN), told
 
 
+@pytest.mark.usefixtures("beside")
 @pytest.mark.parametrize(("manifest", "test"), W3C)
 def test_the_referee_meets_the_same_tests(manifest: Path, test: str) -> None:
     told = outcome(referee.violations, manifest, test)
     assert bool(told) == (test.rpartition("/")[2] in KNOWN_OF_REFEREE), told
 
 
+@pytest.mark.usefixtures("beside")
 def test_the_w3c_tests_are_all_there() -> None:
-    if not SUITE.is_dir():
-        pytest.skip(f"the W3C tests are not here: {SUITE}")
     assert len(W3C) == 121

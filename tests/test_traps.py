@@ -1,7 +1,7 @@
-"""Known modelling mistakes: one test for each trap of the list that can be tested on the data.
+"""Mistakes that are easily made when this paper is modelled, with a test for each.
 
-A letter and number name the trap in `modelling-traps.md`. F5, sums, is in `test_data`; A10, C1, E12 and F1 are also
-held by its tests of printed strings.
+The letters group them: A text, B time and law, C money, D agents, E concepts and citations, F working rules. Sums and
+printed strings are in `test_data`.
 """
 
 from __future__ import annotations
