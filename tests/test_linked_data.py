@@ -367,3 +367,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, text: st
     with pytest.raises(KgError, match=re.escape(said)):
         release_from_files([tmp_path / name], tmp_path / "out", BASE.iri, {})
     assert not (tmp_path / "out" / "current").exists()
+
+
+@pytest.mark.parametrize("written", ["0", "a b", "<", "x:[", "law:x y", "%", "law:"])
+def test_a_parameter_that_is_no_iri_is_reported_on_the_page(http: httpx.Client, written: str) -> None:
+    found = http.get("/queries/quoting", params={"format": "html", "lang": "en", "provision": written})
+    assert found.status_code in (200, 400)
+    assert found.headers["content-type"].startswith("text/html")
+    assert "ui-p-provision" in found.text or found.status_code == 400

@@ -95,8 +95,12 @@ class Names(Reader):
         return self.link(iri, self.definition(iri) or self.short(iri))
 
     def shown_parameter(self, written: str) -> Markup | str:
-        """Render the IRI in a form field as a link with its label; '' if it has no label."""
+        """Render the IRI in a form field as a link with its label; '' if it has no label or is no IRI."""
         iri = self.site.context.expand(written.removeprefix("<").removesuffix(">"))
+        try:
+            NamedNode(iri)
+        except ValueError:
+            return ""
         return self.link(iri) if self.site.entities.label(iri, self.languages) else ""
 
     # ---- cells of tables ----
