@@ -14,7 +14,7 @@ from pathlib import Path
 from pyoxigraph import QuerySolutions, QueryTriples
 
 from kg.curation import builder
-from kg.engines import evaluation, messages
+from kg.engines import codec, evaluation
 from kg.engines.evaluation import Query, ResultFormats
 from kg.isolation.messages import LARGEST, Receiver, checked, split
 from kg.project.location import project_root
@@ -56,7 +56,7 @@ def parts(opened: Release, text: str, prefixes: dict[str, str]) -> list[float]:
     def whole() -> evaluation.Answer:
         return evaluation.evaluate(backend, query, want, base=base, prefixes=prefixes, most_bytes=10**8)
 
-    request, reply = messages.request(query, want, 10**8), messages.answer(whole())
+    request, reply = codec.request(query, want, 10**8), codec.answer(whole())
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     receiver = Receiver()
 
@@ -71,9 +71,9 @@ def parts(opened: Release, text: str, prefixes: dict[str, str]) -> list[float]:
             pass
 
     def coded() -> None:
-        messages.request(query, want, 10**8)
-        messages.read_request(request)
-        messages.read_answer(checked(reply))
+        codec.request(query, want, 10**8)
+        codec.read_request(request)
+        codec.read_answer(checked(reply))
 
     with ours, theirs:
         return [

@@ -31,3 +31,31 @@ def test_nothing_tells_engines_apart_by_their_class() -> None:
         and _names(node.args[1]) & ENGINES
     ]
     assert not found
+
+
+TREES = ("src/kg", "api")
+# What each package has one of.
+IN_MANY_PACKAGES = {"__init__", "router", "process"}
+
+
+def _twice(named: Iterator[tuple[str, Path]]) -> dict[str, list[str]]:
+    """The names that stand for more than one thing, and where."""
+    places: dict[str, list[str]] = {}
+    for name, path in named:
+        places.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_no_two_classes_share_a_name() -> None:
+    assert not _twice(
+        (node.name, path)
+        for tree in TREES
+        for path in (ROOT / tree).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+
+
+def test_no_two_modules_share_a_name() -> None:
+    paths = [path for tree in TREES for path in (ROOT / tree).rglob("*.py")]
+    assert not _twice((path.stem, path) for path in paths if path.stem not in IN_MANY_PACKAGES)

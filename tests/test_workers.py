@@ -27,7 +27,7 @@ from api.problems import of_error
 from api.queries.execution import client_of
 from api.settings import Settings
 from api.site.pools import query_pool
-from kg.engines import messages
+from kg.engines import codec
 from kg.engines.evaluation import Answer, Query, ResultFormats
 from kg.errors import (
     Busy,
@@ -69,12 +69,12 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def ask(pool: Pool, text: str, *, client: str = "a", seconds: float = 10.0, want: ResultFormats = JSON) -> Answer:
-    message = messages.request(Query(text), want, MOST_BYTES)
-    return messages.read_answer(await pool.run(message, client=client, seconds=seconds))
+    message = codec.request(Query(text), want, MOST_BYTES)
+    return codec.read_answer(await pool.run(message, client=client, seconds=seconds))
 
 
 def job(text: str, *, is_slow: bool = False, seconds: float = 5.0) -> Job:
-    made = Job(messages.request(Query(text), JSON, 1_000), "c", seconds, lambda: None)
+    made = Job(codec.request(Query(text), JSON, 1_000), "c", seconds, lambda: None)
     made.is_slow = is_slow
     return made
 

@@ -27,7 +27,7 @@ from api.settings import Settings
 from api.site.current import Serving
 from api.site.site import Site
 from api.telemetry.requests import RequestLog
-from kg.engines import messages
+from kg.engines import codec
 from kg.engines.evaluation import Answer, Query, ResultFormats
 from kg.errors import KgError
 from kg.isolation.jobs import Job
@@ -179,7 +179,7 @@ class Shortcut:
         reading = guard.read(query, self._limits)
         want = ResultFormats(formats.results, formats.graph)
         seconds = seconds_asked(site, values.get("timeout"))
-        return messages.request(Query(query), want, self._settings.max_result_bytes), seconds, reading.is_volatile
+        return codec.request(Query(query), want, self._settings.max_result_bytes), seconds, reading.is_volatile
 
     def leave(self, connection: Connection, flight: Flight) -> None:
         """Removes a lost connection; ends the query if no other connection waits for it."""
@@ -194,7 +194,7 @@ class Shortcut:
         if not flight.waiting:
             return
         try:
-            found = messages.read_answer(flight.job.result())
+            found = codec.read_answer(flight.job.result())
         except KgError as error:
             for connection, data, _ in flight.waiting:
                 connection.fall_through(data, error)

@@ -48,7 +48,7 @@ class Cost(enum.Enum):
         self.meaning = meaning
 
 
-class Options(TypedDict, total=False):
+class RouteOptions(TypedDict, total=False):
     """What a route can declare beside its path, summary and cost.
 
     `gives` are the media types of a 200, and `statuses` the other statuses; those that follow from `gives` can be left
@@ -68,7 +68,7 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What is declared of a route; see `Options`."""
+    """What is declared of a route; see `RouteOptions`."""
 
     summary: str
     cost: Cost
@@ -122,11 +122,15 @@ class Router:
             for prefix in prefixes
         ]
 
-    def get(self, path: str, summary: str, cost: Cost, **options: Unpack[Options]) -> Callable[[_Endpoint], _Endpoint]:
+    def get(
+        self, path: str, summary: str, cost: Cost, **options: Unpack[RouteOptions]
+    ) -> Callable[[_Endpoint], _Endpoint]:
         """Declare the decorated function as the answer to GET."""
         return self._decorator("GET", path, Declaration(summary, cost, **options))
 
-    def post(self, path: str, summary: str, cost: Cost, **options: Unpack[Options]) -> Callable[[_Endpoint], _Endpoint]:
+    def post(
+        self, path: str, summary: str, cost: Cost, **options: Unpack[RouteOptions]
+    ) -> Callable[[_Endpoint], _Endpoint]:
         """Declare the decorated function as the answer to POST."""
         return self._decorator("POST", path, Declaration(summary, cost, **options))
 

@@ -2,5 +2,5 @@
 
 - `router`: `/id`, `/page`, `/data` and `/linkset`
 - `cards`, `facets`, `partners`: what pages of records and class lists show
-- `embedded`, `signposting`: JSON-LD in pages and typed links
+- `structured_data`, `signposting`: JSON-LD in pages and typed links
 """

@@ -18,7 +18,7 @@ from api.http.parameters import PageNumber, page_number
 from api.http.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
 from api.http.route import JSON, PAGE, RDF, Cost, Router
 from api.i18n import language
-from api.linked_data import cards, embedded, facets, partners, signposting
+from api.linked_data import cards, facets, partners, signposting, structured_data
 from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.rdf import formats, iris
@@ -106,7 +106,7 @@ def show(
         citation=cards.citation(view, iri),
         facts_access=of_query(view, host, library.fill(_FACTS, this)),
         links_access=of_query(view, host, library.fill(_LINKS, this)),
-        embedded=embedded.blocks(site, iri, language.language_of(request), f"{_root(request)}context.jsonld"),
+        embedded=structured_data.blocks(site, iri, language.language_of(request), f"{_root(request)}context.jsonld"),
         graph=site.entities.graph_of(iri),
         formats=formats.RDF_FORMATS,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from api.linked_data.embedded import schema_type
+from api.linked_data.structured_data import schema_type
 from api.site.site import Site
 from kg.rdf import formats
 

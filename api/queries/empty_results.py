@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from api.queries.execution import client_of
 from api.site.site import Site
-from kg.engines import messages
+from kg.engines import codec
 from kg.engines.evaluation import Query, ResultFormats
 from kg.errors import KgError
 from kg.sparql import emptiness
@@ -55,8 +55,8 @@ async def _finding(site: Site, query: Query, client: str) -> EmptinessCause | No
     try:
         ask = next(steps)
         for _ in range(_MOST_STEPS):
-            message = messages.request(replace(query, text=ask), ResultFormats("json"), site.settings.max_result_bytes)
-            answer = messages.read_answer(await site.pool.run(message, client=client, seconds=_SECONDS))
+            message = codec.request(replace(query, text=ask), ResultFormats("json"), site.settings.max_result_bytes)
+            answer = codec.read_answer(await site.pool.run(message, client=client, seconds=_SECONDS))
             ask = steps.send(b'"boolean":true' in answer.body.replace(b" ", b""))
     except StopIteration as end:
         found: EmptinessCause | None = end.value

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from api.problems import Problem, not_acceptable
 from api.site.site import Site
-from kg.engines import evaluation, messages
+from kg.engines import codec, evaluation
 from kg.engines.evaluation import Query
 from kg.errors import FormatNotOffered, KgError, QueryMalformed
 from kg.rdf import formats, iris
@@ -126,13 +126,13 @@ async def run(request: Request, site: Site, query: Query, want: Formats, timeout
     if want.html:
         sent = evaluation.ResultFormats("json", "ttl", settings.max_table_rows)
     work = site.pool.run(
-        messages.request(query, sent, settings.max_result_bytes),
+        codec.request(query, sent, settings.max_result_bytes),
         client=client_of(request.client.host if request.client else ""),
         seconds=seconds_asked(site, timeout),
         grants={s.endpoint: settings.service_seconds for s in reading.services},
     )
     try:
-        result = messages.read_answer(await unless_gone(request, work))
+        result = codec.read_answer(await unless_gone(request, work))
     except (QueryMalformed, FormatNotOffered) as error:
         raise _told(error, query.text) from None
     if want.html:

@@ -22,7 +22,7 @@ _END_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class MessageHandler:
     """How a child answers each message, and what it has to open while it does: sockets, or files for reading."""
 
     answer: Callable[[bytes], bytes]
@@ -31,12 +31,12 @@ class Work:
 
 
 class Task(Protocol):
-    """The module of a task. Its functions run before the limits apply; `Work.answer` runs under them."""
+    """The module of a task. Its functions run before the limits apply; `MessageHandler.answer` runs under them."""
 
     def hold(self, options: Mapping[str, Any]) -> Any:
         """Reads what all children share, before they are forked; must start no thread and open no connection."""
 
-    def begin(self, held: Any, options: Mapping[str, Any], grants: Mapping[str, Any]) -> Work:
+    def begin(self, held: Any, options: Mapping[str, Any], grants: Mapping[str, Any]) -> MessageHandler:
         """Prepares one child; `grants` is what only this child may use."""
 
 

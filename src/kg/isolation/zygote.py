@@ -24,7 +24,7 @@ from typing import Any, NoReturn, cast
 
 from kg.errors import BrokenRelease, KgError
 from kg.isolation import messages, sandbox
-from kg.isolation.program import OUT_OF_MEMORY, Program, Task, Work
+from kg.isolation.program import OUT_OF_MEMORY, MessageHandler, Program, Task
 
 _LARGEST_MESSAGE = 65_536
 _SLOWEST = 19
@@ -140,7 +140,7 @@ def answer_all(channel: socket.socket, program: Program, held: Any, grants: Mapp
     return 0
 
 
-def _answer_all(channel: socket.socket, program: Program, work: Work) -> None:
+def _answer_all(channel: socket.socket, program: Program, handler: MessageHandler) -> None:
     receiver = messages.Receiver()
     while True:
         message = receiver.receive(channel)
@@ -149,7 +149,7 @@ def _answer_all(channel: socket.socket, program: Program, work: Work) -> None:
         if program.cpu_seconds:
             sandbox.limit_time(program.cpu_seconds)
         try:
-            reply = work.answer(message)
+            reply = handler.answer(message)
         except KgError as error:
             reply = messages.failure(error)
         for packet in messages.split(reply):

@@ -12,7 +12,7 @@ from pyoxigraph import BlankNode, DefaultGraph, Quad, RdfFormat, Store, Triple, 
 
 from kg.errors import KgError
 from kg.isolation import program
-from kg.isolation.program import Failures, Program, Work
+from kg.isolation.program import Failures, MessageHandler, Program
 from kg.rdf import formats
 from kg.rdf.formats import Rdf
 
@@ -52,10 +52,10 @@ def hold(options: Mapping[str, Any]) -> None:
     """Nothing is shared."""
 
 
-def begin(held: None, options: Mapping[str, Any], grants: Mapping[str, Any]) -> Work:
+def begin(held: None, options: Mapping[str, Any], grants: Mapping[str, Any]) -> MessageHandler:
     syntax = formats.rdf_format(options["syntax"])
     assert syntax is not None
-    return Work(lambda body: _canonical(body, syntax, options["base"]))
+    return MessageHandler(lambda body: _canonical(body, syntax, options["base"]))
 
 
 def _canonical(body: bytes, syntax: Rdf, base: str) -> bytes:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kg.engines import evaluation, messages
+from kg.engines import codec, evaluation
 from kg.engines.backend import Backend
 from kg.engines.federation import Forwarder
-from kg.isolation.program import Work
+from kg.isolation.program import MessageHandler
 from kg.release import store
 
 
@@ -18,18 +18,18 @@ def hold(options: Mapping[str, Any]) -> Callable[[], Backend]:
     return store.open_for_workers(Path(options["directory"]), options["memory_quads"])
 
 
-def begin(held: Callable[[], Backend], options: Mapping[str, Any], services: Mapping[str, float]) -> Work:
+def begin(held: Callable[[], Backend], options: Mapping[str, Any], services: Mapping[str, float]) -> MessageHandler:
     """Evaluates queries; these may ask the `services`, endpoints with their seconds, and no others."""
     opened = held()
     forwarder = Forwarder(services) if services else None
     base, prefixes = options["base"], options["prefixes"]
 
     def answer(message: bytes) -> bytes:
-        query, want, most_bytes = messages.read_request(message)
+        query, want, most_bytes = codec.read_request(message)
         if forwarder:
             query = forwarder.redirect(query)
         found = evaluation.evaluate(opened, query, want, base=base, prefixes=prefixes, most_bytes=most_bytes)
-        return messages.answer(found)
+        return codec.answer(found)
 
     # A remote store is asked over the network; it evaluates nothing here.
-    return Work(answer, needs_network=bool(services) or opened.needs_network, needs_files=opened.needs_files)
+    return MessageHandler(answer, needs_network=bool(services) or opened.needs_network, needs_files=opened.needs_files)

@@ -9,7 +9,7 @@ from typing import Any
 
 from kg.engines.embedded import EmbeddedStore
 from kg.isolation import messages
-from kg.isolation.program import Work
+from kg.isolation.program import MessageHandler
 from kg.rdf import formats
 from kg.release import store
 from kg.submitted import report
@@ -29,7 +29,7 @@ def hold(options: Mapping[str, Any]) -> Knowledge:
     return knowledge
 
 
-def begin(held: Knowledge, options: Mapping[str, Any], grants: Mapping[str, Any]) -> Work:
+def begin(held: Knowledge, options: Mapping[str, Any], grants: Mapping[str, Any]) -> MessageHandler:
     knowledge = replace(held, store=store.open_on_disk(Path(options["release"])))
 
     def answer(message: bytes) -> bytes:
@@ -39,4 +39,4 @@ def begin(held: Knowledge, options: Mapping[str, Any], grants: Mapping[str, Any]
         return report.dump(check(body, syntax, RdfLimits(**head["limits"]), knowledge, head["most"]))
 
     # What the release knows of a document's links has to be asked of a remote engine.
-    return Work(answer, needs_network=knowledge.store.needs_network, needs_files=True)
+    return MessageHandler(answer, needs_network=knowledge.store.needs_network, needs_files=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from kg.isolation import messages
-from kg.isolation.program import Work
+from kg.isolation.program import MessageHandler
 from kg.tables import table as tables
 from kg.tables.rows import TableLimits
 from kg.tables.table import Table
@@ -31,9 +31,9 @@ def hold(options: Mapping[str, Any]) -> None:
     import openpyxl  # noqa: F401
 
 
-def begin(held: None, options: Mapping[str, Any], grants: Mapping[str, Any]) -> Work:
+def begin(held: None, options: Mapping[str, Any], grants: Mapping[str, Any]) -> MessageHandler:
     # A codec is imported when a text turns out to be in its encoding.
-    return Work(_answer, needs_files=True)
+    return MessageHandler(_answer, needs_files=True)
 
 
 def _answer(message: bytes) -> bytes:
