@@ -188,7 +188,7 @@ def test_stored_queries_run_and_check_their_parameters(http: httpx.Client) -> No
 
 def test_another_base_and_a_mount_path(tiny: Release, queries_project: Path, tmp_path: Path) -> None:
     base = "https://data.example.go.jp/policy/"
-    release = make_release(tmp_path, rebase(tiny_quads(), base), base)
+    release = make_release(tmp_path, rebase(tiny_quads(), BASE, base), base)
     inner = create_app(Settings(project=queries_project), release)
     with Server(Starlette(routes=[Mount("/kg", inner)])) as running, httpx.Client(base_url=running.url) as client:
         response = client.get("/kg/id/law/ai-act", headers=BROWSER, follow_redirects=True)
