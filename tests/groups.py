@@ -11,12 +11,38 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # What takes longest is begun first, so that no worker is left alone with it at the end.
 FIRST = ("virtuoso", "fuseki", "test_site", "test_replicas", "test_faults", "test_federation", "test_desk")
 # Files whose tests share nothing that takes long to make: any worker may run any of them.
 SPREAD = {"test_release", "test_partners", "test_rejects", "test_reasoning", "test_shapes", "test_parses"}
+# Files that start a server, a command, a browser or the OWL reasoner as a process: `--fast` leaves them out.
+PROCESSES = {
+    *("test_adding", "test_backends", "test_bench", "test_capacity", "test_clients", "test_compaction", "test_cli"),
+    *(
+        "test_canonical",
+        "test_desk",
+        "test_docs",
+        "test_faults",
+        "test_federation",
+        "test_generation",
+        "test_installed",
+    ),
+    *(
+        "test_installed",
+        "test_isolation",
+        "test_large",
+        "test_link",
+        "test_new_project",
+        "test_openapi",
+        "test_partners",
+    ),
+    *("test_publication", "test_reasoning", "test_referee", "test_release", "test_replicas", "test_repository"),
+    *("test_serving", "test_site", "test_soak", "test_tutorial", "test_validation_page", "test_validation_service"),
+    *("test_workers", "test_pages", "test_reconciliation"),
+}
 _ALONE = "serial"
 _MARK = re.compile(r"^@pytest\.mark\.serial\n(?:@.*\n)*def (\w+)", re.MULTILINE)
 _NODEID = re.compile(r"(?:.*/)?(?P<file>\w+)\.py::(?P<test>\w+)(?:\[(?P<engine>fuseki|virtuoso)\b)?")
@@ -27,6 +53,12 @@ def serial() -> frozenset[str]:
     """The tests marked `serial`, as `file::test`; their source says so, because node ids do not."""
     files = Path(__file__).parent.glob("test_*.py")
     return frozenset(f"{p.stem}::{name}" for p in files for name in _MARK.findall(p.read_text(encoding="utf-8")))
+
+
+def is_fast(item: pytest.Item) -> bool:
+    """Whether a test belongs to the inner loop: no process of its own, no engine, no measured time."""
+    marks = {mark.name for mark in item.iter_markers()}
+    return item.path.stem not in PROCESSES and not marks & {"browser", "slow", "serial"}
 
 
 def group_of(nodeid: str) -> str:
