@@ -27,7 +27,7 @@ _NUMBER_AT, _ARCHITECTURE_AT = 0, 4
 
 
 def confine(memory_bytes: int, parent: int) -> None:
-    """Limits this process: at most so much memory beyond what it has, no files written, killed with its parent.
+    """Limits this process: at most `memory_bytes` beyond what it has, no files written, killed with its parent.
 
     It is also the first to be killed when the machine runs out of memory. Linux only in the latter two; elsewhere they
     do nothing.
