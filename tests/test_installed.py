@@ -77,3 +77,14 @@ def test_the_installed_server_has_its_templates(installed: Path, tmp_path: Path)
     templates, static = map(int, counted.stdout.split())
     assert templates > 3
     assert static > 0
+
+
+def test_the_installed_command_makes_a_new_project(installed: Path, tmp_path: Path) -> None:
+    made = run(installed, tmp_path, "new", "forests")
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "forests" / ".github" / "workflows" / "check.yml").is_file()
+    built = run(installed, tmp_path, "--project", "forests", "build")
+    assert built.returncode == 0, built.stderr
+    assert run(installed, tmp_path, "--project", "forests", "answers").stdout.strip() == "1 answers as expected"
+    inside = run(installed, tmp_path / "forests", "query", "programmes", "--format", "csv")
+    assert "https://example.org/forests/id/programme/example" in inside.stdout, inside.stderr

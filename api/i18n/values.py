@@ -14,6 +14,8 @@ _MONTHS = (
     *("August", "September", "October", "November", "December"),
 )
 _DURATION = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?")
+_CURRENCY_SIGNS = {"EUR": "€", "GBP": "£", "JPY": "¥", "KRW": "₩", "USD": "$"}
+_CURRENCY_NAMES = {"EUR": "ユーロ", "GBP": "ポンド", "JPY": "円", "KRW": "ウォン", "USD": "ドル"}
 _UNITS = {"ja": ("年", "か月", "日"), "en": ("year", "month", "day")}
 
 
@@ -32,16 +34,18 @@ def shown(literal: Literal, language: str) -> str:
 
 
 def amount(value: str, unit: str, language: str) -> str:
-    """Formats an amount in yen as budget tables do, in 億円 or in millions; '' for other currencies."""
-    if unit != "JPY" or not re.fullmatch(r"-?\d+", value):
+    """Formats a whole amount of a currency (ISO 4217) as budget tables do, in 億 or in millions; '' for other units."""
+    if not re.fullmatch("[A-Z]{3}", unit) or not re.fullmatch(r"-?\d+", value):
         return ""
-    yen = int(value)
-    if language == "en":
-        sign, millions = "−" if yen < 0 else "", abs(yen) / 1_000_000
-        return f"{sign}¥{millions:,.10g} million" if abs(yen) >= 1_000_000 else f"{sign}¥{abs(yen):,}"
-    if abs(yen) >= 100_000_000:
-        return f"{yen / 100_000_000:,.10g}億円"
-    return f"{yen / 10_000:,.10g}万円" if abs(yen) >= 10_000 else f"{yen:,}円"
+    number = int(value)
+    if language == "ja":
+        name = _CURRENCY_NAMES.get(unit, unit)
+        if abs(number) >= 100_000_000:
+            return f"{number / 100_000_000:,.10g}億{name}"
+        return f"{number / 10_000:,.10g}万{name}" if abs(number) >= 10_000 else f"{number:,}{name}"
+    before = ("−" if number < 0 else "") + _CURRENCY_SIGNS.get(unit, f"{unit} ")
+    millions = abs(number) / 1_000_000
+    return f"{before}{millions:,.10g} million" if millions >= 1 else f"{before}{abs(number):,}"
 
 
 def _date(value: str, language: str) -> str:

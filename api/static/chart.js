@@ -17,10 +17,12 @@ export function rows(table) {
   })));
 }
 
-/** Formats numbers on axes like the table does: in 億円 or millions of yen for amounts. */
+/** Formats numbers on axes like the table does: in 億 or millions of the currency for amounts. */
 function formatter(sample) {
-  if (/円$/.test(sample)) return (n) => (Math.abs(n) >= 1e8 ? `${n / 1e8}億円` : `${n / 1e4}万円`);
-  if (/¥/.test(sample)) return (n) => `¥${(n / 1e6).toLocaleString("en")} million`;
+  const [, name] = /\d[億万]?([^\d億万.,]+)$/.exec(ja ? sample : "") ?? [];
+  if (name) return (n) => (Math.abs(n) >= 1e8 ? `${n / 1e8}億${name}` : `${n / 1e4}万${name}`);
+  const [, sign] = /^−?(\p{Sc}|[A-Z]{3} )[\d.,]/u.exec(sample) ?? [];
+  if (sign) return (n) => `${sign}${(n / 1e6).toLocaleString("en")} million`;
   return (n) => n.toLocaleString(document.documentElement.lang);
 }
 
