@@ -55,14 +55,14 @@ def whole(tiny: Release, queries_project: Path) -> Iterator[str]:
         yield running.url
 
 
-async def tested(url: str, *table: Requirement) -> list[conformance.Verdict]:
+async def verdicts_of(url: str, *table: Requirement) -> list[conformance.Verdict]:
     async with httpx.AsyncClient(base_url=url, timeout=30) as client:
         return await conformance.run(table, conformance.over(client))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.name)
 def test_what_a_specification_demands_holds(whole: str, check: Requirement) -> None:
-    (verdict,) = asyncio.run(tested(whole, check))
+    (verdict,) = asyncio.run(verdicts_of(whole, check))
     assert verdict.passed, verdict.detail
 
 
@@ -71,7 +71,7 @@ def test_a_check_that_should_fail_fails(whole: str) -> None:
         "wrong", "VoID", "1", {"en": "x"}, conformance.Request("GET", "/healthz"), 200, lambda r: r.json()["x"] == 1
     )
     other = Requirement("other", "VoID", "1", {"en": "y"}, conformance.Request("GET", "/healthz"), 404)
-    findings = asyncio.run(tested(whole, wrong, other))
+    findings = asyncio.run(verdicts_of(whole, wrong, other))
     assert [f.passed for f in findings] == [False, False]
     assert findings[1].detail == "200 instead of 404"
     assert "**fails**: 200 instead of 404" in conformance.report(findings, "x")
