@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import NoRelease, QueryMalformed
-from kg.isolation.program import Work
+from kg.isolation.program import MessageHandler
 
 
 def hold(options: Mapping[str, Any]) -> str:
@@ -19,7 +19,7 @@ def hold(options: Mapping[str, Any]) -> str:
     return "held"
 
 
-def begin(held: str, options: Mapping[str, Any], grants: Mapping[str, Any]) -> Work:
+def begin(held: str, options: Mapping[str, Any], grants: Mapping[str, Any]) -> MessageHandler:
     told = f"{held} {sorted(grants)} {os.getpid()}".encode()
     deeds: dict[str, Callable[[str], bytes]] = {
         "tell": lambda _: told,
@@ -40,7 +40,7 @@ def begin(held: str, options: Mapping[str, Any], grants: Mapping[str, Any]) -> W
         except OSError as error:
             return f"refused {error.errno}".encode()
 
-    return Work(answer, options.get("network", False), options.get("files", False))
+    return MessageHandler(answer, options.get("network", False), options.get("files", False))
 
 
 def _connect(port: str) -> bytes:

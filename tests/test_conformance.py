@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
+import loops
 import pytest
 from conftest import Server
 from dataset import ROOT
@@ -62,7 +62,7 @@ async def verdicts_of(url: str, *table: Requirement) -> list[conformance.Verdict
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.name)
 def test_what_a_specification_demands_holds(whole: str, check: Requirement) -> None:
-    (verdict,) = asyncio.run(verdicts_of(whole, check))
+    (verdict,) = loops.run(verdicts_of(whole, check))
     assert verdict.passed, verdict.detail
 
 
@@ -71,7 +71,7 @@ def test_a_check_that_should_fail_fails(whole: str) -> None:
         "wrong", "VoID", "1", {"en": "x"}, conformance.Request("GET", "/healthz"), 200, lambda r: r.json()["x"] == 1
     )
     other = Requirement("other", "VoID", "1", {"en": "y"}, conformance.Request("GET", "/healthz"), 404)
-    findings = asyncio.run(verdicts_of(whole, wrong, other))
+    findings = loops.run(verdicts_of(whole, wrong, other))
     assert [f.passed for f in findings] == [False, False]
     assert findings[1].detail == "200 instead of 404"
     assert "**fails**: 200 instead of 404" in conformance.report(findings, "x")

@@ -15,6 +15,7 @@ from projects import copy_project, environment, kg_command, make_project, run_kg
 
 from kg.build import pipeline
 from kg.errors import BrokenRelease, KgError
+from kg.project import location
 from kg.rdf import canonical, iris
 from kg.release import store
 
@@ -228,6 +229,7 @@ def test_a_read_only_installation_keeps_releases_in_the_users_folder(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     installed = tmp_path / "site-packages" / "kg" / "project"
     installed.mkdir(parents=True)
+    monkeypatch.setattr(location, "_INSTALLED", installed.resolve())
     assert store.default_releases(installed) == tmp_path / "share" / "aikg" / "releases"
 
 

@@ -5,6 +5,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import loops
 import pytest
 import uvicorn
 from hypothesis import given
@@ -47,7 +48,7 @@ async def _objects() -> dict[str, object]:
 
 @pytest.mark.parametrize("owner", USED)
 def test_uvicorn_has_what_the_server_uses(owner: str) -> None:
-    found = asyncio.run(_objects())[owner]
+    found = loops.run(_objects())[owner]
     lacking = [name for name in USED[owner] if not hasattr(found, name)]
     assert not lacking, f"uvicorn {uvicorn.__version__} has no {owner} with {lacking}: bound it in pyproject.toml"
 
@@ -107,7 +108,7 @@ def test_the_client_of_the_hot_path_is_that_of_the_application(listed: str, peer
         seen.update(scope)
 
     scope = {"type": "http", "client": (peer, 1), "headers": [(b"x-forwarded-for", chain.encode())]}
-    asyncio.run(ProxyHeadersMiddleware(application, listed)(scope, None, None))  # type: ignore[arg-type]
+    loops.run(ProxyHeadersMiddleware(application, listed)(scope, None, None))  # type: ignore[arg-type]
     trusted = TrustedProxies(listed)
     client = trusted.client(chain) if peer in trusted else ""
     assert (client or peer) == seen["client"][0]
