@@ -151,7 +151,7 @@ def test_a_context_that_lies_elsewhere_is_not_fetched(context: str) -> None:
 
 def test_our_own_context_is_known_without_fetching() -> None:
     own = Context.read(ROOT / "ontology" / "context.jsonld").document
-    known = intake.own_contexts(own, "https://ministry.example/")
+    known = intake.own_contexts(own, BASE.iri, "https://ministry.example/")
     for name in (BASE.iri + "context.jsonld", "https://ministry.example/context.jsonld"):
         text = json.dumps({"@context": [name], "id": "http://e/x", "type": "Programme", "quotes": "law:ai-act"})
         _, quads = intake.read(text.encode(), formats.RDF_FORMATS[1], SMALL, known)

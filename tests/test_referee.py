@@ -20,6 +20,7 @@ from rdflib.namespace import RDF, SH
 
 from kg.build.shapes import Shapes, Violation
 from kg.curation import builder
+from kg.project.reading import read_project
 from kg.rdf.datatypes import XSD
 
 SHAPES = ROOT / "ontology" / "shapes.ttl"
@@ -57,7 +58,7 @@ def test_a_fixture_is_reported_as_by_the_referee(path: Path) -> None:
 
 def test_valid_records_have_no_violation(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
-    assert compare([*builder.asserted_quads(builder.read_all(project)), *ontology()]) == 0
+    assert compare([*builder.asserted_quads(builder.read_all(read_project(project))), *ontology()]) == 0
 
 
 def test_the_real_data_has_no_violation() -> None:
