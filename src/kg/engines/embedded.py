@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from pyoxigraph import NamedNode, Quad, Store
 
+from kg.sparql.quadstore import Results
+from kg.sparql.sort_keys import with_total_order
+
 
 class EmbeddedStore:
-    """A `Backend` over a pyoxigraph store; `query` and `quads_for_pattern` are bound to the store's own."""
+    """A `Backend` over a pyoxigraph store; `quads_for_pattern` is bound to the store's own."""
 
-    __slots__ = ("_store", "needs_files", "quads_for_pattern", "query")
+    __slots__ = ("_store", "needs_files", "quads_for_pattern")
 
     needs_network = False
     has_moved = False
@@ -19,7 +23,6 @@ class EmbeddedStore:
     def __init__(self, store: Store, *, needs_files: bool = False) -> None:
         self._store = store
         self.needs_files = needs_files
-        self.query = store.query
         self.quads_for_pattern = store.quads_for_pattern
 
     @classmethod
@@ -33,6 +36,14 @@ class EmbeddedStore:
     def on_disk(cls, directory: Path) -> EmbeddedStore:
         """Open a store on disk for reading; raises `OSError` when it cannot be opened."""
         return cls(Store.read_only(str(directory)), needs_files=True)
+
+    def query(self, query: str, **options: Any) -> Results:
+        """As pyoxigraph's `Store.query`, with a total order in every ORDER BY (`kg.sparql.sort_keys`)."""
+        try:
+            return self._store.query(with_total_order(query), **options)
+        except SyntaxError:
+            # The error must be that of the query as it was written.
+            return self._store.query(query, **options)
 
     def __len__(self) -> int:
         return len(self._store)
