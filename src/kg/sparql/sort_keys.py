@@ -85,7 +85,7 @@ def _closing(tokens: Sequence[re.Match[str]], at: int) -> int:
     return -1
 
 
-def _conditions(query: str, tokens: Sequence[re.Match[str]], first: int, last: int, keys: Sequence[str]) -> list[str]:
+def _conditions(query: str, tokens: Sequence[re.Match[str]], first: int, last: int) -> list[str]:
     """The conditions that replace one."""
     word = tokens[first][0].upper()
     direction = word if word in ("ASC", "DESC") else "ASC"
