@@ -32,6 +32,8 @@ _KEYS = (
     'COALESCE(IF(TZ({0})="",{0},{0}),IF(isNumeric({0}),{0},STR({0})))',
     "STR(DATATYPE({0}))",
     "LANG({0})",
+    # Equal values may be written in several ways, as 0 and -0.
+    "STR({0})",
 )
 
 
