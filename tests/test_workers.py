@@ -517,13 +517,13 @@ def test_a_store_of_many_files_is_read_as_they_are_needed(tiny: Release, tmp_pat
     folder = shutil.copytree(tiny.directory, tmp_path / "release")
     store = Store(str(folder / "store"))
     many = 0
-    # The engine may put files together at any time.
-    while many < 4 or (many < 100 and len(list((folder / "store").glob("*.sst"))) <= 20):
+    # The engine may put files together at any time, also while it closes: some more than the test needs.
+    while many < 4 or (many < 100 and len(list((folder / "store").glob("*.sst"))) <= 24):
         store.add(Quad(NamedNode(f"urn:x:{many}"), NamedNode("urn:x:p"), Literal("many"), NamedNode(f"urn:x:g{many}")))
         store.flush()
         many += 1
     del store
-    assert len(list((folder / "store").glob("*.sst"))) > 16
+    assert len(list((folder / "store").glob("*.sst"))) > 20
 
     async def work() -> None:
         pool = query_pool(folder, tiny.manifest.base_iri, {}, Settings(memory_quads=0))
