@@ -39,9 +39,12 @@ class EmbeddedStore:
 
     def query(self, query: str, **options: Any) -> Results:
         """As pyoxigraph's `Store.query`, with a total order in every ORDER BY (`kg.sparql.sort_keys`)."""
+        ordered = with_total_order(query)
         try:
-            return self._store.query(with_total_order(query), **options)
+            return self._store.query(ordered, **options)
         except SyntaxError:
+            if ordered == query:
+                raise
             # The error must be that of the query as it was written.
             return self._store.query(query, **options)
 
