@@ -76,8 +76,7 @@ class _Reader(YamlDocument):
         if not slash or not iris.SLUG.fullmatch(self.record.path):
             message = "a record is data/<class>/<slug>.yaml, of lower-case letters, digits and single hyphens"
             self.problems.append(whole.problem("slug", message))
-        elif class_name not in self.context.prefixes:
-            known = [p for p in self.context.prefixes if p not in self.context.vocabularies]
+        elif class_name not in (known := self.context.folders):
             self.problems.append(
                 whole.problem(
                     "class-folder",

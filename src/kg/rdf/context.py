@@ -106,6 +106,11 @@ class Context:
         return sorted(self.prefixes.items(), key=lambda item: -len(item[1]))
 
     @cached_property
+    def folders(self) -> list[str]:
+        """The prefixes that are classes of records, each a folder below `data`; not those of a list, such as `acts:`."""
+        return [p for p, iri in self.prefixes.items() if iri.endswith(f"/id/{p}/")]
+
+    @cached_property
     def vocabularies(self) -> dict[str, str]:
         """The prefixes of vocabularies, without those of classes of records."""
         return {p: iri for p, iri in self.prefixes.items() if "/id/" not in iri}
