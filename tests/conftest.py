@@ -163,9 +163,9 @@ def beside() -> Path:
 
 
 @pytest.fixture(scope="session")
-def paper(beside: Path) -> str:
-    """The text of the paper, where it is at hand."""
-    return dataset.PAPER.read_bytes().decode("utf-8")
+def texts(beside: Path) -> dict[str, str]:
+    """The texts of the sources, where they are at hand, by the slug of the source."""
+    return {source: path.read_bytes().decode("utf-8") for source, path in dataset.TEXTS.items()}
 
 
 @pytest.fixture

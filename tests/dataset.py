@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +23,12 @@ from kg.sparql import library
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "source"
-PAPER = SHARED / "mext-science-for-ai-2026-06-29.txt"
+# The texts of the sources whose passages are evidence, by the slug of the source.
+SOURCE, LAW = "mext-2026-06-29", "egov-ai-act"
+TEXTS = {SOURCE: SHARED / "mext-science-for-ai-2026-06-29.txt", LAW: SHARED / "law-ai-act.txt"}
 PROJECT = read_project(ROOT)
 BASE = PROJECT.base
-LICENCE, SOURCE = PROJECT.licence.iri, PROJECT.source
+LICENCE = PROJECT.licence.iri
 ONTOLOGY_NAMESPACE = iris.ONTOLOGY + "#"
 
 PREFIXES = """
@@ -110,10 +112,19 @@ def literals(quads: list[Quad], *predicates: str) -> Iterator[tuple[Quad, Litera
             yield quad, quad.object
 
 
-def lines_of(graph: NamedNode) -> tuple[int, int] | None:
-    """The first and last line of the source for a graph."""
-    match = re.fullmatch(rf"{SOURCE}/(\d+)(?:-(\d+))?", short(value(graph)))
-    return (int(match[1]), int(match[2] or match[1])) if match else None
+_LINES = re.compile(r"([^/]+)/(\d+)(?:-(\d+))?")
+
+
+def place_of(graph: NamedNode) -> tuple[str, int, int] | None:
+    """The source of a graph, with the first and the last line; None if it is not drawn from a text."""
+    match = _LINES.fullmatch(short(value(graph)))
+    return (match[1], int(match[2]), int(match[3] or match[2])) if match and match[1] in TEXTS else None
+
+
+def lines_of(graph: NamedNode, source: str = SOURCE) -> tuple[int, int] | None:
+    """The first and last line of a source for a graph; None if it is drawn from something else."""
+    place = place_of(graph)
+    return place[1:] if place and place[0] == source else None
 
 
 _MARKUP = re.compile(r"<[^>]*>|\*\*|[\s\u3000|]")
@@ -126,8 +137,9 @@ def plain(text: str) -> str:
     return "".join(part if _CIRCLED.match(part) else unicodedata.normalize("NFKC", part) for part in kept)
 
 
-def passage(paper: str, graph: NamedNode) -> str:
+def passage(texts: Mapping[str, str], graph: NamedNode) -> str:
     """The lines of the source for a graph."""
-    span = lines_of(graph)
-    assert span is not None
-    return "\n".join(paper.split("\n")[span[0] - 1 : span[1]])
+    place = place_of(graph)
+    assert place is not None
+    source, first, last = place
+    return "\n".join(texts[source].split("\n")[first - 1 : last])

@@ -12,7 +12,21 @@ from pathlib import Path
 
 import dataset
 import pytest
-from dataset import BASE, PAPER, PROJECT, ROOT, SHARED, SOURCE, Data, lines_of, literals, passage, plain, short
+from dataset import (
+    BASE,
+    PROJECT,
+    ROOT,
+    SHARED,
+    SOURCE,
+    TEXTS,
+    Data,
+    lines_of,
+    literals,
+    passage,
+    place_of,
+    plain,
+    short,
+)
 from dataset import ONTOLOGY_NAMESPACE as KG
 from pyoxigraph import BlankNode, Literal, Quad, Store
 
@@ -108,7 +122,7 @@ def test_sums_of_the_inventory(data: Data) -> None:
 
 # ---- evidence ----
 
-# The lines before it are the title, date and author, which are in no section.
+# The lines of the paper before it are the title, date and author, which are in no section.
 FIRST_HEADING = 8
 
 
@@ -122,24 +136,26 @@ def test_every_asserted_fact_has_evidence(data: Data) -> None:
     assert len(facts) > 3500
 
 
-def test_every_passage_is_where_it_says(data: Data, paper: str) -> None:
-    digest = hashlib.sha256(PAPER.read_bytes()).hexdigest()
-    assert data.one(f"<source/{SOURCE}> kg:sha256 ?digest", "digest") == {digest}
+@pytest.mark.parametrize("source", TEXTS)
+def test_every_passage_is_where_it_says(data: Data, texts: dict[str, str], source: str) -> None:
+    text = texts[source]
+    digest = hashlib.sha256(TEXTS[source].read_bytes()).hexdigest()
+    assert data.one(f"<source/{source}> kg:sha256 ?digest", "digest") == {digest}
     pattern = (
-        "?passage a kg:Passage ; kg:firstLine ?first ; kg:lastLine ?last ; kg:sha256 ?digest ; oa:hasSelector ?at . "
-        "?at oa:start ?start ; oa:end ?end . "
+        f"?passage a kg:Passage ; kg:passageOf <source/{source}> ; kg:firstLine ?first ; kg:lastLine ?last ; "
+        "kg:sha256 ?digest ; oa:hasSelector ?at . ?at oa:start ?start ; oa:end ?end . "
         "OPTIONAL { ?passage kg:inSection ?section . ?section kg:firstLine ?from ; kg:lastLine ?to }"
     )
     names = ("passage", "first", "last", "digest", "start", "end", "from", "to")
     rows = data.rows(pattern, *names)
     for iri, first, last, stored, start, end, section_first, section_last in sorted(rows):
-        found = passages.locate(paper, int(first), int(last))
+        found = passages.locate(text, int(first), int(last))
         assert (found.sha256, found.start, found.end) == (stored, int(start), int(end)), iri
-        assert hashlib.sha256(paper[int(start) : int(end)].encode()).hexdigest() == stored, iri
-        if int(first) >= FIRST_HEADING:
+        assert hashlib.sha256(text[int(start) : int(end)].encode()).hexdigest() == stored, iri
+        if source != SOURCE or int(first) >= FIRST_HEADING:
             assert int(section_first) <= int(first) <= int(section_last), iri
-        assert iri.removeprefix(f"passage/{SOURCE}/") in (first, f"{first}-{last}")
-    graphs = {q.graph_name for q in data.asserted if lines_of(q.graph_name)}
+        assert iri.removeprefix(f"passage/{source}/") in (first, f"{first}-{last}")
+    graphs = {q.graph_name for q in data.asserted if lines_of(q.graph_name, source)}
     assert {row[0] for row in rows} == {f"passage/{short(value(g))}" for g in graphs}
 
 
@@ -172,35 +188,35 @@ PRINTED = (
 
 
 def _in_passages(data: Data, *predicates: str) -> Iterator[tuple[Quad, Literal]]:
-    return ((q, text) for q, text in literals(data.asserted, *predicates) if lines_of(q.graph_name))
+    return ((q, text) for q, text in literals(data.asserted, *predicates) if place_of(q.graph_name))
 
 
-def test_printed_strings_stand_in_their_lines(data: Data, paper: str) -> None:
+def test_printed_strings_stand_in_their_lines(data: Data, texts: dict[str, str]) -> None:
     missing = set()
     for quad, text in _in_passages(data, *PRINTED):
         *above, last = text.value.split(" > ") if quad.predicate.value == KG + "headingPath" else [text.value]
         # Only the last of the headings above a passage must be in it.
-        if plain(last) not in plain(passage(paper, quad.graph_name)) or any(
-            plain(h) not in plain(paper) for h in above
+        if plain(last) not in plain(passage(texts, quad.graph_name)) or any(
+            plain(h) not in plain(texts[SOURCE]) for h in above
         ):
             missing.add((short(value(quad.graph_name)), text.value))
     assert missing == set(PRINTED_OTHERWISE)
 
 
-def test_names_in_passages_stand_in_their_lines(data: Data, paper: str) -> None:
+def test_names_in_passages_stand_in_their_lines(data: Data, texts: dict[str, str]) -> None:
     """Our translations must not look like texts of the source (trap E12)."""
     missing = {
         (short(value(q.graph_name)), text.value)
         for q, text in _in_passages(data, SKOS + "prefLabel", DCTERMS + "title")
-        if plain(text.value) not in plain(passage(paper, q.graph_name))
+        if plain(text.value) not in plain(passage(texts, q.graph_name))
     }
     assert missing == set()
 
 
-def test_numbers_stand_in_their_lines(data: Data, paper: str) -> None:
+def test_numbers_stand_in_their_lines(data: Data, texts: dict[str, str]) -> None:
     missing = []
     for quad, number in _in_passages(data, KG + "count", KG + "printedNumber", KG + "statedCount"):
-        if not re.search(rf"(?<!\d){number.value}(?!\d)", plain(passage(paper, quad.graph_name))):
+        if not re.search(rf"(?<!\d){number.value}(?!\d)", plain(passage(texts, quad.graph_name))):
             missing.append((short(value(quad.graph_name)), number.value))
     assert missing == []
 
@@ -216,26 +232,26 @@ def _printed_amounts(text: str) -> set[Decimal]:
     return found
 
 
-def test_amounts_stand_in_their_lines(data: Data, paper: str) -> None:
+def test_amounts_stand_in_their_lines(data: Data, texts: dict[str, str]) -> None:
     """Printed in hundred millions, ten millions or millions of yen (trap C1)."""
     amounts = list(_in_passages(data, KG + "amount", *(SCHEMA + name for name in ("value", "minValue", "maxValue"))))
     stray = [
         (short(value(q.subject)), amount.value)
         for q, amount in amounts
-        if Decimal(amount.value) not in _printed_amounts(passage(paper, q.graph_name))
+        if Decimal(amount.value) not in _printed_amounts(passage(texts, q.graph_name))
     ]
     assert stray == []
     assert len(amounts) == 7 + 6
 
 
-def test_durations_stand_in_their_lines(data: Data, paper: str) -> None:
+def test_durations_stand_in_their_lines(data: Data, texts: dict[str, str]) -> None:
     names = ("duration", "maxDuration", "within", "revisionInterval")
     durations = list(_in_passages(data, *(KG + name for name in names)))
     stray = []
     for quad, duration in durations:
         match = re.fullmatch(r"P(\d+)Y(6M)?", duration.value)
         assert match is not None, duration.value
-        text = plain(passage(paper, quad.graph_name))
+        text = plain(passage(texts, quad.graph_name))
         printed = f"{match[1]}年半" if match[2] else rf"(?<!\d){match[1]}(か年度|年(?!半))"
         if not re.search(printed, text) and not (duration.value == "P1Y" and "毎年" in text):
             stray.append((short(value(quad.subject)), duration.value))
@@ -243,12 +259,12 @@ def test_durations_stand_in_their_lines(data: Data, paper: str) -> None:
     assert len(durations) >= 12
 
 
-def test_dates_stand_in_their_lines(data: Data, paper: str) -> None:
+def test_dates_stand_in_their_lines(data: Data, texts: dict[str, str]) -> None:
     missing = set()
     for quad, date in _in_passages(data):
         if not date.datatype.value.endswith(("#date", "#gYear", "#gYearMonth")):
             continue
-        text = plain(passage(paper, quad.graph_name))
+        text = plain(passage(texts, quad.graph_name))
         year, month, day = (*date.value.split("-"), "", "")[:3]
         in_year = year in text or f"令和{int(year) - 2018}年" in text
         in_month = not month or f"{int(month)}月" in text
@@ -277,7 +293,7 @@ CLASSIFYING = {
 }
 
 
-def test_what_is_linked_is_named_in_the_lines(data: Data, paper: str) -> None:
+def test_what_is_linked_is_named_in_the_lines(data: Data, texts: dict[str, str]) -> None:
     """The lines of a link's passage name its target, except for the source itself."""
     itself = BASE.id + "policy/science-for-ai-science-of-ai"
     names: dict[str, set[str]] = {itself: {""}}
@@ -289,12 +305,12 @@ def test_what_is_linked_is_named_in_the_lines(data: Data, paper: str) -> None:
         own = "#" in target or target.startswith(value(quad.subject))
         if (
             own
-            or not lines_of(quad.graph_name)
+            or not place_of(quad.graph_name)
             or not target.startswith(BASE.id)
             or quad.predicate.value in CLASSIFYING
         ):
             continue
-        text = plain(passage(paper, quad.graph_name))
+        text = plain(passage(texts, quad.graph_name))
         if not any(name in text for name in names.get(target, ())):
             unnamed.add((short(value(quad.graph_name)), short(target)))
     assert unnamed == set(NAMED_IN_OTHER_WORDS)
@@ -315,13 +331,12 @@ def _copied(text: str, runs: set[str], length: int) -> str:
     return next((text[i : i + length + 1] for i in range(len(text) - length) if text[i : i + length + 1] in runs), "")
 
 
-def _runs(paper: str, length: int) -> set[str]:
-    whole = plain(paper)
-    return {whole[i : i + length + 1] for i in range(len(whole) - length)}
+def _runs(texts: dict[str, str], length: int) -> set[str]:
+    return {whole[i : i + length + 1] for whole in map(plain, texts.values()) for i in range(len(whole) - length)}
 
 
-def test_no_sentence_is_copied_into_descriptions(data: Data, paper: str) -> None:
-    runs = _runs(paper, 30)
+def test_no_sentence_is_copied_into_descriptions(data: Data, texts: dict[str, str]) -> None:
+    runs = _runs(texts, 30)
     names = {plain(text.value) for _, text in literals(data.asserted, *NAMES) if len(plain(text.value)) > 8}
     pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
     copied = {}
@@ -331,9 +346,9 @@ def test_no_sentence_is_copied_into_descriptions(data: Data, paper: str) -> None
     assert copied == {}
 
 
-def test_no_sentence_is_copied_into_anything_else(data: Data, paper: str) -> None:
+def test_no_sentence_is_copied_into_anything_else(data: Data, texts: dict[str, str]) -> None:
     """Names of documents, bodies and schemes may be long; labels of statements are in our own words."""
-    runs = _runs(paper, 40)
+    runs = _runs(texts, 40)
     elements = data.one("?element a kg:Element", "element")
     copied = {}
     for quad, text in literals(data.asserted):

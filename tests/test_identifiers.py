@@ -6,7 +6,7 @@ import csv
 import re
 
 import pytest
-from dataset import BASE, SHARED, Data, lines_of, passage, plain, short
+from dataset import BASE, SHARED, Data, passage, place_of, plain, short
 from dataset import ONTOLOGY_NAMESPACE as KG
 from pyoxigraph import Quad
 
@@ -83,7 +83,7 @@ def test_numbers_of_others_are_not_given(data: Data) -> None:
     assert data.one("?eu owl:sameAs <https://isni.org/isni/0000000122904914>", "eu") == set()
 
 
-def test_no_issuer_is_invented(data: Data, paper: str) -> None:
+def test_no_issuer_is_invented(data: Data, texts: dict[str, str]) -> None:
     """An issuer is asserted only if a passage or register names it."""
     invented = []
     for quad in data.asserted:
@@ -91,8 +91,8 @@ def test_no_issuer_is_invented(data: Data, paper: str) -> None:
             continue
         graph = short(value(quad.graph_name))
         names = data.one(f"<{value(quad.object)}> skos:prefLabel|skos:altLabel|skos:hiddenLabel ?name", "name")
-        printed = lines_of(quad.graph_name) and any(
-            plain(name) in plain(passage(paper, quad.graph_name)) for name in names
+        printed = place_of(quad.graph_name) and any(
+            plain(name) in plain(passage(texts, quad.graph_name)) for name in names
         )
         if not printed and not graph.startswith("register/") and graph != "about":
             invented.append((graph, short(value(quad.subject))))

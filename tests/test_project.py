@@ -49,7 +49,6 @@ def test_the_charts_of_the_real_site_show_queries_of_its_library() -> None:
         for name in page.queries:
             assert (ROOT / "queries" / f"{name}.rq").is_file()
     assert (ROOT / "queries" / f"{project.worked_query}.rq").is_file()
-    assert (ROOT / "data" / "source" / f"{project.source}.yaml").is_file()
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,7 @@ def test_the_charts_of_the_real_site_show_queries_of_its_library() -> None:
         ({"notice": ""}, "site.yaml:1:1: 'notice' is missing"),
         ({"licence": "{iri: https://x.example/, name: X}"}, "site.yaml:7:10: 'text' is missing under 'licence'"),
         ({"licence": "CC0"}, "site.yaml:7:10: 'licence' needs a map with iri, name, text"),
-        ({"source": "A Report"}, "site.yaml:8:9: 'A Report' under 'source': expected lower-case letters"),
+        ({"worked-query": "A Query"}, "site.yaml:8:15: 'A Query' under 'worked-query': expected lower-case letters"),
         ({"examples": "{nod: law/x}"}, "site.yaml:8:12: unknown key 'nod'; did you mean 'node'?"),
         ({"charts": "{pages: {money: {title: {en: Money}}}}"}, "'lead' is missing under 'money'"),
         ({"title": "{en: &a Forests}"}, "anchors are not used here"),

@@ -19,15 +19,12 @@ from kg.release import store
 def record_passages(
     text: Annotated[Path, typer.Argument(help="The text of the source, as its record's hash says.")],
     source: Annotated[
-        str, typer.Option(help="The slug of the source; else the one in site.yaml.", show_default=False)
+        str,
+        typer.Option(help="The slug of the source; else the one whose record has the text's hash.", show_default=False),
     ] = "",
 ) -> None:
     """Record the passages that the data cites: lines, section, position and SHA-256 of the text of each."""
-    root = project_root()
-    named = source or read_project(root).source
-    if not named:
-        raise KgError("say which source with --source, or name the usual one as 'source' in site.yaml")
-    path = passages.record(root, named, text)
+    path = passages.record(project_root(), text, source)
     console.print(f"wrote {path}")
 
 

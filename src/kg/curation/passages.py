@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,22 +38,19 @@ def locate(text: str, first: int, last: int) -> Passage:
     return Passage(first, last, start, start + len(body), hashlib.sha256(body.encode()).hexdigest())
 
 
-def record(root: Path, source: str, text_file: Path) -> Path:
-    """Rewrites `data/passage/{source}.yaml` from the graph keys of all curated files; returns its path."""
+def record(root: Path, text_file: Path, source: str = "") -> Path:
+    """Rewrites `data/passage/{source}.yaml` from the graph keys of all curated files; returns its path.
+
+    Without a name, the source is the one whose record has the hash of the text.
+    """
     try:
         raw = text_file.read_bytes()
     except OSError as error:
         raise KgError(f"{text_file} cannot be read: {error.strerror}") from error
     project = read_project(root)
     curated = builder.read_all(project)
-    about = next((r for r in curated.records if r.path == f"source/{source}"), None)
-    if about is None:
-        raise KgError(f"there is no record data/source/{source}.yaml")
-    stated = about.blocks.get("about", {}).get("sha256")
-    if stated != hashlib.sha256(raw).hexdigest():
-        raise KgError(
-            f"{text_file} is not the text of {source}: its SHA-256 is not the one in data/source/{source}.yaml"
-        )
+    about = _source_of(raw, text_file, curated.records, source)
+    source = about.path.removeprefix("source/")
     text = raw.decode("utf-8")
     entries, problems = [], []
     keys = {g: r.block_positions[g] for r in curated.records for g in r.blocks if g.startswith(source + "/")}
@@ -76,6 +74,23 @@ def record(root: Path, source: str, text_file: Path) -> Path:
     head = f"# Written by 'kg passages'; the passages of {source} that the data cites.\nabout:\n  also:\n"
     path.write_text(head + "".join(entries), encoding="utf-8")
     return path
+
+
+def _source_of(raw: bytes, text_file: Path, records: Iterable[Record], named: str) -> Record:
+    digest = hashlib.sha256(raw).hexdigest()
+    sources = {r.path.removeprefix("source/"): r for r in records if r.path.startswith("source/")}
+    if named and named not in sources:
+        raise KgError(f"there is no record data/source/{named}.yaml")
+    if named and digest not in _hashes(sources[named]):
+        raise KgError(f"{text_file} is not the text of {named}: its SHA-256 is not the one in data/source/{named}.yaml")
+    found = [sources[named]] if named else [r for r in sources.values() if digest in _hashes(r)]
+    if not found:
+        raise KgError(f"{text_file} is the text of no source: none in data/source/ has its SHA-256, {digest}")
+    return found[0]
+
+
+def _hashes(about: Record) -> set[object]:
+    return {block["sha256"] for block in about.blocks.values() if "sha256" in block}
 
 
 def _line_order(key: str) -> tuple[int, ...]:

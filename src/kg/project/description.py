@@ -62,7 +62,6 @@ class Project:
     ontology: str = iris.ONTOLOGY
     more_languages: tuple[str, ...] = ()
     addresses: Texts = field(default_factory=dict)
-    source: str = ""
     search_examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     worked_query: str = ""
     featured_class: str = ""

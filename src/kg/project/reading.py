@@ -80,7 +80,7 @@ class _SiteFile(YamlDocument):
             "ontology": self._iri,
             **dict.fromkeys(("title", "lead", "notice", "publisher", "addresses", "service"), self.in_languages),
             "licence": self._licence,
-            **dict.fromkeys(("source", "worked-query", "featured-class"), self._name),
+            **dict.fromkeys(("worked-query", "featured-class"), self._name),
             "search-examples": self._search_examples,
             "classes": self.named_texts,
             "last-classes": self._names,
