@@ -14,6 +14,7 @@ import dataset
 import pytest
 from dataset import (
     BASE,
+    LAW,
     PROJECT,
     ROOT,
     SHARED,
@@ -61,8 +62,11 @@ def test_no_problem_after_inference(data: Data) -> None:
 
 
 def test_coverage_has_a_query_for_every_kind() -> None:
-    assert [int(path.stem.partition("-")[0]) for path in COVERAGE] == list(range(1, 39))
-    assert sum(library.read(path).expected or 0 for path in COVERAGE) == 438
+    assert [int(path.stem.partition("-")[0]) for path in COVERAGE] == list(range(1, len(COVERAGE) + 1))
+    stated: Counter[str] = Counter()
+    for query in map(library.read, COVERAGE):
+        stated[query.source] += query.expected or 0
+    assert stated == {"": 438, LAW: 4 + 28 + 43 + 5 + 4 + 9 + 49 + 7}
 
 
 @pytest.mark.parametrize("path", COVERAGE, ids=lambda path: path.stem)
@@ -249,9 +253,11 @@ def test_durations_stand_in_their_lines(data: Data, texts: dict[str, str]) -> No
     durations = list(_in_passages(data, *(KG + name for name in names)))
     stray = []
     for quad, duration in durations:
+        text = plain(passage(texts, quad.graph_name))
+        if duration.value == "P3M" and "三月を超えない" in text:
+            continue
         match = re.fullmatch(r"P(\d+)Y(6M)?", duration.value)
         assert match is not None, duration.value
-        text = plain(passage(texts, quad.graph_name))
         printed = f"{match[1]}年半" if match[2] else rf"(?<!\d){match[1]}(か年度|年(?!半))"
         if not re.search(printed, text) and not (duration.value == "P1Y" and "毎年" in text):
             stray.append((short(value(quad.subject)), duration.value))

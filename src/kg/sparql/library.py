@@ -1,7 +1,7 @@
 """The query library: `.rq` files with a header, whose parameters are bound to terms.
 
 The header is YAML in lines that begin with `#+ `: title and description in ja and en, parameters, result columns, a
-chart hint, units of columns, tags, and the premises of a rule.
+chart hint, units of columns, tags, the premises of a rule, and the source whose coverage a query measures.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kg.sparql.quadstore import QuadStore
 Bound = NamedNode | Literal
 
 _HEADER = re.compile(r"^#\+ ?(.*)$", re.MULTILINE)
-_FIELDS = ("title", "description", "parameters", "columns", "chart", "units", "tags", "expected", "premises")
+_FIELDS = ("title", "description", "parameters", "columns", "chart", "units", "tags", "expected", "premises", "source")
 PARAMETER_TYPES = ("iri", "string", "language", *(d.removeprefix(XSD) for d in DATATYPES))
 
 # The C loader if available, since headers are read on each server start.
@@ -55,6 +55,7 @@ class StoredQuery:
     text: str
     expected: int | None = None
     premises: str = ""
+    source: str = ""
 
 
 def read(path: Path) -> StoredQuery:
@@ -88,6 +89,7 @@ def read(path: Path) -> StoredQuery:
         text=_HEADER.sub("", text).lstrip("\n"),
         expected=header.get("expected"),
         premises=header.get("premises", ""),
+        source=header.get("source", ""),
     )
 
 
