@@ -19,7 +19,7 @@ from kg.sparql.library import StoredQuery
 _MAX_ROWS = 60
 _MAX_NEIGHBOURS = 14
 # Classes linked with nearly every record, which say little about its neighbourhood.
-_EXCLUDED = ("passage", "source", "vocabulary", "fiscal-year")
+_EXCLUDED = ("passage", "source", "concordance", "vocabulary", "fiscal-year")
 _WIDTH, _HEIGHT = 940, 420
 
 

@@ -253,7 +253,11 @@ def _row(view: View, row: tuple[str, ...], choice: MatchSetup) -> dict[str, Any]
 
 def _columns(request: Request, view: View, work: Work) -> Response:
     """Return the page that asks for the column of names, with the likeliest one selected."""
-    kinds = [k for k in view.site.entities.classes() if k not in ("passage", "source", "vocabulary", "fiscal-year")]
+    kinds = [
+        k
+        for k in view.site.entities.classes()
+        if k not in ("passage", "source", "concordance", "vocabulary", "fiscal-year")
+    ]
     return _shown(
         request,
         view,

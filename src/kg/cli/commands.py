@@ -34,6 +34,7 @@ _COMMANDS = {
     "link": "kg.cli.linking:link_table",
     "validate": "kg.cli.validating:validate",
     "passages": "kg.cli.upkeep:record_passages",
+    "concordance": "kg.cli.upkeep:record_concordance",
     "coverage": "kg.cli.upkeep:write_coverage",
     "conformance": "kg.cli.upkeep:check_conformance",
     "schema": "kg.cli.upkeep:write_schema",

@@ -1,4 +1,4 @@
-"""Commands that write files of the project: passages, coverage, conformance, the schema for editors."""
+"""Commands that write files of the project: passages, concordance, coverage, conformance, the schema for editors."""
 
 from __future__ import annotations
 
@@ -8,23 +8,31 @@ from typing import Annotated
 import typer
 
 from kg.cli.terminal import Releases, console, current, releases_in
-from kg.curation import coverage, passages, schema
+from kg.curation import concordance, coverage, passages, schema
 from kg.errors import KgError
 from kg.project.description import said
 from kg.project.location import project_root
 from kg.project.reading import read_project
 from kg.release import store
 
+_TextFile = Annotated[Path, typer.Argument(help="The text of the source, as its record's hash says.", metavar="TEXT")]
+_SourceSlug = Annotated[
+    str,
+    typer.Option(
+        "--source", help="The slug of the source; else the one whose record has the text's hash.", show_default=False
+    ),
+]
 
-def record_passages(
-    text: Annotated[Path, typer.Argument(help="The text of the source, as its record's hash says.")],
-    source: Annotated[
-        str,
-        typer.Option(help="The slug of the source; else the one whose record has the text's hash.", show_default=False),
-    ] = "",
-) -> None:
+
+def record_passages(text: _TextFile, source: _SourceSlug = "") -> None:
     """Record the passages that the data cites: lines, section, position and SHA-256 of the text of each."""
     path = passages.record(project_root(), text, source)
+    console.print(f"wrote {path}")
+
+
+def record_concordance(text: _TextFile, source: _SourceSlug = "") -> None:
+    """Record on which lines of a source the printed forms of each topic and term occur, as numbers alone."""
+    path = concordance.record(project_root(), text, source)
     console.print(f"wrote {path}")
 
 

@@ -2,6 +2,6 @@
 
 - `records`: reads and checks files; `parses`: a cache of parsed files
 - `builder`: maps all records to quads
-- `passages`, `coverage`: evidence in the sources, and what is covered
+- `sources`, `passages`, `concordance`, `coverage`: the texts, evidence in them, where terms occur, what is covered
 - `schema`: a JSON Schema for editors
 """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kg.curation import builder
 from kg.curation.records import Record
-from kg.errors import FileProblem, KgError, Rejected
+from kg.curation.sources import read_text
+from kg.errors import FileProblem, Rejected
 from kg.project.reading import read_project
 from kg.rdf.iris import Base
 
@@ -43,15 +43,9 @@ def record(root: Path, text_file: Path, source: str = "") -> Path:
 
     Without a name, the source is the one whose record has the hash of the text.
     """
-    try:
-        raw = text_file.read_bytes()
-    except OSError as error:
-        raise KgError(f"{text_file} cannot be read: {error.strerror}") from error
-    project = read_project(root)
-    curated = builder.read_all(project)
-    about = _source_of(raw, text_file, curated.records, source)
+    curated = builder.read_all(read_project(root))
+    about, text = read_text(curated, text_file, source)
     source = about.path.removeprefix("source/")
-    text = raw.decode("utf-8")
     entries, problems = [], []
     keys = {g: r.block_positions[g] for r in curated.records for g in r.blocks if g.startswith(source + "/")}
     for key in sorted(keys, key=_line_order):
@@ -66,7 +60,7 @@ def record(root: Path, text_file: Path, source: str = "") -> Path:
                 FileProblem(keys[key].file, keys[key].line, keys[key].column, "passage", f"'{key}': {error}")
             )
             continue
-        entries.append(_entry(key, source, passage, _section(about, passage.first, project.base)))
+        entries.append(_entry(key, source, passage, _section(about, passage.first, curated.base)))
     if problems:
         raise Rejected(problems)
     path = root / "data" / "passage" / f"{source}.yaml"
@@ -74,23 +68,6 @@ def record(root: Path, text_file: Path, source: str = "") -> Path:
     head = f"# Written by 'kg passages'; the passages of {source} that the data cites.\nabout:\n  also:\n"
     path.write_text(head + "".join(entries), encoding="utf-8")
     return path
-
-
-def _source_of(raw: bytes, text_file: Path, records: Iterable[Record], named: str) -> Record:
-    digest = hashlib.sha256(raw).hexdigest()
-    sources = {r.path.removeprefix("source/"): r for r in records if r.path.startswith("source/")}
-    if named and named not in sources:
-        raise KgError(f"there is no record data/source/{named}.yaml")
-    if named and digest not in _hashes(sources[named]):
-        raise KgError(f"{text_file} is not the text of {named}: its SHA-256 is not the one in data/source/{named}.yaml")
-    found = [sources[named]] if named else [r for r in sources.values() if digest in _hashes(r)]
-    if not found:
-        raise KgError(f"{text_file} is the text of no source: none in data/source/ has its SHA-256, {digest}")
-    return found[0]
-
-
-def _hashes(about: Record) -> set[object]:
-    return {block["sha256"] for block in about.blocks.values() if "sha256" in block}
 
 
 def _line_order(key: str) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ LINKS = (OWL + "sameAs", SKOS + "exactMatch", "http://xmlns.com/foaf/0.1/homepag
 _LAW_NUMBER = KG + "lawNumber"
 _CODES = (KG + "isoAlpha2", KG + "isoAlpha3")
 # Passages and terms of code lists have the names of what they are about: they are found only if their kind is given.
-_ON_REQUEST = frozenset({ONTOLOGY_KIND, "source", "passage", "vocabulary"})
+_ON_REQUEST = frozenset({ONTOLOGY_KIND, "source", "passage", "concordance", "vocabulary"})
 # The score of each form in percent, before other evidence is considered.
 SCORES: Mapping[str, float] = {
     "identifier": 100.0,

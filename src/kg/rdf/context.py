@@ -107,7 +107,7 @@ class Context:
 
     @cached_property
     def folders(self) -> list[str]:
-        """The prefixes that are classes of records, each a folder below `data`; not those of a list, such as `acts:`."""
+        """The prefixes that are classes of records, each a folder of `data`; not those of a list, such as `acts:`."""
         return [p for p, iri in self.prefixes.items() if iri.endswith(f"/id/{p}/")]
 
     @cached_property

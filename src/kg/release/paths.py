@@ -22,7 +22,7 @@ from kg.sparql.quadstore import QuadStore
 Direction = OneOf["out", "in"]
 
 # Classes linked with nearly every record; their links are shown only for records of these classes.
-QUIET = frozenset({"passage", "source", "fiscal-year"})
+QUIET = frozenset({"passage", "source", "concordance", "fiscal-year"})
 # Having the same country or status is a weak connection.
 CATEGORIES = frozenset({"place", "vocabulary"})
 MOST_STEPS = 12
