@@ -33,8 +33,8 @@ def inner(step: ProofStep) -> list[Triple]:
 def test_every_inferred_triple_rests_on_stated_ones(real: store.Release) -> None:
     explanations = Explanations(real.store, RULES, BASE.iri)
     inferred = list(real.store.quads_for_pattern(None, None, None, NamedNode(BASE.inferred)))
-    # Every seventh, since all of them take some twenty seconds.
-    for quad in inferred[::7]:
+    # Every fiftieth, since all of them take minutes.
+    for quad in inferred[::50]:
         step = explanations.explain(quad.triple)
         assert step is not None
         assert step.rule is not None

@@ -133,13 +133,18 @@ STATEMENTS_INFER = {
         ":s kg:means :tool . :r kg:relation relations:means ; kg:object :deed ; kg:supports :s .",
         ":s kg:hasMeans :tool, :deed",
     ),
-    "a stated fact is a fact": (":s a kg:Assessment .", ":s kg:modality modalities:fact"),
+    "a stated fact is a fact": (
+        ":s a kg:Assessment . modalities:fact a skos:Concept .",
+        ":s kg:modality modalities:fact",
+    ),
     "what a plan sets out is planned": (
-        ":unit kg:states :s ; kg:headingRole headings:measures . :s a kg:Commitment .",
+        ":unit kg:states :s ; kg:headingRole headings:measures . :s a kg:Commitment ."
+        " modalities:planned a skos:Concept .",
         ":s kg:modality modalities:planned",
     ),
     "what a page describes is under way": (
-        ":unit kg:states :unit\\/statement-1 ; kg:headingRole headings:content . :unit\\/statement-1 a kg:Commitment .",
+        ":unit kg:states :unit\\/statement-1 ; kg:headingRole headings:content . modalities:ongoing a skos:Concept ."
+        " :unit\\/statement-1 a kg:Commitment .",
         ":unit\\/statement-1 kg:modality modalities:ongoing",
     ),
     "the programme is the actor by context": (
@@ -174,7 +179,7 @@ STATEMENTS_INFER = {
     "a norm on universities is one on each of them": (
         ":n a kg:Norm ; kg:bearer actors:rd-institutions . :art kg:states :n ; kg:provisionOf :law ."
         " :law kg:jurisdiction :here . :u a kg:University ; kg:jurisdiction :here ."
-        " actors:universities skos:broader actors:rd-institutions .",
+        " actors:universities a skos:Concept ; skos:broader actors:rd-institutions .",
         ":u kg:actorKind actors:universities ; kg:subjectToNorm :n",
     ),
     "what is given as an answer leads from its ground": (":b kg:because :a .", ":a kg:leadsTo :b"),

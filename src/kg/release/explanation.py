@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -23,6 +23,8 @@ _MOST_ASKED = 200
 _CONSTRUCT = re.compile(
     r"(?P<prologue>.*?)CONSTRUCT\s*\{\s*(\S+)\s+(\S+)\s+(\S+)\s*\}\s*WHERE\s*(?P<body>\{.*\})\s*\Z", re.DOTALL
 )
+_SUBSELECT = re.compile(r"SELECT ([^{}]*) WHERE \{")
+_IN_PARENTHESES = re.compile(r"\([^()]*(?:\([^()]*\)[^()]*)*\)")
 _PREFIX = re.compile(r"PREFIX\s+([\w-]*:)\s*<([^>]*)>")
 
 
@@ -59,7 +61,8 @@ class Rule:
             elif self._term(written, {}) != term:
                 return
         values = f"VALUES ({' '.join(wanted)}) {{ ({' '.join(map(str, wanted.values()))}) }}"
-        solutions = library.select(store, f"{self._prologue} SELECT * WHERE {self._body} {values}")
+        body = _narrowed(self._body, wanted)
+        solutions = library.select(store, f"{self._prologue} SELECT * WHERE {body} {values}")
         names = [str(variable) for variable in solutions.variables]
         for solution in solutions:
             bound = {n: v for n, v in zip(names, solution, strict=True) if isinstance(v, Term)}
@@ -78,6 +81,20 @@ class Rule:
             return NamedNode(iris.RDF_TYPE)
         prefix, colon, local = written.partition(":")
         return NamedNode(self._prefixes[prefix + colon] + local)
+
+
+def _narrowed(body: str, wanted: Mapping[str, AnyTerm]) -> str:
+    """The pattern of a rule for these values only, which it would otherwise infer for the whole dataset first.
+
+    They stand at its beginning and in each subquery that projects them; what the pattern computes cannot be given.
+    """
+    given = {name: term for name, term in wanted.items() if f"AS {name})" not in body}
+
+    def values(names: Iterable[str]) -> str:
+        return "".join(f" VALUES {name} {{ {given[name]} }}" for name in names if name in given)
+
+    subselect = _SUBSELECT.sub(lambda found: found[0] + values(_IN_PARENTHESES.sub("", found[1]).split()), body)
+    return f"{{{values(given)} {subselect[1:]}"
 
 
 Way = tuple[Rule, list[tuple[Triple, tuple[str, ...]]]]
