@@ -51,6 +51,7 @@ def test_query_from_standard_input(project: Path) -> None:
         (("query", "network-lab-total-projects", "x=1"), "has no parameter 'x'"),
         (("query", "network-lab-total-projects", "x"), "expected NAME=VALUE"),
         (("query", "network-lab-total-projects", "--format", "xlsx"), "no results format 'xlsx'"),
+        (("query", f"SELECT ?s {{ {'?s ?p ?o . ' * 30}}}"), "give the text of a query on standard input: kg query -"),
         (("dump", "--format", "docx"), "no RDF format 'docx'"),
         (("dump", "--file", "/nowhere/x.nq"), "cannot write /nowhere/x.nq: No such file or directory"),
         (("serve", "--store", "/nowhere"), "no release in /nowhere"),

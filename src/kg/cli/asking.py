@@ -54,6 +54,8 @@ def query(
 def _stored_query(source: str, root: Path) -> library.StoredQuery:
     if source == "-":
         return _plain_query("-", sys.stdin.read())
+    if "{" in source:
+        raise KgError("give the text of a query on standard input: kg query - < FILE")
     path = Path(source)
     if path.is_file():
         text = path.read_text(encoding="utf-8")
