@@ -161,7 +161,7 @@ def test_a_newcomer_needs_no_script(visit: Callable[..., Any]) -> None:
     page.fill("#ui-q2", "Article 9")
     page.click(".big-search button")
     page.click("ol.hits a >> nth=0")
-    assert page.inner_text("h1") == "AI Act, Article 9"
+    assert page.inner_text("h1") == "AI Promotion Act, Article 9"
     row = page.locator("tr", has_text="Fiscal year 2026").first
     assert "AIP: Advanced Integrated Intelligence Platform Project" in row.inner_text()
     assert "¥12,200 million" in row.inner_text()
