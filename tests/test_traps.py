@@ -598,7 +598,8 @@ def test_e10_the_finer_date_is_kept_with_its_own_evidence(data: Data) -> None:
 
 def test_e11_editions_periods_and_titles_of_foreign_policies(data: Data) -> None:
     editions = data.rows(
-        "GRAPH ?graph { ?work kg:hasEdition ?e . ?e dcterms:issued ?year } FILTER(!CONTAINS(STR(?graph), '/register/'))",
+        "?work kg:hasEdition ?e . GRAPH ?graph { ?e dcterms:issued ?year } "
+        "FILTER(!CONTAINS(STR(?graph), '/register/'))",
         "work",
         "year",
     )
