@@ -1,0 +1,70 @@
+"""Mistakes that were found in the data and put right: what the paper says, and no more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from dataset import ONTOLOGY_NAMESPACE as KG
+from dataset import Data, literals, passage, place_of, plain, short
+
+from kg.rdf.terms import value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STRATEGY = "policy/ai-for-science-strategy"
+
+
+def test_the_headings_of_a_quotation_stand_in_its_lines(data: Data, texts: Mapping[str, str]) -> None:
+    wrong = {
+        (short(value(quad.subject)), heading)
+        for quad, path in literals(data.asserted, KG + "headingPath")
+        if path.language == "ja" and place_of(quad.graph_name)
+        for heading in path.value.split(" > ")
+        if plain(heading) not in plain(passage(texts, quad.graph_name))
+    }
+    assert wrong == set()
+
+
+def test_ten_times_the_speed_is_a_potential_of_a_system_that_is_to_be_developed(data: Data) -> None:
+    unit = f"<{STRATEGY}/target-3> kg:states ?statement . ?statement"
+    tenfold = f"{unit} kg:factor ?factor ; kg:modality ?modality"
+    assert data.rows(tenfold, "factor", "modality") == {("10", "vocabulary/modalities/potential")}
+    developed = f"{unit} kg:act <vocabulary/acts/develop> ; kg:object ?system ; kg:within ?within"
+    assert data.rows(developed, "system", "within") == {("vocabulary/topics/ai-driven-labs", "P3Y")}
+    assert not data.holds(f"<{STRATEGY}/target-3> kg:factor|kg:within ?value")
+
+
+def test_what_the_strategy_sets_out_is_planned_and_not_under_way(data: Data) -> None:
+    commitments = f"?unit kg:elementOf <{STRATEGY}> ; kg:states ?s . ?s a kg:Commitment ; kg:modality ?modality"
+    assert "vocabulary/modalities/ongoing" not in data.one(commitments, "modality")
+
+
+def test_a_budget_project_number_belongs_to_a_programme(data: Data) -> None:
+    assert data.one("?s kg:reviewProjectId ?id FILTER NOT EXISTS { ?s a kg:Programme }", "s") == set()
+    assert data.one("?s kg:reviewProjectId '1658'", "s") == {"programme/hpci"}
+
+
+@pytest.mark.parametrize(
+    ("former", "successor"),
+    [
+        ("event/information-committee-2024-03-22", "policy/aip-centre-future"),
+        ("policy/open-and-closed-strategy", "concept/open-and-closed-strategy"),
+    ],
+)
+def test_what_the_paper_does_not_say_is_deprecated_with_a_successor(data: Data, former: str, successor: str) -> None:
+    assert data.one(f"<{former}> owl:deprecated true ; dcterms:isReplacedBy ?successor", "successor") == {successor}
+
+
+def test_a_document_with_a_date_is_not_said_to_be_adopted(data: Data) -> None:
+    future = "<policy/aip-centre-future>"
+    assert data.one(f"{future} dcterms:issued ?date", "date") == {"2024-03-22"}
+    assert not data.holds(f"{future} bibo:status ?status")
+    assert not data.holds(f"?adoption a kg:Adoption ; kg:concerns {future}")
+
+
+def test_an_approach_in_quotation_marks_is_a_term_and_has_no_definition(data: Data) -> None:
+    approach = "<concept/open-and-closed-strategy>"
+    assert data.holds(f"{approach} a kg:PolicyTerm")
+    assert not data.holds(f"{approach} skos:definition ?definition")
