@@ -34,6 +34,7 @@ from kg.linking.linkset import LinksetInfo
 from kg.linking.matching import Candidate
 from kg.linking.review import Decision, MatchSetup
 from kg.rdf import formats
+from kg.rdf.namespaces import OWL
 from kg.tables import table as tables
 
 router = Router()
@@ -43,9 +44,6 @@ _PAGE = 100
 _CHUNK = 100
 _PREVIEW = 5
 _NEVER_KEPT = {"Cache-Control": "no-store"}
-_PROPERTIES = ("kg:corporateNumber", "kg:reviewProjectId", "kg:egovLawId", "kg:kakenhiNumber", "owl:sameAs")
-
-
 _ERRORS = (400, 413, 415, 422, 499, TOO_LARGE, 503)
 
 
@@ -260,7 +258,10 @@ def _columns(request: Request, view: View, work: Work) -> Response:
         work,
         guess=_guess(work.table.columns),
         kinds=kinds,
-        properties=[(name, view.plain(view.site.context.expand(name))) for name in _PROPERTIES],
+        properties=[
+            (view.site.context.compact(iri), view.plain(iri))
+            for iri in (*view.site.project.names.identifiers.of_properties, OWL + "sameAs")
+        ],
         texts={name: view.t("desk_" + name) for name in _SCRIPT_TEXTS} | {"page_of": view.t("page_of")},
         preview=work.table.rows[:_PREVIEW],
         seen=None,

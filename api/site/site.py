@@ -89,7 +89,7 @@ class Site:
     @cached_property
     def search(self) -> search.Search:
         """The names of the release."""
-        return search.open_index(self.release)
+        return search.open_index(self.release, frozenset(self.project.names.identifiers.of_properties))
 
     async def drain(self) -> None:
         """Ends the child processes when their jobs are done, at the latest when these may take no longer."""
@@ -118,7 +118,7 @@ class Site:
     def matcher(self) -> matching.Matcher:
         """The matcher of names and identifiers, for reconciliation and the link desk."""
         self.survey()
-        return matching.Matcher(self.release, self.search)
+        return matching.Matcher(self.release, self.search, self.project.names)
 
     @cached_property
     def desk(self) -> Desk:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, cast
 
 from fastapi import Query
@@ -33,7 +32,6 @@ from kg.submitted import report
 from kg.submitted.report import Report, Result
 
 router = Router()
-_EXAMPLE = Path(__file__).parents[1] / "examples" / "partner.ttl"
 _TEXT, _JSON, _HTML = "text", "json", "html"
 _NAMES = {
     _JSON: formats.JSON,
@@ -88,7 +86,7 @@ async def form(
         return moved
     # Whoever opens the form will send something soon.
     site.validations.expect()
-    text = "" if example is None else _EXAMPLE.read_text(encoding="utf-8")
+    text = "" if example is None or not site.project.faulty_example else site.project.faulty_example + "\n"
     return await run_in_threadpool(_page, request, text)
 
 
