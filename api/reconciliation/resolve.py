@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import Query
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.admission.slots import in_thread
 from api.html.view import View, view_of
 from api.http import bodies
 from api.http.responses import json_answer, prefers_json
@@ -85,7 +85,7 @@ async def post(request: Request) -> Response:
     if len(asked) > (most := site.settings.max_batch):
         raise Problem(413, "batch-too-large", f"{len(asked):,} identifiers; send at most {most:,}", {"limit": most})
     view, scheme = view_of(request, language_of(request)), _scheme(site, document.get("scheme"))
-    results = await run_in_threadpool(lambda: [_result(view, text, scheme) for text in asked])
+    results = await in_thread(request, Cost.UPLOAD, lambda: [_result(view, text, scheme) for text in asked])
     return json_answer({"results": results}, {**_VARY, "Cache-Control": "no-store"})
 
 

@@ -18,7 +18,6 @@ from starlette.requests import Request
 from api.problems import Problem
 from api.settings import Settings
 from api.site.completion import Vocabulary
-from api.site.desk import Desk
 from api.site.pools import query_pool, table_pool, validation_pool
 from api.site.profile import Profile
 from kg.isolation.pool import Pool
@@ -119,11 +118,6 @@ class Site:
         """The matcher of names and identifiers, for reconciliation and the link desk."""
         self.survey()
         return matching.Matcher(self.release, self.search, self.project.names)
-
-    @cached_property
-    def desk(self) -> Desk:
-        """The slots at the link desk."""
-        return Desk(self.settings)
 
     @cached_property
     def profile(self) -> Profile:
