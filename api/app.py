@@ -18,10 +18,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import api
+from api.admission.cost import Cost
+from api.admission.gate import Gate, Refused
+from api.admission.slots import in_thread
+from api.conformance.live import LiveRun
 from api.hotpath.shortcut import Shortcut
 from api.html import rendering
 from api.http.caching import Cache, Representations
+from api.http.responses import problem_response
 from api.http.route import Route, Router, labels, posted_to
+from api.i18n.language import language_of
 from api.middleware import Confirmed, Envelope, HeadAsGet, MountPath
 from api.operations import openapi
 from api.problems import Problem, of_error
@@ -81,7 +87,8 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         lifespan=lifespan,
         routes=list(known),
     )
-    app.state.serving, app.state.request_log = serving, request_log
+    app.state.serving, app.state.request_log, app.state.gate = serving, request_log, Gate(settings, metrics)
+    app.state.live_run = LiveRun()
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]
     app.add_exception_handler(KgError, _on_kg_error)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -97,7 +104,19 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
 
 async def _on_kg_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, KgError)
-    return rendering.respond(request, of_error(error))
+    return await _respond(request, of_error(error))
+
+
+async def _respond(request: Request, problem: Problem) -> Response:
+    """The response to an error; a page is work that needs a slot, and what has none is told on a bare page."""
+    if not rendering.wants_page(request):
+        return problem_response(problem, request)
+    if not isinstance(problem, Refused):
+        try:
+            return await in_thread(request, Cost.SMALL, rendering.error_page, request, language_of(request), problem)
+        except Refused as error:
+            problem = error
+    return rendering.bare_page(language_of(request), problem)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -113,7 +132,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         # HEAD is answered as GET, and OPTIONS everywhere, before routing.
         headers["Allow"] = ", ".join(sorted({*allowed.split(", "), "HEAD", "OPTIONS"}))
     problem = Problem(error.status_code, kinds.get(error.status_code, "http"), detail, {}, headers)
-    return rendering.respond(request, problem)
+    return await _respond(request, problem)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
@@ -122,4 +141,4 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     name, message = first["loc"][-1], first["msg"]
     if first["type"] == "literal_error":
         message = f"expected {first['ctx']['expected']}, not '{str(first['input'])[:40]}'"
-    return rendering.respond(request, Problem(400, "bad-parameter", f"{name}: {message}"))
+    return await _respond(request, Problem(400, "bad-parameter", f"{name}: {message}"))

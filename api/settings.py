@@ -53,6 +53,17 @@ class Settings(BaseSettings):
         ge=0,
         description="Releases of at most this many quads are read whole by features that need all of it.",
     )
+    work_units: int = Field(
+        8, ge=1, description="Work other than small at the same time: a page is 4 units, a large request 8."
+    )
+    small_slots: int = Field(4, ge=1, description="Small requests that are handled at the same time.")
+    work_queue: int = Field(256, ge=0, description="Requests that may wait for a slot; one more gets a 503.")
+    wait_seconds: float = Field(10.0, gt=0, description="How long a request may wait for a slot.")
+    client_requests: int = Field(
+        64, ge=1, description="Concurrent requests of one client that take work; one more gets a 429."
+    )
+    body_mb: int = Field(128, ge=1, description="Memory for request bodies under way, in MB.")
+    client_body_mb: int = Field(48, ge=1, description="Memory for request bodies of one client, in MB.")
     max_connections: int = Field(5_000, ge=1, description="Open connections; one more gets a 503 and is closed.")
     max_head_bytes: int = Field(
         65_536, ge=1_024, description="The largest request head (request line and header fields), in bytes."
@@ -83,8 +94,8 @@ class Settings(BaseSettings):
     desk_batch: int = Field(500, ge=1, description="Names in one request to /link/match.")
     desk_seconds: float = Field(30.0, gt=0, description="How long reading or matching one table may take.")
     desk_memory_mb: int = Field(600, ge=64, description="Memory that reading one table may use, in MB.")
-    desk_places: int = Field(2, ge=1, description="Requests to the link desk that are processed at the same time.")
-    desk_queue: int = Field(16, ge=0, description="Requests to the link desk that may wait; one more gets a 503.")
+    desk_places: int = Field(2, ge=1, description="Tables read at the same time, each in a separate process.")
+    desk_queue: int = Field(16, ge=0, description="Tables that may wait for a process; one more gets a 503.")
     remote_user: str = Field("", description="The user at a remote engine, for publishing and for queries.")
     remote_password: str = Field("", repr=False, description="The password of that user.")
     remote_connect_seconds: float = Field(5.0, gt=0, description="How long connecting to a remote engine may take.")

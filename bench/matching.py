@@ -129,10 +129,10 @@ def unknown(known: Sequence[Label], names: int = 2_000) -> list[str]:
 
 def main() -> None:
     place = Path(sys.argv[1]) if len(sys.argv) > 1 else store.current_directory(store.default_releases(ROOT))
-    release = store.open_release(place)
+    release, names = store.open_release(place), read_project(ROOT).names
     root = release.manifest.base_iri + "id/"
     started = time.perf_counter()
-    matcher = open_matcher(release)
+    matcher = open_matcher(release, names)
     print(f"opened in {time.perf_counter() - started:.2f} s: release {release.manifest.id[:16]}")
     known = labels()
     verdicts = judge(matcher, known, root)
@@ -142,8 +142,8 @@ def main() -> None:
     for band, count, share in calibration(verdicts, root):
         print(f"score {band:6} of the first candidate: {count:4} names, {share:.2f} of them right")
     table = list(dict.fromkeys(label.name for label in known))
-    print(f"{len(table)} labelled names: {speed(lambda: open_matcher(release), table, 5):,.0f} names/s")
-    print(f"unknown names:         {speed(lambda: open_matcher(release), unknown(known)):,.0f} names/s")
+    print(f"{len(table)} labelled names: {speed(lambda: open_matcher(release, names), table, 5):,.0f} names/s")
+    print(f"unknown names:         {speed(lambda: open_matcher(release, names), unknown(known)):,.0f} names/s")
 
 
 if __name__ == "__main__":

@@ -260,12 +260,12 @@ def a_text(copy: Copy) -> None:
     copy.append("api/texts/pages.yaml", "example_text:\n  ja: '例の文'\n  en: 'An example text'\n")
 
 
-def a_scheme(copy: Copy) -> None:
-    copy.insert(
-        "src/kg/names/identifiers.py",
-        "    for scheme in (\n",
-        '        Scheme("example-number", (_form(r"example:(?P<value>\\d+)"),)),\n',
-    )
+def a_register(copy: Copy) -> None:
+    copy.insert("site.yaml", "registers:\n", "  example-number:\n    written: ['example:(?P<value>\\d+)']\n")
+
+
+def a_legal_form(copy: Copy) -> None:
+    copy.insert("site.yaml", "legal-forms:\n", "  example-company:\n    names: [Beispiel GmbH]\n")
 
 
 def a_dialect(copy: Copy) -> None:
@@ -295,7 +295,8 @@ ADDED: dict[str, Callable[[Copy], None]] = {
     "a command": a_command,
     "a setting": a_setting,
     "a text": a_text,
-    "an identifier scheme": a_scheme,
+    "a register of identifiers": a_register,
+    "a legal form": a_legal_form,
     "an engine dialect": a_dialect,
 }
 

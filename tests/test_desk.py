@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -528,31 +529,14 @@ def test_reading_and_matching_have_an_end(limited: Callable[..., httpx.Client]) 
     assert (answer.status_code, answer.json()["type"]) == (413, "urn:aikg:problem:table-too-slow")
 
 
-def test_places_are_few_and_who_waits_too_long_is_sent_away(limited: Callable[..., httpx.Client]) -> None:
+def test_tables_are_read_by_few_processes_and_one_too_many_is_sent_away(
+    limited: Callable[..., httpx.Client],
+) -> None:
     client = limited(desk_places=1, desk_queue=0)
-    begun, go_on = threading.Event(), threading.Event()
-
-    def slow() -> Iterator[bytes]:
-        yield b'{"names": ["a"'
-        begun.set()
-        assert go_on.wait(20)
-        yield b"]}"
-
-    headers = {"content-type": "application/json", "accept": "application/json"}
-    first: list[httpx.Response] = []
-    thread = threading.Thread(target=lambda: first.append(client.post("/link/match", content=slow(), headers=headers)))
-    thread.start()
-    assert begun.wait(20)
-    answers: list[httpx.Response] = []
-
-    def is_refused() -> bool:
-        answers.append(client.post("/link/match", json={"names": ["b"]}))
-        return answers[-1].status_code == 503
-
-    until(is_refused)
-    assert answers[-1].headers["retry-after"] == "2"
-    assert client.get("/link?lang=en", headers={"accept": "text/html"}).status_code == 200
-    go_on.set()
-    thread.join(20)
-    assert first[0].status_code == 200
-    assert client.post("/link/match", json={"names": ["b"]}).status_code == 200
+    table = {"file": ("t.csv", b"a,b\n" + b"1,2\n" * 15_000)}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.post("/link/table", files=table), range(8)))
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert 0 < len(refused) < 8
+    assert all(answer.status_code in (429, 503) and int(answer.headers["retry-after"]) for answer in refused)
+    assert client.post("/link/table", files=table).status_code == 200

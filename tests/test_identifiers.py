@@ -6,11 +6,11 @@ import csv
 import re
 
 import pytest
-from dataset import BASE, SHARED, Data, passage, place_of, plain, short
+from dataset import BASE, ROOT, SHARED, Data, passage, place_of, plain, short
 from dataset import ONTOLOGY_NAMESPACE as KG
 from pyoxigraph import Quad
 
-from kg.names import identifiers
+from kg.project.reading import read_project
 from kg.rdf.terms import value
 
 SKOS = "http://www.w3.org/2004/02/skos/core#"
@@ -64,14 +64,15 @@ def test_no_identifier_is_invented(data: Data) -> None:
 
 
 def test_check_digits(data: Data) -> None:
+    registers = read_project(ROOT).names.identifiers.registers
     texts = {text for _, text in _outside(data)}
     isni = [t.rpartition("/")[2] for t in texts if "isni.org/isni/" in t]
     orcid = [t.rpartition("/")[2].replace("-", "") for t in texts if "orcid.org/" in t]
-    assert [n for n in isni + orcid if len(n) != 16 or identifiers.SCHEMES["isni"].fault(n)] == []
+    assert [n for n in isni + orcid if len(n) != 16 or registers["isni"].fault(n)] == []
     corporate = data.one("?body kg:corporateNumber ?number", "number")
-    assert [n for n in corporate if len(n) != 13 or identifiers.SCHEMES["corporate-number"].fault(n)] == []
+    assert [n for n in corporate if len(n) != 13 or registers["corporate-number"].fault(n)] == []
     ror = [t.rpartition("/")[2] for t in texts if t.startswith("https://ror.org/")]
-    assert [r for r in ror if identifiers.SCHEMES["ror"].fault(r)] == []
+    assert [r for r in ror if registers["ror"].fault(r)] == []
     assert min(len(isni), len(corporate), len(ror)) > 8
 
 

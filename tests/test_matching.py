@@ -7,20 +7,27 @@ from collections import Counter
 
 import matching as bench
 import pytest
-from dataset import BASE
+from dataset import BASE, ROOT
 from matching import Label, Quality, Verdict
 
 from kg.linking import matching
 from kg.linking.matching import Candidate, Matcher
-from kg.names import forms, identifiers, law_numbers, normalization, numerals, romanization
+from kg.names import forms, law_numbers, normalization, numerals, romanization
 from kg.names.identifiers import Identifier
 from kg.names.law_numbers import LawNumber
+from kg.names.name_profile import NameProfile
+from kg.project.reading import read_project
 from kg.release import store
 
 
 @pytest.fixture(scope="module")
-def matcher(real: store.Release) -> Matcher:
-    return matching.open_matcher(real)
+def names() -> NameProfile:
+    return read_project(ROOT).names
+
+
+@pytest.fixture(scope="module")
+def matcher(real: store.Release, names: NameProfile) -> Matcher:
+    return matching.open_matcher(real, names)
 
 
 @pytest.fixture(scope="module")
@@ -195,9 +202,11 @@ def test_a_bare_number_needs_a_kind(matcher: Matcher) -> None:
         ("AIP", [("since", "2016")], "organization/riken-aip"),
         # One of several values is enough.
         ("AIP", [("unitOf", "東京大学"), ("unitOf", "理研")], "organization/riken-aip"),
-        # An identifier alone, under another name, and against the name.
+        # An identifier alone, beside a name that is not known, and against the name.
         ("", [("corporateNumber", "T1030005007111")], "organization/riken"),
-        ("理研（旧称）", [("corporateNumber", "1030005007111")], "organization/riken"),
+        ("理研（旧称）", [("corporateNumber", "1030005007111")], ""),
+        # The number of the corporation beside the name of its unit.
+        ("統計数理研究所", [("corporateNumber", "1012805001385")], "organization/ism"),
         ("京都大学", [("corporateNumber", "5010005007398")], ""),
         ("京都大学", [("corporateNumber", "3130005005532")], "organization/kyoto-university"),
         ("京都大学", [("sameAs", "https://ror.org/02kpeqv85")], "organization/kyoto-university"),
@@ -253,8 +262,10 @@ def test_agreements_are_among_the_features(matcher: Matcher) -> None:
         ("研究機関番号 12601", ("institution-number", "12601")),
     ],
 )
-def test_an_identifier_has_one_value_however_it_is_written(text: str, expected: tuple[str, str]) -> None:
-    found, faults = identifiers.read(text)
+def test_an_identifier_has_one_value_however_it_is_written(
+    names: NameProfile, text: str, expected: tuple[str, str]
+) -> None:
+    found, faults = names.identifiers.read(text)
     assert found[0] == Identifier(*expected)
     assert faults == []
 
@@ -267,21 +278,21 @@ def test_an_identifier_has_one_value_however_it_is_written(text: str, expected: 
         ("0000 0001 1018 5343", "isni", "is 3 and would be 2"),
     ],
 )
-def test_a_wrong_check_digit_is_reported(text: str, scheme: str, detail: str) -> None:
-    found, (fault, *_) = identifiers.read(text)
+def test_a_wrong_check_digit_is_reported(names: NameProfile, text: str, scheme: str, detail: str) -> None:
+    found, (fault, *_) = names.identifiers.read(text)
     assert [identifier for identifier in found if identifier.scheme == scheme] == []
     assert (fault.scheme, detail in fault.detail) == (scheme, True)
 
 
-def test_identifiers_of_a_release_are_read_in_their_own_form(real: store.Release) -> None:
+def test_identifiers_of_a_release_are_read_in_their_own_form(real: store.Release, names: NameProfile) -> None:
     """The identifiers in the data are in normal form."""
     from pyoxigraph import NamedNode
 
     from kg.rdf.terms import value
 
-    for predicate in identifiers.OF_PROPERTIES:
+    for predicate in names.identifiers.of_properties:
         for quad in real.store.quads_for_pattern(None, NamedNode(predicate), None, None):
-            found = identifiers.of_property(predicate, value(quad.object))
+            found = names.identifiers.of_property(predicate, value(quad.object))
             assert found is not None
             assert found.value == value(quad.object)
 
@@ -376,8 +387,8 @@ def test_numerals_in_names_stay(name: str) -> None:
         ("独創的研究", "独創的研究"),
     ],
 )
-def test_legal_forms_are_left_out(text: str, bare: str) -> None:
-    assert normalization.without_legal_form(text) == bare
+def test_legal_forms_are_left_out(names: NameProfile, text: str, bare: str) -> None:
+    assert names.legal_forms.strip(text).bare == bare
 
 
 @pytest.mark.parametrize(
@@ -431,7 +442,7 @@ def test_acronyms_are_first_letters_in_a_row() -> None:
 # ---- speed ----
 
 
-def test_a_batch_is_fast_enough_for_tables(real: store.Release) -> None:
+def test_a_batch_is_fast_enough_for_tables(real: store.Release, names: NameProfile) -> None:
     """A quarter of the speed that `bench/matching.py` measures, for slow machines; every name is new."""
-    names = list(dict.fromkeys(label.name for label in bench.labels()))
-    assert bench.speed(lambda: matching.open_matcher(real), names) > 1_000
+    written = list(dict.fromkeys(label.name for label in bench.labels()))
+    assert bench.speed(lambda: matching.open_matcher(real, names), written) > 1_000

@@ -304,7 +304,7 @@ def test_properties_alone_may_ask(real_http: httpx.Client) -> None:
 
 
 def test_candidates_tell_why(real_http: httpx.Client) -> None:
-    (best, *_) = one(real_http, query="国立研究開発法人理化学研究所")
+    (best, *_) = one(real_http, query="（国研）理化学研究所")
     assert best["features"] == [
         {"id": "form:legal-form", "value": True},
         {"id": "role:name", "value": True},

@@ -21,14 +21,14 @@ _COSTS = """
 accept `lang=`. *Listed* routes are in `/sitemap.xml`; `/robots.txt` excludes crawlers from those marked *no*.
 `/reconcile` also exists below each language (`/en/reconcile`).
 
-| cost | what a request costs |
-|---|---|
+| cost | units | what a request costs |
+|---|---|---|
 """
 
 
 def document() -> str:
     """The whole file."""
-    return _HEAD + "".join(_rows()) + _COSTS + "".join(f"| {c.label} | {c.meaning} |\n" for c in Cost)
+    return _HEAD + "".join(_rows()) + _COSTS + "".join(f"| {c.label} | {c.units or ''} | {c.meaning} |\n" for c in Cost)
 
 
 def _rows() -> Iterator[str]:

@@ -115,7 +115,7 @@ def neighbours(
 @router.get(
     "/explore/path",
     "Paths between two records",
-    Cost.MEDIUM,
+    Cost.LARGE,
     gives=JSON,
     statuses=(400, 404),
     depends_on_language=True,

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from api.admission.clients import client_of
 from api.http.bodies import fields
 from api.http.caching import MANY_BYTES, Cache, cache_key
 from api.http.heads import Head, Heads
 from api.http.representation import EncodedResponse, Representation, of_answer
 from api.http.responses import answer
 from api.middleware import ALWAYS, known_or_new_id
-from api.queries.execution import Formats, QueryOutcome, client_of, seconds_asked, wanted
+from api.queries.execution import Formats, QueryOutcome, seconds_asked, wanted
 from api.settings import Settings
 from api.site.current import Serving
 from api.site.site import Site

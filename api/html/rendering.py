@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from markupsafe import escape
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.html.view import view_of
 from api.http.responses import answer, problem_response, wants_html
+from api.i18n import texts
 from api.i18n.language import language_of
 from api.problems import Problem
 from kg.rdf import formats
@@ -18,6 +20,10 @@ _CSP = (
 CSP = _CSP.format(more="", images="")
 # The libraries of editor and charts set inline styles, and their style sheets contain small images.
 CSP_OF_LIBRARIES = _CSP.format(more=" 'unsafe-inline'", images=" data:")
+_BARE = (
+    '<!doctype html>\n<html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    "<title>{status}</title><h1>{status}</h1><p>{said}</p></html>\n"
+)
 _FORMATS = {"result_formats": formats.RESULT_FORMATS, "rdf_formats": formats.RDF_FORMATS}
 
 
@@ -47,7 +53,20 @@ def error_page(request: Request, language: str, problem: Problem) -> Response:
 
 def respond(request: Request, problem: Problem) -> Response:
     """Return an error as a page for browsers, text for terminals, problem+json for everything else."""
-    others = [(formats.PROBLEM_JSON, formats.JSON), *((f.media_type,) for f in formats.RDF_FORMATS)]
-    if wants_html(request, others):
+    if wants_page(request):
         return error_page(request, language_of(request), problem)
     return problem_response(problem, request)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether the client wants an error as a page."""
+    others = [(formats.PROBLEM_JSON, formats.JSON), *((f.media_type,) for f in formats.RDF_FORMATS)]
+    return wants_html(request, others)
+
+
+def bare_page(language: str, problem: Problem) -> Response:
+    """An error as a page that costs nothing to make, for a server that has too much to do."""
+    said = texts.fill(texts.table("problems")[language].get(problem.kind, problem.detail), problem.members)
+    body = _BARE.format(language=escape(language), status=problem.status, said=escape(said)).encode()
+    headers = {"Content-Security-Policy": CSP, "Content-Language": language, "Vary": "Accept", **problem.headers}
+    return Response(body, problem.status, headers, media_type=f"{formats.HTML}; charset=utf-8")

@@ -24,25 +24,14 @@ _CURRENCY = "https://schema.org/currency"
 _AMOUNTS = frozenset({KG + "amount", *(f"https://schema.org/{n}" for n in ("value", "minValue", "maxValue"))})
 # From this many values on, a mixed list is grouped by kind.
 _LONG_LIST = 6
-# The page of a register about an identifier.
-_LOOKUPS = {
-    KG + "corporateNumber": "https://www.houjin-bangou.nta.go.jp/henkorireki-johoto.html?selHouzinNo={}",
-    KG + "egovLawId": "https://laws.e-gov.go.jp/law/{}",
-    KG + "reviewProjectId": "https://rssystem.go.jp/project?projectNumbers={}",
-}
+# Links to other sites, and codes of records; the identifiers of registers come with the project.
 _OUTSIDE = frozenset(
     {
         OWL + "sameAs",
         RDFS + "seeAlso",
         "http://xmlns.com/foaf/0.1/homepage",
         *(SKOS + m for m in ("exactMatch", "closeMatch", "relatedMatch")),
-        *(
-            KG + name
-            for name in (
-                *("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "fundingStreamCode"),
-                *("isoAlpha2", "isoAlpha3"),
-            )
-        ),
+        *(KG + name for name in ("fundingStreamCode", "isoAlpha2", "isoAlpha3")),
     }
 )
 
@@ -77,11 +66,13 @@ class View(Names):
         """Whether a fact identifies its subject elsewhere."""
         target = fact.object
         inside = isinstance(target, NamedNode) and target.value.startswith(self.site.base)
-        return fact.predicate in _OUTSIDE and not inside
+        registered = self.site.project.names.identifiers.of_properties
+        return (fact.predicate in _OUTSIDE or fact.predicate in registered) and not inside
 
     def value(self, fact: Fact) -> Markup:
         """Render the object of a fact; an identifier links to its register."""
-        if (lookup := _LOOKUPS.get(fact.predicate)) and isinstance(fact.object, Literal):
+        pages = self.site.project.names.identifiers.pages
+        if (lookup := pages.get(fact.predicate)) and isinstance(fact.object, Literal):
             href = lookup.format(quote(fact.object.value, safe=""))
             return Markup('<a href="{}" rel="external">{}</a>').format(href, fact.object.value)
         return self.term(fact.object)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from api.admission.cost import Cost
+from api.admission.slots import admitted_of, in_thread
 from api.problems import Problem
 from api.site.site import site_of
 from kg.rdf import formats
@@ -19,18 +20,28 @@ _LONG = 100_000
 
 
 async def read(request: Request, most: int = 0, refusal: Problem | None = None) -> bytes:
-    """Reads the body; raises if it is longer than `most` bytes, by default the limit in the settings."""
+    """Reads the body; raises if it is longer than `most` bytes, by default the limit in the settings.
+
+    Its bytes count against the memory for bodies until the request ends (`api.admission.gate`).
+    """
     most = most or site_of(request).settings.max_body_bytes
     refusal = refusal or Problem(413, "body-too-large", f"the body is longer than {most:,} bytes", {"limit": most})
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced[:18]) > most:
         raise refusal
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise refusal
-    return bytes(body)
+    admitted = admitted_of(request)
+    admitted.check_body(int(announced) if announced.isdigit() else 0)
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most:
+                raise refusal
+            admitted.add_body(len(chunk))
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise Problem(499, "client-gone", "the client disconnected before its request was complete") from None
+    return b"".join(chunks)
 
 
 async def form(request: Request) -> dict[str, str]:
@@ -54,7 +65,9 @@ async def json_document(request: Request, most: int = 0) -> Any:
     _require(request, formats.JSON)
     body = utf8(await read(request, most))
     # A long text would block the event loop.
-    return await asyncio.to_thread(parse_json, body, "the body") if len(body) > _LONG else parse_json(body, "the body")
+    if len(body) <= _LONG:
+        return parse_json(body, "the body")
+    return await in_thread(request, Cost.UPLOAD, parse_json, body, "the body")
 
 
 def parse_json(text: str, what: str) -> Any:

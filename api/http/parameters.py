@@ -22,7 +22,10 @@ def _default_if_empty(written: str) -> str:
 EmptyIsDefault = BeforeValidator(_default_if_empty)
 
 
-def _flag(written: str) -> bool:
+def _flag(written: str | bool) -> bool:
+    # Until 0.160, FastAPI validates defaults too.
+    if isinstance(written, bool):
+        return written
     if written not in ("", "0", "1"):
         raise PydanticCustomError("flag", "expected 1 or 0, not '{written}'", {"written": written[:40]})
     return written == "1"
@@ -39,7 +42,10 @@ class WholeNumber:
     least: int
     most: int
 
-    def read(self, written: str) -> int:
+    def read(self, written: str | int) -> int:
+        # Until 0.160, FastAPI validates defaults too.
+        if isinstance(written, int):
+            return written
         if written == "":
             raise PydanticUseDefault
         if not written.isascii() or not written.isdigit() or not self.least <= int(written[:9]) <= self.most:

@@ -5,7 +5,7 @@ Metrics, `OPTIONS`, `/robots.txt`, `/sitemap.xml`, `/openapi.json` and `docs/rou
 
 from __future__ import annotations
 
-import enum
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -13,7 +13,10 @@ from typing import Any, TypedDict, TypeVar, Unpack
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from api.admission.cost import Cost as Cost
+from api.admission.slots import admitted
 from kg.rdf import formats
 
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
@@ -27,25 +30,6 @@ RESULTS = tuple(dict.fromkeys(f.media_type for f in formats.RESULT_FORMATS))
 QUERY_ERRORS = (400, 403, 413, 429, 500, 502, 503, 504)
 # What the server answers where a release is too large to be read whole.
 TOO_LARGE = 501
-
-
-class Cost(enum.Enum):
-    """What a request to a route costs the server, with its meaning.
-
-    The admission gate will charge each client in these units, and keep room for cheap requests while expensive ones
-    wait. Until then it is documentation.
-    """
-
-    FIXED = ("fixed", "bytes that are there already, or a few counters")
-    SMALL = ("small", "a lookup or two in an index or the store")
-    MEDIUM = ("medium", "a page: dozens of lookups and a template")
-    LARGE = ("large", "work that grows with the release, or many requests in one")
-    QUERY = ("query", "SPARQL, evaluated by a worker process under a deadline")
-    UPLOAD = ("upload", "a body that is read, parsed and processed")
-
-    def __init__(self, label: str, meaning: str) -> None:
-        self.label = label
-        self.meaning = meaning
 
 
 class RouteOptions(TypedDict, total=False):
@@ -95,6 +79,16 @@ class Route(APIRoute):
         )
         self.method = method
         self.declared = declared
+        # A synchronous endpoint works in a thread as soon as it is called.
+        self._waits = not inspect.iscoroutinefunction(endpoint)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request to this path once the gate admits it at the declared cost."""
+        cost = self.declared.cost
+        if cost is Cost.FIXED or scope["method"] != self.method:
+            await super().handle(scope, receive, send)
+        else:
+            await admitted(super().handle, cost, scope, receive, send, waits=self._waits)
 
     @property
     def label(self) -> str:

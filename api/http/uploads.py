@@ -10,6 +10,8 @@ from starlette.datastructures import FormData, Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from api.admission.cost import Cost
+from api.admission.slots import in_thread
 from api.http import bodies
 from api.problems import Problem
 
@@ -33,13 +35,13 @@ async def form(request: Request, most: int) -> Form:
     """Reads a form of up to `most` bytes: multipart, or urlencoded if it has no file."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == bodies.FORM:
-        return Form(await asyncio.to_thread(bodies.fields, await bodies.read(request, most)))
+        return Form(await in_thread(request, Cost.UPLOAD, bodies.fields, await bodies.read(request, most)))
     if media_type != MULTIPART:
         detail = f"expected a form, {MULTIPART} or {bodies.FORM}, not '{media_type or 'nothing'}'"
         raise Problem(415, "unsupported-media-type", detail, {}, {"Accept-Post": f"{MULTIPART}, {bodies.FORM}"})
     body = await bodies.read(request, most)
     # In a thread with a separate event loop, since hostile bodies take long to parse.
-    return await asyncio.to_thread(asyncio.run, _parsed(request.headers, body))
+    return await in_thread(request, Cost.UPLOAD, asyncio.run, _parsed(request.headers, body))
 
 
 async def _parsed(headers: Headers, body: bytes) -> Form:

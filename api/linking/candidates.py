@@ -37,6 +37,9 @@ def reason(view: View, found: Candidate) -> str:
         if name == "property":
             key = "property-agrees" if feature.value else "property-differs"
             told.append(texts.fill(words[key], {"property": view.plain(view.site.context.expand(rest))}))
+        elif name == "unusable":
+            values = {"property": view.plain(view.site.context.expand(rest)), "reason": str(feature.value)}
+            told.append(texts.fill(words["property-unusable"], values))
         elif f"{name}-{feature.value}" in words:
             told.append(words[f"{name}-{feature.value}"])
     return view.t("comma").join(told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import json
 import time
@@ -11,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.admission.slots import in_thread
 from api.html.rendering import page
 from api.html.view import View, view_of
 from api.http import bodies, uploads
@@ -34,6 +33,7 @@ from kg.linking.linkset import LinksetInfo
 from kg.linking.matching import Candidate
 from kg.linking.review import Decision, MatchSetup
 from kg.rdf import formats
+from kg.rdf.namespaces import OWL
 from kg.tables import table as tables
 
 router = Router()
@@ -43,9 +43,6 @@ _PAGE = 100
 _CHUNK = 100
 _PREVIEW = 5
 _NEVER_KEPT = {"Cache-Control": "no-store"}
-_PROPERTIES = ("kg:corporateNumber", "kg:reviewProjectId", "kg:egovLawId", "kg:kakenhiNumber", "owl:sameAs")
-
-
 _ERRORS = (400, 413, 415, 422, 499, TOO_LARGE, 503)
 
 
@@ -82,18 +79,17 @@ async def go_on(request: Request) -> Response:
     view = view_of(request, language.language_of(request))
     pasted = ""
     try:
-        async with site.desk.slot():
-            form = await uploads.form(request, site.settings.desk_body_bytes)
-            pasted = form.get("text", "")
-            if not form.get("work"):
-                work = await state.read_table(request, form)
-                return await run_in_threadpool(_columns, request, view, work)
-            work = await state.work_of(form["work"], site.settings)
-            if "match" in form:
-                work = await _matched(request, view, state.chosen(work, form, list(site.entities.classes())))
-            else:
-                work = await run_in_threadpool(_merged, view, work, form)
-            return await run_in_threadpool(_review, request, view, work, form)
+        form = await uploads.form(request, site.settings.desk_body_bytes)
+        pasted = form.get("text", "")
+        if not form.get("work"):
+            work = await state.read_table(request, form)
+            return await in_thread(request, Cost.UPLOAD, _columns, request, view, work)
+        work = await state.work_of(request, form["work"])
+        if "match" in form:
+            work = await _matched(request, view, state.chosen(work, form, list(site.entities.classes())))
+        else:
+            work = await in_thread(request, Cost.UPLOAD, _merged, view, work, form)
+        return await in_thread(request, Cost.UPLOAD, _review, request, view, work, form)
     except (Problem, DeskBusy) as error:
         if prefers_json(request):
             raise
@@ -114,8 +110,7 @@ async def go_on(request: Request) -> Response:
 async def table(request: Request) -> Response:
     """Return the columns and rows of an uploaded or pasted table."""
     site = site_of(request)
-    async with site.desk.slot():
-        work = await state.read_table(request, await uploads.form(request, site.settings.desk_body_bytes))
+    work = await state.read_table(request, await uploads.form(request, site.settings.desk_body_bytes))
     return json_answer(work.document(), _NEVER_KEPT)
 
 
@@ -132,12 +127,11 @@ async def match(request: Request) -> Response:
     """Return for each name the candidates, best first, and the automatic decision."""
     site = site_of(request)
     view = view_of(request, language.language_of(request))
-    async with site.desk.slot():
-        rows, choice = _batch(site, await bodies.json_document(request, site.settings.desk_body_bytes))
-        # Equal rows are matched once.
-        each = list(dict.fromkeys(rows))
-        answers = await _each_chunk(request, site, each, lambda part: [_row(view, row, choice) for row in part])
-        known = dict(zip(each, answers, strict=True))
+    rows, choice = _batch(site, await bodies.json_document(request, site.settings.desk_body_bytes))
+    # Equal rows are matched once.
+    each = list(dict.fromkeys(rows))
+    answers = await _each_chunk(request, site, each, lambda part: [_row(view, row, choice) for row in part])
+    known = dict(zip(each, answers, strict=True))
     found = [known[row] for row in rows]
     return json_answer({"release": site.version, "rows": found}, _NEVER_KEPT)
 
@@ -154,8 +148,8 @@ async def match(request: Request) -> Response:
 async def result(request: Request) -> Response:
     """Return the table with the decisions as CSV; cells that look like formulas are escaped."""
     view, work, _ = await _finished(request)
-    made = await run_in_threadpool(review.linked, work.table, work.decisions, view.plain)
-    body = await run_in_threadpool(tables.write, made)
+    made = await in_thread(request, Cost.UPLOAD, review.linked, work.table, work.decisions, view.plain)
+    body = await in_thread(request, Cost.UPLOAD, tables.write, made)
     return _download(body, "text/csv; charset=utf-8", _name(work, "linked.csv"))
 
 
@@ -176,8 +170,8 @@ async def links(request: Request) -> Response:
     if work.choice is None or not work.choice.subject:
         raise Problem(422, "no-subject", "subject: expected the column or template that gives the IRIs of your rows")
     try:
-        found = await run_in_threadpool(review.links, work.table, work.decisions, work.choice)
-        body = await run_in_threadpool(linkset.write, found, _linkset_info(view.site, work), syntax)
+        found = await in_thread(request, Cost.UPLOAD, review.links, work.table, work.decisions, work.choice)
+        body = await in_thread(request, Cost.UPLOAD, linkset.write, found, _linkset_info(view.site, work), syntax)
     except KgError as error:
         raise state.as_problem(error) from None
     return _download(body, syntax.content_type, _name(work, f"links.{syntax.name}"))
@@ -205,7 +199,7 @@ async def _each_chunk(request: Request, site: Site, rows: list[tuple[str, ...]],
     end = time.monotonic() + site.settings.desk_seconds
     found: list[Any] = []
     for at in range(0, len(rows), _CHUNK):
-        found += await run_in_threadpool(match_part, rows[at : at + _CHUNK])
+        found += await in_thread(request, Cost.UPLOAD, match_part, rows[at : at + _CHUNK])
         if time.monotonic() > end:
             seconds = site.settings.desk_seconds
             detail = f"only {len(found):,} of {len(rows):,} rows were matched in {seconds:g} seconds; send fewer rows"
@@ -264,7 +258,10 @@ def _columns(request: Request, view: View, work: Work) -> Response:
         work,
         guess=_guess(work.table.columns),
         kinds=kinds,
-        properties=[(name, view.plain(view.site.context.expand(name))) for name in _PROPERTIES],
+        properties=[
+            (view.site.context.compact(iri), view.plain(iri))
+            for iri in (*view.site.project.names.identifiers.of_properties, OWL + "sameAs")
+        ],
         texts={name: view.t("desk_" + name) for name in _SCRIPT_TEXTS} | {"page_of": view.t("page_of")},
         preview=work.table.rows[:_PREVIEW],
         seen=None,
@@ -344,19 +341,16 @@ async def _finished(request: Request) -> tuple[View, Work, str]:
     site = site_of(request)
     view = view_of(request, language.language_of(request))
     asked = request.query_params.get("format", "")
-    async with site.desk.slot():
-        if request.headers.get("content-type", "").startswith(formats.JSON):
-            work = await state.work_of(
-                await bodies.json_document(request, site.settings.desk_body_bytes), site.settings
-            )
-        else:
-            form = await uploads.form(request, site.settings.desk_body_bytes)
-            asked = asked or form.get("format", "")
-            work = await state.work_of(form.get("work", ""), site.settings)
-            work = await run_in_threadpool(_merged, view, state.published(work, form), form)
-        if work.choice is None or len(work.decisions) != len(work.table.rows):
-            raise Problem(422, "bad-work", "the rows of this table have not been matched yet")
-        return view, await asyncio.to_thread(state.checked, work, site.entities.exists), asked
+    if request.headers.get("content-type", "").startswith(formats.JSON):
+        work = await state.work_of(request, await bodies.json_document(request, site.settings.desk_body_bytes))
+    else:
+        form = await uploads.form(request, site.settings.desk_body_bytes)
+        asked = asked or form.get("format", "")
+        work = await state.work_of(request, form.get("work", ""))
+        work = await in_thread(request, Cost.UPLOAD, _merged, view, state.published(work, form), form)
+    if work.choice is None or len(work.decisions) != len(work.table.rows):
+        raise Problem(422, "bad-work", "the rows of this table have not been matched yet")
+    return view, await in_thread(request, Cost.UPLOAD, state.checked, work, site.entities.exists), asked
 
 
 def _linkset_info(site: Site, work: Work) -> LinksetInfo:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -11,6 +10,9 @@ from typing import Any
 
 from starlette.requests import Request
 
+from api.admission.clients import client_in
+from api.admission.cost import Cost
+from api.admission.slots import in_thread
 from api.http import bodies
 from api.http.uploads import Form
 from api.problems import Problem
@@ -104,18 +106,18 @@ async def read_table(request: Request, form: Form) -> Work:
         has_header=form.get("header", "1") not in ("", "0"),
     )
     try:
-        reply = await unless_gone(request, site.tables.run(message, client=""))
+        reply = await unless_gone(request, site.tables.run(message, client=client_in(request.scope)))
     except TableError as error:
         raise refused(error) from None
-    return Work(name or "table.csv", await asyncio.to_thread(process.read_answer, reply))
+    return Work(name or "table.csv", await in_thread(request, Cost.UPLOAD, process.read_answer, reply))
 
 
 # ---- states ----
 
 
-async def work_of(written: object, settings: Settings) -> Work:
+async def work_of(request: Request, written: object) -> Work:
     """Parse the state that a form or JSON body carries; raises `Problem` if it is invalid."""
-    return await asyncio.to_thread(_work, written, settings)
+    return await in_thread(request, Cost.UPLOAD, _work, written, site_of(request).settings)
 
 
 def _work(written: object, settings: Settings) -> Work:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from api.http.route import JSON, PAGE, RDF, RESULTS, Route
+from api.http.route import JSON, PAGE, RDF, RESULTS, Cost, Route
 from api.site.site import Site
 from kg.project.description import Project, said
 from kg.rdf import formats
@@ -106,6 +106,9 @@ def _responses(route: Route) -> dict[str, Any]:
     gives = route.declared.gives
     content: dict[str, Any] = {media_type: {} for media_type in gives}
     statuses = set(route.declared.statuses)
+    if route.declared.cost is not Cost.FIXED:
+        # The gate may refuse it.
+        statuses |= {429, 503}
     if formats.HTML in gives and route.method == "GET":
         statuses |= {302, 303}
     if len({*RDF, *RESULTS} & set(gives)) > 1:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from api.admission.gate import Gate
+from api.admission.slots import in_thread
 from api.http.responses import json_answer
 from api.http.route import JSON, Cost, Router
 from api.problems import Problem
@@ -45,10 +46,12 @@ async def numbers(request: Request) -> Response:
     serving, request_log = cast(Serving, request.app.state.serving), cast(RequestLog, request.app.state.request_log)
     known = request_log.metrics
     request_log.flush()
+    cast(Gate, request.app.state.gate).measure()
     known.alive.set(serving.site.pool.alive)
     known.waiting.set(serving.site.pool.waiting)
     known.triples.set(serving.site.manifest.triples)
-    return Response(await run_in_threadpool(known.exposition), 200, {**_NO_STORE, "Content-Type": metrics.CONTENT_TYPE})
+    text = await in_thread(request, Cost.SMALL, known.exposition)
+    return Response(text, 200, {**_NO_STORE, "Content-Type": metrics.CONTENT_TYPE})
 
 
 @router.get("/openapi.json", "This API, described", Cost.MEDIUM, gives=JSON)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.admission.slots import in_thread
 from api.html.access import Access
 from api.html.rendering import page
 from api.html.view import View, view_of
@@ -54,8 +54,17 @@ async def show(request: Request, name: str) -> Response:
         return moved
     view = view_of(request, language.language_of(request))
     charts = [await chart(request, site, view, site.queries[q]) for q in subjects[name].queries]
-    return await run_in_threadpool(
-        page, request, view.language, "chart.html", name=name, charts=charts, subjects=subjects, libraries=True
+    return await in_thread(
+        request,
+        Cost.MEDIUM,
+        page,
+        request,
+        view.language,
+        "chart.html",
+        name=name,
+        charts=charts,
+        subjects=subjects,
+        libraries=True,
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Query
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.admission.slots import in_thread
 from api.html.rendering import page
 from api.html.view import View, view_of
 from api.http.responses import json_answer, prefers_json
@@ -35,7 +35,7 @@ async def front(request: Request) -> Response:
     view = view_of(request, language.language_of(request))
     query = site.queries.get(site.project.worked_query) or next(iter(site.queries.values()), None)
     worked = await charts.chart(request, site, view, query) if query else None
-    return await run_in_threadpool(_front, request, site, view, worked)
+    return await in_thread(request, Cost.MEDIUM, _front, request, site, view, worked)
 
 
 def _front(request: Request, site: Site, view: View, worked: charts.Chart | None) -> Response:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
-from api.queries.execution import client_of
+from api.admission.clients import client_in
 from api.site.site import Site
 from kg.engines import codec
 from kg.engines.evaluation import Query, ResultFormats
@@ -39,7 +39,7 @@ class Explanation:
 
 async def explain(request: Request, site: Site, query: Query) -> Explanation | None:
     """Return why the query has no rows; None if no explanation is found in time."""
-    client = client_of(request.client.host if request.client else "")
+    client = client_in(request.scope)
     try:
         async with asyncio.timeout(_SECONDS):
             finding = await _finding(site, query, client)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar
 
 from pyoxigraph import QueryResultsFormat, QuerySolutions, parse_query_results
 from starlette.requests import Request
 
+from api.admission.clients import client_in
 from api.problems import Problem, not_acceptable
 from api.site.site import Site
 from kg.engines import codec, evaluation
@@ -26,7 +25,6 @@ _RESULT_NAMES = {f.name: f.media_type for f in formats.RESULT_FORMATS}
 _RDF_NAMES = {f.name: f.media_type for f in formats.RDF_FORMATS}
 _Value = TypeVar("_Value")
 _LONG = 5_000
-_LONGEST_HOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ async def run(request: Request, site: Site, query: Query, want: Formats, timeout
         sent = evaluation.ResultFormats("json", "ttl", settings.max_table_rows)
     work = site.pool.run(
         codec.request(query, sent, settings.max_result_bytes),
-        client=client_of(request.client.host if request.client else ""),
+        client=client_in(request.scope),
         seconds=seconds_asked(site, timeout),
         grants={s.endpoint: settings.service_seconds for s in reading.services},
     )
@@ -175,22 +173,6 @@ def _placed(error: QueryMalformed, text: str) -> Problem:
         members = {"line": error.line, "column": error.column, "excerpt": at_fault[start : start + 120]}
         members["mark"] = error.column - start
     return Problem(400, "malformed-query", str(error), members)
-
-
-def client_of(host: str) -> str:
-    """Return the key of a client: its address, of IPv6 only the network, which one client has to itself (RFC 6177)."""
-    return _client_of(host[:_LONGEST_HOST])
-
-
-@lru_cache(maxsize=10_000)
-def _client_of(host: str) -> str:
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv4Address):
-        return host
-    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 async def unless_gone(request: Request, work: Awaitable[_Value]) -> _Value:

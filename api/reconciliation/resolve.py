@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.admission.slots import in_thread
 from api.html.view import View, view_of
 from api.http import bodies
 from api.http.responses import json_answer, prefers_json
@@ -19,7 +19,6 @@ from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.errors import BadParameter
 from kg.linking.gazetteer import Identified
-from kg.names.identifiers import SCHEMES
 from kg.rdf import formats
 
 router = Router()
@@ -31,7 +30,7 @@ class IdentifierBatch(BaseModel):
     """The body of POST, for OpenAPI; it is read without the model, so that errors name the field."""
 
     iris: list[str]
-    scheme: str = Field("", json_schema_extra={"enum": list(SCHEMES)})
+    scheme: str = ""
 
 
 @router.get(
@@ -45,16 +44,14 @@ class IdentifierBatch(BaseModel):
 def get(
     request: Request,
     iri: Annotated[str, Query(description="An IRI or identifier, in any form.")] = "",
-    scheme: Annotated[
-        str, Query(description="The register that a bare number is of.", json_schema_extra={"enum": list(SCHEMES)})
-    ] = "",
+    scheme: Annotated[str, Query(description="The register that a bare number is of, such as ror.")] = "",
 ) -> Response:
     """Redirect (303) to the record that has an identifier, or describe it as JSON; a 404 says why there is none."""
     asked = iri.strip()
     if not asked:
         raise Problem(400, "bad-parameter", "iri: expected an IRI or identifier, such as ?iri=https://ror.org/…")
     view = view_of(request, language_of(request))
-    found = view.site.matcher.identify(asked[:_LONGEST], _scheme(scheme))
+    found = view.site.matcher.identify(asked[:_LONGEST], _scheme(view.site, scheme))
     if not found.iris:
         raise _nothing(view.site, asked, found)
     if prefers_json(request):
@@ -87,16 +84,17 @@ async def post(request: Request) -> Response:
         raise Problem(400, "bad-query", 'expected {"iris": […]}, a list of strings', {"where": "iris"})
     if len(asked) > (most := site.settings.max_batch):
         raise Problem(413, "batch-too-large", f"{len(asked):,} identifiers; send at most {most:,}", {"limit": most})
-    view, scheme = view_of(request, language_of(request)), _scheme(document.get("scheme"))
-    results = await run_in_threadpool(lambda: [_result(view, text, scheme) for text in asked])
+    view, scheme = view_of(request, language_of(request)), _scheme(site, document.get("scheme"))
+    results = await in_thread(request, Cost.UPLOAD, lambda: [_result(view, text, scheme) for text in asked])
     return json_answer({"results": results}, {**_VARY, "Cache-Control": "no-store"})
 
 
-def _scheme(written: object) -> str:
+def _scheme(site: Site, written: object) -> str:
+    known = site.project.names.identifiers.registers
     if not written:
         return ""
-    if not isinstance(written, str) or written not in SCHEMES:
-        raise BadParameter(f"scheme: expected one of {', '.join(SCHEMES)}")
+    if not isinstance(written, str) or written not in known:
+        raise BadParameter(f"scheme: expected one of {', '.join(known)}")
     return written
 
 

@@ -7,10 +7,10 @@ from typing import Annotated, cast, get_args
 from fastapi import Path, Query
 from markupsafe import Markup
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.admission.slots import in_thread
 from api.html.rendering import page
 from api.html.view import view_of
 from api.http import bodies
@@ -46,7 +46,7 @@ class QueriesForm(BaseModel):
 @router.get(
     "/reconcile",
     "Reconciliation: manifest, or queries",
-    Cost.MEDIUM,
+    Cost.LARGE,
     gives=JSON,
     statuses=(400, 413, TOO_LARGE),
     depends_on_language=True,
@@ -80,7 +80,7 @@ def get(
 async def post(request: Request) -> Response:
     """Answer a form with a batch of queries in `queries`, or a data extension query in `extend`."""
     fields = await bodies.form(request)
-    found = await run_in_threadpool(_answer, request, fields)
+    found = await in_thread(request, Cost.UPLOAD, _answer, request, fields)
     if found is None:
         raise Problem(400, "no-query", "the form has neither a field 'queries' nor 'extend'")
     return json_answer(found, {**_VARY, "Cache-Control": "no-store"})

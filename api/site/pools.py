@@ -26,6 +26,8 @@ from kg.tables.rows import TableError
 
 # How long the zygote for tables is kept for the next one.
 _TABLES_IDLE_SECONDS = 60.0
+# Tables of one client that may wait when it has as many processes as there are.
+_TABLES_WAITING = 2
 
 
 def _too_much(*_: object) -> TableError:
@@ -88,7 +90,7 @@ def validation_pool(directory: Path, project: Path, settings: Settings) -> Pool:
 
 
 def table_pool(settings: Settings) -> Pool:
-    """The processes that read uploaded tables, one for each; only requests with a slot at the link desk use them."""
+    """The processes that read uploaded tables, one for each."""
     memory, seconds, slots = settings.desk_memory_mb * 1_000_000, settings.desk_seconds, settings.desk_places
-    limits = PoolLimits(slots, settings.desk_queue, slots, seconds, idle_seconds=_TABLES_IDLE_SECONDS)
+    limits = PoolLimits(slots, settings.desk_queue, slots + _TABLES_WAITING, seconds, idle_seconds=_TABLES_IDLE_SECONDS)
     return Pool(Program("kg.tables.process", {}, memory, seconds), limits, _TABLES)

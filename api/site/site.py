@@ -18,7 +18,6 @@ from starlette.requests import Request
 from api.problems import Problem
 from api.settings import Settings
 from api.site.completion import Vocabulary
-from api.site.desk import Desk
 from api.site.pools import query_pool, table_pool, validation_pool
 from api.site.profile import Profile
 from kg.isolation.pool import Pool
@@ -89,7 +88,7 @@ class Site:
     @cached_property
     def search(self) -> search.Search:
         """The names of the release."""
-        return search.open_index(self.release)
+        return search.open_index(self.release, frozenset(self.project.names.identifiers.of_properties))
 
     async def drain(self) -> None:
         """Ends the child processes when their jobs are done, at the latest when these may take no longer."""
@@ -118,12 +117,7 @@ class Site:
     def matcher(self) -> matching.Matcher:
         """The matcher of names and identifiers, for reconciliation and the link desk."""
         self.survey()
-        return matching.Matcher(self.release, self.search)
-
-    @cached_property
-    def desk(self) -> Desk:
-        """The slots at the link desk."""
-        return Desk(self.settings)
+        return matching.Matcher(self.release, self.search, self.project.names)
 
     @cached_property
     def profile(self) -> Profile:

@@ -46,7 +46,7 @@ async def indirect(
     return answer(result.body, result.content_type, {"Vary": "Accept", "Link": f'<{site.licence}>; rel="license"'})
 
 
-@router.get("/graph/{path:path}", "A named graph", Cost.MEDIUM, gives=(*RDF, *PAGE), statuses=(301, 404))
+@router.get("/graph/{path:path}", "A named graph", Cost.LARGE, gives=(*RDF, *PAGE), statuses=(301, 404))
 def show(request: Request, path: str) -> Response:
     """Return the facts of a named graph and its evidence; formats with graphs keep the graph name."""
     site = site_of(request)

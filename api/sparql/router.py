@@ -7,10 +7,10 @@ from typing import Annotated, NamedTuple
 from fastapi import Query as Parameter
 from pydantic import BaseModel, Field
 from pyoxigraph import NamedNode, Quad
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.admission.slots import in_thread
 from api.html.access import of_query
 from api.html.rendering import page
 from api.html.view import view_of
@@ -72,7 +72,7 @@ async def get(request: Request, _: Annotated[QueryParameters, Parameter()]) -> R
     if operation.query is None:
         if any(name == "update" for name, _ in parameters):
             raise UpdateRefused("the endpoint is read-only; updates are not supported")
-        return await run_in_threadpool(_without_query, request)
+        return await in_thread(request, Cost.MEDIUM, _without_query, request)
     if _is_for_reader(request, parameters) and (moved := language.redirect(request)):
         return moved
     return await _respond(request, operation)
@@ -123,12 +123,12 @@ async def _respond(request: Request, operation: _Operation) -> Response:
     except KgError as error:
         if not want.html:
             raise
-        return await run_in_threadpool(_form, request, query.text, problem=of_error(error))
+        return await in_thread(request, Cost.MEDIUM, _form, request, query.text, problem=of_error(error))
     if want.html:
         reason = None
         if result.table is not None and not result.table.total:
             reason = await empty_results.explain(request, site, query)
-        return await run_in_threadpool(_form, request, query.text, result=result, reason=reason)
+        return await in_thread(request, Cost.MEDIUM, _form, request, query.text, result=result, reason=reason)
     return answer(result.body, result.content_type, result.headers)
 
 

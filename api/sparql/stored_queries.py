@@ -6,10 +6,10 @@ from collections import Counter
 from typing import Annotated
 
 from fastapi import Query as Parameter
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.admission.slots import in_thread
 from api.html.access import Access
 from api.html.rendering import page
 from api.html.view import view_of
@@ -82,9 +82,9 @@ async def run(request: Request, name: str, timeout: Timeout = "") -> Response:
     except KgError as error:
         if not want.html:
             raise
-        return await run_in_threadpool(_page, request, query, values, text, problem=of_error(error))
+        return await in_thread(request, Cost.MEDIUM, _page, request, query, values, text, problem=of_error(error))
     if want.html:
-        return await run_in_threadpool(_page, request, query, values, text, result=result)
+        return await in_thread(request, Cost.MEDIUM, _page, request, query, values, text, result=result)
     return answer(result.body, result.content_type, result.headers)
 
 

@@ -32,6 +32,17 @@ class Metrics:
             "kg_triples", "Triples of the release served.", registry=self.registry, multiprocess_mode="mostrecent"
         )
 
+        self.admitted = Counter("kg_admitted", "Slots given to work.", ["cost"], registry=self.registry)
+        self.not_admitted = Counter("kg_refused", "Requests refused by the gate.", ["reason"], registry=self.registry)
+        self.work = self._gauge("kg_work_units", "Units of work under way.")
+        self.small_work = self._gauge("kg_small_work", "Small requests under way.")
+        self.requests_waiting = self._gauge("kg_requests_waiting", "Requests that wait for a slot.")
+        self.body_bytes = self._gauge("kg_body_bytes", "Bytes of request bodies under way.")
+        self.connections = self._gauge("kg_connections", "Open connections.")
+
+    def _gauge(self, name: str, meaning: str) -> Gauge:
+        return Gauge(name, meaning, registry=self.registry, multiprocess_mode="livesum")
+
     def count(self, event: str) -> None:
         """Count an event of workers or releases."""
         self.workers.labels(event).inc()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.requests import Request
 
+from api.admission.cost import Cost
+from api.admission.slots import in_thread
 from api.http import bodies, uploads
 from api.problems import Problem
 from kg.rdf import formats
@@ -38,9 +41,11 @@ async def read(request: Request, most: int, asked: str) -> SubmittedDocument:
     around = _AROUND if media_type == uploads.MULTIPART else 0
     body = await bodies.read(request, most + around, _too_large(most))
     if media_type == uploads.MULTIPART:
-        return await _of_multipart(request.headers, body, asked, most)
+        # In a thread with a separate event loop, since hostile bodies take long to parse.
+        parsing = _of_multipart(request.headers, body, asked, most)
+        return await in_thread(request, Cost.UPLOAD, asyncio.run, parsing)
     if media_type == bodies.FORM and not asked:
-        return _of_form(body, most)
+        return await in_thread(request, Cost.UPLOAD, _of_form, body, most)
     if not asked and not formats.rdf_format(media_type) and media_type != formats.JSON:
         raise _unsupported(f"expected the media type of the document, not '{media_type[:80] or 'nothing'}'")
     return _document(body, intake.syntax_of(asked, "", media_type), "", most)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, cast
 
 from fastapi import Query
 from pydantic import BaseModel, Field, WithJsonSchema
 from pyoxigraph import Literal
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.admission.clients import client_in
+from api.admission.slots import in_thread
 from api.html.rendering import page
 from api.html.view import view_of
 from api.http import uploads
@@ -21,7 +20,7 @@ from api.http.responses import HTML_OFFER, is_terminal, json_answer, prefers_jso
 from api.http.route import JSON, PAGE, RDF, Cost, Router
 from api.i18n import language
 from api.problems import Problem, not_acceptable, of_error
-from api.queries.execution import client_of, unless_gone
+from api.queries.execution import unless_gone
 from api.site.site import Site, site_of
 from api.validation import document
 from api.validation.document import SubmittedDocument
@@ -33,7 +32,6 @@ from kg.submitted import report
 from kg.submitted.report import Report, Result
 
 router = Router()
-_EXAMPLE = Path(__file__).parents[1] / "examples" / "partner.ttl"
 _TEXT, _JSON, _HTML = "text", "json", "html"
 _NAMES = {
     _JSON: formats.JSON,
@@ -88,8 +86,8 @@ async def form(
         return moved
     # Whoever opens the form will send something soon.
     site.validations.expect()
-    text = "" if example is None else _EXAMPLE.read_text(encoding="utf-8")
-    return await run_in_threadpool(_page, request, text)
+    text = "" if example is None or not site.project.faulty_example else site.project.faulty_example + "\n"
+    return await in_thread(request, Cost.SMALL, _page, request, text)
 
 
 @router.post(
@@ -118,16 +116,15 @@ async def validate(
     sent: SubmittedDocument | None = None
     try:
         sent = await document.read(request, site.settings.validate_max_bytes, syntax)
-        client = client_of(request.client.host if request.client else "")
-        reply = await unless_gone(request, site.validations.run(_message(site, sent), client=client))
-        found = await asyncio.to_thread(report.load, reply)
+        reply = await unless_gone(request, site.validations.run(_message(site, sent), client=client_in(request.scope)))
+        found = await in_thread(request, Cost.MEDIUM, report.load, reply)
     except KgError as error:
         problem = _placed(of_error(error), error, sent)
         if wanted != _HTML or problem.status == 499:
             raise problem from None
-        return await run_in_threadpool(_page, request, _decoded(sent), sent, None, problem)
+        return await in_thread(request, Cost.MEDIUM, _page, request, _decoded(sent), sent, None, problem)
     status = 422 if fail.lower() in ("true", "1", "yes") and not found.conforms else 200
-    return await run_in_threadpool(_respond, request, wanted, sent, found, status)
+    return await in_thread(request, Cost.MEDIUM, _respond, request, wanted, sent, found, status)
 
 
 def _message(site: Site, sent: SubmittedDocument) -> bytes:

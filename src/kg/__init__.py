@@ -1,4 +1,4 @@
-"""A knowledge graph of Japan's AI and science policy: its build, its releases, its queries."""
+"""A knowledge graph from curated files: its build, its releases, its queries."""
 
 from importlib.metadata import PackageNotFoundError, version
 

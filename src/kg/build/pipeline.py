@@ -148,7 +148,7 @@ def build(
                 summary.changed_files = write_ttl(project, quads, curated.context)
             account = _account(base, project.ontology, issued, records=len(curated.records), sources=_sources(asserted))
             prefixes = _prefixes(curated.context, project.base, base)
-            staged = _staged(releases, quads, account, prefixes, project.vocabularies, project.languages)
+            staged = _staged(releases, quads, account, prefixes, project)
             manifest = store.read_manifest(staged)
         with _stage("publish", summary, report):
             summary.release = store.publish(releases, staged)
@@ -257,9 +257,7 @@ def release_from_ttl(root: Path, releases: Path) -> Path:
             project.base.iri, project.ontology, records=len(builder.data_files(root)), sources=_sources(quads)
         )
         prefixes = builder.read_context(root).prefixes
-        return store.publish(
-            releases, _staged(releases, quads, account, prefixes, project.vocabularies, project.languages)
-        )
+        return store.publish(releases, _staged(releases, quads, account, prefixes, project))
 
 
 def _account(
@@ -275,7 +273,13 @@ def _account(
 
 
 def release_from_files(
-    files: list[Path], releases: Path, base: str, prefixes: Mapping[str, str], *, is_merged: bool = False
+    files: list[Path],
+    releases: Path,
+    base: str,
+    prefixes: Mapping[str, str],
+    *,
+    is_merged: bool = False,
+    project: Project | None = None,
 ) -> Path:
     """Makes a release of any RDF files, also compressed, with their named graphs and default graph.
 
@@ -283,7 +287,7 @@ def release_from_files(
     """
     quads = itertools.chain.from_iterable(map(_read_rdf, files))
     with store.build_lock(releases):
-        return store.publish(releases, _staged(releases, quads, _account(base, is_merged=is_merged), prefixes))
+        return store.publish(releases, _staged(releases, quads, _account(base, is_merged=is_merged), prefixes, project))
 
 
 def _staged(
@@ -291,15 +295,16 @@ def _staged(
     quads: Iterable[Quad],
     account: BuildInfo,
     prefixes: Mapping[str, str],
-    vocabularies: tuple[str, ...] = (KG,),
-    languages: tuple[str, ...] = (),
+    project: Project | None = None,
 ) -> Path:
     """Writes a release that is not yet active: store, dumps, search index and changes."""
+    vocabularies = project.vocabularies if project else (KG,)
+    identifiers = frozenset(project.names.identifiers.of_properties if project else ())
     staged = store.stage(releases, quads, account, prefixes)
     try:
-        found = search.entries(canonical.read(staged / "dataset.nq"), account.base_iri, vocabularies)
+        found = search.entries(canonical.read(staged / "dataset.nq"), account.base_iri, vocabularies, identifiers)
         search.write(staged, found)
-        history.write(staged, _before(releases), history.HistoryBounds(), languages)
+        history.write(staged, _before(releases), history.HistoryBounds(), project.languages if project else ())
     except OSError as error:
         raise store.unwritable(staged, error) from error
     return staged

@@ -57,9 +57,11 @@ def link_table(
     if reviewer and not subject:
         raise KgError("--reviewed-by: the linkset needs --subject, the column or template with the IRIs of your rows")
     pairs = tuple(pair(p) for p in properties or ())
+    project = read_project(project_root())
     order = batch.LinkOptions(
         *(file, column, kind, pairs, subject, sheet, encoding, header, reviewer, linkset, dataset),
-        languages=read_project(project_root()).languages,
+        languages=project.languages,
+        names=project.names,
     )
     opened = store.open_release(current(releases_in(releases)))
     columns = (BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())

@@ -43,7 +43,9 @@ def release(
     base_iri = base_iri or project.base.iri
     check_base(base_iri)
     context = builder.read_context(project.root)
-    directory = pipeline.release_from_files(files, releases_in(out), base_iri, context.prefixes, is_merged=merged)
+    directory = pipeline.release_from_files(
+        files, releases_in(out), base_iri, context.prefixes, is_merged=merged, project=project
+    )
     manifest = store.read_manifest(directory)
     console.print(f"{manifest.quads:,} quads in {len(manifest.graphs):,} named graphs: {directory}", markup=False)
 

@@ -265,7 +265,7 @@ class _Reader(YamlDocument):
             return self._own(node, self.record.iri + text, text[1:])
         head, colon, local = text.partition(":")
         if not colon:
-            # Resolved as a URL would be: `ai-act/article-9` in law/ai-act.yaml is law/ai-act/article-9.
+            # Resolved as a URL would be: `forest/article-9` in law/forest.yaml is law/forest/article-9.
             parent = self.record.iri.rpartition("/")[0]
             return self._own(node, f"{parent}/{text}", text.partition("#")[2] or text)
         if head in ("http", "https") and local.startswith("//") and len(local) > 2:

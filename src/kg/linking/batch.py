@@ -18,6 +18,7 @@ from kg.linking import linkset, matching, review
 from kg.linking.journal import Journal
 from kg.linking.linkset import LinksetInfo
 from kg.linking.review import Decision, MatchSetup
+from kg.names.name_profile import NameProfile
 from kg.rdf.formats import Rdf
 from kg.release.entities import Entities
 from kg.release.store import Release
@@ -48,6 +49,7 @@ class LinkOptions:
     linkset: str = ""
     dataset: str = ""
     languages: Sequence[str] = ()
+    names: NameProfile = field(default_factory=NameProfile)
     limits: TableLimits = field(default_factory=TableLimits)
 
 
@@ -106,7 +108,7 @@ class _Run:
             decisions = [Decision(*fields) for batch in journal.entries for fields in batch]
             resumed, total = len(decisions), len(self.table.rows)
             report(resumed, total)
-            matcher = matching.open_matcher(self.release)
+            matcher = matching.open_matcher(self.release, self.options.names)
             for batch in _batches(review.match_rows(matcher, self.table.rows[resumed:], self.setup, self._label)):
                 journal.append([astuple(decision) for decision in batch])
                 decisions += batch

@@ -7,7 +7,8 @@ from functools import cached_property, lru_cache
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode
 
-from kg.names import identifiers, normalization
+from kg.names import normalization
+from kg.names.identifiers import ROUNDED, Identifiers
 from kg.rdf.terms import Term, named_node
 from kg.sparql.quadstore import QuadStore
 
@@ -18,7 +19,15 @@ class Facts:
     `named` returns the records that a text names or identifies.
     """
 
-    def __init__(self, store: QuadStore, base: str, is_merged: bool, named: Callable[[str], frozenset[str]]) -> None:
+    def __init__(
+        self,
+        store: QuadStore,
+        base: str,
+        is_merged: bool,
+        named: Callable[[str], frozenset[str]],
+        identifiers: Identifiers,
+    ) -> None:
+        self._identifiers = identifiers
         self._store = store
         self._root = base + "id/"
         self._everywhere = DefaultGraph() if is_merged else None
@@ -41,11 +50,27 @@ class Facts:
         return found
 
     def agree(self, iri: str, pid: str, wanted: str) -> bool | None:
-        """Whether one of a record's values agrees with `wanted`; None if it has no value or `wanted` is blank."""
+        """Whether one of a record's values agrees with `wanted`.
+
+        None if it has no value, or `wanted` is blank or no valid identifier where one is expected.
+        """
+        if self.fault(pid, wanted):
+            return None
         values = [value for predicate in self.predicates(pid) for value in self._values(iri, predicate)]
         if not values or not wanted.strip():
             return None
         return any(self._agrees(value, wanted) for value in values)
+
+    def fault(self, pid: str, wanted: str) -> str:
+        """Why a text cannot be the identifier that a property holds; '' if it can, or the property holds none."""
+        registers = {self._identifiers.of_properties.get(predicate) for predicate in self.predicates(pid)} - {None}
+        if not registers or not wanted.strip():
+            return ""
+        found, faults = self._identifiers.read(wanted)
+        if any(identifier.scheme in registers for identifier in found):
+            return ""
+        meant = [fault for fault in faults if fault.scheme in registers or fault.scheme == ROUNDED]
+        return meant[0].detail if meant else "it does not have the form of such an identifier"
 
     def subjects(self, pid: str, wanted: str) -> frozenset[str]:
         """The records with a value that agrees with `wanted`."""
@@ -69,10 +94,17 @@ class Facts:
 
     def _agrees(self, value: Term, wanted: str) -> bool:
         if isinstance(value, Literal):
-            return _same_text(value.value, wanted)
+            return _same_text(value.value, wanted) or self._same_identifier(value.value, wanted)
         if isinstance(value, NamedNode):
-            return value.value == wanted or value.value in self._named(wanted) or _same_identifier(value.value, wanted)
+            return (
+                value.value == wanted
+                or value.value in self._named(wanted)
+                or self._same_identifier(value.value, wanted)
+            )
         return False
+
+    def _same_identifier(self, value: str, wanted: str) -> bool:
+        return not set(self._identifiers.read(value)[0]).isdisjoint(self._identifiers.read(wanted)[0])
 
 
 def _same_text(value: str, wanted: str) -> bool:
@@ -81,10 +113,4 @@ def _same_text(value: str, wanted: str) -> bool:
         return True
     # A year agrees with any day in it.
     short, long = sorted((value.strip(), wanted.strip()), key=len)
-    if len(short) >= 4 and short[:4].isdigit() and long.startswith(short + "-"):
-        return True
-    return _same_identifier(value, wanted)
-
-
-def _same_identifier(value: str, wanted: str) -> bool:
-    return not set(identifiers.read(value)[0]).isdisjoint(identifiers.read(wanted)[0])
+    return len(short) >= 4 and short[:4].isdigit() and long.startswith(short + "-")

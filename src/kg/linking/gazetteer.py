@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 from pyoxigraph import DefaultGraph, NamedNode
 
-from kg.names import forms, identifiers, law_numbers, normalization
-from kg.names.identifiers import Fault
+from kg.names import forms, law_numbers, normalization
+from kg.names.identifiers import Fault, Identifiers
 from kg.names.law_numbers import LawNumber
+from kg.names.legal_forms import Stripped
+from kg.names.name_profile import NameProfile
 from kg.rdf import iris
 from kg.rdf.namespaces import KG, OWL, SKOS
 from kg.rdf.terms import value
@@ -38,16 +40,23 @@ SCORES: Mapping[str, float] = {
     "romanised": 94.0,
     "code": 94.0,
     "short": 60.0,
+    "unknown-legal-form": 58.0,
     "number": 55.0,
+    "identifier-only": 50.0,
+    "other-legal-form": 40.0,
     "owner": 30.0,
 }
 # Forms that may mean something else even if a single record has the name.
-UNSURE = frozenset({"short", "number", "owner"})
+UNSURE = frozenset({"short", "number", "owner", "unknown-legal-form", "other-legal-form", "identifier-only"})
+# Forms that are never a match, whatever else speaks for the record: the name of a part of it, of another corporation,
+# or a name that it does not have beside its number, which its parts and its successors use too.
+NEVER = frozenset({"owner", "other-legal-form", "identifier-only"})
 # Forms in which the name stands alone, without its owner or a number.
 _ALONE = frozenset({"exact", "brackets", "legal-form", "abbreviation"})
 # Forms that apply to one kind only: without its honorific, 委員長 (chair of a committee) would become the committee.
 _BODY = "organization"
 _ONLY_FOR = {"legal-form": _BODY, "abbreviation": _BODY, "honorific": "person"}
+_TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 # Parts of these kinds are known by their own names. The short name of any other part (基盤研究, "basic research") means
 # it only together with its owner's name, or if its kind is given.
 _WITH_NAMED_PARTS = frozenset({"organization", "law"})
@@ -82,7 +91,8 @@ class Identified:
 class Gazetteer:
     """The names and identifiers of one release; immutable and thread-safe."""
 
-    def __init__(self, release: Release, entries: Iterable[IndexEntry]) -> None:
+    def __init__(self, release: Release, entries: Iterable[IndexEntry], profile: NameProfile) -> None:
+        self._identifiers, self._legal = profile.identifiers, profile.legal_forms
         self._base = release.manifest.base_iri
         self._root = self._base + "id/"
         self.kinds: dict[str, str] = {}
@@ -98,7 +108,9 @@ class Gazetteer:
         self._direct = _owners(release, self.kinds, self._root)
         self._owners = {iri: self._owners_of(iri) for iri in self._entries}
         self._parts = _parts(self.kinds, self._root)
-        self._identified, self._laws = _identifiers(release, self.kinds)
+        self._identified, self._laws = _identifiers(release, self.kinds, profile.identifiers)
+        self._forms = {iri: self._forms_of(found) for iri, found in self._entries.items() if self.kinds[iri] == _BODY}
+        self._classes = _classes(release, self._forms)
         self._codes = {code: iri for predicate in _CODES for iri, code in _pairs(release, predicate)}
         places = frozenset(
             normalization.name(e.text).key for found in self._entries.values() for e in found if e.kind == "place"
@@ -131,6 +143,23 @@ class Gazetteer:
                 found.append(owner)
                 waiting += self._direct.get(owner, ())
         return tuple(found)
+
+    def _forms_of(self, entries: Iterable[IndexEntry]) -> frozenset[str]:
+        """The legal forms that a record's names say, if they say one and no other."""
+        written = (forms for entry in entries for forms in self._legal.strip(entry.text).forms)
+        return frozenset(form for meanings in written if len(meanings) == 1 for form in meanings)
+
+    def _fitted(self, form: str, stripped: Stripped, records: Iterable[str]) -> str:
+        """The form of a hit, given the legal forms that the name is written with and those of the records it names."""
+        records = tuple(records)
+        known = frozenset(form for iri in records for form in self._forms.get(iri, ()))
+        classes = frozenset(name for iri in records for name in self._classes.get(iri, ()))
+        fit = self._legal.fit(stripped.forms, known, classes)
+        return form if fit == "same" else f"{fit}-legal-form"
+
+    def owners(self, iri: str) -> Sequence[str]:
+        """The owners of a record, direct and indirect, nearest first."""
+        return self._owners.get(iri, ())
 
     def fits(self, kind: str, wanted: frozenset[str]) -> bool:
         """Whether a kind is wanted; if no kinds are given, all are except those in `_ON_REQUEST`."""
@@ -165,7 +194,7 @@ class Gazetteer:
 
     def _by_prefix(self, name: str, wanted: frozenset[str]) -> list[NameHit]:
         """The organisation whose name the text begins with: a university, for a faculty of it without a record."""
-        key = normalization.name(normalization.without_legal_form(name)).key
+        key = normalization.name(self._legal.strip(name).bare).key
         for end in range(len(key) - 1, 1, -1):
             found = [e for e in self._names.get(key[:end], ()) if e.kind == _BODY and self.fits(e.kind, wanted)]
             if found:
@@ -177,15 +206,22 @@ class Gazetteer:
         return frozenset(hit.iri for hit in self.hits(text.strip(), frozenset()) if hit.form not in UNSURE)
 
     def _exactly(self, name: str) -> Iterator[NameHit]:
-        for key, form in forms.lookup_keys(name):
+        stripped = self._legal.strip(name)
+        for key, form in forms.lookup_keys(name, stripped.bare):
             only = _ONLY_FOR.get(form)
             found = [e for e in self._names.get(key, ()) if only in (None, e.kind)]
-            yield from (NameHit(e.iri, e.kind, form, e.text, e.role) for e in found)
+            for e in found:
+                fitted = (
+                    form
+                    if form == "exact" or e.kind != _BODY
+                    else self._fitted(form, stripped, (e.iri, *self._owners[e.iri]))
+                )
+                yield NameHit(e.iri, e.kind, fitted, e.text, e.role)
             if found and form == "exact":
                 return
 
     def _as_identifier(self, name: str) -> Iterator[NameHit]:
-        found, _ = identifiers.read(name)
+        found, _ = self._identifiers.read(name)
         for identifier in found:
             for iri in self.identified(identifier.scheme, identifier.value):
                 yield NameHit(iri, self.kinds[iri], "identifier" if identifier.is_certain else "code", identifier.value)
@@ -210,16 +246,18 @@ class Gazetteer:
         names = {hit.iri for hit in inner}
         for hit in outer:
             if hit.iri in names or (not inner and self._abbreviates(normalization.name(parts[1]).key, hit.iri)):
-                yield replace(hit, form="brackets")
+                yield hit if hit.form in UNSURE else replace(hit, form="brackets")
 
     def _as_unit(self, name: str) -> Iterator[NameHit]:
         """The name of an owner with that of one of its units, in either order, or of a law with an article."""
-        key = normalization.name(normalization.without_legal_form(name)).key
-        for head, tail in forms.splits(key):
+        stripped = self._legal.strip(name)
+        for head, tail in forms.splits(normalization.name(stripped.bare).key):
             for owner, unit in ((head, forms.article(tail)), (tail, head)):
                 for entry in self._locals.get(unit, ()):
-                    if self._names_owner(owner, self._owners[entry.iri]):
-                        yield NameHit(entry.iri, entry.kind, "unit", entry.text, entry.role)
+                    owners = self._owners[entry.iri]
+                    if self._names_owner(owner, owners):
+                        form = self._fitted("unit", stripped, owners)
+                        yield NameHit(entry.iri, entry.kind, form, entry.text, entry.role)
 
     def _names_owner(self, key: str, owners: Sequence[str]) -> bool:
         """Whether a key names one of these owners by its full name, by an abbreviation, or as a unit of another."""
@@ -253,7 +291,7 @@ class Gazetteer:
         """
         if own := self.own(text):
             return Identified((own,), ())
-        found, faults = identifiers.read(text)
+        found, faults = self._identifiers.read(text)
         meant = [i for i in found if (i.scheme == scheme if scheme else i.is_certain)]
         known = [iri for identifier in meant for iri in self.identified(identifier.scheme, identifier.value)]
         if not known and not scheme and (law := law_numbers.read(text)) and law in self._laws:
@@ -282,13 +320,22 @@ def _pairs(release: Release, predicate: str) -> Iterator[tuple[str, str]]:
         yield value(quad.subject), value(quad.object)
 
 
+def _classes(release: Release, records: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The local names of the classes of records."""
+    wanted, found = frozenset(records), defaultdict[str, set[str]](set)
+    for iri, of in _pairs(release, _TYPE):
+        if iri in wanted:
+            found[iri].add(of.replace("#", "/").rpartition("/")[2])
+    return {iri: frozenset(names) for iri, names in found.items()}
+
+
 def _identifiers(
-    release: Release, kinds: Mapping[str, str]
+    release: Release, kinds: Mapping[str, str], identifiers: Identifiers
 ) -> tuple[dict[tuple[str, str], list[str]], dict[LawNumber, str]]:
     """Records by identifier, and laws by number."""
     found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     laws: dict[LawNumber, str] = {}
-    for predicate in (*identifiers.OF_PROPERTIES, *LINKS, _LAW_NUMBER):
+    for predicate in (*identifiers.of_properties, *LINKS, _LAW_NUMBER):
         for iri, text in sorted(_pairs(release, predicate)):
             if iri not in kinds or text.startswith(release.manifest.base_iri):
                 continue

@@ -1,7 +1,8 @@
 """Finds the records that a name may mean, with a score and the reasons for it.
 
 Normalised names are looked up first; the search index is used only if no form of the name is known. A candidate is a
-match if it is the only record with the name or identifier, and no property or other record contradicts it.
+match if it is the only record with the name, and no property or other record contradicts it. An identifier supports a
+name and never replaces it: a corporation's number is also written beside the names of its units and predecessors.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kg.linking.evidence import Facts
-from kg.linking.gazetteer import LINKS, UNSURE, Gazetteer, Identified, NameHit
-from kg.names import identifiers
+from kg.linking.gazetteer import LINKS, NEVER, UNSURE, Gazetteer, Identified, NameHit
+from kg.names.name_profile import NameProfile
 from kg.release import search
 from kg.release.store import Release
 
@@ -47,19 +48,20 @@ class Candidate:
     matched: str
 
 
-def open_matcher(release: Release) -> Matcher:
+def open_matcher(release: Release, profile: NameProfile) -> Matcher:
     """Opens the matcher of a release, which uses the entries of its search index."""
-    return Matcher(release, search.open_index(release))
+    return Matcher(release, search.open_index(release, frozenset(profile.identifiers.of_properties)), profile)
 
 
 class Matcher:
     """Matches names and identifiers against one release; thread-safe."""
 
-    def __init__(self, release: Release, index: search.Search) -> None:
+    def __init__(self, release: Release, index: search.Search, profile: NameProfile) -> None:
         self._search = index
-        self._known = Gazetteer(release, index.entries)
+        self._identifiers = profile.identifiers
+        self._known = Gazetteer(release, index.entries, profile)
         manifest = release.manifest
-        self._facts = Facts(release.store, manifest.base_iri, manifest.is_merged, self._known.named)
+        self._facts = Facts(release.store, manifest.base_iri, manifest.is_merged, self._known.named, self._identifiers)
         self._similar = lru_cache(maxsize=20_000)(self._find_similar)
 
     def match(
@@ -75,6 +77,8 @@ class Matcher:
         name = name[:_MAX_NAME].strip()
         by_name = self._known.hits(name, wanted) if name else []
         by_property = list(self._by_properties(name, properties, wanted))
+        if name:
+            by_property = self._beside_name(by_name, by_property)
         best = _best([*by_name, *by_property])
         known = frozenset(hit.iri for hit in best)
         rivals = self._known.rivals(name, wanted, known) if best and best[0].form == "exact" else []
@@ -91,14 +95,27 @@ class Matcher:
         """
         return self._known.identify(text, scheme)
 
+    def _beside_name(self, by_name: Sequence[NameHit], by_property: Sequence[NameHit]) -> list[NameHit]:
+        """What identifiers say beside a name: they agree with it, or are of a record that it is not known to mean.
+
+        The identifier of an owner agrees with the name of its unit.
+        """
+        named = {hit.iri for hit in by_name if hit.form not in NEVER}
+        owners = {owner for hit in by_name if hit.form not in UNSURE for owner in self._known.owners(hit.iri)}
+        return [
+            hit if hit.iri in named else replace(hit, form="identifier-only")
+            for hit in by_property
+            if hit.iri in named or hit.iri not in owners
+        ]
+
     def _by_properties(self, name: str, properties: Properties, wanted: frozenset[str]) -> Iterator[NameHit]:
         """Records found by properties: by identifiers always, by other values only if there is no name."""
         for pid, text in properties:
             for predicate in self._facts.predicates(pid):
-                scheme = identifiers.OF_PROPERTIES.get(predicate)
+                scheme = self._identifiers.of_properties.get(predicate)
                 if scheme is None and predicate not in LINKS:
                     continue
-                found = (i for i in identifiers.read(text)[0] if scheme in (None, i.scheme))
+                found = (i for i in self._identifiers.read(text)[0] if scheme in (None, i.scheme))
                 for iri in (iri for i in found for iri in self._known.identified(i.scheme, i.value)):
                     if self._known.fits(kind := self._known.kinds[iri], wanted):
                         yield NameHit(iri, kind, "identifier", text)
@@ -113,7 +130,7 @@ class Matcher:
         """Turns hits into candidates. A single hit, or the single one that the properties support, is the match."""
         agreements = {hit.iri: self._agreements(hit.iri, properties) for hit in hits}
         contradicted = {iri for iri, found in agreements.items() if any(feature.value is False for feature in found)}
-        supported = {iri for iri, found in agreements.items() if found} - contradicted
+        supported = {iri for iri, found in agreements.items() if any(f.value is True for f in found)} - contradicted
         remaining = [hit for hit in hits if hit.iri not in contradicted]
         if len(supported) == 1:
             # Properties that support a single hit rule out the others.
@@ -121,7 +138,7 @@ class Matcher:
             contradicted = {hit.iri for hit in hits} - supported
         chosen = ""
         # What is true of an owner is often true of its units too, so it does not make the owner the match.
-        if len(remaining) == 1 and remaining[0].form != "owner" and not is_contradictory:
+        if len(remaining) == 1 and remaining[0].form not in NEVER and not is_contradictory:
             is_sure = len(hits) == 1 and remaining[0].form not in UNSURE
             chosen = remaining[0].iri if is_sure or remaining[0].iri in supported else ""
         rivals = max(len(remaining), 1)
@@ -143,7 +160,11 @@ class Matcher:
         for pid, text in properties:
             if (agrees := self._facts.agree(iri, pid, text)) is not None:
                 found[pid] = found.get(pid, False) or agrees
-        return tuple(Feature(f"property:{pid}", agrees) for pid, agrees in found.items())
+        unusable = {pid: fault for pid, text in properties if (fault := self._facts.fault(pid, text))}
+        return (
+            *(Feature(f"property:{pid}", agrees) for pid, agrees in found.items()),
+            *(Feature(f"unusable:{pid}", fault) for pid, fault in unusable.items()),
+        )
 
     def _similar_candidates(
         self, name: str, wanted: frozenset[str], known: frozenset[str], properties: Properties, limit: int
@@ -180,7 +201,7 @@ def _shared(records: int) -> float:
 def _is_contradictory(by_name: Sequence[NameHit], by_property: Sequence[NameHit]) -> bool:
     """Whether the name unambiguously means one record and an identifier another."""
     named = {hit.iri for hit in by_name if hit.form not in UNSURE}
-    identified = {hit.iri for hit in by_property if hit.form == "identifier"}
+    identified = {hit.iri for hit in by_property if hit.form in ("identifier", "identifier-only")}
     return bool(named and identified) and named.isdisjoint(identified)
 
 

@@ -26,13 +26,15 @@ _LONGEST_PLACE = 60
 _ARTICLE_WITHOUT_MARK = re.compile(r"\d+条")
 
 
-def lookup_keys(text: str) -> Iterator[tuple[str, Form]]:
-    """The keys to look up for a given name, the most reliable first, with the form of each."""
+def lookup_keys(text: str, bare: str) -> Iterator[tuple[str, Form]]:
+    """The keys to look up for a given name, the most reliable first, with the form of each.
+
+    `bare` is the name without its legal form.
+    """
     key = name(text).key
     yield key, "exact"
     if key.startswith("the "):
         yield key[4:], "exact"
-    bare = normalization.without_legal_form(text)
     short = name(bare).key
     if short != key:
         yield short, "legal-form"
@@ -81,7 +83,7 @@ def unit_keys(key: str, owners: Iterable[str]) -> Iterator[str]:
 
 
 def stems(key: str) -> Iterator[str]:
-    """What a unit may be called for short, and other things too: AIP for AIPネットワークラボ."""
+    """What a unit may be called for short, and other things too: XY for XYラボ."""
     for end in _STEM_ENDS:
         if len(shorter := key.removesuffix(end).strip()) > 1 and shorter != key:
             yield shorter

@@ -1,4 +1,4 @@
-"""Parses numbers of Japanese laws in all written forms, and the law ids of e-Gov."""
+"""Parses numbers of laws that count years by eras (令和7年法律第53号), and ids of laws that are made of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from kg.names import numerals
 
-# In the order of the first digit of e-Gov law ids.
+# In the order of the first digit of ids of laws.
 _ERAS = ("明治", "大正", "昭和", "平成", "令和")
 _SHORT_ERAS = {**dict(zip("mtshr", range(1, 6), strict=True)), **dict(zip("明大昭平令", range(1, 6), strict=True))}
-# The types of law in e-Gov ids.
+# The types of law in ids.
 _TYPES = {"法律": "AC", "法": "AC", "政令": "CO", "政": "CO"}
 _LAST_YEARS = {1: 45, 2: 15, 3: 64, 4: 31}
 _WRITTEN = re.compile(
@@ -23,7 +23,7 @@ _LAW_ID = re.compile(r"(?P<era>[1-5])(?P<year>\d{2})(?P<type>AC|CO)\d(?P<number>
 
 @dataclass(frozen=True, slots=True, order=True)
 class LawNumber:
-    """Era (Meiji 1 to Reiwa 5), year of the era, type as in e-Gov's ids (AC a law, CO a cabinet order), number."""
+    """Era (Meiji 1 to Reiwa 5), year of the era, type as in ids (AC a law, CO a cabinet order), number."""
 
     era: int
     year: int
@@ -56,7 +56,7 @@ def split(text: str) -> tuple[LawNumber, str] | None:
 
 
 def of_law_id(law_id: str) -> LawNumber | None:
-    """The law number in an e-Gov law id: 507AC0000000053 is 令和7年法律第53号."""
+    """The law number in the id of a law: 507AC0000000053 is 令和7年法律第53号."""
     match = _LAW_ID.fullmatch(law_id)
     if match is None:
         return None

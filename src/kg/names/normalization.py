@@ -33,25 +33,6 @@ _AMERICAN = {
     " & ": " and ",
 }
 _BRITISH = re.compile(r"\b(?:centres?|programmes?|organisations?)\b| & ")
-# Legal forms of Japanese organisations, before or after a name, in full and abbreviated in brackets.
-_FULL = (
-    "国立研究開発法人|独立行政法人|地方独立行政法人|国立大学法人|公立大学法人|大学共同利用機関法人|"
-    "学校法人|公益財団法人|一般財団法人|財団法人|公益社団法人|一般社団法人|社団法人|特殊法人|"
-    "特定非営利活動法人|NPO法人|医療法人|宗教法人|社会福祉法人|認可法人|株式会社|有限会社|"
-    "合同会社|合資会社|合名会社|技術研究組合"
-)
-_SHORT = "国研|独|独法|地独|国大|大|公大|大共|学|公財|一財|財|公社|一社|社|特非|医|宗|福|特|株|有|同"
-_ENGLISH_FORMS = (
-    r"national research and development (?:agency|institute)",
-    r"(?:inter-university research institute|national university|incorporated administrative|public university)"
-    r"(?: corporation| agency)?",
-    r"incorporated educational institution",
-)
-_LEGAL_FORM = re.compile(
-    rf"^\s*(?:(?:{_FULL})|[(\[]\s*(?:{_FULL}|{_SHORT})\s*[)\]]|(?:{'|'.join(_ENGLISH_FORMS)})[\s,:]+)[\s・]*"
-    rf"|[\s・]*(?:(?:{_FULL})|[(\[]\s*(?:{_FULL}|{_SHORT})\s*[)\]])\s*$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +53,9 @@ def normal(text: str) -> str:
     return _SPACED.sub(lambda m: m[0].replace(" ", ""), text)
 
 
-def without_legal_form(text: str) -> str:
-    """A name without its legal form (国立研究開発法人, (株), …); the text itself if that is all."""
-    bare = unicodedata.normalize("NFKC", text).translate(_OLD_KANJI)
-    while (shorter := _LEGAL_FORM.sub("", bare)) != bare:
-        bare = shorter
-    return bare if bare.strip() else text
+def same_width(text: str) -> str:
+    """The text in one width, with new forms of kanji, in its own case and script."""
+    return unicodedata.normalize("NFKC", text).translate(_OLD_KANJI)
 
 
 def _without_accent(character: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kg.names.name_profile import NameProfile
 from kg.rdf import iris
 from kg.rdf.iris import Base
 
@@ -47,7 +48,8 @@ class Project:
 
     Texts are by language. `service` is the name of the reconciliation service; `examples` has the values that OpenAPI
     and error messages show, by parameter; `schema_types` maps classes (`prefix:Name`, as in the context) to classes of
-    schema.org; `columns` and `tags` name what stored queries return and are filed under.
+    schema.org; `names` has the registers and legal forms; `faulty_example` is a text in Turtle with mistakes that the
+    page for checking data starts with; `columns` and `tags` name what stored queries return and are filed under.
     """
 
     root: Path
@@ -71,6 +73,8 @@ class Project:
     charts: Mapping[str, ChartPage] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict)
     schema_types: Mapping[str, str] = field(default_factory=dict)
+    names: NameProfile = field(default_factory=NameProfile)
+    faulty_example: str = ""
     columns: Mapping[str, Texts] = field(default_factory=dict)
     tags: Mapping[str, Texts] = field(default_factory=dict)
 

@@ -10,7 +10,12 @@ from typing import Any, TypeVar
 import yaml
 
 from kg.documents import YamlDocument, read_text
-from kg.errors import FileProblem, Rejected
+from kg.errors import FileProblem, Rejected, nearest
+from kg.names import registers
+from kg.names.identifiers import Identifiers
+from kg.names.legal_forms import LegalForm, LegalForms
+from kg.names.name_profile import NameProfile
+from kg.names.registers import Register
 from kg.project.description import ChartPage, Licence, Project
 from kg.project.location import SITE
 from kg.rdf import iris
@@ -87,14 +92,19 @@ class _SiteFile(YamlDocument):
             "charts": self._charts,
             "examples": self._examples,
             "schema-types": self._schema_types,
+            "registers": self._registers,
+            "legal-forms": self._legal_forms,
+            "faulty-example": self.text,
         }
         values = self.fields(node, readers)
         self.require(node, (key.value for key, _ in node.value), _REQUIRED)
         lead, charts = values.pop("charts", ({}, {}))
+        names = NameProfile(Identifiers(values.pop("registers", ())), LegalForms(values.pop("legal-forms", {})))
         return {
             **{key.replace("-", "_"): value for key, value in values.items()},
             "charts_lead": lead,
             "charts": charts,
+            "names": names,
         }
 
     def in_languages(self, key: str, node: yaml.Node) -> dict[str, str] | None:
@@ -191,3 +201,99 @@ class _SiteFile(YamlDocument):
         content = self.mapping(key, node, "a map of class, such as kg:Event, to a class of schema.org")
         pairs = ((name.value, self.text(name.value, value)) for name, value in self.pairs(content)) if content else ()
         return {name: text for name, text in pairs if text is not None}
+
+    def _registers(self, key: str, node: yaml.Node) -> tuple[Register, ...]:
+        content = self.mapping(key, node, "a map of the name of a register to how its identifiers are written")
+        found = (self._register(name.value, value) for name, value in self.pairs(content)) if content else ()
+        return tuple(register for register in found if register is not None)
+
+    def _register(self, name: str, node: yaml.Node) -> Register | None:
+        content = self.mapping(name, node, "a map with properties, written, bare, canonical, check or page")
+        if content is None:
+            return None
+        readers: Mapping[str, Reader] = {
+            "properties": self._properties,
+            "written": self._patterns,
+            "bare": self._pattern,
+            "bare-is-certain": self._is_true,
+            "canonical": self._canonical,
+            "check": self._check,
+            "page": self._page,
+        }
+        fields = {"written": "forms", "check": "fault", "bare-is-certain": "is_bare_certain"}
+        return Register(name, **{fields.get(k, k): v for k, v in self.fields(content, readers).items()})
+
+    def _properties(self, key: str, node: yaml.Node) -> tuple[str, ...]:
+        """IRIs of properties; `kg:name` is one of the core."""
+        return tuple(
+            iris.ONTOLOGY + "#" + name.removeprefix("kg:") if name.startswith("kg:") else name
+            for name in self.members(key, node)
+        )
+
+    def _patterns(self, key: str, node: yaml.Node) -> tuple[re.Pattern[str], ...]:
+        members = node.value if isinstance(node, yaml.SequenceNode) else ()
+        self.members(key, node)
+        return tuple(found for member in members if (found := self._pattern(key, member)) is not None)
+
+    def _pattern(self, key: str, node: yaml.Node) -> re.Pattern[str] | None:
+        written = self.text(key, node)
+        try:
+            found = registers.pattern(written) if written is not None else None
+        except re.error as error:
+            self.report(node, "pattern", f"'{written}' under '{key}' is no regular expression: {error}")
+            return None
+        if found is not None and "value" not in found.groupindex:
+            self.report(node, "pattern", f"'{written}' under '{key}' needs a group (?P<value>…) for the identifier")
+            return None
+        return found
+
+    def _is_true(self, key: str, node: yaml.Node) -> bool | None:
+        return self._one_of(key, node, {"true": True, "false": False})
+
+    def _canonical(self, key: str, node: yaml.Node) -> Callable[[str], str] | None:
+        return self._one_of(key, node, registers.CANONICAL)
+
+    def _one_of(self, key: str, node: yaml.Node, known: Mapping[str, Made]) -> Made | None:
+        written = self.text(key, node)
+        if written is not None and written not in known:
+            message = f"'{written}' under '{key}'{nearest(written, known)}; expected one of {', '.join(known)}"
+            self.report(node, "unknown-value", message)
+        return known.get(written) if written is not None else None
+
+    def _check(self, key: str, node: yaml.Node) -> Callable[[str], str] | None:
+        written = self.text(key, node)
+        found = registers.checked_by(written) if written is not None else None
+        if written is not None and found is None:
+            message = f"python-stdnum knows no '{written}'; expected a country and a kind of number, such as jp.cn"
+            self.report(node, "unknown-value", message)
+        return found
+
+    def _page(self, key: str, node: yaml.Node) -> str | None:
+        written = self.text(key, node)
+        if written is not None and (written.count("{}") != 1 or not written.startswith("https://")):
+            self.report(
+                node, "page", f"'{written}' under '{key}': expected an https address with {{}} for the identifier"
+            )
+            return None
+        return written
+
+    def _legal_forms(self, key: str, node: yaml.Node) -> dict[str, LegalForm]:
+        content = self.mapping(key, node, "a map of a legal form to how it is written")
+        readers: Mapping[str, Reader] = dict.fromkeys(("names", "abbreviations", "earlier", "classes"), self._names)
+        found: dict[str, LegalForm] = {}
+        for name, value in self.pairs(content) if content else ():
+            if (form := self.mapping(name.value, value, "a map with names, abbreviations, earlier or classes")) is None:
+                continue
+            values = self.fields(form, readers)
+            self.require(form, values, ("names",), f" under '{name.value}'")
+            if values.get("names"):
+                found[name.value] = LegalForm(**values)
+        if content:
+            self._check_earlier(content, found)
+        return found
+
+    def _check_earlier(self, content: yaml.MappingNode, forms: Mapping[str, LegalForm]) -> None:
+        for name, value in content.value:
+            for earlier in forms[name.value].earlier if name.value in forms else ():
+                if earlier not in forms:
+                    self.report(value, "unknown-value", f"'{earlier}' is no legal form here{nearest(earlier, forms)}")

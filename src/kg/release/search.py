@@ -38,13 +38,7 @@ _ROLES: Mapping[str, Role] = {
     RDFS + "label": "name",
     SKOS + "altLabel": "other name",
     SKOS + "hiddenLabel": "spelling",
-    **{
-        KG + local: "identifier"
-        for local in (
-            *("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "lawNumber", "fundingStreamCode"),
-            *("isoAlpha2", "isoAlpha3"),
-        )
-    },
+    **{KG + local: "identifier" for local in ("lawNumber", "fundingStreamCode", "isoAlpha2", "isoAlpha3")},
     SKOS + "exactMatch": "identifier",
     OWL + "sameAs": "identifier",
     DCTERMS + "description": "description",
@@ -106,15 +100,21 @@ class Found:
     kinds: dict[str, int]
 
 
-def entries(quads: Iterable[Quad], base: str, vocabularies: tuple[str, ...] = (KG,)) -> list[IndexEntry]:
+def entries(
+    quads: Iterable[Quad],
+    base: str,
+    vocabularies: tuple[str, ...] = (KG,),
+    identifiers: frozenset[str] = frozenset(),
+) -> list[IndexEntry]:
     """The searchable texts of a dataset: stated names, identifiers and descriptions of records and terms, sorted.
 
-    Terms are those in the namespaces `vocabularies`.
+    Terms are those in the namespaces `vocabularies`; `identifiers` are properties that hold identifiers of registers.
     """
+    roles = _roles(identifiers)
     inferred = NamedNode(iris.Base(base).inferred)
     found = set()
     for quad in quads:
-        role, subject, target = _ROLES.get(quad.predicate.value), quad.subject, quad.object
+        role, subject, target = roles.get(quad.predicate.value), quad.subject, quad.object
         if role is None or quad.graph_name == inferred or not isinstance(subject, NamedNode):
             continue
         if not (kind := _kind(subject.value, base, vocabularies)):
@@ -127,6 +127,10 @@ def entries(quads: Iterable[Quad], base: str, vocabularies: tuple[str, ...] = (K
         elif isinstance(target, NamedNode) and not target.value.startswith(base):
             found.add(IndexEntry(subject.value, kind, target.value, "", role))
     return sorted(found, key=_ROW)
+
+
+def _roles(identifiers: frozenset[str]) -> Mapping[str, Role]:
+    return {**_ROLES, **dict.fromkeys(identifiers, "identifier")}
 
 
 def _kind(iri: str, base: str, vocabularies: tuple[str, ...]) -> str:
@@ -150,11 +154,14 @@ def write(folder: Path, found: Sequence[IndexEntry]) -> None:
         file.chmod(names.stat().st_mode & 0o777)
 
 
-def open_index(release: Release) -> Search:
+def open_index(release: Release, identifiers: frozenset[str] = frozenset()) -> Search:
     """Opens the index of a release; without one, it is made in memory."""
     if (release.directory / _FOLDER / _NAMES).is_file():
         return read(release.directory)
-    index, found = tantivy.Index(_SCHEMA), entries(texts(release), release.manifest.base_iri)
+    index, found = (
+        tantivy.Index(_SCHEMA),
+        entries(texts(release, identifiers), release.manifest.base_iri, identifiers=identifiers),
+    )
     _fill(index, found)
     return Search(index, found)
 
@@ -171,9 +178,9 @@ def read(folder: Path) -> Search:
         return Search(tantivy.Index.open(view), [IndexEntry(*row) for row in rows])
 
 
-def texts(release: Release) -> Iterator[Quad]:
+def texts(release: Release, identifiers: frozenset[str] = frozenset()) -> Iterator[Quad]:
     """The statements of a release that `entries` needs."""
-    for predicate in _ROLES:
+    for predicate in _roles(identifiers):
         for quad in release.store.quads_for_pattern(None, NamedNode(predicate), None, None):
             if not release.manifest.is_merged or isinstance(quad.graph_name, NamedNode):
                 yield quad

@@ -1,0 +1,105 @@
+"""Matching by joint evidence: a number never replaces a name, and a legal form is compared before it is left out."""
+
+from __future__ import annotations
+
+import pytest
+from dataset import BASE, ROOT
+
+from kg.linking import matching
+from kg.linking.matching import Candidate, Matcher
+from kg.project.reading import read_project
+from kg.release import store
+
+RIKEN, TOKYO, ROIS = "1030005007111", "5010005007398", "1012805001385"
+
+
+@pytest.fixture(scope="module")
+def matcher(real: store.Release) -> Matcher:
+    return matching.open_matcher(real, read_project(ROOT).names)
+
+
+def chosen(found: list[Candidate]) -> str:
+    return next((c.iri.removeprefix(BASE.id) for c in found if c.match), "")
+
+
+def features(found: list[Candidate], record: str) -> dict[str, object]:
+    return {f.id: f.value for c in found if c.iri == BASE.id + record for f in c.features}
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "record"),
+    [
+        ("株式会社日立製作所", RIKEN, "organization/riken"),
+        ("理化学研究所 計算科学研究センター", RIKEN, "organization/riken"),
+        ("東京大学地震研究所", TOKYO, "organization/university-of-tokyo"),
+        ("東京大学医学部附属病院", TOKYO, "organization/university-of-tokyo"),
+        ("国立遺伝学研究所", ROIS, "organization/rois"),
+        ("東京工業大学", "9013205001282", "organization/science-tokyo"),
+    ],
+)
+def test_a_number_beside_an_unknown_name_is_for_review(matcher: Matcher, name: str, number: str, record: str) -> None:
+    found = matcher.match(name, kinds=["organization"], properties=[("kg:corporateNumber", number)])
+    assert chosen(found) == ""
+    assert features(found, record)["form"] == "identifier-only"
+
+
+@pytest.mark.parametrize(
+    "name", ["理化学研究所", "国立研究開発法人理化学研究所", "理研", "RIKEN", "（研）理化学研究所"]
+)
+@pytest.mark.parametrize("number", [RIKEN, "1030005007111.0", "'1030005007111", "1,030,005,007,111", "T1030005007111"])
+def test_a_number_that_agrees_with_the_name_supports_it(matcher: Matcher, name: str, number: str) -> None:
+    found = matcher.match(name, properties=[("corporateNumber", number)])
+    assert chosen(found) == "organization/riken"
+    assert features(found, "organization/riken")["property:corporateNumber"] is True
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("株式会社東京大学", "(株)東大", "合同会社DOE", "学校法人理化学研究所", "ＪＳＴ株式会社", "㈱理化学研究所"),
+        *(
+            "学校法人東京大学",
+            "理研（株）",
+            "Tokyo University Co., Ltd.",
+            "株式会社 産業技術総合研究所 人工知能研究センター",
+        ),
+    ],
+)
+def test_another_legal_form_is_another_corporation(matcher: Matcher, name: str) -> None:
+    assert chosen(matcher.match(name)) == ""
+    assert chosen(matcher.match(name, kinds=["organization"])) == ""
+    assert chosen(matcher.match(name, properties=[("corporateNumber", RIKEN)])) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        *((f"（{form}）東京大学", "university-of-tokyo") for form in ("国", "大", "国大")),
+        *(
+            (f"{form}理化学研究所", "riken")
+            for form in ("(独)", "（国研）", "独立行政法人", "国立研究開発法人　", "(研)")
+        ),
+        ("国立大学法人東京大学", "university-of-tokyo"),
+        ("東京大学（国立大学法人）", "university-of-tokyo"),
+        ("学校法人早稲田大学", "waseda-university"),
+        ("(一社)人工知能学会", "jsai"),
+        ("国立研究開発法人 産業技術総合研究所 人工知能研究センター", "airc"),
+    ],
+)
+def test_the_bodys_own_legal_form_is_left_out(matcher: Matcher, name: str, record: str) -> None:
+    assert chosen(matcher.match(name, kinds=["organization"])) == f"organization/{record}"
+
+
+@pytest.mark.parametrize("number", ["1.03001E+12", "1030005007112", "-", "不明", "103000500711"])
+def test_a_number_that_cannot_be_read_is_no_evidence_and_is_told(matcher: Matcher, number: str) -> None:
+    found = matcher.match("理化学研究所", properties=[("corporateNumber", number)])
+    assert chosen(found) == "organization/riken"
+    told = features(found, "organization/riken")
+    assert "property:corporateNumber" not in told
+    assert told["unusable:corporateNumber"]
+
+
+def test_a_number_of_another_corporation_contradicts_the_name(matcher: Matcher) -> None:
+    found = matcher.match("理化学研究所", properties=[("corporateNumber", TOKYO)])
+    assert chosen(found) == ""
+    assert {c.iri.removeprefix(BASE.id) for c in found} >= {"organization/riken", "organization/university-of-tokyo"}
