@@ -1,4 +1,4 @@
-"""`/ontology`, `/context.jsonld` and `/shapes.ttl`: the documentation and the files of the ontology."""
+"""`/ontology`, `/context.jsonld` and `/shapes`: the documentation and the files of the ontology."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from api.i18n import language, texts
 from api.ontology import vocabulary
 from api.problems import Problem
 from api.site.site import Site, site_of
+from kg.project import profiles
 from kg.rdf import formats
 from kg.rdf.namespaces import OWL
 from kg.rdf.terms import Term
@@ -62,7 +63,7 @@ def ontology(request: Request) -> Response:
         example=cache(lambda term: _example(view, term)),
         titles=texts.texts()[view.language],
         characteristics=_CHARACTERISTICS,
-        has_shapes=_shapes(site).is_file(),
+        shapes=[name for name, path in _shapes(site).items() if path.is_file()],
         formats=formats.RDF_FORMATS,
     )
 
@@ -73,16 +74,27 @@ def context(request: Request) -> Response:
     return answer(body, f"{_CONTEXT}; charset=utf-8")
 
 
-@router.get("/shapes.ttl", "The SHACL shapes", Cost.FIXED, gives=(_SHAPES,), statuses=(404,))
-def shapes(request: Request) -> Response:
-    path = _shapes(site_of(request))
-    if not path.is_file():
-        raise Problem(404, "not-found", "this release has no shapes")
+@router.get("/shapes.ttl", "The SHACL shapes of the core profile", Cost.FIXED, gives=(_SHAPES,), statuses=(404,))
+def core_shapes(request: Request) -> Response:
+    return _shapes_of(site_of(request), profiles.CORE)
+
+
+@router.get("/shapes/{profile}.ttl", "The SHACL shapes of a profile", Cost.FIXED, gives=(_SHAPES,), statuses=(404,))
+def shapes(request: Request, profile: str) -> Response:
+    """What a profile asks for beyond the core, or the core itself."""
+    return _shapes_of(site_of(request), profile)
+
+
+def _shapes_of(site: Site, profile: str) -> Response:
+    path = _shapes(site).get(profile)
+    if path is None or not path.is_file():
+        raise Problem(404, "not-found", f"this release has no shapes of a profile '{profile[:40]}'")
     return answer(path.read_bytes(), f"{_SHAPES}; charset=utf-8")
 
 
-def _shapes(site: Site) -> Path:
-    return site.project.root / "ontology" / "shapes.ttl"
+def _shapes(site: Site) -> dict[str, Path]:
+    """The file of each profile itself."""
+    return {name: files[-1] for name, files in profiles.profiles(site.project.root).items()}
 
 
 def _prefixes(site: Site, reference: vocabulary.TermReference) -> dict[str, str]:

@@ -26,6 +26,7 @@ from api.validation import document
 from api.validation.document import SubmittedDocument
 from kg.errors import KgError, RdfFault
 from kg.isolation import messages
+from kg.project import profiles
 from kg.rdf import formats
 from kg.rdf.terms import Term
 from kg.submitted import report
@@ -54,12 +55,19 @@ Syntax = Annotated[
 ]
 
 
+Profile = Annotated[
+    str,
+    Query(description="What records must have: `core`, or a profile that adds to it, such as `japan`."),
+]
+
+
 class DocumentForm(BaseModel):
     """The form of POST, for OpenAPI; `api.validation.document` reads it."""
 
     file: str = Field("", json_schema_extra={"format": "binary"})
     text: str = ""
     syntax: Syntax = ""
+    profile: Profile = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ async def form(
 async def validate(
     request: Request,
     syntax: Syntax = "",
+    profile: Profile = "",
     fail: Annotated[
         str,
         Query(description="Whether a document that does not conform is answered with 422."),
@@ -115,7 +124,8 @@ async def validate(
     site, wanted = site_of(request), _wanted(request)
     sent: SubmittedDocument | None = None
     try:
-        sent = await document.read(request, site.settings.validate_max_bytes, syntax)
+        sent = await document.read(request, site.settings.validate_max_bytes, syntax, profile)
+        profiles.chosen(profiles.profiles(site.project.root), sent.profile)
         reply = await unless_gone(request, site.validations.run(_message(site, sent), client=client_in(request.scope)))
         found = await in_thread(request, Cost.MEDIUM, report.load, reply)
     except KgError as error:
@@ -136,7 +146,8 @@ def _message(site: Site, sent: SubmittedDocument) -> bytes:
         "depth": settings.validate_max_depth,
     }
     return messages.pack(
-        {"syntax": sent.syntax.name, "limits": limits, "most": settings.validate_max_results}, sent.body
+        {"syntax": sent.syntax.name, "profile": sent.profile, "limits": limits, "most": settings.validate_max_results},
+        sent.body,
     )
 
 
@@ -226,6 +237,8 @@ def _page(
         problem.status if problem else status,
         text=text if len(text) <= site.settings.max_body_bytes else "",
         syntax=sent.syntax.name if sent else "",
+        profile=sent.profile if sent else profiles.CORE,
+        profiles=list(profiles.profiles(site.project.root)),
         name=sent.name if sent else "",
         found=found,
         findings=[_finding(result, lines, tongue) for result in found.results] if found else [],
@@ -262,6 +275,7 @@ def _taken(site: Site) -> dict[str, object]:
     return {
         "syntaxes": {f.name: f.media_type for f in formats.RDF_FORMATS},
         "reports": _NAMES,
+        "profiles": list(profiles.profiles(site.project.root)),
         "limits": {
             "bytes": settings.validate_max_bytes,
             "statements": settings.validate_max_statements,

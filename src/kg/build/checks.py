@@ -20,9 +20,9 @@ from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
 
-def shacl(quads: Iterable[Quad], shapes: Path, curated: Curated) -> list[FileProblem]:
+def shacl(quads: Iterable[Quad], shapes: Iterable[Path], curated: Curated) -> list[FileProblem]:
     """The violations of the shapes, placed where the focus node stands in the files."""
-    return [_problem(found, curated) for found in Shapes(shapes).violations(quads)]
+    return [_problem(found, curated) for found in Shapes(*shapes).violations(quads)]
 
 
 def _problem(found: Violation, curated: Curated) -> FileProblem:

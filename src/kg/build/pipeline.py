@@ -22,6 +22,7 @@ from kg.curation import builder, parses
 from kg.errors import FileProblem, KgError, Rejected
 from kg.partners import datasets as partners
 from kg.partners.fetch import FetchLimits
+from kg.project import profiles
 from kg.project.description import Project
 from kg.project.location import is_workplace
 from kg.project.reading import read_project
@@ -101,9 +102,8 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _check(quads: list[Quad], root: Path, curated: builder.Curated) -> list[FileProblem]:
-    shapes = root / "ontology" / "shapes.ttl"
     return [
-        *checks.shacl(quads, shapes, curated),
+        *checks.shacl(quads, profiles.all_files(root), curated),
         *checks.checks(quads, root / "queries" / "checks", curated),
     ]
 

@@ -41,19 +41,19 @@ class Violation:
 
 
 class Shapes:
-    """The shapes of a Turtle file (SHACL Core and SHACL-SPARQL), compiled for use on any number of graphs."""
+    """The shapes of Turtle files (SHACL Core and SHACL-SPARQL), compiled for use on any number of graphs."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `KgError` when the file is not Turtle or a shape in it is malformed."""
+    def __init__(self, *paths: Path) -> None:
+        """Raises `KgError` when a file is not Turtle or a shape in it is malformed."""
         # The engine relabels blank nodes. If results name some, each node of the data is marked by a statement that
         # points to it, and a shape that no mark satisfies makes the report give the new label beside the mark.
-        self._path, self._mark = path, NamedNode(uuid4().urn)
+        self._name, self._mark = ", ".join(map(str, paths)), NamedNode(uuid4().urn)
         marks = f"[] <{SH}targetSubjectsOf> {self._mark} ; <{SH}property> [ <{SH}path> {self._mark} ; <{SH}in> () ] ."
         try:
-            text = f"{path.read_text(encoding='utf-8')}\n{marks}"
-            self._compiled = shacl.Shapes.from_text(text, "turtle", path.resolve().as_uri())
+            text = "\n".join([*(path.read_text(encoding="utf-8") for path in paths), marks])
+            self._compiled = shacl.Shapes.from_text(text, "turtle", paths[0].resolve().as_uri())
         except (OSError, ValueError) as error:
-            raise KgError(f"{path}: {error}") from None
+            raise KgError(f"{self._name}: {error}") from None
 
     def violations(self, quads: Iterable[Quad]) -> list[Violation]:
         """What in the merged quads violates the shapes, in no particular order.
@@ -78,7 +78,7 @@ class Shapes:
         try:
             return self._compiled.validate_text(document.decode(), "ntriples")
         except ValueError as error:
-            raise KgError(f"{self._path}: {error}") from None
+            raise KgError(f"{self._name}: {error}") from None
 
 
 def _names_blank_node(result: shacl.Result) -> bool:

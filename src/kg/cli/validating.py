@@ -11,6 +11,7 @@ import typer
 
 from kg.cli.terminal import current, err, releases_in
 from kg.errors import KgError, RdfFault
+from kg.project import profiles
 from kg.project.location import project_root
 from kg.project.reading import read_project
 from kg.rdf import formats, serialization
@@ -28,6 +29,9 @@ def validate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="RDF files; - for standard input.")],
     syntax: Annotated[str, typer.Option(help="The RDF syntax, where the ending of a file does not tell it.")] = "",
     output: Annotated[str, typer.Option("--format", "-f", help="What is printed: text, or json.")] = "text",
+    profile: Annotated[
+        str, typer.Option(help="What records must have: core, or the name of a profile such as japan.")
+    ] = profiles.CORE,
     language: Annotated[str, typer.Option("--lang", help="The language of messages.")] = "en",
     report_file: Annotated[
         Path | None,
@@ -43,10 +47,11 @@ def validate(
     """
     try:
         rdf = _report_format(report_file, output, language, read_project(project_root()).languages)
+        profiles.chosen(profiles.profiles(project_root()), profile)
         knowledge = Knowledge.open(project_root(), release or current(releases_in(None)))
     except KgError as error:
         _stop(error)
-    found = {str(path): _checked(path, syntax, knowledge) for path in files}
+    found = {str(path): _checked(path, syntax, profile, knowledge) for path in files}
     told = {name: one for name, one in found.items() if one is not None}
     _print(told, output, language, knowledge)
     if report_file is not None and rdf is not None:
@@ -77,13 +82,13 @@ def _report_format(path: Path | None, output: str, language: str, languages: tup
     return rdf
 
 
-def _checked(path: Path, syntax: str, knowledge: Knowledge) -> Report | None:
+def _checked(path: Path, syntax: str, profile: str, knowledge: Knowledge) -> Report | None:
     """The report of a file; None, after printing the reason, if it cannot be read."""
     name, place = str(path), str(path)
     try:
         chosen = intake.syntax_of(named=syntax, file_name=path.name)
         body = sys.stdin.buffer.read() if name == "-" else path.read_bytes()
-        return validation.check(body, chosen, _LIMITS, knowledge, most=sys.maxsize)
+        return validation.check(body, chosen, _LIMITS, knowledge, most=sys.maxsize, profile=profile)
     except RdfFault as error:
         place = (
             f"{name}:{error.line}:{error.column}" if error.column else f"{name}:{error.line}" if error.line else name

@@ -10,6 +10,7 @@ import rdflib
 from rdflib.namespace import RDFS, SH, SKOS
 
 from kg.curation import builder
+from kg.project import profiles
 from kg.project.reading import read_project
 from kg.rdf import iris
 from kg.rdf.context import Context, ContextTerm
@@ -22,7 +23,9 @@ def make(root: Path) -> dict[str, Any]:
     ontology = rdflib.Graph()
     for path in builder.ontology_files(root):
         ontology.parse(path, format="turtle")
-    shapes = rdflib.Graph().parse(root / "ontology" / "shapes.ttl", format="turtle")
+    shapes = rdflib.Graph()
+    for path in profiles.all_files(root):
+        shapes.parse(path, format="turtle")
     patterns = _patterns(shapes)
     properties = {key: _term(term, ontology, patterns) for key, term in sorted(context.terms.items())}
     properties["type"] = _one_or_more({"enum": sorted(context.classes)}) | {

@@ -36,7 +36,7 @@ def begin(held: Knowledge, options: Mapping[str, Any], grants: Mapping[str, Any]
         head, body = messages.unpack(message)
         syntax = formats.rdf_format(head["syntax"])
         assert syntax is not None
-        return report.dump(check(body, syntax, RdfLimits(**head["limits"]), knowledge, head["most"]))
+        return report.dump(check(body, syntax, RdfLimits(**head["limits"]), knowledge, head["most"], head["profile"]))
 
     # What the release knows of a document's links has to be asked of a remote engine.
     return MessageHandler(answer, needs_network=knowledge.store.needs_network, needs_files=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from kg.build import checks
 from kg.build.shapes import Shapes
 from kg.curation import builder
 from kg.engines.backend import Backend
+from kg.project import profiles
 from kg.project.description import Project
 from kg.project.reading import read_project
 from kg.rdf import iris
@@ -47,11 +48,11 @@ _MAX_SEARCHES = 50
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What documents are validated against: a release with its ontology, shapes and checks."""
+    """What documents are validated against: a release with its ontology, shapes by profile, and checks."""
 
     context: Context
     ontology: list[Quad]
-    shapes: Shapes
+    shapes: Mapping[str, Shapes]
     checks: tuple[StoredQuery, ...]
     store: Backend
     base: str
@@ -66,7 +67,7 @@ class Knowledge:
         return cls(
             builder.read_context(root),
             builder.ontology_quads(project),
-            Shapes(root / "ontology" / "shapes.ttl"),
+            {name: Shapes(*files) for name, files in profiles.profiles(root).items()},
             tuple(query for name, query in found.items() if name not in _SKIPPED_CHECKS),
             store.open_on_disk(release) if backend is None else backend,
             manifest.base_iri,
@@ -101,8 +102,19 @@ class Knowledge:
         return next(self.store.quads_for_pattern(NamedNode(iri), None, None), None) is not None
 
 
-def check(body: bytes, syntax: Rdf, limits: RdfLimits, knowledge: Knowledge, most: int = 1_000) -> Report:
-    """Validates a document; the report lists at most `most` results. Raises a `RdfFault` if it cannot be read."""
+def check(
+    body: bytes,
+    syntax: Rdf,
+    limits: RdfLimits,
+    knowledge: Knowledge,
+    most: int = 1_000,
+    profile: str = profiles.CORE,
+) -> Report:
+    """Validates a document against a profile; the report lists at most `most` results.
+
+    Raises a `RdfFault` if it cannot be read, and `KgError` for an unknown profile.
+    """
+    shapes = profiles.chosen(knowledge.shapes, profile)
     contexts = intake.own_contexts(knowledge.context.document, knowledge.project.base.iri, knowledge.base)
     text, read = intake.read(body, syntax, limits, contexts)
     # Shapes apply to triples; named graphs are left to the publisher.
@@ -110,7 +122,7 @@ def check(body: bytes, syntax: Rdf, limits: RdfLimits, knowledge: Knowledge, mos
     subjects = {str(q.subject) for q in triples}
     seen = [*triples, *_context_of(triples, knowledge), *_plain(knowledge.ontology)]
     found = [
-        *_against_shapes(seen, knowledge, subjects),
+        *_against_shapes(seen, shapes, subjects),
         *_against_checks(seen, knowledge, subjects),
         *_unknown_terms(triples, knowledge),
         *_links(triples, knowledge),
@@ -140,8 +152,8 @@ def _context_of(triples: Sequence[Quad], knowledge: Knowledge) -> list[Quad]:
 # ---- shapes and checks ----
 
 
-def _against_shapes(seen: Sequence[Quad], knowledge: Knowledge, subjects: set[str]) -> Iterator[Result]:
-    for found in knowledge.shapes.violations(seen):
+def _against_shapes(seen: Sequence[Quad], shapes: Shapes, subjects: set[str]) -> Iterator[Result]:
+    for found in shapes.violations(seen):
         if found.focus in subjects:
             severity: Severity = "Violation" if found.severity == SH + "Violation" else "Warning"
             yield Result(
