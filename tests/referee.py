@@ -17,11 +17,13 @@ from kg.build.shapes import Violation
 from kg.rdf.terms import AnyTerm
 
 
-def violations(quads: Iterable[Quad], shapes: Path) -> list[Violation]:
+def violations(quads: Iterable[Quad], *shapes: Path) -> list[Violation]:
     """What the referee finds, in no particular order; a shape's own texts only, none of the referee's."""
     # rdflib's parser would write some literals anew.
-    base = shapes.resolve().as_uri()
-    graph = to_rdflib(parse(path=str(shapes), format=RdfFormat.TURTLE, base_iri=base))
+    graph = rdflib.Graph()
+    for path in shapes:
+        base = path.resolve().as_uri()
+        graph += to_rdflib(parse(path=str(path), format=RdfFormat.TURTLE, base_iri=base, rename_blank_nodes=True))
     with _quiet():
         _, report, _ = pyshacl.validate(to_rdflib(quads), shacl_graph=graph, inference="none", advanced=False)
     assert isinstance(report, rdflib.Graph)

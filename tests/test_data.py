@@ -33,6 +33,7 @@ from pyoxigraph import BlankNode, Literal, Quad, Store
 
 from kg.build import checks, pipeline
 from kg.curation import coverage, passages
+from kg.project import profiles
 from kg.rdf import canonical, iris
 from kg.rdf.terms import value
 from kg.release import store
@@ -55,7 +56,7 @@ def test_no_problem_in_the_files(data: Data) -> None:
 
 def test_no_problem_after_inference(data: Data) -> None:
     found = [
-        *checks.shacl(data.everything, ROOT / "ontology" / "shapes.ttl", data.curated),
+        *checks.shacl(data.everything, profiles.all_files(ROOT), data.curated),
         *checks.checks(data.everything, ROOT / "queries" / "checks", data.curated),
     ]
     assert [str(p) for p in found if not p.is_warning] == []

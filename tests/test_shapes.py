@@ -16,9 +16,10 @@ from kg.build import checks, pipeline, reasoning
 from kg.build.shapes import Shapes, Violation
 from kg.curation import builder
 from kg.errors import KgError
+from kg.project import profiles
 
 INVALID = ROOT / "tests" / "fixtures" / "invalid"
-SHAPES = ROOT / "ontology" / "shapes.ttl"
+SHAPES = profiles.all_files(ROOT)
 CHECKS = ROOT / "queries" / "checks"
 BREAKING = sorted((INVALID / "checks").glob("*.ttl"))
 GRAPH = NamedNode(BASE.graph_iri("test/1"))
@@ -26,7 +27,10 @@ GRAPH = NamedNode(BASE.graph_iri("test/1"))
 
 @pytest.fixture(scope="module")
 def shapes() -> rdflib.Graph:
-    return rdflib.Graph().parse(SHAPES, format="turtle")
+    parsed = rdflib.Graph()
+    for path in SHAPES:
+        parsed.parse(path, format="turtle")
+    return parsed
 
 
 def messages(graph: rdflib.Graph, predicate: rdflib.URIRef) -> set[str]:
@@ -70,8 +74,8 @@ def test_a_violation_is_placed_in_its_file(tmp_path: Path) -> None:
         f"data/programme/example.yaml:7:11: {budget} kg:asPrinted: a budget needs the amount as printed"
         " / 予算額には原表記が必要です [shape]",
         f"data/programme/example.yaml:11:15: {budget} kg:amount: a budget must have exactly one amount above zero, "
-        "in yen"
-        " / 予算額には正の金額（円）が一つ必要です (is: 0) [shape]",
+        "in units of its currency"
+        " / 予算額には正の金額が一つ必要です。通貨の単位で記します (is: 0) [shape]",
     ]
 
 
@@ -127,7 +131,7 @@ def test_a_change_is_noticed_where_it_matters(tmp_path: Path, name: str, before:
 
 def test_warnings_do_not_stop_a_build(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
-    path = project / "ontology" / "shapes.ttl"
+    path = project / "ontology" / "shapes" / "core.ttl"
     text = path.read_text(encoding="utf-8")
     path.write_text(
         text
