@@ -55,7 +55,7 @@ def main(project: Path, out: Path) -> None:
     for s, p, o, _ in dataset.quads():
         merged.add((s, p, o))
     merged += ontology
-    conforms, _, report = pyshacl.validate(merged, shacl_graph=str(project / "ontology" / "shapes.ttl"))
+    conforms, _, report = pyshacl.validate(merged, shacl_graph=str(project / "ontology" / "shapes" / "core.ttl"))
     if not conforms:
         sys.exit(str(report))
     stated = set(merged)

@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 VOCABULARIES = ROOT.parent / "shared" / "vocabularies"
 KG = rdflib.Namespace(iris.ONTOLOGY + "#")
 # Vocabularies that rdflib packages as closed namespaces.
-CLOSED: dict[str, Any] = {str(n): n for n in (DCAT, DCTERMS, FOAF, ORG, OWL, PROF, PROV, QB, RDF, RDFS, SDO, SH, SKOS, TIME, XSD)}
+CLOSED: dict[str, Any] = {
+    str(n): n for n in (DCAT, DCTERMS, FOAF, ORG, OWL, PROF, PROV, QB, RDF, RDFS, SDO, SH, SKOS, TIME, XSD)
+}
 COPIES = {
     "http://data.europa.eu/eli/ontology#": ("eli.ttl", "turtle"),
     "http://purl.org/spar/cito/": ("cito.ttl", "turtle"),
