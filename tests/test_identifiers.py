@@ -42,8 +42,13 @@ def _outside(data: Data) -> list[tuple[Quad, str]]:
     return found
 
 
-def test_identifiers_stand_in_register_graphs(data: Data) -> None:
-    stray = [(short(value(q.graph_name)), text) for q, text in _outside(data)]
+def test_identifiers_stand_in_register_graphs(data: Data, texts: dict[str, str]) -> None:
+    """An identifier is from a register, unless it is printed in the lines of a text."""
+    stray = [
+        (short(value(q.graph_name)), text)
+        for q, text in _outside(data)
+        if not (place_of(q.graph_name) and text in passage(texts, q.graph_name))
+    ]
     assert [pair for pair in stray if not pair[0].startswith("register/")] == []
 
 
@@ -59,7 +64,10 @@ def test_no_identifier_is_invented(data: Data) -> None:
     law_id = re.compile(r"(\d{3}A[CS]\d{10})")
     known |= {match for cell in list(known) for match in law_id.findall(cell)}
     known |= {"令和七年法律第五十三号"}
-    assert {(short(value(q.subject)), text) for q, text in _outside(data) if text not in known} == set()
+    others = ("identifiers-2.tsv", "second-sources.tsv", "law-ai-act.md", "law-ai-act.txt")
+    seen = "\n".join((SHARED / name).read_text(encoding="utf-8") for name in others)
+    invented = {(short(value(q.subject)), text) for q, text in _outside(data) if text not in known and text not in seen}
+    assert invented == set()
     assert len(_outside(data)) > 150
 
 
