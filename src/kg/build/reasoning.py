@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -49,23 +49,32 @@ class Closure:
 
 
 def close(quads: Iterable[Quad], rules: Path) -> Closure:
-    """The triples that the CONSTRUCT rules in a folder add to the merged quads, applied to a fixpoint."""
+    """The triples that the CONSTRUCT rules in a folder add to the merged quads, applied to a fixpoint.
+
+    Rules that make labels, which cost most, wait until the others find nothing more.
+    """
     texts = {path.stem: library.read(path).text for path in sorted(rules.glob("*.rq"))}
+    labels = {name: text for name, text in texts.items() if name.startswith("label-")}
+    others = {name: text for name, text in texts.items() if name not in labels}
     store = Store()
     store.bulk_extend(dict.fromkeys(Quad(q.subject, q.predicate, q.object) for q in quads))
-    inferred: list[Triple] = []
-    by_rule = dict.fromkeys(texts, 0)
+    closure = Closure([], dict.fromkeys(texts, 0))
     for _ in range(_MOST_ROUNDS):
-        before = len(inferred)
-        for name, text in texts.items():
-            found = dict.fromkeys(library.construct(store, text))
-            new = [t for t in found if Quad(*t) not in store]
-            store.bulk_extend(Quad(*t) for t in new)
-            by_rule[name] += len(new)
-            inferred += new
-        if len(inferred) == before:
-            return Closure(inferred, by_rule)
+        if not _apply(others, store, closure) and not _apply(labels, store, closure):
+            return closure
     raise KgError(f"the rules in {rules} still find triples after {_MOST_ROUNDS} rounds; one of them feeds itself")
+
+
+def _apply(rules: Mapping[str, str], store: Store, closure: Closure) -> bool:
+    """Apply each rule once; return whether any of them found something."""
+    before = len(closure.triples)
+    for name, text in rules.items():
+        found = dict.fromkeys(library.construct(store, text))
+        new = [t for t in found if Quad(*t) not in store]
+        store.bulk_extend(Quad(*t) for t in new)
+        closure.by_rule[name] += len(new)
+        closure.triples.extend(new)
+    return len(closure.triples) > before
 
 
 def inferred_quads(closure: Closure, base: Base) -> list[Quad]:
