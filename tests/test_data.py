@@ -304,7 +304,7 @@ CLASSIFYING = {
     SKOS + "inScheme",
     DCTERMS + "subject",
     "http://purl.org/ontology/bibo/status",
-    "http://data.europa.eu/eli/ontology#type_subdivision",
+    DCTERMS + "type",
 }
 
 
