@@ -287,7 +287,7 @@ NAMED_IN_OTHER_WORDS = {
     ("mext-2026-06-29/35", "concept/science-for-ai"): "a note on the whole figure",
     ("mext-2026-06-29/35", "concept/science-of-ai"): "a note on the whole figure",
     ("mext-2026-06-29/43", "policy/royal-society-statement-2024"): "the paper does not name the document",
-    ("mext-2026-06-29/282-284", "policy/ai-for-science-strategy/action-5"): "printed as ⑤",
+    ("mext-2026-06-29/541", "programme/aip-network-lab"): "AIPネットワークラボ",
     ("egov-ai-act/10", "law/sti-basic-act/article-3"): "the name of the law, then 第三条",
     ("egov-ai-act/10", "law/digital-society-basic-act/chapter-2"): "the name of the law, then 第二章",
     ("egov-ai-act/21", "law/sti-revitalisation-act/article-2/paragraph-9"): "the name of the law, then 第二条第九項",
