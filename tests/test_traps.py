@@ -641,7 +641,7 @@ def test_e13_the_tables_qualities_stand_in_a_scheme_of_their_own(data: Data) -> 
 
 
 def test_e14_a_cell_is_a_quality_under_an_aspect(data: Data) -> None:
-    cells = data.rows("?cell a kg:QualityAspect ; kg:quality ?q ; kg:aspect ?a", "cell", "q", "a")
+    cells = data.rows("?cell a kg:Element ; kg:quality ?q ; kg:aspect ?a", "cell", "q", "a")
     assert len(cells) == len({(q, a) for _, q, a in cells}) == 10
 
 
