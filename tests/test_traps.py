@@ -539,7 +539,10 @@ def test_e5_twenty_actions_are_stated_and_one_is_printed(data: Data) -> None:
 
 
 def test_e6_blocks_belong_to_policies_by_order_only(data: Data) -> None:
-    under = "GRAPH ?graph { ?m kg:under ?direction } ?m a kg:ReinforcedMeasure FILTER(?graph != <../graph/inferred>)"
+    under = (
+        "GRAPH ?graph { ?m kg:under ?direction } "
+        "?m kg:headingRole <vocabulary/heading-roles/reinforced-measures> FILTER(?graph != <../graph/inferred>)"
+    )
     assert data.one(under, "graph") == {"curator/layout"}
     directions = [direction[-1] for _, direction in data.rows(under, "m", "direction")]
     assert [directions.count(number) for number in "1234"] == [9, 7, 8, 8]
