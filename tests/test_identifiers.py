@@ -20,6 +20,7 @@ DCTERMS = "http://purl.org/dc/terms/"
 NUMBERS = ("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "fundingStreamCode")
 LINKS = (
     "http://www.w3.org/2002/07/owl#sameAs",
+    "https://schema.org/sameAs",
     *(SKOS + f"{kind}Match" for kind in ("exact", "close", "related", "broad", "narrow")),
     "http://xmlns.com/foaf/0.1/homepage",
     "http://www.w3.org/2000/01/rdf-schema#seeAlso",

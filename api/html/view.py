@@ -15,7 +15,7 @@ from api.i18n.values import amount
 from api.problems import Problem
 from api.queries.empty_results import Explanation
 from api.site.site import site_of
-from kg.rdf.namespaces import KG, OWL, RDFS, SKOS
+from kg.rdf.namespaces import KG, OWL, RDFS, SCHEMA, SKOS
 from kg.rdf.terms import value
 from kg.release.entities import NAMES
 from kg.release.facts import Evidence, Fact, by_predicate
@@ -28,6 +28,7 @@ _LONG_LIST = 6
 _OUTSIDE = frozenset(
     {
         OWL + "sameAs",
+        SCHEMA + "sameAs",
         RDFS + "seeAlso",
         "http://xmlns.com/foaf/0.1/homepage",
         *(SKOS + m for m in ("exactMatch", "closeMatch", "relatedMatch")),
