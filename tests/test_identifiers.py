@@ -20,9 +20,8 @@ DCTERMS = "http://purl.org/dc/terms/"
 NUMBERS = ("corporateNumber", "kakenhiNumber", "reviewProjectId", "egovLawId", "fundingStreamCode")
 LINKS = (
     "http://www.w3.org/2002/07/owl#sameAs",
-    SKOS + "exactMatch",
-    SKOS + "closeMatch",
-    SKOS + "relatedMatch",
+    "https://schema.org/sameAs",
+    *(SKOS + f"{kind}Match" for kind in ("exact", "close", "related", "broad", "narrow")),
     "http://xmlns.com/foaf/0.1/homepage",
     "http://www.w3.org/2000/01/rdf-schema#seeAlso",
 )
@@ -64,7 +63,7 @@ def test_no_identifier_is_invented(data: Data) -> None:
     law_id = re.compile(r"(\d{3}A[CS]\d{10})")
     known |= {match for cell in list(known) for match in law_id.findall(cell)}
     known |= {"令和七年法律第五十三号"}
-    others = ("identifiers-2.tsv", "second-sources.tsv", "law-ai-act.md", "law-ai-act.txt")
+    others = ("identifiers-2.tsv", "second-sources.tsv", "stip.tsv", "law-ai-act.md", "law-ai-act.txt")
     seen = "\n".join((SHARED / name).read_text(encoding="utf-8") for name in others)
     invented = {(short(value(q.subject)), text) for q, text in _outside(data) if text not in known and text not in seen}
     assert invented == set()

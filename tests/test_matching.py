@@ -174,11 +174,16 @@ def test_a_common_word_is_no_part_of_a_document(matcher: Matcher) -> None:
 
 
 def test_the_owner_of_an_unknown_unit_is_offered(matcher: Matcher) -> None:
-    for name in ("文部科学省 研究振興局", "文科省研究振興局"):
+    for name in ("文部科学省 科学技術・学術政策局", "文科省科学技術・学術政策局"):
         found = matcher.match(name)
         assert (chosen(found), BASE.id + "organization/mext" in {c.iri for c in found}) == ("", True)
-    assert matcher.match("文部科学省 研究振興局", kinds=["law"]) == []
-    assert chosen(matcher.match("文部科学省 研究振興局", properties=[("jurisdiction", "日本")])) == ""
+    assert matcher.match("文部科学省 科学技術・学術政策局", kinds=["law"]) == []
+    assert chosen(matcher.match("文部科学省 科学技術・学術政策局", properties=[("jurisdiction", "日本")])) == ""
+
+
+def test_a_known_unit_is_found_with_its_owner(matcher: Matcher) -> None:
+    for name in ("文部科学省 研究振興局", "文科省研究振興局"):
+        assert chosen(matcher.match(name)) == "organization/mext-research-promotion-bureau"
 
 
 def test_a_bare_number_needs_a_kind(matcher: Matcher) -> None:
@@ -214,8 +219,8 @@ def test_a_bare_number_needs_a_kind(matcher: Matcher) -> None:
         # A missing property is neither for nor against a record.
         ("京都大学", [("unitOf", "理研")], "organization/kyoto-university"),
         ("京都大学", [("no-such-property", "x")], "organization/kyoto-university"),
-        ("京都大学", [("since", "")], "organization/kyoto-university"),
-        ("京都大学", [("since", "1949")], ""),
+        ("京都大学", [("foundingDate", "")], "organization/kyoto-university"),
+        ("京都大学", [("foundingDate", "1949")], ""),
     ],
 )
 def test_properties_decide(matcher: Matcher, name: str, properties: list[tuple[str, str]], expected: str) -> None:
@@ -237,7 +242,9 @@ def test_agreements_are_among_the_features(matcher: Matcher) -> None:
         "property:unitOf": True,
     }
     (against,) = [
-        c for c in matcher.match("京都大学", properties=[("since", "1949")]) if c.iri.endswith("kyoto-university")
+        c
+        for c in matcher.match("京都大学", properties=[("foundingDate", "1949")])
+        if c.iri.endswith("kyoto-university")
     ]
     assert against.score <= 50
 

@@ -6,20 +6,23 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import rdflib
-from dataset import BASE
-from rdflib.namespace import DCAT, DCTERMS, FOAF, ORG, OWL, PROF, PROV, QB, RDF, RDFS, SDO, SH, SKOS, TIME, XSD
+from dataset import BASE, PROJECT, load
+from pyoxigraph import NamedNode
+from rdflib.namespace import DCAT, DCTERMS, FOAF, ORG, OWL, PROF, PROV, QB, RDF, RDFS, SDO, SH, SKOS, TIME, VANN, XSD
 
 from kg.curation import builder
 from kg.rdf import iris
+from kg.rdf.terms import value
 
 ROOT = Path(__file__).resolve().parents[1]
 VOCABULARIES = ROOT.parent / "shared" / "vocabularies"
 KG = rdflib.Namespace(iris.ONTOLOGY + "#")
 # Vocabularies that rdflib packages as closed namespaces.
 CLOSED: dict[str, Any] = {
-    str(n): n for n in (DCAT, DCTERMS, FOAF, ORG, OWL, PROF, PROV, QB, RDF, RDFS, SDO, SH, SKOS, TIME, XSD)
+    str(n): n for n in (DCAT, DCTERMS, FOAF, ORG, OWL, PROF, PROV, QB, RDF, RDFS, SDO, SH, SKOS, TIME, VANN, XSD)
 }
 COPIES = {
     "http://data.europa.eu/eli/ontology#": ("eli.ttl", "turtle"),
@@ -30,6 +33,7 @@ COPIES = {
 }
 # The roles of the Profiles vocabulary, which rdflib leaves out.
 CLOSED["http://www.w3.org/ns/dx/prof/role/"] = {"validation"}
+CONCEPT = (NamedNode(str(RDF.type)), NamedNode(str(SKOS.Concept)))
 KINDS = (OWL.Class, OWL.ObjectProperty, OWL.DatatypeProperty, OWL.AnnotationProperty)
 DATA_CUBE_NODES = (QB.ComponentSpecification,)
 
@@ -90,8 +94,62 @@ def test_version_and_licence(core: rdflib.Graph) -> None:
     ontology = rdflib.URIRef(iris.ONTOLOGY)
     version = str(core.value(ontology, OWL.versionInfo))
     assert str(core.value(ontology, OWL.versionIRI)) == f"{iris.ONTOLOGY}/{version}"
-    assert core.value(ontology, DCTERMS.license)
+    assert core.value(ontology, OWL.priorVersion) == rdflib.URIRef(f"{iris.ONTOLOGY}/1.0.0")
+    assert str(core.value(ontology, VANN.preferredNamespaceUri)) == str(KG)
+    assert str(core.value(ontology, VANN.preferredNamespacePrefix)) == "kg"
+    for told in ("license", "creator", "publisher", "created", "modified", "bibliographicCitation"):
+        assert core.value(ontology, DCTERMS[told]), told
+    assert version in str(core.value(ontology, DCTERMS.bibliographicCitation))
     assert languages(core, ontology, SKOS.changeNote) == ["en", "ja"]
+
+
+def test_there_is_one_header(both: rdflib.Graph) -> None:
+    """The OWL API takes any of several, and loses what the others say."""
+    assert list(both.subjects(RDF.type, OWL.Ontology)) == [rdflib.URIRef(iris.ONTOLOGY)]
+
+
+def test_definitions_are_comments_too() -> None:
+    texts: dict[str, set[tuple[str, Any]]] = {"definition": set(), "comment": set()}
+    for quad in builder.ontology_quads(PROJECT):
+        if (name := quad.predicate.value.rpartition("#")[2]) in texts and value(quad.subject).startswith(str(KG)):
+            texts[name].add((value(quad.subject), quad.object))
+    assert texts["definition"] == texts["comment"] != set()
+
+
+def test_a_deprecated_term_has_a_successor(core: rdflib.Graph) -> None:
+    """A class that was a printed heading is followed by heading roles."""
+    roles = {iri for record in builder.read_all(PROJECT).records for iri in record.declared if "/heading-roles/" in iri}
+    deprecated = {t for t in terms(core) if core.value(t, OWL.deprecated)}
+    assert {t.removeprefix(str(KG)) for t in deprecated} >= {"Claim", "Measure", "Vision", "QualityAspect"}
+    for term in deprecated:
+        successors = set(core.objects(term, DCTERMS.isReplacedBy))
+        assert successors, term
+        assert successors == {KG.Element} or {str(s) for s in successors} <= roles, term
+
+
+def test_mappings_are_links_between_things(both: rdflib.Graph) -> None:
+    """As annotations they would be hidden from every reasoner."""
+    matches = [SKOS[f"{kind}Match"] for kind in ("exact", "close", "broad", "narrow", "related")]
+    for term in (*matches, SDO.sameAs):
+        assert (term, RDF.type, OWL.ObjectProperty) in both, term
+    assert (OWL.sameAs, RDF.type, OWL.AnnotationProperty) not in both
+
+
+def test_only_concepts_are_matched() -> None:
+    """skos:exactMatch and its like hold between concepts: a body in a register is `schema:sameAs`."""
+    asserted = load().everything
+    concepts = {value(q.subject) for q in asserted if q.predicate == CONCEPT[0] and q.object == CONCEPT[1]}
+    matched = {
+        value(q.subject) for q in asserted if q.predicate.value.endswith("Match") and "skos" in q.predicate.value
+    }
+    assert not {iri for iri in matched - concepts if iri.startswith(BASE.id)}
+
+
+def test_ranges_are_datatypes_of_owl(both: rdflib.Graph) -> None:
+    """OWL 2, section 4: dates and durations are not in its datatype map."""
+    allowed = {XSD[name] for name in ("string", "integer", "decimal", "boolean", "dateTime", "anyURI")}
+    ranges = {str(o) for o in both.objects(None, RDFS.range) if str(o).startswith(str(XSD))}
+    assert ranges <= {str(a) for a in allowed}
 
 
 def test_a_term_is_one_kind_of_thing(both: rdflib.Graph) -> None:
@@ -212,3 +270,10 @@ def test_shapes_speak_both_languages() -> None:
     shapes = graph("shapes/core.ttl", "shapes/japan.ttl")
     for constraint in shapes.objects(None, SH.property):
         assert languages(shapes, constraint, SH.message) == ["en", "ja"], list(shapes.predicate_objects(constraint))
+
+
+def test_the_version_iri_answers(real_http: httpx.Client) -> None:
+    current = str(graph("core.ttl").value(rdflib.URIRef(iris.ONTOLOGY), OWL.versionInfo))
+    whole = real_http.get("/ontology", headers={"accept": "text/turtle"})
+    assert real_http.get(f"/ontology/{current}", headers={"accept": "text/turtle"}).content == whole.content
+    assert real_http.get("/ontology/0.0.1", headers={"accept": "text/turtle"}).status_code == 404

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
+import httpx
 import pytest
+from conftest import Server
 from dataset import ROOT
 
+from api.app import create_app
+from api.settings import Settings
 from kg.build import pipeline
 from kg.curation import passages
 from kg.errors import KgError
+from kg.release import store
 
 REPORT = "Report\n\nOne.\nTwo.\n"
 ACT = "Act\n\n1 Norland has a polar institute.\n"
@@ -69,3 +75,19 @@ def test_a_text_of_no_source(project: Path) -> None:
     expected = rf"other\.txt is the text of no source: none in data/source/ has its SHA-256, {digest}"
     with pytest.raises(KgError, match=expected):
         passages.record(project, text)
+
+
+def test_a_page_says_which_text_the_lines_are_of(project: Path) -> None:
+    for slug in ("report", "act"):
+        passages.record(project, project.parent / f"{slug}.txt")
+    about = project / "data" / "source" / "act.yaml"
+    about.write_text(about.read_text(encoding="utf-8") + "  altLabel: {en: Law}\n", encoding="utf-8")
+    built = pipeline.build(project, project / ".releases")
+    assert built.release is not None
+    with (
+        Server(create_app(Settings(project=project), store.open_release(built.release))) as running,
+        httpx.Client(base_url=running.url, trust_env=False, timeout=30) as client,
+    ):
+        page = client.get("/page/place/norland", params={"lang": "en"}, headers={"accept": "text/html"}).text
+    assert re.search(r'href="/graph/report/3-4[^>]*>report, lines 3–4<', page)
+    assert re.search(r'href="/graph/act/3[^>]*>Law, line 3<', page)

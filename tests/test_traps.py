@@ -539,7 +539,10 @@ def test_e5_twenty_actions_are_stated_and_one_is_printed(data: Data) -> None:
 
 
 def test_e6_blocks_belong_to_policies_by_order_only(data: Data) -> None:
-    under = "GRAPH ?graph { ?m kg:under ?direction } ?m a kg:ReinforcedMeasure FILTER(?graph != <../graph/inferred>)"
+    under = (
+        "GRAPH ?graph { ?m kg:under ?direction } "
+        "?m kg:headingRole <vocabulary/heading-roles/reinforced-measures> FILTER(?graph != <../graph/inferred>)"
+    )
     assert data.one(under, "graph") == {"curator/layout"}
     directions = [direction[-1] for _, direction in data.rows(under, "m", "direction")]
     assert [directions.count(number) for number in "1234"] == [9, 7, 8, 8]
@@ -641,7 +644,7 @@ def test_e13_the_tables_qualities_stand_in_a_scheme_of_their_own(data: Data) -> 
 
 
 def test_e14_a_cell_is_a_quality_under_an_aspect(data: Data) -> None:
-    cells = data.rows("?cell a kg:QualityAspect ; kg:quality ?q ; kg:aspect ?a", "cell", "q", "a")
+    cells = data.rows("?cell a kg:Element ; kg:quality ?q ; kg:aspect ?a", "cell", "q", "a")
     assert len(cells) == len({(q, a) for _, q, a in cells}) == 10
 
 

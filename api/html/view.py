@@ -15,7 +15,7 @@ from api.i18n.values import amount
 from api.problems import Problem
 from api.queries.empty_results import Explanation
 from api.site.site import site_of
-from kg.rdf.namespaces import KG, OWL, RDFS, SKOS
+from kg.rdf.namespaces import KG, OWL, RDFS, SCHEMA, SKOS
 from kg.rdf.terms import value
 from kg.release.entities import NAMES
 from kg.release.facts import Evidence, Fact, by_predicate
@@ -28,6 +28,7 @@ _LONG_LIST = 6
 _OUTSIDE = frozenset(
     {
         OWL + "sameAs",
+        SCHEMA + "sameAs",
         RDFS + "seeAlso",
         "http://xmlns.com/foaf/0.1/homepage",
         *(SKOS + m for m in ("exactMatch", "closeMatch", "relatedMatch")),
@@ -85,8 +86,14 @@ class View(Names):
         return amount(fact.object.value, unit.value, self.language) if unit else ""
 
     def lines(self, evidence: Evidence) -> str:
+        """The lines of a passage; with the short name of the text, if the dataset has several."""
         key = "passage_line" if evidence.first == evidence.last else "passage_lines"
-        return self.t(key, first=evidence.first, last=evidence.last)
+        lines = self.t(key, first=evidence.first, last=evidence.last)
+        entities = self.site.entities
+        if not (evidence.text and entities.has_several_texts):
+            return lines
+        short = entities.text(evidence.text, SKOS + "altLabel", self.languages)
+        return self.t("lines_of_text", text=short.value if short else self.plain(evidence.text), lines=lines)
 
     def mark(self, evidence: Evidence, fact: Fact | None = None) -> Markup:
         """Render the small link to the evidence of a fact, or for an inferred one to its explanation."""

@@ -11,11 +11,10 @@ from pyoxigraph import Literal, NamedNode
 from api.http.responses import compacted
 from api.site.site import Site
 from kg.rdf import iris
-from kg.rdf.namespaces import DCTERMS, OWL, SKOS
+from kg.rdf.namespaces import DCTERMS, OWL, SCHEMA, SKOS
 from kg.rdf.terms import value
 from kg.release import entities
 
-SCHEMA = "https://schema.org/"
 _FOAF = "http://xmlns.com/foaf/0.1/"
 _ORG = "http://www.w3.org/ns/org#"
 _ELI = "http://data.europa.eu/eli/ontology#"
@@ -30,7 +29,7 @@ _TYPES: Mapping[str, str] = {
     SKOS + "Concept": "DefinedTerm",
 }
 _DEFAULT_TYPE = "Thing"
-_IDENTITIES = (SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs")
+_IDENTITIES = (SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs", SCHEMA + "sameAs")
 
 
 def schema_type(site: Site, iri: str) -> str:

@@ -68,6 +68,16 @@ def ontology(request: Request) -> Response:
     )
 
 
+@router.get(
+    "/ontology/{version}", "A version of the ontology", Cost.LARGE, gives=(*RDF, *PAGE), statuses=(404, TOO_LARGE)
+)
+def ontology_version(request: Request, version: str) -> Response:
+    """The version of the ontology that its version IRI names: the current one; earlier ones are in the repository."""
+    if version != (current := site_of(request).release.manifest.ontology_version):
+        raise Problem(404, "not-found", f"the ontology here has version {current}, not '{version[:40]}'")
+    return ontology(request)
+
+
 @router.get("/context.jsonld", "The JSON-LD context", Cost.FIXED, gives=(_CONTEXT,))
 def context(request: Request) -> Response:
     body = json.dumps(site_of(request).context.document, ensure_ascii=False, indent=1).encode() + b"\n"

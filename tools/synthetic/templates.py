@@ -28,7 +28,7 @@ Kind = Literal[
 
 # Suffix of the slugs of a copy, and of those of the other copy that it links to.
 OWN, OTHER = "-x0w0x", "-x1w1x"
-_OUTSIDE = frozenset({"sameAs", "exactMatch", "closeMatch", "relatedMatch", "homepage", "seeAlso"})
+_OUTSIDE = frozenset({"sameAs", "registerEntry", "exactMatch", "closeMatch", "relatedMatch", "homepage", "seeAlso"})
 _NAMES = frozenset({"label", "altLabel", "title"})
 _TEXTS = frozenset({"description", "definition"})
 _YEARS = frozenset(

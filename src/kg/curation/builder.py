@@ -20,7 +20,10 @@ from kg.project.location import engine_dataset
 from kg.rdf import iris
 from kg.rdf.context import Context
 from kg.rdf.iris import Base
+from kg.rdf.namespaces import RDFS, SKOS
 from kg.rdf.terms import value
+
+_DEFINITION = SKOS + "definition"
 
 
 @dataclass(slots=True)
@@ -199,9 +202,14 @@ def _parse(record: Record, curated: Curated) -> list[Quad]:
 
 
 def ontology_quads(project: Project) -> list[Quad]:
-    """The ontology and the borrowed terms that it uses, in the graph `ontology`."""
-    graph = NamedNode(project.base.ontology_graph)
-    return [Quad(q.subject, q.predicate, q.object, graph) for f in ontology_files(project.root) for q in parse(path=f)]
+    """The ontology and the borrowed terms that it uses, in the graph `ontology`.
+
+    Each definition is also an `rdfs:comment`, the only text that many tools show.
+    """
+    graph, comment = NamedNode(project.base.ontology_graph), NamedNode(RDFS + "comment")
+    read = [q for path in ontology_files(project.root) for q in parse(path=path)]
+    stated = [Quad(q.subject, q.predicate, q.object, graph) for q in read]
+    return stated + [Quad(q.subject, comment, q.object, graph) for q in read if q.predicate.value == _DEFINITION]
 
 
 def ontology_files(root: Path) -> list[Path]:

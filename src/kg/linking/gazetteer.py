@@ -14,7 +14,7 @@ from kg.names.law_numbers import LawNumber
 from kg.names.legal_forms import Stripped
 from kg.names.name_profile import NameProfile
 from kg.rdf import iris
-from kg.rdf.namespaces import KG, OWL, SKOS
+from kg.rdf.namespaces import KG, OWL, SCHEMA, SKOS
 from kg.rdf.terms import value
 from kg.release.search import ONTOLOGY_KIND, IndexEntry
 from kg.release.store import Release
@@ -22,7 +22,7 @@ from kg.release.store import Release
 _ORG = "http://www.w3.org/ns/org#"
 _OWNED_BY = (_ORG + "unitOf", _ORG + "subOrganizationOf")
 _OWNS = (KG + "hasComponent",)
-LINKS = (OWL + "sameAs", SKOS + "exactMatch", "http://xmlns.com/foaf/0.1/homepage")
+LINKS = (OWL + "sameAs", SCHEMA + "sameAs", SKOS + "exactMatch", "http://xmlns.com/foaf/0.1/homepage")
 _LAW_NUMBER = KG + "lawNumber"
 _CODES = (KG + "isoAlpha2", KG + "isoAlpha3")
 # Passages and terms of code lists have the names of what they are about: they are found only if their kind is given.

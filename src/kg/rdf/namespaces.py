@@ -11,4 +11,5 @@ OWL = "http://www.w3.org/2002/07/owl#"
 SH = "http://www.w3.org/ns/shacl#"
 KG = iris.ONTOLOGY + "#"
 # Constraint components and results of validation that are not SHACL's own.
+SCHEMA = "https://schema.org/"
 SHAPES = "https://w3id.org/aikg/shapes#"

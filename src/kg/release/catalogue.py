@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
 
 from kg.rdf import formats, iris
-from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SKOS
+from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SCHEMA, SKOS
 from kg.rdf.ordering import sort_quads
 from kg.release.store import Release
 
@@ -39,7 +39,7 @@ _LANGUAGE_CODES = {
     "sv": "SWE",
     "zh": "ZHO",
 }
-_IDENTITY = frozenset({SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs", RDFS + "seeAlso"})
+_IDENTITY = frozenset({SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs", SCHEMA + "sameAs", RDFS + "seeAlso"})
 # Part and property of a partner's record → their equivalents in the catalogue.
 _WORDS_OF_PARTNERS = {
     ("", SKOS + "prefLabel"): ("", DCTERMS + "title"),

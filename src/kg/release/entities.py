@@ -156,9 +156,13 @@ class Entities:
             return Evidence(graph, "inferred")
         source = self._primary.get(graph, "")
         if source.startswith(self.root + "passage/"):
-            lines = [next((int(value(v)) for v in self.values(source, KG + p)), 0) for p in ("firstLine", "lastLine")]
-            section = next((value(v) for v in self.values(source, KG + "inSection")), "")
-            return Evidence(graph, "passage", source, section, *lines)
+            first, last = (
+                next((int(value(v)) for v in self.values(source, KG + p)), 0) for p in ("firstLine", "lastLine")
+            )
+            section, text = (
+                next((value(v) for v in self.values(source, KG + p)), "") for p in ("inSection", "passageOf")
+            )
+            return Evidence(graph, "passage", source, section, first, last, text)
         head = path.partition("/")[0]
         if head == "curator":
             return Evidence(graph, "curator", source)
@@ -167,6 +171,12 @@ class Entities:
         if head == "partner":
             return Evidence(graph, "partner", source)
         return Evidence(graph, "passage" if source else "description", source)
+
+    @cached_property
+    def has_several_texts(self) -> bool:
+        """Whether passages of several sources are evidence, so that lines alone do not say where a fact is from."""
+        passages = self.root + "passage/"
+        return len({s.rpartition("/")[0] for s in self._primary.values() if s.startswith(passages)}) > 1
 
     def graph_of(self, passage: str) -> str | None:
         """Return the named graph that is drawn from a passage or source."""

@@ -16,7 +16,7 @@ KINDS: tuple[Kind, ...] = ("passage", "register", "curator", "partner", "descrip
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a fact is stated: the named graph, the source of that graph, and its lines if the source is a passage."""
+    """Where a fact is stated: the named graph and its source; for a passage its lines and their text too."""
 
     graph: str
     kind: Kind
@@ -24,11 +24,12 @@ class Evidence:
     section: str = ""
     first: int = 0
     last: int = 0
+    text: str = ""
 
     @property
-    def rank(self) -> tuple[int, int, str]:
-        """The sort key: the most direct kind of evidence first."""
-        return KINDS.index(self.kind), self.first, self.graph
+    def rank(self) -> tuple[int, str, int, str]:
+        """The sort key: the most direct kind of evidence first, then text by text in the order of lines."""
+        return KINDS.index(self.kind), self.text, self.first, self.graph
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from tantivy import Occur, Query
 from kg.names import normalization
 from kg.names.normalization import Name
 from kg.rdf import iris
-from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SKOS
+from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SCHEMA, SKOS
 from kg.release.store import Release
 
 Role = OneOf["name", "other name", "spelling", "reading", "identifier", "description"]
@@ -41,6 +41,7 @@ _ROLES: Mapping[str, Role] = {
     **{KG + local: "identifier" for local in ("lawNumber", "fundingStreamCode", "isoAlpha2", "isoAlpha3")},
     SKOS + "exactMatch": "identifier",
     OWL + "sameAs": "identifier",
+    SCHEMA + "sameAs": "identifier",
     DCTERMS + "description": "description",
     SKOS + "definition": "description",
 }
