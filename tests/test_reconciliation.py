@@ -397,14 +397,14 @@ def test_values_are_fetched_with_their_settings(real_http: httpx.Client, validat
     whole = extend(
         real_http,
         [riken, law, "no/such"],
-        *({"id": p} for p in ("corporateNumber", "jurisdiction", "inForceFrom", "sinceYear", "sameAs")),
+        *({"id": p} for p in ("corporateNumber", "jurisdiction", "inForceFrom", "foundedYear", "sameAs")),
     )
     validate(whole, "data-extension-response")
     assert whole["rows"][riken] == {
         "corporateNumber": [{"str": "1030005007111"}],
         "jurisdiction": [{"id": "place/japan", "name": "Japan"}],
         "inForceFrom": [],
-        "sinceYear": [{"str": "1917"}],
+        "foundedYear": [{"str": "1917"}],
         "sameAs": whole["rows"][riken]["sameAs"],
     }
     assert {"str": "https://ror.org/01sjwvz98"} in whole["rows"][riken]["sameAs"]
