@@ -126,7 +126,8 @@ def record(root: Path, text_file: Path, source: str = "") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     named = about.blocks["about"]["label"]
     head = (
-        f"# Written by 'kg concordance'; where {source} has the printed forms of the concepts.\n"
+        f"# Written by 'kg concordance TEXT', to be run again when a topic or a name of one changes: on which lines\n"
+        f"# {source} has the printed forms of each concept.\n"
         "about:\n"
         "  type: Concordance\n"
         f'  label: {{ja: "{named["ja"][0]}の用語索引", en: "Concordance of the {named["en"][0]}"}}\n'
