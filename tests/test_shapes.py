@@ -90,6 +90,14 @@ def test_check(path: Path) -> None:
         assert all("test/this" in p.message or "test/b" in p.message for p in named)
 
 
+def test_what_only_looks_wrong_is_a_warning() -> None:
+    curated = builder.Curated(PROJECT, builder.read_context(ROOT))
+    for name, is_warning in (("topic-unused", True), ("statement-cycle", False)):
+        quads = [Quad(q.subject, q.predicate, q.object, GRAPH) for q in parse(path=INVALID / "checks" / f"{name}.ttl")]
+        found = checks.checks([*quads, *builder.ontology_quads(PROJECT)], CHECKS, curated)
+        assert {p.is_warning for p in found if p.rule == name} == {is_warning}
+
+
 def test_every_check_has_a_fixture() -> None:
     assert {p.stem for p in BREAKING} == {p.stem for p in CHECKS.glob("*.rq")}
 

@@ -50,7 +50,7 @@ def _placed(curated: Curated, subject: str, predicate: str, rule: str, message: 
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """One row of a check query: `this` is at fault, the other columns say what."""
+    """One row of a check query: `this` is at fault, or looks so, the other columns say what."""
 
     query: StoredQuery
     this: AnyTerm
@@ -75,7 +75,8 @@ def checks(quads: Iterable[Quad], folder: Path, curated: Curated) -> list[FilePr
         this, title = _text(row.this, curated.context), row.query.title
         others = ", ".join(_text(v, curated.context) for v in row.others.values())
         message = f"{this}: {said_in_all(title, curated.project.languages)}" + (f": {others}" if others else "")
-        problems.append(_placed(curated, value(row.this), "", row.query.name, message))
+        problem = _placed(curated, value(row.this), "", row.query.name, message)
+        problems.append(replace(problem, is_warning=row.query.severity == "warning"))
     return problems
 
 

@@ -25,7 +25,19 @@ from kg.sparql.quadstore import QuadStore
 Bound = NamedNode | Literal
 
 _HEADER = re.compile(r"^#\+ ?(.*)$", re.MULTILINE)
-_FIELDS = ("title", "description", "parameters", "columns", "chart", "units", "tags", "expected", "premises", "source")
+_FIELDS = (
+    "title",
+    "description",
+    "parameters",
+    "columns",
+    "chart",
+    "units",
+    "tags",
+    "expected",
+    "premises",
+    "severity",
+    "source",
+)
 PARAMETER_TYPES = ("iri", "string", "language", *(d.removeprefix(XSD) for d in DATATYPES))
 
 # The C loader if available, since headers are read on each server start.
@@ -55,6 +67,7 @@ class StoredQuery:
     text: str
     expected: int | None = None
     premises: str = ""
+    severity: str = "violation"
     source: str = ""
 
 
@@ -89,6 +102,7 @@ def read(path: Path) -> StoredQuery:
         text=_HEADER.sub("", text).lstrip("\n"),
         expected=header.get("expected"),
         premises=header.get("premises", ""),
+        severity=header.get("severity", "violation"),
         source=header.get("source", ""),
     )
 

@@ -172,7 +172,7 @@ def _against_checks(seen: Sequence[Quad], knowledge: Knowledge, subjects: set[st
         first = next((str(term) for term in others.values()), "")
         yield Result(
             row.query.name,
-            "Violation",
+            "Warning" if row.query.severity == "warning" else "Violation",
             SHAPES + "CheckConstraintComponent",
             f"{SHAPES}check-{row.query.name}",
             str(row.this),
