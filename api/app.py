@@ -25,6 +25,8 @@ from api.conformance.live import LiveRun
 from api.hotpath.shortcut import Shortcut
 from api.html import rendering
 from api.http.caching import Cache, Representations
+from api.http.crowd import Crowd
+from api.http.proxies import PublicAddress
 from api.http.responses import problem_response
 from api.http.route import Route, Router, labels, posted_to
 from api.i18n.language import language_of
@@ -63,6 +65,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     serving = Serving(settings, release, releases, metrics.count)
     known = routes(serving.site.project.languages)
     request_log = RequestLog(metrics, settings, labels(known))
+    crowd = Crowd(settings.max_connections, settings.client_connections)
     cache = Cache(settings.cache_mb * 1_000_000)
 
     @asynccontextmanager
@@ -73,7 +76,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         gc.set_threshold(_ALLOCATIONS, 10, 10)
         try:
             # Connections find it in the server's lifespan state.
-            yield {"shortcut": Shortcut(settings, serving, cache, request_log)}
+            yield {"shortcut": Shortcut(settings, serving, cache, request_log), "crowd": crowd}
         finally:
             await serving.close()
 
@@ -88,6 +91,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         routes=list(known),
     )
     app.state.serving, app.state.request_log, app.state.gate = serving, request_log, Gate(settings, metrics)
+    app.state.crowd = crowd
     app.state.live_run = LiveRun()
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]
     app.add_exception_handler(KgError, _on_kg_error)
@@ -98,7 +102,13 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     app.add_middleware(Representations, cache=cache, metrics=metrics)
     app.add_middleware(HeadAsGet)
     app.add_middleware(MountPath, root=settings.root_path)
-    app.add_middleware(Envelope, serving=serving, request_log=request_log, posted_to=posted_to(known))
+    app.add_middleware(
+        Envelope,
+        serving=serving,
+        request_log=request_log,
+        posted_to=posted_to(known),
+        address=PublicAddress(settings.public_url),
+    )
     return app
 
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from servers import Process, descendants, serve, until
 
 from api.http.heads import Heads
+from api.settings import Settings
 from kg.release.store import Release
 
 ASK = "/sparql?query=" + quote("ASK { ?s ?p ?o }")
@@ -259,7 +260,7 @@ def test_a_release_that_becomes_current_is_served_at_once_and_the_old_never_agai
 )
 def test_an_unusual_head_is_not_read_here(request_head: bytes) -> None:
     whole = request_head % b"/data/law/ai-act.ttl"
-    assert Heads("*", PROJECT.languages).read(whole[whole.find(b"\r\n") :], "http", "127.0.0.1") is None
+    assert Heads(Settings(), PROJECT.languages).read(whole[whole.find(b"\r\n") :], "http", "127.0.0.1") is None
 
 
 @pytest.mark.parametrize(
@@ -287,7 +288,7 @@ def test_fields_are_read_as_the_parser_reads_them(pairs: list[tuple[str, str]]) 
     import httptools
 
     block = "\r\nHost: x" + "".join(f"\r\n{name}:{value}" for name, value in pairs) + "\r\n\r\n"
-    read = Heads("", PROJECT.languages).read(block.encode(), "http", "192.0.2.1")
+    read = Heads(Settings(trusted_proxies=""), PROJECT.languages).read(block.encode(), "http", "192.0.2.1")
     seen: list[tuple[bytes, bytes]] = []
 
     class Parsed:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 # Queries with dataset parameters are left to the application.
 _QUERY_PARAMETERS = frozenset({"query", "format", "timeout"})
+# The characters of a target that the parser takes; a fragment is left to it.
+_TARGET = re.compile(rb"/[!\"$-~]*")
 _LONGEST_QUERY, _LONGEST_ACCEPT = 5_000, 1_000
 # A single strong entity tag; lists, weak tags and `*` are left to the application.
 _ONE_TAG = re.compile(r'"[^"]*"')
@@ -65,7 +67,7 @@ class Shortcut:
         self._serving = serving
         self._cache = cache
         self._request_log = request_log
-        self._heads = Heads(settings.trusted_proxies, serving.site.project.languages)
+        self._heads = Heads(settings, serving.site.project.languages)
         self._root = b"/" + settings.root_path.strip("/").encode() if settings.root_path.strip("/") else b""
         self._limits = guard.QueryLimits(
             settings.max_query_length, settings.max_query_depth, settings.max_query_operators
@@ -76,12 +78,14 @@ class Shortcut:
     def take(self, connection: Connection, data: bytes) -> bool:
         """Whether a request, given by its complete head, is answered here, now or later."""
         end = data.find(b"\r\n")
-        if data[end - 9 : end] != b" HTTP/1.1":
+        if data[end - 9 : end] != b" HTTP/1.1" or len(data) > self._settings.max_head_bytes:
+            return False
+        target = data[4 : end - 9]
+        if not _TARGET.fullmatch(target):
             return False
         head = self._heads.read(data[end:], connection.scheme or "http", connection.peer)
         if head is None:
             return False
-        target = data[4 : end - 9]
         if self._root and target != self._root and not target.startswith(self._root + b"/"):
             target = self._root + target
         site = self._serving.site
@@ -165,7 +169,7 @@ class Shortcut:
 
         Raises `KgError` for an invalid query.
         """
-        if b"#" in target or not target.isascii() or len(head.accept or "") > _LONGEST_ACCEPT:
+        if len(head.accept or "") > _LONGEST_ACCEPT:
             return None
         parameters = fields(target.partition(b"?")[2])
         values = dict(parameters)
