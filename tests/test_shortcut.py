@@ -192,6 +192,23 @@ def test_a_shared_query_goes_on_while_anybody_waits(running: Process) -> None:
         assert other.recv(65_536).startswith(b"HTTP/1.1 200 OK")
 
 
+def test_who_joins_a_running_query_has_all_the_time_it_asked_for(running: Process) -> None:
+    product = quote("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l } # joined")
+
+    def ask(wait: float) -> tuple[int, float]:
+        time.sleep(wait)
+        with running.client() as client:
+            begun = time.monotonic()
+            status = client.get(f"/sparql?query={product}&timeout=2").status_code
+            return status, time.monotonic() - begun
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(ask, (0.0, 1.0, 1.5)))
+    assert [status for status, _ in found] == [504] * 3
+    # None is told too early, nor much too late.
+    assert all(1.9 < seconds < 3.5 for _, seconds in found), found
+
+
 def test_without_waiting_clients_nothing_runs(running: Process) -> None:
     product = quote("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l } # left")
     host, _, port = running.url.removeprefix("http://").partition(":")

@@ -8,11 +8,12 @@ can answer everything that is answered here.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -30,7 +31,7 @@ from api.site.site import Site
 from api.telemetry.requests import RequestLog
 from kg.engines import codec
 from kg.engines.evaluation import Answer, Query, ResultFormats
-from kg.errors import KgError
+from kg.errors import KgError, QueryTimeout
 from kg.isolation.jobs import Job
 from kg.sparql import guard
 
@@ -46,6 +47,15 @@ _LONGEST_QUERY, _LONGEST_ACCEPT = 5_000, 1_000
 _ONE_TAG = re.compile(r'"[^"]*"')
 
 
+class Waiter(NamedTuple):
+    """A connection that waits for a result, with its request, until its own deadline."""
+
+    connection: Connection
+    data: bytes
+    head: Head
+    until: float
+
+
 @dataclass(eq=False, slots=True)
 class Flight:
     """A running query, and the connections that wait for its result, which may be several for the same query."""
@@ -54,9 +64,12 @@ class Flight:
     target: bytes
     site: Site
     started: float
+    seconds: float
     is_volatile: bool
     job: Job = field(init=False)
-    waiting: list[tuple[Connection, bytes, Head]] = field(default_factory=list)
+    waiting: list[Waiter] = field(default_factory=list)
+    # Tells those whose deadline comes before that of the last one.
+    timer: asyncio.TimerHandle | None = None
 
 
 class Shortcut:
@@ -142,9 +155,10 @@ class Shortcut:
     # ---- queries ----
 
     def _ask(self, connection: Connection, data: bytes, head: Head, site: Site, key: object, target: bytes) -> bool:
-        if (flight := self._flights.get(key)) is not None:
-            flight.waiting.append((connection, data, head))
-            connection.wait(flight)
+        flight = self._flights.get(key)
+        # Who joins extends the query; an old one is not extended again and again.
+        if flight is not None and time.monotonic() <= flight.started + flight.seconds:
+            self._join(flight, connection, data, head)
             return True
         try:
             read = self._read(target, head, site)
@@ -155,14 +169,38 @@ class Shortcut:
         if read is None or not site.pool.has_room(client):
             return False
         message, seconds, is_volatile = read
-        flight = Flight(key, target, site, time.perf_counter(), is_volatile)
-        flight.job = Job(message, client, seconds, lambda: self._on_answer(flight))
-        flight.waiting.append((connection, data, head))
+        flight = Flight(key, target, site, time.monotonic(), seconds, is_volatile)
+        flight.job = Job(message, client, seconds, functools.partial(self._on_answer, flight))
+        self._join(flight, connection, data, head)
         if not is_volatile:
             self._flights[key] = flight
-        connection.wait(flight)
         site.pool.submit(flight.job)
         return True
+
+    def _join(self, flight: Flight, connection: Connection, data: bytes, head: Head) -> None:
+        """Lets a connection wait for a result, for as long as it asked for."""
+        flight.job.deadline = time.monotonic() + flight.seconds
+        if flight.waiting and flight.timer is None:
+            self._time(flight)
+        flight.waiting.append(Waiter(connection, data, head, flight.job.deadline))
+        connection.wait(flight)
+
+    def _time(self, flight: Flight) -> None:
+        left = max(0.0, flight.waiting[0].until - time.monotonic())
+        flight.timer = asyncio.get_running_loop().call_later(left, self._tell_late, flight)
+
+    def _tell_late(self, flight: Flight) -> None:
+        """Tells the connections whose deadline has passed, while the query goes on for others."""
+        flight.timer = None
+        now = time.monotonic()
+        late = [waiter for waiter in flight.waiting if now >= waiter.until]
+        flight.waiting = [waiter for waiter in flight.waiting if now < waiter.until]
+        if len(flight.waiting) > 1:
+            self._time(flight)
+        elif not flight.waiting:
+            self._drop(flight)
+        for waiter in late:
+            waiter.connection.fall_through(waiter.data, QueryTimeout(flight.seconds))
 
     def _read(self, target: bytes, head: Head, site: Site) -> tuple[bytes, float, bool] | None:
         """The message to a worker, its time limit, and whether its result may vary; None for the application.
@@ -188,21 +226,29 @@ class Shortcut:
 
     def leave(self, connection: Connection, flight: Flight) -> None:
         """Removes a lost connection; ends the query if no other connection waits for it."""
-        flight.waiting = [w for w in flight.waiting if w[0] is not connection]
+        flight.waiting = [waiter for waiter in flight.waiting if waiter.connection is not connection]
         if not flight.waiting:
-            self._flights.pop(flight.key, None)
+            self._drop(flight)
             flight.site.pool.cancel(flight.job)
 
-    def _on_answer(self, flight: Flight) -> None:
+    def _drop(self, flight: Flight) -> None:
+        """Lets nobody join a query any more."""
+        # Another one may have the same key by now.
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
+        if flight.timer is not None:
+            flight.timer.cancel()
+            flight.timer = None
+
+    def _on_answer(self, flight: Flight) -> None:
+        self._drop(flight)
         if not flight.waiting:
             return
         try:
             found = codec.read_answer(flight.job.result())
         except KgError as error:
-            for connection, data, _ in flight.waiting:
-                connection.fall_through(data, error)
+            for waiter in flight.waiting:
+                waiter.connection.fall_through(waiter.data, error)
             return
         if len(found.body) < MANY_BYTES:
             self._deliver(flight, _representation(flight, found))
@@ -214,14 +260,14 @@ class Shortcut:
     async def _deliver_apart(self, flight: Flight, found: Answer) -> None:
         """Hashes and compresses a large response in a thread, so that it does not block the event loop."""
         made = await asyncio.to_thread(_representation, flight, found)
-        for coding in {made.coding(head.coding) for _, _, head in flight.waiting}:
+        for coding in {made.coding(waiter.head.coding) for waiter in flight.waiting}:
             await asyncio.to_thread(made.body_in, coding)
         self._deliver(flight, made)
 
     def _deliver(self, flight: Flight, made: Representation) -> None:
-        seconds = time.perf_counter() - flight.started
+        seconds = time.monotonic() - flight.started
         waiting, flight.waiting = flight.waiting, []
-        for connection, _, head in waiting:
+        for connection, _, head, _ in waiting:
             wire = made.wire(made.coding(head.coding), flight.site, _common(flight.site.version))
             status, sent = self._send(connection, head, wire)
             self._request_log.count("sparql", "GET", status, sent, seconds)
