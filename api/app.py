@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import importlib
 import logging
@@ -71,6 +72,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await serving.start()
+        request_log.start()
         # What exists now is long-lived: collecting it again and again blocked every request for 0.1 s.
         gc.freeze()
         gc.set_threshold(_ALLOCATIONS, 10, 10)
@@ -79,6 +81,8 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
             yield {"shortcut": Shortcut(settings, serving, cache, request_log), "crowd": crowd}
         finally:
             await serving.close()
+            # The last requests are in it.
+            await asyncio.to_thread(request_log.close)
 
     app = FastAPI(
         title=serving.site.project.title.get("en") or next(iter(serving.site.project.title.values())),

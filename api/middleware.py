@@ -125,8 +125,12 @@ class Envelope:
         self.request_log.count(route, scope["method"], status, sent, seconds)
         if self.request_log.are_logged:
             client = (scope.get("client") or ("",))[0]
-            request_id, path, query = scope["state"]["request_id"], scope["path"], scope["query_string"]
-            self.request_log.log(request_id, client, scope["method"], path, query, status, sent, seconds)
+            target = scope["path"].encode("utf-8", "surrogateescape")
+            if scope["query_string"]:
+                target += b"?" + scope["query_string"]
+            self.request_log.log(
+                *(scope["state"]["request_id"], client, scope["method"], target, status, sent, seconds)
+            )
 
 
 def _failure(scope: Scope, request_id: str) -> Response:

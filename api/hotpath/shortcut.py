@@ -146,11 +146,8 @@ class Shortcut:
         return wire.status, len(wire.body)
 
     def _log(self, connection: Connection, head: Head, target: bytes, status: int, sent: int, seconds: float) -> None:
-        path, _, query = target.partition(b"?")
         client = head.client or connection.peer
-        self._request_log.log(
-            *(connection.request_id, client, "GET", path.decode("latin-1"), query, status, sent, seconds)
-        )
+        self._request_log.log(connection.request_id, client, "GET", target, status, sent, seconds)
 
     # ---- queries ----
 
