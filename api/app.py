@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import importlib
 import logging
@@ -25,6 +26,8 @@ from api.conformance.live import LiveRun
 from api.hotpath.shortcut import Shortcut
 from api.html import rendering
 from api.http.caching import Cache, Representations
+from api.http.crowd import Crowd
+from api.http.proxies import PublicAddress
 from api.http.responses import problem_response
 from api.http.route import Route, Router, labels, posted_to
 from api.i18n.language import language_of
@@ -63,19 +66,23 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     serving = Serving(settings, release, releases, metrics.count)
     known = routes(serving.site.project.languages)
     request_log = RequestLog(metrics, settings, labels(known))
+    crowd = Crowd(settings.max_connections, settings.client_connections)
     cache = Cache(settings.cache_mb * 1_000_000)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await serving.start()
+        request_log.start()
         # What exists now is long-lived: collecting it again and again blocked every request for 0.1 s.
         gc.freeze()
         gc.set_threshold(_ALLOCATIONS, 10, 10)
         try:
             # Connections find it in the server's lifespan state.
-            yield {"shortcut": Shortcut(settings, serving, cache, request_log)}
+            yield {"shortcut": Shortcut(settings, serving, cache, request_log), "crowd": crowd}
         finally:
             await serving.close()
+            # The last requests are in it.
+            await asyncio.to_thread(request_log.close)
 
     app = FastAPI(
         title=serving.site.project.title.get("en") or next(iter(serving.site.project.title.values())),
@@ -88,6 +95,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         routes=list(known),
     )
     app.state.serving, app.state.request_log, app.state.gate = serving, request_log, Gate(settings, metrics)
+    app.state.crowd = crowd
     app.state.live_run = LiveRun()
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]
     app.add_exception_handler(KgError, _on_kg_error)
@@ -98,7 +106,13 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     app.add_middleware(Representations, cache=cache, metrics=metrics)
     app.add_middleware(HeadAsGet)
     app.add_middleware(MountPath, root=settings.root_path)
-    app.add_middleware(Envelope, serving=serving, request_log=request_log, posted_to=posted_to(known))
+    app.add_middleware(
+        Envelope,
+        serving=serving,
+        request_log=request_log,
+        posted_to=posted_to(known),
+        address=PublicAddress(settings.public_url),
+    )
     return app
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.html.rendering import respond
+from api.http.proxies import PublicAddress
 from api.http.responses import problem_response
 from api.problems import Problem, of_error
 from api.site.current import Serving
@@ -37,6 +38,7 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "Accept, Accept-Language, Content-Type, If-None-Match, Range, X-Request-ID",
     "Access-Control-Max-Age": "86400",
 }
+_FOR_OPERATORS = ("/healthz", "/readyz", "/metrics")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}", re.ASCII)
 # A number of the process, then one of the request in it.
 _OWN, _numbers = uuid.uuid4().hex[:8], itertools.count(1)
@@ -53,8 +55,16 @@ class Envelope:
     Writes one line of JSON per request, without the query, unless the settings ask for it.
     """
 
-    def __init__(self, app: ASGIApp, serving: Serving, request_log: RequestLog, posted_to: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        serving: Serving,
+        request_log: RequestLog,
+        posted_to: tuple[str, ...],
+        address: PublicAddress,
+    ) -> None:
         self.app = app
+        self.address = address
         self.serving = serving
         self.request_log = request_log
         self.posted_to = posted_to
@@ -82,7 +92,10 @@ class Envelope:
             await send(message)
 
         try:
-            if scope["method"] == "OPTIONS":
+            if not self._is_for_us(scope):
+                detail = "this server does not answer for the requested host"
+                await problem_response(Problem(421, "misdirected-request", detail))(scope, receive, send_on)
+            elif scope["method"] == "OPTIONS":
                 takes_posts = scope["path"].endswith(self.posted_to)
                 allowed = "GET, HEAD, POST, OPTIONS" if takes_posts else "GET, HEAD, OPTIONS"
                 await Response(None, 204, {"Allow": allowed, **_PREFLIGHT})(scope, receive, send_on)
@@ -96,13 +109,28 @@ class Envelope:
         finally:
             self._log(scope, status, sent, time.perf_counter() - started)
 
+    def _is_for_us(self, scope: Scope) -> bool:
+        """Whether the requested host is ours; from here on, it is the one that answers name."""
+        headers = MutableHeaders(scope=scope)
+        host = headers.get("host", "")
+        if not self.address.allows(host):
+            # Whoever looks after the server knows it by other addresses.
+            return scope["path"].removeprefix(scope.get("root_path", "")) in _FOR_OPERATORS
+        if self.address.host:
+            scope["scheme"], headers["host"] = self.address.named(scope["scheme"], host)
+        return True
+
     def _log(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
         route = self.request_log.label_of(scope["path"].removeprefix(scope.get("root_path", "")))
         self.request_log.count(route, scope["method"], status, sent, seconds)
         if self.request_log.are_logged:
             client = (scope.get("client") or ("",))[0]
-            request_id, path, query = scope["state"]["request_id"], scope["path"], scope["query_string"]
-            self.request_log.log(request_id, client, scope["method"], path, query, status, sent, seconds)
+            target = scope["path"].encode("utf-8", "surrogateescape")
+            if scope["query_string"]:
+                target += b"?" + scope["query_string"]
+            self.request_log.log(
+                *(scope["state"]["request_id"], client, scope["method"], target, status, sent, seconds)
+            )
 
 
 def _failure(scope: Scope, request_id: str) -> Response:

@@ -72,6 +72,7 @@ TITLES: Mapping[int, str] = {
     413: "Too large",
     415: "Unsupported media type",
     416: "Range not satisfiable",
+    421: "Misdirected request",
     422: "Cannot be processed",
     429: "Too many requests",
     431: "Header fields too large",

@@ -109,14 +109,11 @@ def _logging(settings: Settings) -> dict[str, Any]:
 
 
 class JsonLines(logging.Formatter):
-    """A log record as a JSON object; access lines already are JSON and get a time."""
+    """A log record as a JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname}
-        if record.name == "api.access":
-            line |= json.loads(record.getMessage())
-        else:
-            line |= {"logger": record.name, "message": record.getMessage()}
+        line |= {"logger": record.name, "message": record.getMessage()}
         if request_id := getattr(record, "request_id", ""):
             line["request_id"] = request_id
         if record.exc_info:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 
 
 class Settings(BaseSettings):
@@ -64,18 +67,25 @@ class Settings(BaseSettings):
     )
     body_mb: int = Field(128, ge=1, description="Memory for request bodies under way, in MB.")
     client_body_mb: int = Field(48, ge=1, description="Memory for request bodies of one client, in MB.")
-    max_connections: int = Field(5_000, ge=1, description="Open connections; one more gets a 503 and is closed.")
+    max_connections: int = Field(
+        5_000, ge=1, description="Open connections; beyond that an idle one is closed, or a new one gets a 503."
+    )
+    client_connections: int = Field(500, ge=1, description="Open connections of one client; one more gets a 429.")
     max_head_bytes: int = Field(
         65_536, ge=1_024, description="The largest request head (request line and header fields), in bytes."
     )
     head_seconds: float = Field(10.0, gt=0, description="How long a client may take to send a request head.")
-    write_seconds: float = Field(30.0, gt=0, description="How long a client may leave an answer unread.")
+    write_seconds: float = Field(
+        30.0, gt=0, description="How long a client may read nothing of an answer, or send nothing of a body."
+    )
     keep_alive_seconds: int = Field(15, ge=0, description="How long an idle connection is kept open.")
     shutdown_seconds: int = Field(35, ge=0, description="How long requests in flight may take when the server stops.")
     reload_seconds: float = Field(1.0, gt=0, description="How often the server looks for a new release, in seconds.")
     trusted_proxies: str = Field(
-        "127.0.0.1",
-        description="Addresses whose X-Forwarded-For and -Proto are trusted, separated by commas; `*` for all.",
+        "127.0.0.1", description="Addresses whose X-Forwarded-For and -Proto are trusted, separated by commas."
+    )
+    public_url: str = Field(
+        "", description="The address by which readers know the server, scheme and host; other hosts get a 421."
     )
     log_requests: bool = Field(True, description="Whether each request is logged as a line of JSON.")
     log_queries: bool = Field(False, description="Whether the text of queries is written to the log.")
@@ -116,3 +126,17 @@ class Settings(BaseSettings):
         "",
         description="The address for reports of errors; `{iri}` becomes the record's IRI. If unset, a page says how.",
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _no_wildcard(cls, listed: str) -> str:
+        if "*" in listed:
+            raise ValueError("expected the addresses of your proxies: with '*' any client could pretend to be another")
+        return listed
+
+    @field_validator("public_url")
+    @classmethod
+    def _scheme_and_host(cls, url: str) -> str:
+        if url and not _PUBLIC_URL.fullmatch(url):
+            raise ValueError("expected scheme and host, such as https://kg.example.org; a path is for KG_ROOT_PATH")
+        return url.rstrip("/")

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import uvicorn
 from dataset import BASE, PROJECT, Data
 from projects import make_project
 from pyoxigraph import Quad, parse
+from visits import visits
 
 from api.app import create_app
 from api.hotpath.connection import protocol_class
@@ -191,6 +192,13 @@ def browser() -> Iterator[Any]:
         )
         yield running
         running.close()
+
+
+@pytest.fixture
+def visit(browser: Any, real_server: str) -> Iterator[Callable[..., Any]]:
+    """Opens a page of the real data in the browser; at the end there must be no script error."""
+    with visits(browser, real_server) as open_page:
+        yield open_page
 
 
 @pytest.fixture(scope="session")

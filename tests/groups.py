@@ -17,31 +17,54 @@ from xdist.scheduler import LoadScopeScheduling
 # What takes longest is begun first, so that no worker is left alone with it at the end.
 FIRST = ("virtuoso", "fuseki", "test_site", "test_replicas", "test_faults", "test_federation", "test_desk")
 # Files whose tests share nothing that takes long to make: any worker may run any of them.
-SPREAD = {"test_release", "test_partners", "test_rejects", "test_reasoning", "test_shapes", "test_parses"}
+SPREAD = {
+    "test_site",
+    "test_explorer_use",
+    "test_release",
+    "test_partners",
+    "test_rejects",
+    "test_reasoning",
+    "test_shapes",
+    "test_parses",
+}
 # Files that start a server, a command, a browser or the OWL reasoner as a process: `--fast` leaves them out.
 PROCESSES = {
-    *("test_adding", "test_backends", "test_bench", "test_capacity", "test_clients", "test_compaction", "test_cli"),
-    *(
-        "test_canonical",
-        "test_desk",
-        "test_docs",
-        "test_faults",
-        "test_federation",
-        "test_generation",
-        "test_installed",
-    ),
-    *(
-        "test_installed",
-        "test_isolation",
-        "test_large",
-        "test_link",
-        "test_new_project",
-        "test_openapi",
-        "test_partners",
-    ),
-    *("test_publication", "test_reasoning", "test_referee", "test_release", "test_replicas", "test_repository"),
-    *("test_serving", "test_site", "test_soak", "test_tutorial", "test_validation_page", "test_validation_service"),
-    *("test_workers", "test_pages", "test_reconciliation"),
+    "adding",
+    "backends",
+    "bench",
+    "canonical",
+    "capacity",
+    "cli",
+    "clients",
+    "compaction",
+    "desk",
+    "docs",
+    "explorer_use",
+    "faults",
+    "federation",
+    "generation",
+    "installed",
+    "isolation",
+    "large",
+    "link",
+    "new_project",
+    "openapi",
+    "pages",
+    "partners",
+    "publication",
+    "reasoning",
+    "reconciliation",
+    "referee",
+    "release",
+    "replicas",
+    "repository",
+    "serving",
+    "site",
+    "soak",
+    "tutorial",
+    "validation_page",
+    "validation_service",
+    "workers",
 }
 _ALONE = "serial"
 _MARK = re.compile(r"^@pytest\.mark\.serial\n(?:@.*\n)*def (\w+)", re.MULTILINE)
@@ -58,7 +81,7 @@ def serial() -> frozenset[str]:
 def is_fast(item: pytest.Item) -> bool:
     """Whether a test belongs to the inner loop: no process of its own, no engine, no measured time."""
     marks = {mark.name for mark in item.iter_markers()}
-    return item.path.stem not in PROCESSES and not marks & {"browser", "slow", "serial"}
+    return item.path.stem.removeprefix("test_") not in PROCESSES and not marks & {"browser", "slow", "serial"}
 
 
 def group_of(nodeid: str) -> str:

@@ -175,13 +175,13 @@ def test_stalled_uploads_hold_no_slot(start: Start) -> None:
 
 
 def test_bodies_have_a_budget_for_each_client_and_in_all(start: Start) -> None:
-    server = start(client_body_mb=2, body_mb=4)
+    server = start(client_body_mb=3, body_mb=4)
     megabyte = b"# " + b"x" * 999_998
     with contextlib.ExitStack() as stack:
         for last in (2, 2, 4):
             stack.enter_context(server.uploading(last, "/validate", 1_500_000, megabyte))
         until(lambda: server.number("kg_body_bytes") == 3_000_000)
-        with server.uploading(2, "/validate", 1_000_000, b"") as one_more:
+        with server.uploading(2, "/validate", 1_200_000, b"") as one_more:
             answer = one_more.recv(10_000)
             assert answer.startswith(b"HTTP/1.1 429 "), answer
             assert b"retry-after: 2" in answer.lower()

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from servers import Process, descendants, serve, until
 
 from api.http.heads import Heads
+from api.settings import Settings
 from kg.release.store import Release
 
 ASK = "/sparql?query=" + quote("ASK { ?s ?p ?o }")
@@ -191,6 +192,23 @@ def test_a_shared_query_goes_on_while_anybody_waits(running: Process) -> None:
         assert other.recv(65_536).startswith(b"HTTP/1.1 200 OK")
 
 
+def test_who_joins_a_running_query_has_all_the_time_it_asked_for(running: Process) -> None:
+    product = quote("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l } # joined")
+
+    def ask(wait: float) -> tuple[int, float]:
+        time.sleep(wait)
+        with running.client() as client:
+            begun = time.monotonic()
+            status = client.get(f"/sparql?query={product}&timeout=2").status_code
+            return status, time.monotonic() - begun
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(ask, (0.0, 1.0, 1.5)))
+    assert [status for status, _ in found] == [504] * 3
+    # None is told too early, nor much too late.
+    assert all(1.9 < seconds < 3.5 for _, seconds in found), found
+
+
 def test_without_waiting_clients_nothing_runs(running: Process) -> None:
     product = quote("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l } # left")
     host, _, port = running.url.removeprefix("http://").partition(":")
@@ -259,7 +277,7 @@ def test_a_release_that_becomes_current_is_served_at_once_and_the_old_never_agai
 )
 def test_an_unusual_head_is_not_read_here(request_head: bytes) -> None:
     whole = request_head % b"/data/law/ai-act.ttl"
-    assert Heads("*", PROJECT.languages).read(whole[whole.find(b"\r\n") :], "http", "127.0.0.1") is None
+    assert Heads(Settings(), PROJECT.languages).read(whole[whole.find(b"\r\n") :], "http", "127.0.0.1") is None
 
 
 @pytest.mark.parametrize(
@@ -287,7 +305,7 @@ def test_fields_are_read_as_the_parser_reads_them(pairs: list[tuple[str, str]]) 
     import httptools
 
     block = "\r\nHost: x" + "".join(f"\r\n{name}:{value}" for name, value in pairs) + "\r\n\r\n"
-    read = Heads("", PROJECT.languages).read(block.encode(), "http", "192.0.2.1")
+    read = Heads(Settings(trusted_proxies=""), PROJECT.languages).read(block.encode(), "http", "192.0.2.1")
     seen: list[tuple[bytes, bytes]] = []
 
     class Parsed:

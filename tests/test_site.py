@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from accessibility import violations
+from visits import WIDTHS
 
 from kg.release import store
 
@@ -61,47 +62,10 @@ PAGES = {
     "dataset": "/dataset",
     "about": "/about",
 }
-# The cumulative layout shift.
-SHIFTS = """window.shifts = 0;
-new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) shifts += e.value; })
-  .observe({type: "layout-shift", buffered: true})"""
-WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
 def address(path: str, language: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}lang={language}"
-
-
-@pytest.fixture
-def visit(browser: Any, real_server: str) -> Iterator[Callable[..., Any]]:
-    """Opens a page; at the end there must be no script errors and no requests to other hosts."""
-    contexts, complaints = [], []
-
-    def open_page(path: str = "", width: str = "desktop", expected: str = "nothing", **options: Any) -> Any:
-        size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
-        context = browser.new_context(base_url=real_server, viewport=size, locale="en-GB", **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.add_init_script(SHIFTS)
-        page.on(
-            "console",
-            lambda m: complaints.append(m.text) if m.type in ("error", "warning") and expected not in m.text else None,
-        )
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.on("request", lambda r: None if _is_own(r.url, real_server) else complaints.append(f"asks {r.url}"))
-        if path:
-            page.goto(path)
-            page.wait_for_load_state("networkidle")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def _is_own(url: str, server: str) -> bool:
-    return url.startswith((server, "data:", "blob:"))
 
 
 @pytest.mark.browser

@@ -24,8 +24,8 @@ import pytest
 from pyoxigraph import Literal, NamedNode, Quad, Store
 from servers import descendants, descriptors, is_alive, processor_seconds, serve, threads, until
 
+from api.admission.clients import client_of
 from api.problems import of_error
-from api.queries.execution import client_of
 from api.settings import Settings
 from api.site.pools import query_pool
 from kg.engines import codec
@@ -260,6 +260,86 @@ def test_a_query_that_was_stopped_for_others_is_answered_in_the_end(tiny: Releas
             alone = (await ask(pool, medium, seconds=120)).body
             found = await asyncio.gather(*(ask(pool, medium, client=f"c{n}", seconds=120) for n in range(5)))
             assert {f.body for f in found} == {alone}
+
+    run(work)
+
+
+def test_slow_queries_of_many_clients_leave_room_for_a_small_one(tiny: Release) -> None:
+    """Whoever has many addresses fills the slots and the queue again and again, and still keeps nobody out."""
+
+    async def work() -> None:
+        async with started(tiny, query_queue=16) as pool:
+            refused = 0
+
+            async def attack(client: str) -> None:
+                nonlocal refused
+                while True:
+                    try:
+                        await ask(pool, PRODUCT.format(client), client=client, seconds=5)
+                    except Busy:
+                        refused += 1
+                    except QueryTimeout:
+                        pass
+                    await asyncio.sleep(0.05)
+
+            attacking = [asyncio.ensure_future(attack(f"h{n}")) for n in range(60)]
+            await asyncio.sleep(4)
+            for n in range(60):
+                await ask(pool, f"ASK {{}} # {n}", client="other")
+                await asyncio.sleep(0.02)
+            assert refused
+            assert pool.waiting <= 3 * 16
+            for task in attacking:
+                task.cancel()
+            await asyncio.wait(attacking)
+
+    run(work)
+
+
+@pytest.mark.serial
+def test_slow_queries_do_not_starve_a_medium_one(tiny: Release) -> None:
+    async def work() -> None:
+        async with started(tiny, client_queries=50) as pool:
+            hostile = [
+                asyncio.ensure_future(ask(pool, PRODUCT.format(n), client=f"h{n % 2}", seconds=25)) for n in range(8)
+            ]
+            await asyncio.sleep(1.5)
+            assert len(pool.busy) >= 4
+            begun = time.monotonic()
+            await ask(pool, _counting(4_000), client="other", seconds=20)
+            assert time.monotonic() - begun < 15
+            assert not any(task.done() for task in hostile)
+            for task in hostile:
+                task.cancel()
+            await asyncio.wait(hostile)
+
+    run(work)
+
+
+def _counting(rows: int) -> str:
+    """A query that takes about a second for 4,000 rows."""
+    values = " ".join(map(str, range(rows)))
+    return f"SELECT (COUNT(*) AS ?n) {{ VALUES ?a {{ {values} }} VALUES ?b {{ {values} }} }}"
+
+
+def test_a_zygote_that_hangs_costs_its_jobs_their_time_at_most_and_is_replaced(tiny: Release) -> None:
+    async def work() -> None:
+        async with started(tiny) as pool:
+            await ask(pool, "ASK {}")
+            for pid in pool.idle:
+                os.kill(pid, signal.SIGKILL)
+            while pool.alive:
+                await asyncio.sleep(0.01)
+            os.kill(pool.zygote, signal.SIGSTOP)
+            begun = time.monotonic()
+            with pytest.raises(Busy):
+                await ask(pool, "ASK {} # 1", seconds=0.5)
+            assert time.monotonic() - begun < 2
+            # One that asked for longer gets its answer from the next zygote, or is told to ask again.
+            with contextlib.suppress(Busy):
+                await ask(pool, "ASK {} # 2", seconds=20)
+            assert json.loads((await ask(pool, "ASK {} # 3", seconds=20)).body)["boolean"] is True
+            assert time.monotonic() - begun < 15
 
     run(work)
 

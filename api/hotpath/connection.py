@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from api.http.protocol import BoundedProtocol
+from api.http.proxies import TrustedProxies
 from api.settings import Settings
 from kg.errors import KgError
 
@@ -24,7 +25,6 @@ class Connection(BoundedProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.peer = ""
         self.request_id = ""
         self._shortcut: Shortcut | None = self.app_state.get("shortcut")
         self._flight: Flight | None = None
@@ -32,10 +32,6 @@ class Connection(BoundedProtocol):
         self._is_last = False
         self._served_at = 0.0
         self._common: tuple[object, bytes] = (None, b"")
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self.peer = self.client[0] if self.client else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
         flight, self._flight = self._flight, None
@@ -57,8 +53,12 @@ class Connection(BoundedProtocol):
     @property
     def _is_between(self) -> bool:
         """Whether no request is being read or answered."""
-        is_answered = self.cycle is None or self.cycle.response_complete
-        return is_answered and self._in_head and not self._head_bytes and self._refusal is None and not self.pipeline
+        return self.is_idle and not self._in_message and self._refusal is None and not self.pipeline
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered, here or by the application."""
+        return self._flight is None and super().is_idle
 
     # ---- input while a request is being answered ----
 
@@ -99,8 +99,7 @@ class Connection(BoundedProtocol):
             self.transport.write(head + body)
         else:
             self.transport.writelines((head, body))
-        if self.transport.get_write_buffer_size():
-            self.loop.call_later(self.settings.write_seconds, self._abort_if_unread)
+        self._watch_reading()
         if self._is_last:
             self.transport.close()
             return
@@ -147,4 +146,4 @@ class Connection(BoundedProtocol):
 
 def protocol_class(bounds: Settings) -> type[Connection]:
     """The protocol class with the limits in these settings."""
-    return type("Protocol", (Connection,), {"settings": bounds})
+    return type("Protocol", (Connection,), {"settings": bounds, "proxies": TrustedProxies(bounds.trusted_proxies)})

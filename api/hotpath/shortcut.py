@@ -8,11 +8,12 @@ can answer everything that is answered here.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -30,7 +31,7 @@ from api.site.site import Site
 from api.telemetry.requests import RequestLog
 from kg.engines import codec
 from kg.engines.evaluation import Answer, Query, ResultFormats
-from kg.errors import KgError
+from kg.errors import KgError, QueryTimeout
 from kg.isolation.jobs import Job
 from kg.sparql import guard
 
@@ -39,9 +40,20 @@ if TYPE_CHECKING:
 
 # Queries with dataset parameters are left to the application.
 _QUERY_PARAMETERS = frozenset({"query", "format", "timeout"})
+# The characters of a target that the parser takes; a fragment is left to it.
+_TARGET = re.compile(rb"/[!\"$-~]*")
 _LONGEST_QUERY, _LONGEST_ACCEPT = 5_000, 1_000
 # A single strong entity tag; lists, weak tags and `*` are left to the application.
 _ONE_TAG = re.compile(r'"[^"]*"')
+
+
+class Waiter(NamedTuple):
+    """A connection that waits for a result, with its request, until its own deadline."""
+
+    connection: Connection
+    data: bytes
+    head: Head
+    until: float
 
 
 @dataclass(eq=False, slots=True)
@@ -52,9 +64,12 @@ class Flight:
     target: bytes
     site: Site
     started: float
+    seconds: float
     is_volatile: bool
     job: Job = field(init=False)
-    waiting: list[tuple[Connection, bytes, Head]] = field(default_factory=list)
+    waiting: list[Waiter] = field(default_factory=list)
+    # Tells those whose deadline comes before that of the last one.
+    timer: asyncio.TimerHandle | None = None
 
 
 class Shortcut:
@@ -65,7 +80,7 @@ class Shortcut:
         self._serving = serving
         self._cache = cache
         self._request_log = request_log
-        self._heads = Heads(settings.trusted_proxies, serving.site.project.languages)
+        self._heads = Heads(settings, serving.site.project.languages)
         self._root = b"/" + settings.root_path.strip("/").encode() if settings.root_path.strip("/") else b""
         self._limits = guard.QueryLimits(
             settings.max_query_length, settings.max_query_depth, settings.max_query_operators
@@ -76,12 +91,14 @@ class Shortcut:
     def take(self, connection: Connection, data: bytes) -> bool:
         """Whether a request, given by its complete head, is answered here, now or later."""
         end = data.find(b"\r\n")
-        if data[end - 9 : end] != b" HTTP/1.1":
+        if data[end - 9 : end] != b" HTTP/1.1" or len(data) > self._settings.max_head_bytes:
+            return False
+        target = data[4 : end - 9]
+        if not _TARGET.fullmatch(target):
             return False
         head = self._heads.read(data[end:], connection.scheme or "http", connection.peer)
         if head is None:
             return False
-        target = data[4 : end - 9]
         if self._root and target != self._root and not target.startswith(self._root + b"/"):
             target = self._root + target
         site = self._serving.site
@@ -129,18 +146,16 @@ class Shortcut:
         return wire.status, len(wire.body)
 
     def _log(self, connection: Connection, head: Head, target: bytes, status: int, sent: int, seconds: float) -> None:
-        path, _, query = target.partition(b"?")
         client = head.client or connection.peer
-        self._request_log.log(
-            *(connection.request_id, client, "GET", path.decode("latin-1"), query, status, sent, seconds)
-        )
+        self._request_log.log(connection.request_id, client, "GET", target, status, sent, seconds)
 
     # ---- queries ----
 
     def _ask(self, connection: Connection, data: bytes, head: Head, site: Site, key: object, target: bytes) -> bool:
-        if (flight := self._flights.get(key)) is not None:
-            flight.waiting.append((connection, data, head))
-            connection.wait(flight)
+        flight = self._flights.get(key)
+        # Who joins extends the query; an old one is not extended again and again.
+        if flight is not None and time.monotonic() <= flight.started + flight.seconds:
+            self._join(flight, connection, data, head)
             return True
         try:
             read = self._read(target, head, site)
@@ -151,21 +166,45 @@ class Shortcut:
         if read is None or not site.pool.has_room(client):
             return False
         message, seconds, is_volatile = read
-        flight = Flight(key, target, site, time.perf_counter(), is_volatile)
-        flight.job = Job(message, client, seconds, lambda: self._on_answer(flight))
-        flight.waiting.append((connection, data, head))
+        flight = Flight(key, target, site, time.monotonic(), seconds, is_volatile)
+        flight.job = Job(message, client, seconds, functools.partial(self._on_answer, flight))
+        self._join(flight, connection, data, head)
         if not is_volatile:
             self._flights[key] = flight
-        connection.wait(flight)
         site.pool.submit(flight.job)
         return True
+
+    def _join(self, flight: Flight, connection: Connection, data: bytes, head: Head) -> None:
+        """Lets a connection wait for a result, for as long as it asked for."""
+        flight.job.deadline = time.monotonic() + flight.seconds
+        if flight.waiting and flight.timer is None:
+            self._time(flight)
+        flight.waiting.append(Waiter(connection, data, head, flight.job.deadline))
+        connection.wait(flight)
+
+    def _time(self, flight: Flight) -> None:
+        left = max(0.0, flight.waiting[0].until - time.monotonic())
+        flight.timer = asyncio.get_running_loop().call_later(left, self._tell_late, flight)
+
+    def _tell_late(self, flight: Flight) -> None:
+        """Tells the connections whose deadline has passed, while the query goes on for others."""
+        flight.timer = None
+        now = time.monotonic()
+        late = [waiter for waiter in flight.waiting if now >= waiter.until]
+        flight.waiting = [waiter for waiter in flight.waiting if now < waiter.until]
+        if len(flight.waiting) > 1:
+            self._time(flight)
+        elif not flight.waiting:
+            self._drop(flight)
+        for waiter in late:
+            waiter.connection.fall_through(waiter.data, QueryTimeout(flight.seconds))
 
     def _read(self, target: bytes, head: Head, site: Site) -> tuple[bytes, float, bool] | None:
         """The message to a worker, its time limit, and whether its result may vary; None for the application.
 
         Raises `KgError` for an invalid query.
         """
-        if b"#" in target or not target.isascii() or len(head.accept or "") > _LONGEST_ACCEPT:
+        if len(head.accept or "") > _LONGEST_ACCEPT:
             return None
         parameters = fields(target.partition(b"?")[2])
         values = dict(parameters)
@@ -184,21 +223,29 @@ class Shortcut:
 
     def leave(self, connection: Connection, flight: Flight) -> None:
         """Removes a lost connection; ends the query if no other connection waits for it."""
-        flight.waiting = [w for w in flight.waiting if w[0] is not connection]
+        flight.waiting = [waiter for waiter in flight.waiting if waiter.connection is not connection]
         if not flight.waiting:
-            self._flights.pop(flight.key, None)
+            self._drop(flight)
             flight.site.pool.cancel(flight.job)
 
-    def _on_answer(self, flight: Flight) -> None:
+    def _drop(self, flight: Flight) -> None:
+        """Lets nobody join a query any more."""
+        # Another one may have the same key by now.
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
+        if flight.timer is not None:
+            flight.timer.cancel()
+            flight.timer = None
+
+    def _on_answer(self, flight: Flight) -> None:
+        self._drop(flight)
         if not flight.waiting:
             return
         try:
             found = codec.read_answer(flight.job.result())
         except KgError as error:
-            for connection, data, _ in flight.waiting:
-                connection.fall_through(data, error)
+            for waiter in flight.waiting:
+                waiter.connection.fall_through(waiter.data, error)
             return
         if len(found.body) < MANY_BYTES:
             self._deliver(flight, _representation(flight, found))
@@ -210,14 +257,14 @@ class Shortcut:
     async def _deliver_apart(self, flight: Flight, found: Answer) -> None:
         """Hashes and compresses a large response in a thread, so that it does not block the event loop."""
         made = await asyncio.to_thread(_representation, flight, found)
-        for coding in {made.coding(head.coding) for _, _, head in flight.waiting}:
+        for coding in {made.coding(waiter.head.coding) for waiter in flight.waiting}:
             await asyncio.to_thread(made.body_in, coding)
         self._deliver(flight, made)
 
     def _deliver(self, flight: Flight, made: Representation) -> None:
-        seconds = time.perf_counter() - flight.started
+        seconds = time.monotonic() - flight.started
         waiting, flight.waiting = flight.waiting, []
-        for connection, _, head in waiting:
+        for connection, _, head, _ in waiting:
             wire = made.wire(made.coding(head.coding), flight.site, _common(flight.site.version))
             status, sent = self._send(connection, head, wire)
             self._request_log.count("sparql", "GET", status, sent, seconds)

@@ -9,8 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.http.proxies import TrustedProxies
+from api.http.proxies import HOST, PublicAddress, TrustedProxies
 from api.i18n import language
+from api.settings import Settings
 from kg.rdf import formats
 
 CODINGS = ("br", "gzip")
@@ -70,9 +71,10 @@ def preferred_coding(accepted: str | None) -> str:
 class Heads:
     """Reads header fields, with a cache, since clients often send the same ones."""
 
-    def __init__(self, trusted_proxies: str, languages: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, languages: Sequence[str]) -> None:
         self._languages = languages
-        self._trusted = TrustedProxies(trusted_proxies)
+        self._trusted = TrustedProxies(settings.trusted_proxies)
+        self._address = PublicAddress(settings.public_url)
         self._known: dict[tuple[bytes, bool], Head | None] = {}
 
     def read(self, block: bytes, scheme: str, peer: str) -> Head | None:
@@ -98,7 +100,10 @@ class Heads:
             if name in _UNUSUAL or (name in _READ and name in fields):
                 return None
             fields[name] = value.strip(b" \t").decode("latin-1")
-        if not fields.get(b"host") or fields.get(b"connection", "keep-alive").lower() != "keep-alive":
+        host = fields.get(b"host", "")
+        if not HOST.fullmatch(host.encode("latin-1")) or not self._address.allows(host):
+            return None
+        if fields.get(b"connection", "keep-alive").lower() != "keep-alive":
             return None
         client = ""
         if is_trusted:
@@ -106,13 +111,14 @@ class Heads:
                 scheme = said or scheme
             if chain := fields.get(b"x-forwarded-for"):
                 client = self._trusted.client(chain)
+        scheme, host = self._address.named(scheme, host)
         return Head(
             variant(
                 fields.get(b"accept"),
                 fields.get(b"accept-language", ""),
                 fields.get(b"cookie", ""),
                 scheme,
-                fields[b"host"],
+                host,
                 self._languages,
             ),
             fields.get(b"accept"),

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import json
+import struct
+import termios
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.http.crowd import Crowd
+from api.http.proxies import HOST, TrustedProxies
 from api.problems import Problem
 from api.settings import Settings
 from kg.rdf import formats
@@ -16,7 +22,18 @@ from kg.rdf import formats
 # which of these a version lacks, and `pyproject.toml` allows the versions that were tested.
 USED_OF_UVICORN = {
     "protocol": (
-        *("app_state", "client", "connections", "cycle", "flow", "headers", "loop", "pipeline", "server_state"),
+        *(
+            "app_state",
+            "client",
+            "connections",
+            "cycle",
+            "flow",
+            "headers",
+            "loop",
+            "parser",
+            "pipeline",
+            "server_state",
+        ),
         *("timeout_keep_alive", "timeout_keep_alive_task", "transport", "url", "_unset_keepalive_if_required"),
     ),
     # Called by uvicorn or httptools, and extended here.
@@ -31,73 +48,139 @@ USED_OF_UVICORN = {
 }
 
 
-class _TooLarge(Exception):
-    """Stops the parsing of a head that is too large."""
+# Fields that may stand in several lines, which are one list, with what joins them (RFC 9110, 5.3; RFC 6265, 5.4).
+_LISTS = {
+    name: b"; " if name == b"cookie" else b", "
+    for name in (
+        *(b"accept", b"accept-encoding", b"accept-language", b"if-match", b"if-none-match", b"cookie"),
+        *(b"x-forwarded-for",),
+    )
+}
+# Looks at what a client reads, in the time in which it must read something.
+_LOOKS = 4
+
+
+class _Stop(Exception):
+    """Stops the parsing of a head that is refused."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """A connection. Slow, silent or greedy clients get an HTTP error if still possible, else are disconnected."""
 
     settings: ClassVar[Settings]
+    proxies: ClassVar[TrustedProxies]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.peer = ""
+        self._crowd: Crowd | None = self.app_state.get("crowd")
         self._timer: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        # Bytes that the client has not read at the last look, and for how many looks that has not changed.
+        self._unread = 0
+        self._unchanged = 0
         self._head_bytes = 0
+        # Whether the parser is within a request, and within its head.
+        self._in_message = False
         self._in_head = True
-        self._completed = False
+        self._has_completed = False
         self._refusal: Problem | None = None
 
     # ---- connections ----
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.settings.max_connections:
-            detail = "too many connections are open; try again in a moment"
-            self._refuse(Problem(503, "busy", detail, {}, {"Retry-After": "5"}))
+        self.peer = self.client[0] if self.client else ""
+        problem = None
+        if self._crowd is not None:
+            problem = self._crowd.add(self, self.peer, is_proxy=self.peer in self.proxies)
+        if problem is not None:
+            self._refuse(problem)
         else:
             self._arm(self.settings.head_seconds, self._on_slow_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
-        self._forget_unread()
+        self._end_watch()
+        if self._crowd is not None:
+            self._crowd.remove(self, self.peer)
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or bool(self.cycle.response_complete)
+
+    def give_way(self) -> None:
+        """Closes an idle connection, because others need the room."""
+        self._disarm()
+        self.transport.abort()
 
     # ---- heads ----
 
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None:
             return
-        idle = self.cycle is None or self.cycle.response_complete
-        if idle and self._timer is None:
+        if self.is_idle and self._timer is None:
             self._arm(self.settings.head_seconds, self._on_slow_head)
-        self._completed = False
+        elif self._in_message and not self._in_head:
+            # More of a body: the limit is on the time in which nothing comes.
+            self._arm(self.settings.write_seconds, self._on_slow_head)
+        self._has_completed = False
         super().data_received(data)
-        # The last bytes of a body do not belong to the next head.
-        if self._in_head and not self._completed and self._refusal is None:
-            self._head_bytes += len(data)
+        if self._in_message and self._in_head and self._refusal is None:
+            # Where behind another request a head began is not known; what the parser has of it is.
+            self._head_bytes = self._parsed_bytes if self._has_completed else self._head_bytes + len(data)
             if self._head_bytes > self.settings.max_head_bytes:
                 self._refuse(self._too_large())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_message, self._in_head, self._head_bytes = True, True, 0
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > self.settings.max_head_bytes:
+        if self._parsed_bytes > self.settings.max_head_bytes:
             self._refusal = self._too_large()
-            raise _TooLarge
+            raise _Stop
+        self._check_host()
+        self._join_lists()
         super().on_headers_complete()
         self._arm(self.settings.write_seconds, self._on_slow_head)
 
     def on_message_complete(self) -> None:
         self._disarm()
-        self._in_head, self._head_bytes, self._completed = True, 0, True
+        self._in_message, self._in_head, self._has_completed = False, True, True
         super().on_message_complete()
+
+    @property
+    def _parsed_bytes(self) -> int:
+        """The size of the head, as far as it is parsed."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _check_host(self) -> None:
+        """Refuses a request that does not name one host (RFC 9112, 3.2)."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if not hosts and self.parser.get_http_version() == "1.0":
+            return
+        if len(hosts) != 1 or not HOST.fullmatch(hosts[0]):
+            detail = "expected the name or address of one host in the field Host"
+            self._refusal = Problem(400, "malformed-request", detail)
+            raise _Stop
+
+    def _join_lists(self) -> None:
+        """Joins the lines of a list, so that everyone who reads the field reads all of it."""
+        names = [name for name, _ in self.headers]
+        if len(set(names)) == len(names):
+            return
+        joined: dict[bytes, list[bytes]] = {}
+        for name, value in self.headers:
+            if name in _LISTS:
+                joined.setdefault(name, []).append(value)
+        others = [pair for pair in self.headers if pair[0] not in _LISTS]
+        # In place: the request that is being made refers to this list.
+        self.headers[:] = [*others, *((name, _LISTS[name].join(values)) for name, values in joined.items())]
 
     def send_400_response(self, msg: str) -> None:
         problem, self._refusal = self._refusal, None
@@ -128,25 +211,48 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = self.loop.call_later(self.settings.write_seconds, self.transport.abort)
+        self._watch_reading()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._forget_unread()
-
-    def _forget_unread(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+        # Much was read: what is left is watched anew.
+        self._end_watch()
+        self._watch_reading()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.transport.get_write_buffer_size():
-            self.loop.call_later(self.settings.write_seconds, self._abort_if_unread)
+        self._watch_reading()
 
-    def _abort_if_unread(self) -> None:
-        if self.transport.get_write_buffer_size():
+    def _watch_reading(self) -> None:
+        """Watches whether the client reads what lies ready for it; if it does not, the connection ends."""
+        if self._watch is None and self.transport.get_write_buffer_size():
+            self._unread, self._unchanged = self._size_unread(), 0
+            self._watch = self.loop.call_later(self.settings.write_seconds / _LOOKS, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if not self.transport.get_write_buffer_size():
+            return
+        unread = self._size_unread()
+        self._unchanged = self._unchanged + 1 if unread >= self._unread else 0
+        self._unread = unread
+        if self._unchanged >= _LOOKS:
             self.transport.abort()
+        else:
+            self._watch = self.loop.call_later(self.settings.write_seconds / _LOOKS, self._look)
+
+    def _size_unread(self) -> int:
+        """Bytes in our buffer, and on Linux in that of the kernel, which holds megabytes."""
+        size = int(self.transport.get_write_buffer_size())
+        connection = self.transport.get_extra_info("socket")
+        with contextlib.suppress(OSError, AttributeError):
+            size += struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
+        return size
+
+    def _end_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
 
     # ---- refusals ----
 

@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from api.admission.gate import Gate
 from api.admission.slots import in_thread
+from api.http.crowd import Crowd
 from api.http.responses import json_answer
 from api.http.route import JSON, Cost, Router
 from api.problems import Problem
@@ -47,6 +48,7 @@ async def numbers(request: Request) -> Response:
     known = request_log.metrics
     request_log.flush()
     cast(Gate, request.app.state.gate).measure()
+    known.connections.set(len(cast(Crowd, request.app.state.crowd)))
     known.alive.set(serving.site.pool.alive)
     known.waiting.set(serving.site.pool.waiting)
     known.triples.set(serving.site.manifest.triples)

@@ -198,10 +198,11 @@ function bookmark() {
 
 function take(page) {
   const opened = document.querySelector(".filter")?.open;
-  for (const part of ["ui-explore-controls", "ui-explore-text"]) at(part).replaceWith(document.adoptNode(page.getElementById(part)));
-  const fields = page.querySelectorAll(".kept");
-  document.querySelectorAll(".kept").forEach((old, i) => old.replaceWith(fields[i].cloneNode(true)));
+  // Copied before the parts below move out of the page with their own.
+  const fields = [...page.querySelectorAll(".kept")].map((field) => field.cloneNode(true));
   for (const name of ["q", "from", "to"]) at(`ui-explore-${name}`).value = page.getElementById(`ui-explore-${name}`).value;
+  for (const part of ["ui-explore-controls", "ui-explore-text"]) at(part).replaceWith(document.adoptNode(page.getElementById(part)));
+  document.querySelectorAll(".kept").forEach((old, i) => old.replaceWith(fields[i]));
   document.querySelector(".language").href = page.querySelector(".language").getAttribute("href");
   at("ui-explore-summary").textContent = page.getElementById("ui-explore-summary").textContent;
   if (opened !== undefined && document.querySelector(".filter")) document.querySelector(".filter").open = opened;

@@ -1,1 +1,2 @@
-"""Counts and logs requests: `metrics` for Prometheus, `requests` with the request log."""
+"""Counts and logs requests: `metrics` for Prometheus, `requests` with the request log, which
+`log_writer` writes."""

@@ -22,6 +22,7 @@ class Metrics:
             "kg_request_seconds", "Time to the whole answer.", ["route"], buckets=_SECONDS, registry=self.registry
         )
         self.sent = Counter("kg_sent_bytes", "Bytes of bodies sent.", registry=self.registry)
+        self.dropped = Counter("kg_log_lines_dropped", "Lines of the request log not written.", registry=self.registry)
         self.cached = Counter("kg_cached_answers", "Answers from the cache.", ["outcome"], registry=self.registry)
         self.workers = Counter("kg_worker_events", "What became of query workers.", ["event"], registry=self.registry)
         self.alive = Gauge("kg_workers", "Query workers alive.", registry=self.registry, multiprocess_mode="livesum")

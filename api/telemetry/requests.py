@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+import time
 from collections import Counter
 
 from prometheus_client import Counter as CounterOf
 from prometheus_client import Histogram as HistogramOf
 
 from api.settings import Settings
+from api.telemetry.log_writer import LogWriter
 from api.telemetry.metrics import Metrics
 
 _ACCESS = logging.getLogger("api.access")
@@ -27,6 +28,8 @@ class RequestLog:
         self._log_queries = settings.log_queries
         self._hits: Counter[tuple[str, int]] = Counter()
         self._hit_bytes = 0
+        self._writer: LogWriter | None = None
+        self._dropped = 0
         # The library's own look-up by labels is slow.
         self._numbers: dict[tuple[str, str, int], tuple[CounterOf, HistogramOf]] = {}
 
@@ -61,24 +64,29 @@ class RequestLog:
         self.metrics.sent.inc(self._hit_bytes)
         self._hits.clear()
         self._hit_bytes = 0
+        if self._writer is not None:
+            dropped = self._writer.dropped
+            self.metrics.dropped.inc(dropped - self._dropped)
+            self._dropped = dropped
+
+    def start(self) -> None:
+        """Starts the log if it is wanted; a server does this when it begins to listen."""
+        if _ACCESS.isEnabledFor(logging.INFO):
+            self._writer = LogWriter(with_queries=self._log_queries)
+
+    def close(self) -> None:
+        """Writes what is left of the log."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     @property
     def are_logged(self) -> bool:
-        return _ACCESS.isEnabledFor(logging.INFO)
+        return self._writer is not None
 
     def log(
-        self, request_id: str, client: str, method: str, path: str, query: bytes, status: int, sent: int, seconds: float
+        self, request_id: str, client: str, method: str, target: bytes, status: int, sent: int, seconds: float
     ) -> None:
-        """Log a request as a line of JSON; with its query string only if the settings say so."""
-        line: dict[str, object] = {
-            "request_id": request_id,
-            "client": client,
-            "method": method,
-            "path": path,
-            "status": status,
-            "bytes": sent,
-            "seconds": round(seconds, 6),
-        }
-        if self._log_queries and query:
-            line["query"] = query.decode("latin-1")
-        _ACCESS.info(json.dumps(line, ensure_ascii=False))
+        """Log a request as a line of JSON; its query string only if the settings say so."""
+        if self._writer is not None:
+            self._writer.add((time.time(), request_id, client, method, target, status, sent, seconds))

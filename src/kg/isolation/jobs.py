@@ -21,7 +21,8 @@ class Job:
     """A message that waits for a worker or is processed; `done` is called once, when there is a reply or an error.
 
     With `grants` (`kg.isolation.program`) it gets a worker for itself alone. `is_slow` once it was stopped as slow; it
-    begins anew in a slow slot.
+    begins anew in a slow slot. `tried` are the seconds for which it ran before it was last stopped.
+    `after_slow` if a job of its client was slow lately.
     """
 
     message: bytes
@@ -32,6 +33,8 @@ class Job:
     came: float = field(init=False)
     deadline: float = field(init=False)
     is_slow: bool = False
+    tried: float = 0.0
+    after_slow: bool = False
     is_over: bool = False
     worker: Worker | None = None
     reply: bytes = b""

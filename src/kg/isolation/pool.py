@@ -26,7 +26,7 @@ from kg.errors import KgError
 from kg.isolation.jobs import Job, Worker
 from kg.isolation.processes import Processes, may_raise_priority
 from kg.isolation.program import Failures, Program
-from kg.isolation.waiting import Waiting
+from kg.isolation.waiting import SlowClients, Waiting
 
 _LOG = logging.getLogger("kg.isolation.pool")
 # Seconds between two looks at busy workers.
@@ -41,6 +41,8 @@ _REUSED_UP_TO_BYTES, _REUSED_UP_TO_SECONDS, _JOBS_OF_ONE_WORKER = 4_000_000, 5.0
 # Seconds without running, such as waiting for an endpoint, after which the jobs behind move, and the job is slow.
 _REST, _LONG_REST = 0.02, 1.0
 _GRACE_SECONDS = 2.0
+# Seconds for which a slow job may keep others like it waiting.
+_TURN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Pool:
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
         self._clients: Counter[str] = Counter()
+        self._slow_clients = SlowClients()
         self._may_raise = may_raise_priority()
         self._is_due = False
         self._ticking: asyncio.TimerHandle | None = None
@@ -145,6 +148,16 @@ class Pool:
         return [worker.pid for worker in self._busy]
 
     @property
+    def idle(self) -> list[int]:
+        """The process numbers of the workers that wait for a job."""
+        return [worker.pid for worker in self._idle]
+
+    @property
+    def zygote(self) -> int:
+        """The process number of the zygote; 0 without one."""
+        return self._processes.zygote
+
+    @property
     def waiting(self) -> int:
         return len(self._waiting)
 
@@ -173,7 +186,8 @@ class Pool:
 
     def has_room(self, client: str) -> bool:
         """Whether a job of a client would be accepted."""
-        is_free = len(self._waiting) < self.limits.queue or self._has_slot()
+        # Slow jobs, and those of clients that had some, wait in queues of their own, so that they keep no others out.
+        is_free = self._waiting.before(after_slow=client in self._slow_clients) < self.limits.queue or self._has_slot()
         return is_free and self._clients[client] < self.limits.per_client
 
     def submit(self, job: Job) -> None:
@@ -185,6 +199,7 @@ class Pool:
                 raise self._failures.too_many(self.limits.per_client)
             raise self._failures.busy("too many others are waiting")
         self._clients[job.client] += 1
+        job.after_slow = job.client in self._slow_clients
         self._waiting.add(job)
         self._give_out()
 
@@ -234,7 +249,7 @@ class Pool:
                 self._waiting.remove(job)
         elif self._waiting:
             self._restart()
-        if self._ticking is None and (self._busy or self._waiting):
+        if self._ticking is None and (self._busy or self._waiting or self._processes.forking):
             self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
 
     def _has_slot(self) -> bool:
@@ -361,22 +376,46 @@ class Pool:
             worker.is_stuck = ran >= _TICK or rested >= _REST
             if worker.is_stuck and len(worker.jobs) > 1:
                 self._take_back(worker)
-            if not worker.is_slow and (ran >= self._slice() or rested >= _LONG_REST):
+            if worker.is_slow:
+                self._slow_clients.add(job.client)
+                self._end_of_turn(worker, max(ran, rested))
+            elif ran >= self._slice() or rested >= _LONG_REST:
                 self._end_of_slice(worker)
-        for job in self._waiting.remove_late(now):
+        for job in [*self._waiting.remove_late(now), *self._processes.late(now)]:
             self._processes.count("refused: waited")
             self._finish(job, self._failures.too_late(job.seconds))
+        self._processes.check(now)
         self._give_out()
 
+    def _end_of_turn(self, worker: Worker, ran: float) -> None:
+        """Stops a slow job for one that has run for less than half as long, if no slow slot is free for that.
+
+        So each stopped job has its turn soon, and a long one begins anew a few times only.
+        """
+        if ran < _TURN or self._has_slow_slot() or worker.jobs[0].grants:
+            return
+        other = self._waiting.next_stopped()
+        if other is not None and other.tried * 2 < ran:
+            self._stop(worker, ran)
+
+    def _stop(self, worker: Worker, ran: float) -> None:
+        """Ends a slow job that begins anew later; if too many wait for that already, it is refused."""
+        job = self._end(worker)
+        assert job is not None
+        job.is_slow, job.worker, job.tried = True, None, ran
+        if self._waiting.stopped < self.limits.queue:
+            self._processes.count("requeued")
+            self._waiting.add(job)
+        else:
+            self._processes.count("refused: slow")
+            self._finish(job, self._failures.busy("too many slow ones are waiting"))
+
     def _end_of_slice(self, worker: Worker) -> None:
+        self._slow_clients.add(worker.jobs[0].client)
         if self._has_slow_slot():
             self._slow_down(worker)
         elif self._waiting.new and not worker.jobs[0].grants:
-            job = self._end(worker)
-            assert job is not None
-            self._processes.count("requeued")
-            job.is_slow, job.worker = True, None
-            self._waiting.add(job)
+            self._stop(worker, self._slice())
 
     def _slow_down(self, worker: Worker) -> None:
         worker.is_slow = True

@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ from kg.isolation.program import Program
 
 _LOG = logging.getLogger("kg.isolation.processes")
 _END_SECONDS = 5.0
+# A fork takes milliseconds, on a busy machine with a large store perhaps a second.
+_FORK_SECONDS = 5.0
 _CAP_SYS_NICE = 23
 
 
@@ -89,6 +92,8 @@ class Processes:
         self._owner = owner
         self._count_outside = count
         self._forks: dict[int, tuple[socket.socket, socket.socket, Job]] = {}
+        # When the oldest worker was asked for that is not there yet.
+        self._asked = 0.0
         self._next_fork = 0
         self._control: socket.socket | None = None
         self._prepared: socket.socket | None = None
@@ -99,6 +104,22 @@ class Processes:
     def forking(self) -> int:
         """Workers that are asked for and not there yet."""
         return len(self._forks)
+
+    @property
+    def zygote(self) -> int:
+        """The process number of the zygote; 0 without one."""
+        return self._zygote.pid if self._zygote is not None else 0
+
+    def late(self, now: float) -> list[Job]:
+        """The jobs whose deadline has passed before their worker is there; it will serve another."""
+        return [job for _, _, job in self._forks.values() if now >= job.deadline and not job.is_over]
+
+    def check(self, now: float) -> None:
+        """Kills a zygote that does not answer; whoever needs one starts another."""
+        if self._forks and now - self._asked > _FORK_SECONDS and self._zygote is not None:
+            _LOG.error("the zygote has not answered for %g seconds and is replaced", _FORK_SECONDS)
+            self._zygote.kill()
+            self._lose_zygote()
 
     def count(self, event: str) -> None:
         self.events[event] += 1
@@ -154,6 +175,8 @@ class Processes:
     def fork(self, job: Job) -> None:
         """Asks for a worker, which the owner gets together with the job."""
         self._next_fork += 1
+        if not self._forks:
+            self._asked = time.monotonic()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         self._forks[self._next_fork] = (ours, theirs, job)
@@ -208,6 +231,7 @@ class Processes:
             self.count("forked")
             self.alive.add(message["pid"])
             ours, theirs, job = self._forks.pop(message["fork"])
+            self._asked = time.monotonic()
             self._owner.on_worker(Worker(message["pid"], ours, theirs), job)
         elif "exit" in message:
             self._bury(message["exit"], message["code"])
