@@ -25,7 +25,7 @@ CLOSED: dict[str, Any] = {
     str(n): n for n in (DCAT, DCTERMS, FOAF, ORG, OWL, PROF, PROV, QB, RDF, RDFS, SDO, SH, SKOS, TIME, VANN, XSD)
 }
 COPIES = {
-    "http://data.europa.eu/eli/ontology#": ("eli.ttl", "turtle"),
+    "http://data.europa.eu/eli/ontology#": ("eli-1.5.rdf", "xml"),
     "http://purl.org/spar/cito/": ("cito.ttl", "turtle"),
     "http://purl.org/cerif/frapo/": ("frapo.ttl", "turtle"),
     "http://purl.org/ontology/bibo/": ("bibo.owl", "xml"),
