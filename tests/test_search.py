@@ -60,7 +60,8 @@ def index(real: store.Release) -> Search:
         ("Science for AI", "concept/science-for-ai", "exact"),
         ("おかだ やすし", "person/yasushi-okada", "exact"),
         ("Yasushi Okada", "person/yasushi-okada", "exact"),
-        ("ロボットメーカ", "policy/ai-basic-plan-2/reinforced-14", "begins"),
+        ("ロボットメーカ", "vocabulary/actor-kinds/robot-makers", "exact"),
+        ("情報通信研究機", "organization/nict", "begins"),
         ("予算額", "kg:BudgetAllocation", "exact"),
     ],
 )

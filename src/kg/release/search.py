@@ -55,7 +55,7 @@ _WEIGHTS: Mapping[Role, float] = {
     "description": 0.45,
 }
 # Ontology terms and auxiliary classes rank below other records with the same name.
-_OF_KINDS = {"ontology": 0.97, "source": 0.9, "vocabulary": 0.97}
+_OF_KINDS = {"ontology": 0.97, "source": 0.9, "concordance": 0.85, "vocabulary": 0.97}
 _READING = "ja-hrkt"
 _CANDIDATES = 300
 _LEAST = 0.34
@@ -247,7 +247,7 @@ class Search:
         best: dict[str, SearchHit] = {}
         for entry in self._candidates(asked, kinds, depth) if asked.tokens else ():
             hit = self._compare(asked, entry)
-            if hit and (entry.iri not in best or hit.score > best[entry.iri].score):
+            if hit and (entry.iri not in best or _rank(hit) < _rank(best[entry.iri])):
                 best[entry.iri] = hit
         hits = list(best.values())
         if any(h.how != "similar" and h.entry.role != "description" for h in hits):
@@ -255,7 +255,7 @@ class Search:
             hits = [h for h in hits if h.how != "similar"]
         counts = Counter(h.kind for h in hits)
         chosen = [h for h in hits if not kinds or h.kind in kinds]
-        chosen.sort(key=lambda h: (-h.score, len(h.entry.text), h.iri))
+        chosen.sort(key=lambda h: (_rank(h), len(h.entry.text), h.iri))
         return Found(tuple(chosen[offset : offset + limit]), len(chosen), dict(counts.most_common()))
 
     def resembles(self, text: str, others: Iterable[str]) -> bool:
@@ -284,6 +284,11 @@ class Search:
             return None
         weight = _WEIGHTS[entry.role] * _OF_KINDS.get(entry.kind, 1)
         return SearchHit(entry.iri, entry.kind, round(score * weight, 4), how, entry)
+
+
+def _rank(hit: SearchHit) -> tuple[bool, float]:
+    """A whole name comes before a part of one, however its kind is weighted; then the score decides."""
+    return hit.how != "exact", -hit.score
 
 
 def _retrieval(asked: Name) -> Query:
