@@ -66,6 +66,10 @@ def test_everything_that_is_about_something_has_its_subject(data: Data, kind: st
     assert {record: named for record, named in subjects.items() if len(named) > 3} == {}
 
 
+def test_the_act_has_its_subject(data: Data) -> None:
+    assert "vocabulary/topics/ai-rd-and-use" in data.one("<law/ai-act> dcterms:subject ?s", "s")
+
+
 def test_subjects_are_topics(data: Data) -> None:
     concepts = data.one("?c a skos:Concept", "c")
     # Of records; a partner's pages are about records, and a statement is about anything.
