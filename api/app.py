@@ -33,6 +33,7 @@ from api.http.route import Route, Router, labels, posted_to
 from api.i18n.language import language_of
 from api.middleware import Confirmed, Envelope, HeadAsGet, MountPath
 from api.operations import openapi
+from api.operations.readiness import Readiness
 from api.problems import Problem, of_error
 from api.settings import Settings
 from api.site.current import Serving
@@ -96,6 +97,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     )
     app.state.serving, app.state.request_log, app.state.gate = serving, request_log, Gate(settings, metrics)
     app.state.crowd = crowd
+    app.state.readiness = Readiness()
     app.state.live_run = LiveRun()
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]
     app.add_exception_handler(KgError, _on_kg_error)

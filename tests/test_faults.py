@@ -427,6 +427,33 @@ def test_a_corrupted_release_is_refused_and_the_old_one_stays(releases: Path, tm
         assert client.get("/readyz").json()["release"] != old
 
 
+def test_readiness_is_proved_by_a_query_a_search_and_a_new_process(tiny: Release, tmp_path: Path) -> None:
+    with serve(tiny.directory, log=tmp_path / "log") as server, server.client() as client:
+        forked = _number(client, 'kg_worker_events_total{event="forked"}')
+        assert client.get("/readyz").status_code == 200
+        time.sleep(2.1)
+        assert client.get("/readyz").status_code == 200
+        assert _number(client, 'kg_worker_events_total{event="forked"}') > forked
+        # A zygote that hangs is noticed, and replaced.
+        zygote = next(pid for pid in descendants(server.pid) if descendants(pid))
+        os.kill(zygote, signal.SIGSTOP)
+        until(lambda: client.get("/readyz").status_code == 503, 30)
+        assert client.get("/healthz").status_code == 200
+        until(lambda: client.get("/readyz").status_code == 200, 30)
+        assert zygote not in descendants(server.pid)
+        # So is a worker.
+        for worker in descendants(next(pid for pid in descendants(server.pid) if descendants(pid))):
+            os.kill(worker, signal.SIGSTOP)
+        begun = time.monotonic()
+        is_well(server)
+        assert time.monotonic() - begun < 15
+
+
+def _number(client: httpx.Client, name: str) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)), 0.0)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_after_the_requests_in_flight(tiny: Release, tmp_path: Path, number: int) -> None:
     with serve(tiny.directory, log=tmp_path / "log") as server:

@@ -103,3 +103,22 @@ def test_a_number_of_another_corporation_contradicts_the_name(matcher: Matcher) 
     found = matcher.match("理化学研究所", properties=[("corporateNumber", TOKYO)])
     assert chosen(found) == ""
     assert {c.iri.removeprefix(BASE.id) for c in found} >= {"organization/riken", "organization/university-of-tokyo"}
+
+
+@pytest.mark.parametrize(
+    ("pid", "written", "agrees"),
+    [
+        ("unitOf", "国立情報学研究所", True),
+        ("unitOf", "情報・システム研究機構", True),
+        ("hasMembership", "NII 教授", True),
+        ("hasMembership", "国立情報学研究所", True),
+        ("hasMembership", "学長", None),
+        ("unitOf", "京都大学", None),
+    ],
+)
+def test_the_body_and_the_post_of_a_person_are_evidence_for_it(
+    matcher: Matcher, pid: str, written: str, agrees: bool | None
+) -> None:
+    found = matcher.match("相澤彰子", kinds=["person"], properties=[(pid, written)])
+    assert chosen(found) == "person/akiko-aizawa"
+    assert features(found, "person/akiko-aizawa").get(f"property:{pid}") is agrees

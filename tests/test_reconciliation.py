@@ -211,40 +211,78 @@ def test_the_examples_of_the_specification_are_taken(real_http: httpx.Client, va
 
 
 @pytest.mark.parametrize("name", ["empty-properties", "empty-query", "misnamed-property"])
-def test_the_counterexamples_of_the_specification_are_refused(
-    real_http: httpx.Client, validate: Any, name: str
-) -> None:
-    text = (CONFORMANCE / "examples/reconciliation-query-batch/invalid" / f"{name}.json").read_text()
-    answer = real_http.post("/reconcile", content=urlencode({"queries": text}), headers=FORM)
-    assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["detail"].startswith("queries.q")
+def test_a_counterexample_of_the_specification_fails_alone(real_http: httpx.Client, validate: Any, name: str) -> None:
+    queries = json.loads((CONFORMANCE / "examples/reconciliation-query-batch/invalid" / f"{name}.json").read_text())
+    answered = ask(real_http, {**queries, "right": {"query": "東京大学"}})
+    validate(answered, "reconciliation-result-batch")
+    assert any(warning.startswith("queries.q") for key in queries for warning in answered[key]["warnings"])
+    assert matched(answered["right"]["result"]) == "organization/university-of-tokyo"
 
 
-@pytest.mark.parametrize(
-    ("queries", "detail"),
-    [
-        ("{", "line 1, column 2"),
-        ("[]", "queries: expected an object"),
-        ('{"q": 1}', "queries.q: expected an object"),
-        ('{"q": {"query": 1}}', "queries.q.query: expected a string"),
-        ('{"q": {"query": " "}}', "needs a 'query'"),
-        ('{"q": {"query": "x", "limit": 0}}', "queries.q.limit: expected a positive number"),
-        ('{"q": {"query": "x", "limit": true}}', "queries.q.limit"),
-        ('{"q": {"query": "x", "type": 1}}', "queries.q.type"),
-        ('{"q": {"query": "x", "type_strict": "maybe"}}', "queries.q.type_strict: expected one of any, all, should"),
-        ('{"q": {"query": "x", "properties": {}}}', "queries.q.properties: expected a list"),
-        ('{"q": {"query": "x", "properties": [{"pid": "a"}]}}', "queries.q.properties.0: expected an object"),
-        ('{"q": {"query": "x", "properties": [{"pid": "a", "v": {}}]}}', "queries.q.properties.0.v"),
-        ("[" * 100_000, "nested too deeply"),
-        ('{"q": {"query": "x", "limit": ' + "9" * 5_000 + "}}", "too long a number"),
-    ],
-)
-def test_a_bad_batch_gets_a_precise_error(real_http: httpx.Client, queries: str, detail: str) -> None:
+@pytest.mark.parametrize(("queries", "detail"), [("{", "line 1, column 2"), ("[]", "queries: expected an object")])
+def test_what_is_no_batch_gets_a_precise_error(real_http: httpx.Client, queries: str, detail: str) -> None:
     answer = real_http.post("/reconcile", content=urlencode({"queries": queries}), headers=FORM)
     assert answer.status_code == 400, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert detail in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("queries", ["[" * 100_000, '{"q": {"query": "x", "limit": ' + "9" * 5_000 + "}}"])
+def test_a_batch_that_no_parser_takes_is_refused(real_http: httpx.Client, queries: str) -> None:
+    assert real_http.post("/reconcile", content=urlencode({"queries": queries}), headers=FORM).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "warning"),
+    [
+        (1, "queries.q: expected an object"),
+        (None, "queries.q: expected an object"),
+        ({"query": ["東大"]}, "queries.q.query: expected a string"),
+        ({"query": " "}, "needs a 'query'"),
+        ({"query": "　"}, "needs a 'query'"),
+        ({"query": None}, "needs a 'query'"),
+        ({"query": "京大", "limit": 0}, "queries.q.limit: expected a positive number"),
+        ({"query": "京大", "limit": True}, "queries.q.limit"),
+        ({"query": "京大", "limit": "many"}, "queries.q.limit"),
+        ({"query": "京大", "type": 1}, "queries.q.type"),
+        ({"query": "京大", "type_strict": "maybe"}, "queries.q.type_strict: expected one of any, all, should"),
+        ({"query": "京大", "properties": {}}, "queries.q.properties: expected a list"),
+        ({"query": "京大", "properties": [{"pid": "a"}]}, "queries.q.properties.0: expected an object"),
+        ({"query": "京大", "properties": [{"pid": "corporateNumber", "v": {}}]}, "queries.q.properties.0.v"),
+        ({"query": "京大", "surprise": 1}, "'surprise' is not a field of a query"),
+        (
+            {"query": "京大", "properties": [{"pid": "corporateNumbr", "v": "1"}]},
+            "no record has the property 'corporateNumbr'; did you mean 'corporateNumber'?",
+        ),
+        ({"query": "京大", "type": ["organization", "organisation"]}, "there is no type 'organisation'"),
+    ],
+)
+def test_an_odd_query_is_answered_alone(real_http: httpx.Client, validate: Any, query: Any, warning: str) -> None:
+    answered = ask(real_http, {"q": query, "right": {"query": "東京大学"}})
+    validate(answered, "reconciliation-result-batch")
+    assert warning in " ".join(answered["q"]["warnings"])
+    if isinstance(query, dict) and query.get("query") == "京大":
+        assert matched(answered["q"]["result"]) == "organization/kyoto-university"
+    assert matched(answered["right"]["result"]) == "organization/university-of-tokyo"
+    assert "warnings" not in answered["right"]
+
+
+def test_blank_values_and_numbers_as_text_are_taken_as_they_are_meant(real_http: httpx.Client) -> None:
+    number = {"pid": "corporateNumber", "v": 1030005007111.0}
+    answered = ask(
+        real_http,
+        {
+            "null": {"query": "理化学研究所", "properties": [{"pid": "corporateNumber", "v": None}], "type": None},
+            "blank": {"query": "理化学研究所", "properties": [{"pid": "corporateNumber", "v": ["", "　"]}]},
+            "float": {"query": "理化学研究所", "type": "organization", "properties": [number]},
+            "limit": {"query": "大学", "limit": "2"},
+        },
+    )
+    assert not any("warnings" in answer for answer in answered.values())
+    for key in ("null", "blank", "float"):
+        assert matched(answered[key]["result"]) == "organization/riken"
+    assert {"id": "property:corporateNumber", "value": True} in answered["float"]["result"][0]["features"]
+    assert len(answered["limit"]["result"]) == 2
 
 
 def test_what_is_posted_otherwise_is_refused(real_http: httpx.Client) -> None:

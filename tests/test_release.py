@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from kg.build import pipeline
 from kg.errors import BrokenRelease, KgError
 from kg.project import location
 from kg.rdf import canonical, iris
-from kg.release import store
+from kg.release import search, store
 
 # A build that kills itself when a stage begins.
 KILLED = """
@@ -150,6 +151,62 @@ def test_a_damaged_release_is_refused(built: Path) -> None:
         store.open_release(directory)
     assert run_kg(built, "build").returncode == 0
     store.open_release(directory)
+
+
+def _files(directory: Path) -> list[Path]:
+    """One file of each folder and kind."""
+    chosen = {(path.parent, path.suffix): path for path in sorted(directory.rglob("*")) if path.is_file()}
+    return [path for path in chosen.values() if path.stat().st_size]
+
+
+@pytest.mark.parametrize("in_memory_up_to", [2_000_000, 0], ids=["memory", "disk"])
+def test_a_change_in_any_file_is_noticed_when_the_release_is_opened(built: Path, in_memory_up_to: int) -> None:
+    directory = store.current_directory(built / ".releases")
+    files = _files(directory)
+    assert {path.parent.name for path in files} == {directory.name, "store", "search", "dumps"}
+    for path in files:
+        content = path.read_bytes()
+        at = len(content) // 2
+        path.chmod(0o644)
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        with pytest.raises(BrokenRelease, match=path.name):
+            store.open_release(directory, in_memory_up_to)
+        assert run_kg(built, "release", "--verify").returncode == 1
+        path.unlink()
+        with pytest.raises(BrokenRelease, match=path.name):
+            store.open_release(directory, in_memory_up_to)
+        path.write_bytes(content)
+    store.open_release(directory, in_memory_up_to)
+
+
+def test_a_release_can_be_verified(built: Path) -> None:
+    result = run_kg(built, "release", "--verify")
+    assert result.returncode == 0
+    assert "are as they were written" in result.stdout
+    directory = store.current_directory(built / ".releases")
+    assert run_kg(built, "release", "--verify", str(directory)).returncode == 0
+    assert run_kg(built, "release").returncode == 1
+
+
+def test_a_release_of_an_earlier_version_is_opened_by_its_dataset(built: Path) -> None:
+    directory = store.current_directory(built / ".releases")
+    manifest = json.loads((directory / "manifest.json").read_text())
+    del manifest["files"], manifest["seal"]
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+    store.open_release(directory)
+    assert "an earlier version" in run_kg(built, "release", "--verify").stdout
+    # The next build gives it checksums.
+    assert run_kg(built, "build").returncode == 0
+    assert store.verify(directory)
+
+
+def test_names_are_found_where_nothing_can_be_written(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = current(built)
+    expected = search.read(release.directory).find("法律").hits
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    found = search.read(release.directory)
+    assert [hit.iri for hit in found.find("法律").hits] == [hit.iri for hit in expected]
+    assert found.find(found.entries[0].text).hits
 
 
 def test_serving_without_a_release_needs_only_the_built_files(built: Path) -> None:

@@ -288,7 +288,7 @@ def test_slow_queries_of_many_clients_leave_room_for_a_small_one(tiny: Release) 
                 await ask(pool, f"ASK {{}} # {n}", client="other")
                 await asyncio.sleep(0.02)
             assert refused
-            assert pool.waiting <= 3 * 16
+            assert pool.waiting < 60
             for task in attacking:
                 task.cancel()
             await asyncio.wait(attacking)

@@ -12,6 +12,7 @@ from api.admission.slots import in_thread
 from api.http.crowd import Crowd
 from api.http.responses import json_answer
 from api.http.route import JSON, Cost, Router
+from api.operations.readiness import Readiness
 from api.problems import Problem
 from api.site.current import Serving
 from api.telemetry import metrics
@@ -30,11 +31,14 @@ async def healthz() -> Response:
 
 @router.get("/readyz", "Whether the release can be queried", Cost.FIXED, gives=JSON, statuses=(503,))
 async def readyz(request: Request) -> Response:
-    """Return 200 and the current release, or 503; `refused` names a newer release that is broken."""
+    """Return 200 and the current release, or 503; `refused` names a newer release that is broken.
+
+    A query, a search and a new worker process prove it, at most every two seconds.
+    """
     serving = cast(Serving, request.app.state.serving)
     site = serving.site
-    if not site.pool.is_ready:
-        raise Problem(503, "not-ready", "the query workers are not ready", {}, {"Retry-After": "5"})
+    if problem := await cast(Readiness, request.app.state.readiness).problem(site):
+        raise Problem(503, "not-ready", problem, {}, {"Retry-After": "5"})
     document: dict[str, object] = {"release": site.version, "quads": site.manifest.quads}
     if serving.refusal is not None:
         # The reason is in the log only, since it names folders of the machine.

@@ -90,14 +90,13 @@ def _answer(request: Request, fields: dict[str, str]) -> dict[str, object] | Non
     """Return the answer to queries or an extension; None if there are neither."""
     service, settings = _service(request), site_of(request).settings
     if (text := fields.get("queries")) is not None:
-        questions = version_0_2.batch(text, settings)
-        return version_0_2.results(service, {key: service.answer(question) for key, question in questions.items()})
+        return version_0_2.results(service, version_0_2.batch(text, settings))
     if (text := fields.get("extend")) is not None:
         return version_0_2.extended(service, version_0_2.extension(text, settings))
     if (text := fields.get("query")) is not None:
         # Older clients send one query, as an object or as a bare name.
         written = bodies.parse_json(text, "query") if text.lstrip().startswith("{") else {"query": text}
-        return version_0_2.result(service, service.answer(version_0_2.question(written, "query", settings)))
+        return version_0_2.result(service, version_0_2.question(written, "query", settings))
     return None
 
 

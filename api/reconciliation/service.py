@@ -10,6 +10,7 @@ from typing import Literal as OneOf
 from pyoxigraph import Literal
 
 from api.html.view import View
+from kg.errors import nearest
 from kg.linking.matching import Candidate
 from kg.rdf import formats, iris
 from kg.rdf.namespaces import DCTERMS, SKOS
@@ -28,13 +29,14 @@ _UNNAMED_KINDS = ("passage",)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A name to reconcile, with types, property values and strictness."""
+    """A name to reconcile, with types, property values and strictness; `warnings` say what of it was left out."""
 
     name: str
     types: tuple[str, ...]
     strictness: Strictness
     properties: tuple[tuple[str, str], ...]
     limit: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class ReconciliationService:
 
     def answer(self, question: Question) -> list[Candidate]:
         """Return the candidates for a name, best first; those of other types only if not strict, never as a match."""
+        if not question.name and not question.properties:
+            return []
         properties = [(self.property_iri(pid) or pid, text) for pid, text in question.properties]
         kinds = sorted({kind for type_ in question.types for kind in self._kinds_of(type_)})
         found: list[Candidate] = []
@@ -154,6 +158,18 @@ class ReconciliationService:
             found += [replace(c, match=False, score=round(c.score / 2, 1)) for c in others]
         found.sort(key=lambda candidate: -candidate.score)
         return found[: question.limit]
+
+    def warnings(self, question: Question) -> list[str]:
+        """Return what of a query has no effect: properties that no record has, and types that do not exist."""
+        pids = dict.fromkeys(pid for pid, _ in question.properties)
+        unknown = [pid for pid in pids if not self.site.matcher.has_property(self.property_iri(pid) or pid)]
+        told = [f"no record has the property '{pid[:100]}'{self._near_property(pid)}" for pid in unknown]
+        types = [type_ for type_ in question.types if not self._kinds_of(type_)]
+        return told + [f"there is no type '{type_[:100]}'" for type_ in types]
+
+    def _near_property(self, pid: str) -> str:
+        used = {key for kind in self._profile.properties.values() for iri in kind if (key := self._keys.get(iri))}
+        return nearest(pid.rpartition(":")[2], sorted(used))
 
     def _match(self, question: Question, kinds: Sequence[str], properties: list[tuple[str, str]]) -> list[Candidate]:
         return self.site.matcher.match(question.name, kinds=kinds, properties=properties, limit=question.limit)

@@ -34,7 +34,7 @@ _DAY = re.compile(r"-?\d{4}-\d\d-\d\d")
 
 
 def batch(text: str, settings: Settings) -> dict[str, Question]:
-    """Parse a batch of queries by their keys (section 4.3); raises `Problem` 400 that names the faulty field."""
+    """Parse a batch of queries by their keys (section 4.3); raises `Problem` 400 if it is no batch at all."""
     document = parse_json(text, "queries")
     if not isinstance(document, dict):
         raise _bad("queries", "expected an object of queries by key")
@@ -45,56 +45,83 @@ def batch(text: str, settings: Settings) -> dict[str, Question]:
 
 
 def question(written: object, where: str, settings: Settings) -> Question:
-    """Parse a query (section 4.1)."""
+    """Parse a query (section 4.1). What cannot be used is left out and named in a warning of this query alone.
+
+    Cells of tables are blank or odd; one of them must not fail the batch that it is sent in.
+    """
+    warnings: list[str] = []
     if not isinstance(written, dict):
-        raise _bad(where, "expected an object")
-    if unknown := sorted(written.keys() - _KEYS):
-        raise _bad(where, f"'{unknown[0]}' is not a field of a query; expected {', '.join(sorted(_KEYS))}")
-    name = written.get("query", "")
-    if not isinstance(name, str):
-        raise _bad(f"{where}.query", "expected a string")
-    properties = _properties(written.get("properties", []), f"{where}.properties")
-    if not name.strip() and not properties:
-        raise _bad(where, "needs a 'query', or 'properties' with values")
-    strictness = written.get("type_strict", "any")
+        return Question("", (), "any", (), settings.candidates, (f"{where}: expected an object",))
+    for unknown in sorted(written.keys() - _KEYS):
+        warnings.append(f"{where}: '{unknown[:40]}' is not a field of a query; expected {', '.join(sorted(_KEYS))}")
+    name = written.get("query")
+    if name is not None and (isinstance(name, bool) or not isinstance(name, str | int | float)):
+        warnings.append(f"{where}.query: expected a string")
+        name = None
+    properties = _properties(written.get("properties"), f"{where}.properties", warnings)
+    types = _types(written.get("type"), f"{where}.type", warnings)
+    strictness = written.get("type_strict") or "any"
     if strictness not in get_args(Strictness):
-        raise _bad(f"{where}.type_strict", f"expected one of {', '.join(get_args(Strictness))}")
-    limit = written.get("limit", settings.candidates)
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 1:
-        raise _bad(f"{where}.limit", "expected a positive number")
-    types = _types(written.get("type", []), f"{where}.type")
-    most = int(min(limit, settings.max_candidates))
-    return Question(name, types, cast(Strictness, strictness), properties, most)
+        warnings.append(f"{where}.type_strict: expected one of {', '.join(get_args(Strictness))}")
+        strictness = "any"
+    limit = _limit(written.get("limit"), f"{where}.limit", settings, warnings)
+    name = "" if name is None else _text(name).strip()
+    if not name and not properties:
+        warnings.append(f"{where}: needs a 'query', or 'properties' with values")
+    return Question(name, types, cast(Strictness, strictness), properties, limit, tuple(warnings))
 
 
-def _types(written: object, where: str) -> tuple[str, ...]:
+def _limit(written: object, where: str, settings: Settings, warnings: list[str]) -> int:
+    if isinstance(written, str) and written.strip().isascii() and written.strip().isdigit():
+        written = int(written.strip()[:9])
+    if isinstance(written, int | float) and not isinstance(written, bool) and written >= 1:
+        return int(min(written, settings.max_candidates))
+    if written is not None and written != "":
+        warnings.append(f"{where}: expected a positive number")
+    return settings.candidates
+
+
+def _types(written: object, where: str, warnings: list[str]) -> tuple[str, ...]:
     found = written if isinstance(written, list) else [written]
     ids = [f.get("id") if isinstance(f, dict) else f for f in found]
-    if not all(isinstance(i, str) for i in ids):
-        raise _bad(where, "expected the id of a type, or a list of them")
-    return tuple(str(i) for i in ids if i)
+    if not all(i is None or isinstance(i, str) for i in ids):
+        warnings.append(f"{where}: expected the id of a type, or a list of them")
+    return tuple(i for i in ids if i and isinstance(i, str))
 
 
-def _properties(written: object, where: str) -> tuple[tuple[str, str], ...]:
+def _properties(written: object, where: str, warnings: list[str]) -> tuple[tuple[str, str], ...]:
     if not isinstance(written, list):
-        raise _bad(where, "expected a list")
+        if written is not None:
+            warnings.append(f"{where}: expected a list")
+        return ()
     pairs: list[tuple[str, str]] = []
     for place, entry in enumerate(written):
         if not isinstance(entry, dict) or not isinstance(entry.get("pid"), str) or "v" not in entry:
-            raise _bad(f"{where}.{place}", "expected an object with 'pid' and 'v'")
-        values = entry["v"] if isinstance(entry["v"], list) else [entry["v"]]
-        pairs += [(entry["pid"], _value(v, f"{where}.{place}.v")) for v in values]
+            warnings.append(f"{where}.{place}: expected an object with 'pid' and 'v'")
+            continue
+        for v in entry["v"] if isinstance(entry["v"], list) else [entry["v"]]:
+            text = _value(v)
+            if text is None:
+                warnings.append(f"{where}.{place}.v: expected a string, number or boolean, or an object with an 'id'")
+            elif text.strip():
+                pairs.append((entry["pid"], text))
     return tuple(pairs)
 
 
-def _value(written: object, where: str) -> str:
+def _value(written: object) -> str | None:
+    """A value as text, '' for a blank cell; None for anything else."""
+    if written is None:
+        return ""
     if isinstance(written, dict) and isinstance(written.get("id"), str):
         return str(written["id"])
+    return _text(written) if isinstance(written, str | int | float) else None
+
+
+def _text(written: str | float) -> str:
     if isinstance(written, bool):
         return "true" if written else "false"
-    if isinstance(written, str | int | float):
-        return str(written)
-    raise _bad(where, "expected a string, number or boolean, or an object with an 'id'")
+    # A spreadsheet has numbers only as floating point: 1030005007111.0 is the number of a corporation.
+    return str(int(written)) if isinstance(written, float) and written.is_integer() else str(written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +224,16 @@ def manifest(service: ReconciliationService, address: str, settings: Settings) -
     }
 
 
-def results(service: ReconciliationService, found: Mapping[str, Sequence[Candidate]]) -> dict[str, Any]:
+def results(service: ReconciliationService, asked: Mapping[str, Question]) -> dict[str, Any]:
     """Return a result batch (section 4.2)."""
-    return {key: result(service, candidates) for key, candidates in found.items()}
+    return {key: result(service, question) for key, question in asked.items()}
 
 
-def result(service: ReconciliationService, candidates: Sequence[Candidate]) -> dict[str, Any]:
-    return {"result": [_candidate(service, candidate) for candidate in candidates]}
+def result(service: ReconciliationService, asked: Question) -> dict[str, Any]:
+    """Return the candidates for a query; `warnings`, an addition to the protocol, say what of it was not used."""
+    warnings = [*asked.warnings, *service.warnings(asked)]
+    candidates = [_candidate(service, candidate) for candidate in service.answer(asked)]
+    return {"result": candidates, **({"warnings": warnings} if warnings else {})}
 
 
 def _candidate(service: ReconciliationService, candidate: Candidate) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def query_pool(
     count: Callable[[str], None] = lambda _: None,
     *,
     is_remote: bool = False,
+    is_in_memory: bool = False,
 ) -> Pool:
     """The workers that evaluate queries; they share the store of the release."""
     options = {
@@ -74,6 +75,7 @@ def query_pool(
         is_reused=True,
         # What another engine evaluates takes no processor here.
         at_once=settings.query_workers if is_remote else 0,
+        never_rests=is_in_memory,
     )
     return Pool(Program("kg.release.worker", options, settings.query_memory_mb * 1_000_000), limits, _QUERIES, count)
 

@@ -187,6 +187,7 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         pool=query_pool(
             *(release.directory, release.manifest.base_iri, prefixes, settings, count),
             is_remote=release.store.needs_network,
+            is_in_memory=not (release.store.needs_network or release.store.needs_files),
         ),
         validations=validation_pool(release.directory, project.root, settings),
         tables=table_pool(settings),

@@ -26,7 +26,9 @@ _PUBLISH_SECONDS = 3_600.0
 
 
 def release(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="RDF files of any syntax, .gz included.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE…", help="RDF files of any syntax, .gz included.")
+    ] = None,
     base_iri: Annotated[
         str,
         typer.Option(
@@ -36,9 +38,18 @@ def release(
     merged: Annotated[
         bool, typer.Option("--merged", help="Merge the named graphs into the default graph, as a build does.")
     ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Make nothing: check every file of these releases, or the current one.")
+    ] = False,
     out: Releases = None,
 ) -> None:
     """Make a release of any RDF files as they are, unchecked: to preview a dataset, to run a conformance suite."""
+    if verify:
+        for directory in files or [current(releases_in(out))]:
+            _verify(directory)
+        return
+    if not files:
+        raise KgError("expected the RDF files to make a release of")
     project = read_project(project_root())
     base_iri = base_iri or project.base.iri
     check_base(base_iri)
@@ -48,6 +59,14 @@ def release(
     )
     manifest = store.read_manifest(directory)
     console.print(f"{manifest.quads:,} quads in {len(manifest.graphs):,} named graphs: {directory}", markup=False)
+
+
+def _verify(directory: Path) -> None:
+    """Checks the files of a release; raises `BrokenRelease`."""
+    has_checksums = store.verify(directory)
+    manifest = store.read_manifest(directory)
+    what = f"{len(manifest.files)} files" if has_checksums else "the dataset (an earlier version made this release)"
+    console.print(f"{what} of release {manifest.id[:16]} are as they were written", markup=False)
 
 
 def dump(

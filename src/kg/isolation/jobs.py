@@ -20,9 +20,9 @@ from kg.isolation import messages
 class Job:
     """A message that waits for a worker or is processed; `done` is called once, when there is a reply or an error.
 
-    With `grants` (`kg.isolation.program`) it gets a worker for itself alone. `is_slow` once it was stopped as slow; it
-    begins anew in a slow slot. `tried` are the seconds for which it ran before it was last stopped.
-    `after_slow` if a job of its client was slow lately.
+    With `grants` (`kg.isolation.program`) it gets a worker for itself alone; `is_new` wants a new process. `is_slow`
+    once it was stopped as slow; it begins anew in a slow slot. `tried` are the seconds for which it ran before it was
+    last stopped. `after_slow` if a job of its client was slow lately.
     """
 
     message: bytes
@@ -30,6 +30,7 @@ class Job:
     seconds: float
     done: Callable[[], None]
     grants: Mapping[str, Any] = field(default_factory=dict)
+    is_new: bool = False
     came: float = field(init=False)
     deadline: float = field(init=False)
     is_slow: bool = False

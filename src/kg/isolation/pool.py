@@ -40,6 +40,8 @@ _BEHIND_ONE = 64
 _REUSED_UP_TO_BYTES, _REUSED_UP_TO_SECONDS, _JOBS_OF_ONE_WORKER = 4_000_000, 5.0, 10_000
 # Seconds without running, such as waiting for an endpoint, after which the jobs behind move, and the job is slow.
 _REST, _LONG_REST = 0.02, 1.0
+# Seconds without running after which a worker hangs that waits for nothing.
+_HANGS = 2.0
 _GRACE_SECONDS = 2.0
 # Seconds for which a slow job may keep others like it waiting.
 _TURN = 1.0
@@ -51,6 +53,7 @@ class PoolLimits:
 
     If `is_reused`, a worker answers many jobs, and up to `at_once` workers (0: one for each processor) are used before
     jobs share one; otherwise each job gets a new worker. The zygote ends after `idle_seconds` without a job, if given.
+    If a job `never_rests`, as it waits for nothing outside, a worker that does is replaced.
     """
 
     workers: int
@@ -60,6 +63,7 @@ class PoolLimits:
     is_reused: bool = False
     at_once: int = 0
     idle_seconds: float | None = None
+    never_rests: bool = False
 
 
 class Pool:
@@ -164,7 +168,13 @@ class Pool:
     # ---- jobs ----
 
     async def run(
-        self, message: bytes, *, client: str, seconds: float | None = None, grants: Mapping[str, Any] | None = None
+        self,
+        message: bytes,
+        *,
+        client: str,
+        seconds: float | None = None,
+        grants: Mapping[str, Any] | None = None,
+        is_new: bool = False,
     ) -> bytes:
         """Return the reply to a message; raises the error that the worker reports, or one of the pool's `Failures`.
 
@@ -176,7 +186,8 @@ class Pool:
             if not over.done():
                 over.set_result(None)
 
-        job = Job(message, client, self.limits.seconds if seconds is None else seconds, done, grants or {})
+        seconds = self.limits.seconds if seconds is None else seconds
+        job = Job(message, client, seconds, done, grants or {}, is_new)
         self.submit(job)
         try:
             await over
@@ -260,7 +271,7 @@ class Pool:
 
     def _place(self, job: Job) -> bool:
         """Gives a job to a worker, or asks for a new one; False when it has to wait."""
-        if self.limits.is_reused and job.is_small and not job.grants and not job.is_slow:
+        if self.limits.is_reused and job.is_small and not (job.grants or job.is_new or job.is_slow):
             lively = [w for w in self._busy if w.is_fit and not (w.is_stuck or w.is_slow or w.has_large)]
             if len(lively) + self._processes.forking >= self._at_once or (lively and not self._has_slot()):
                 # One more worker would slow these down, and there may be too many: only the fullest get more jobs.
@@ -272,7 +283,7 @@ class Pool:
                     return False
         if not self._has_slot():
             return False
-        if self._idle and not job.grants:
+        if self._idle and not (job.grants or job.is_new):
             self._give(self._idle.pop(), job)
         else:
             self._processes.fork(job)
@@ -373,6 +384,9 @@ class Pool:
             if now - worker.since < _TICK or not self.limits.is_reused:
                 continue
             ran, rested = worker.look(now)
+            if self.limits.never_rests and rested >= _HANGS and ran < _TICK and not job.grants:
+                self._replace(worker)
+                continue
             worker.is_stuck = ran >= _TICK or rested >= _REST
             if worker.is_stuck and len(worker.jobs) > 1:
                 self._take_back(worker)
@@ -386,6 +400,14 @@ class Pool:
             self._finish(job, self._failures.too_late(job.seconds))
         self._processes.check(now)
         self._give_out()
+
+    def _replace(self, worker: Worker) -> None:
+        """Ends a worker that hangs, such as a stopped process; its job begins anew."""
+        self._processes.count("hung")
+        job = self._end(worker)
+        assert job is not None
+        job.worker = None
+        self._waiting.put_back([job])
 
     def _end_of_turn(self, worker: Worker, ran: float) -> None:
         """Stops a slow job for one that has run for less than half as long, if no slow slot is free for that.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -113,7 +114,9 @@ def _exchange(channel: socket.socket, program: Program, message: bytes, until: f
     receiver, reply = messages.Receiver(), None
     for packet in (specification(program, forks=False), *messages.split(message)):
         _limit(channel, until)
-        channel.send(packet)
+        # A child that could not start has said why before it ended.
+        with contextlib.suppress(BrokenPipeError):
+            channel.send(packet)
     while reply is None:
         _limit(channel, until)
         reply = receiver.receive(channel)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode
 
 from kg.names import normalization
 from kg.names.identifiers import ROUNDED, Identifiers
+from kg.rdf.iris import RDF_TYPE
 from kg.rdf.terms import Term, named_node
 from kg.sparql.quadstore import QuadStore
+
+_ORG = "http://www.w3.org/ns/org#"
+# The properties that state whose unit a body is.
+OWNED_BY = (_ORG + "unitOf", _ORG + "subOrganizationOf")
 
 
 class Facts:
@@ -41,11 +46,20 @@ class Facts:
             return [pid] if named_node(pid) else []
         return self._by_local_name.get(pid.rpartition(":")[2].lower(), [])
 
+    def has(self, pid: str) -> bool:
+        """Whether any record has the property."""
+        used = self._used
+        return any(predicate in used for predicate in self.predicates(pid))
+
+    @cached_property
+    def _used(self) -> frozenset[str]:
+        quads = self._store.quads_for_pattern(None, None, None, self._everywhere)
+        return frozenset(quad.predicate.value for quad in quads)
+
     @cached_property
     def _by_local_name(self) -> dict[str, list[str]]:
-        quads = self._store.quads_for_pattern(None, None, None, self._everywhere)
         found: dict[str, list[str]] = {}
-        for predicate in sorted({quad.predicate.value for quad in quads}):
+        for predicate in sorted(self._used):
             found.setdefault(predicate.replace("#", "/").rpartition("/")[2].lower(), []).append(predicate)
         return found
 
@@ -54,12 +68,47 @@ class Facts:
 
         None if it has no value, or `wanted` is blank or no valid identifier where one is expected.
         """
-        if self.fault(pid, wanted):
+        if self.fault(pid, wanted) or not wanted.strip():
             return None
-        values = [value for predicate in self.predicates(pid) for value in self._values(iri, predicate)]
-        if not values or not wanted.strip():
-            return None
-        return any(self._agrees(value, wanted) for value in values)
+        predicates = self.predicates(pid)
+        values = [value for predicate in predicates for value in self._values(iri, predicate)]
+        if not set(OWNED_BY).isdisjoint(predicates):
+            values += self._owners(values)
+        if values and not all(self._is_part(value) for value in values):
+            return any(self._agrees(value, wanted) for value in values)
+        # A person belongs to bodies by their posts, which are parts of the record. No list of posts is complete, so
+        # another post is not evidence against a person.
+        parts = values if values else self._parts(iri) if not set(OWNED_BY).isdisjoint(predicates) else []
+        said = [value for part in parts for value in self._said(part.value)]
+        # A cell may hold the body together with the post: "NII 教授".
+        words = (wanted, *wanted.split())
+        return True if any(self._agrees(v, word) for v in [*said, *self._owners(said)] for word in words) else None
+
+    def _is_part(self, value: Term) -> bool:
+        return isinstance(value, NamedNode) and value.value.startswith(self._root) and "#" in value.value
+
+    def _parts(self, iri: str) -> list[NamedNode]:
+        """The nodes that a record states things with, such as a membership, and that have no name of their own."""
+        quads = self._store.quads_for_pattern(NamedNode(iri), None, None, self._everywhere)
+        return [o for q in quads if isinstance(o := q.object, NamedNode) and o.value.startswith(iri + "#")]
+
+    def _said(self, part: str) -> list[Term]:
+        quads = self._store.quads_for_pattern(NamedNode(part), None, None, self._everywhere)
+        return [o for q in quads if isinstance(o := q.object, Term) and q.predicate.value != RDF_TYPE]
+
+    def _owners(self, bodies: Sequence[Term]) -> list[Term]:
+        """The bodies that these are units of, directly and indirectly."""
+        found: list[Term] = []
+        waiting = list(bodies)
+        while waiting:
+            body = waiting.pop()
+            if not isinstance(body, NamedNode) or not body.value.startswith(self._root):
+                continue
+            above = [o for predicate in OWNED_BY for o in self._values(body.value, predicate)]
+            new = [o for o in above if o not in found]
+            found += new
+            waiting += new
+        return found
 
     def fault(self, pid: str, wanted: str) -> str:
         """Why a text cannot be the identifier that a property holds; '' if it can, or the property holds none."""

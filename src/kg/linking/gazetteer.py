@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from pyoxigraph import DefaultGraph, NamedNode
 
+from kg.linking.evidence import OWNED_BY
 from kg.names import forms, law_numbers, normalization
 from kg.names.identifiers import Fault, Identifiers
 from kg.names.law_numbers import LawNumber
@@ -19,8 +20,6 @@ from kg.rdf.terms import value
 from kg.release.search import ONTOLOGY_KIND, IndexEntry
 from kg.release.store import Release
 
-_ORG = "http://www.w3.org/ns/org#"
-_OWNED_BY = (_ORG + "unitOf", _ORG + "subOrganizationOf")
 _OWNS = (KG + "hasComponent",)
 LINKS = (OWL + "sameAs", SCHEMA + "sameAs", SKOS + "exactMatch", "http://xmlns.com/foaf/0.1/homepage")
 _LAW_NUMBER = KG + "lawNumber"
@@ -359,7 +358,7 @@ def _parts(kinds: Mapping[str, str], root: str) -> frozenset[str]:
 def _owners(release: Release, kinds: Mapping[str, str], root: str) -> dict[str, list[str]]:
     """The direct owners of each record: from its path, and from what the data states about units and parts."""
     found: dict[str, list[str]] = defaultdict(list)
-    for predicate in _OWNED_BY:
+    for predicate in OWNED_BY:
         for iri, owner in sorted(_pairs(release, predicate)):
             found[iri].append(owner)
     for predicate in _OWNS:

@@ -95,6 +95,10 @@ class Matcher:
         """
         return self._known.identify(text, scheme)
 
+    def has_property(self, pid: str) -> bool:
+        """Whether any record has this property, given as an IRI, a prefixed name or a local name."""
+        return self._facts.has(pid)
+
     def _beside_name(self, by_name: Sequence[NameHit], by_property: Sequence[NameHit]) -> list[NameHit]:
         """What identifiers say beside a name: they agree with it, or are of a record that it is not known to mean.
 

@@ -91,8 +91,8 @@ def _fetch(directory: Path, options: Options, endpoint: Endpoint, dialect: Diale
     except (ValueError, TypeError) as error:
         raise EngineFailed(f"the engine has no readable manifest: {error}") from None
     staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=directory.parent))
-    # Dump files exist only where the release was built.
-    document = asdict(replace(manifest, dumps={}))
+    # The files exist only where the release was built.
+    document = asdict(replace(manifest, dumps={}, files={}, seal=""))
     (staged / "manifest.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     if changes:
         (staged / history.FILE).write_text(changes, encoding="utf-8")

@@ -171,12 +171,19 @@ def read(folder: Path) -> Search:
     """The index that `write` left in a folder, to which nothing is written."""
     place = folder / _FOLDER
     rows = json.loads((place / _NAMES).read_text(encoding="utf-8"))
-    # tantivy takes a lock file beside the index when it opens one, but a release may be read-only.
-    with TemporaryDirectory() as view:
-        for file in place.iterdir():
-            if not file.name.endswith(".lock"):
-                (Path(view) / file.name).symlink_to(file.resolve())
-        return Search(tantivy.Index.open(view), [IndexEntry(*row) for row in rows])
+    found = [IndexEntry(*row) for row in rows]
+    try:
+        # tantivy takes a lock file beside the index when it opens one, but a release may be read-only.
+        with TemporaryDirectory() as view:
+            for file in place.iterdir():
+                if not file.name.endswith(".lock"):
+                    (Path(view) / file.name).symlink_to(file.resolve())
+            return Search(tantivy.Index.open(view), found)
+    except OSError:
+        # Nothing can be written anywhere.
+        index = tantivy.Index(_SCHEMA)
+        _fill(index, found)
+        return Search(index, found)
 
 
 def texts(release: Release, identifiers: frozenset[str] = frozenset()) -> Iterator[Quad]:

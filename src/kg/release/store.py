@@ -11,7 +11,6 @@ import contextlib
 import errno
 import fcntl
 import gzip
-import hashlib
 import json
 import os
 import shutil
@@ -29,6 +28,7 @@ from kg.engines.endpoint import Options
 from kg.errors import BrokenRelease, BuildBusy, KgError, NoRelease
 from kg.project.location import is_workplace
 from kg.rdf import canonical, formats, iris, serialization
+from kg.release import integrity
 
 KEPT_RELEASES = 3
 # Above this size, dumps are written only as N-Quads and N-Triples.
@@ -42,7 +42,8 @@ class Manifest:
     """The manifest of a release. `id` is the SHA-256 of its canonical N-Quads (RDF Dataset Canonicalization 1.0).
 
     `triples` counts the default graph: the merged named graphs, or, unless `is_merged`, the one of the dataset itself.
-    `dumps` has the size and the SHA-256 of each file.
+    `dumps` has the size and the SHA-256 of each dump, `files` those of every file, and `seal` is the SHA-256 of the
+    manifest without it (`kg.release.integrity`); releases of earlier versions have neither.
     """
 
     id: str
@@ -59,6 +60,8 @@ class Manifest:
     sources: dict[str, dict[str, str]] = field(default_factory=dict)
     is_merged: bool = True
     dumps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seal: str = ""
 
     @property
     def size(self) -> int:
@@ -173,9 +176,7 @@ def _dumps(
         with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
             statements = quads if syntax.has_graphs else canonical.triples(quads)
             serialization.write(statements, cast(IO[bytes], packed), syntax, prefixes)
-        with path.open("rb") as written:
-            digest = hashlib.file_digest(written, "sha256").hexdigest()
-        yield path.name, {"bytes": path.stat().st_size, "sha256": digest}
+        yield path.name, integrity.checksum(path)
 
 
 def served(quads: Iterable[Quad], is_merged: bool) -> Iterable[Quad]:
@@ -191,13 +192,15 @@ def merged(quads: Iterable[Quad]) -> list[Quad]:
 
 
 def publish(releases: Path, staged: Path) -> Path:
-    """Activates a staged release: renames it, then replaces the `current` link atomically."""
+    """Activates a staged release: seals and renames it, then replaces the `current` link atomically."""
     manifest = read_manifest(staged)
     final = releases / manifest.id[:16]
     try:
         if final.exists() and _is_intact(final):
             shutil.rmtree(staged)
         else:
+            fields = asdict(replace(manifest, files=integrity.checksums(staged)))
+            _write_json(staged / integrity.MANIFEST, {**fields, "seal": integrity.seal(fields)})
             _sync(staged)
             if final.exists():
                 final.rename(releases / f"{_STAGED}damaged")
@@ -215,12 +218,26 @@ def publish(releases: Path, staged: Path) -> Path:
 
 
 def _is_intact(directory: Path) -> bool:
-    """Whether the canonical N-Quads of a release still have the hash in its manifest."""
+    """Whether all files of a release are as they were written; of one of an earlier version that is not known."""
     try:
-        with (directory / "dataset.nq").open("rb") as document:
-            return hashlib.file_digest(document, "sha256").hexdigest() == read_manifest(directory).id
-    except (OSError, BrokenRelease):
+        return verify(directory)
+    except BrokenRelease:
         return False
+
+
+def verify(directory: Path) -> bool:
+    """Checks every file of a release; raises `BrokenRelease` for one that is missing or has another content.
+
+    Returns whether the manifest has checksums: in a release of an earlier version only the dataset is checked.
+    """
+    manifest = read_manifest(directory)
+    integrity.verify(directory, manifest.files or {"dataset.nq": _dataset_of(directory, manifest)})
+    return bool(manifest.files)
+
+
+def _dataset_of(directory: Path, manifest: Manifest) -> dict[str, Any]:
+    path = directory / "dataset.nq"
+    return {"bytes": path.stat().st_size if path.is_file() else 0, "sha256": manifest.id}
 
 
 def _prune(releases: Path, current: Path) -> None:
@@ -240,10 +257,13 @@ def current_directory(releases: Path) -> Path:
 
 def read_manifest(directory: Path) -> Manifest:
     try:
-        fields: dict[str, Any] = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
-        return Manifest(**fields)
+        fields: dict[str, Any] = json.loads((directory / integrity.MANIFEST).read_text(encoding="utf-8"))
+        manifest = Manifest(**fields)
     except (OSError, ValueError, TypeError) as error:
         raise BrokenRelease(f"{directory} has no readable manifest.json: {error}") from error
+    if manifest.seal and manifest.seal != integrity.seal(fields):
+        raise BrokenRelease(f"{directory}/manifest.json was changed after it was written")
+    return manifest
 
 
 def open_release(directory: Path, in_memory_up_to: int = 2_000_000) -> Release:
@@ -255,12 +275,11 @@ def open_release(directory: Path, in_memory_up_to: int = 2_000_000) -> Release:
     manifest = read_manifest(directory)
     if (directory / remote.FILE).is_file():
         return Release(directory, manifest, open_remote(directory))
+    verify(directory)
     # Counting quads on disk means reading all of them.
     is_whole = manifest.quads <= in_memory_up_to
     try:
         if is_whole:
-            if not _is_intact(directory):
-                raise BrokenRelease(f"{directory}/dataset.nq is not what its manifest says")
             store = EmbeddedStore.in_memory(served(canonical.read(directory / "dataset.nq"), manifest.is_merged))
         else:
             store = EmbeddedStore.on_disk(directory / "store")
