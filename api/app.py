@@ -124,7 +124,7 @@ async def _on_kg_error(request: Request, error: Exception) -> Response:
 
 
 async def _respond(request: Request, problem: Problem) -> Response:
-    """The response to an error; a page is work that needs a slot, and what has none is told on a bare page."""
+    """The response to an error; a page is work that needs a slot, and without one the error stands on a bare page."""
     if not rendering.wants_page(request):
         return problem_response(problem, request)
     if not isinstance(problem, Refused):

@@ -122,7 +122,8 @@ def test_each_linkset_is_that_of_the_store(release: Release) -> None:
         release.store,
         f"""SELECT ?host ?p (COUNT(*) AS ?n) {{
           VALUES ?p {{ <http://www.w3.org/2004/02/skos/core#exactMatch> <http://www.w3.org/2004/02/skos/core#closeMatch>
-                      <http://www.w3.org/2002/07/owl#sameAs> <http://www.w3.org/2000/01/rdf-schema#seeAlso> }}
+                      <http://www.w3.org/2002/07/owl#sameAs> <https://schema.org/sameAs>
+                      <http://www.w3.org/2000/01/rdf-schema#seeAlso> }}
           ?s ?p ?o FILTER(STRSTARTS(STR(?s), '{BASE.id}') && isIRI(?o) && !STRSTARTS(STR(?o), '{BASE.id}'))
           BIND(REPLACE(STR(?o), '^[a-z]+://([^/]+).*$', '$1') AS ?host) FILTER(?host != STR(?o))
         }} GROUP BY ?host ?p""",

@@ -21,5 +21,5 @@ def test_the_groups_name_files_and_tests_that_exist() -> None:
 def test_engines_and_what_measures_time_are_groups_across_files() -> None:
     assert groups.group_of("tests/test_backends.py::test_x[fuseki-a b]") == "fuseki"
     assert groups.group_of("tests/test_publication.py::test_x[virtuoso]") == "virtuoso"
-    assert groups.group_of("tests/test_site.py::test_x[fuse]") == "test_site"
+    assert groups.group_of("tests/test_desk.py::test_x[fuse]") == "test_desk"
     assert {groups.group_of(f"tests/{name.replace('::', '.py::')}") for name in groups.serial()} == {"serial"}

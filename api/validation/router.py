@@ -57,7 +57,7 @@ Syntax = Annotated[
 
 Profile = Annotated[
     str,
-    Query(description="What records must have: `core`, or a profile that adds to it, such as `japan`."),
+    Query(description="What records must have: `core`, or the name of a profile that adds to it."),
 ]
 
 

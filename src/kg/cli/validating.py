@@ -30,7 +30,7 @@ def validate(
     syntax: Annotated[str, typer.Option(help="The RDF syntax, where the ending of a file does not tell it.")] = "",
     output: Annotated[str, typer.Option("--format", "-f", help="What is printed: text, or json.")] = "text",
     profile: Annotated[
-        str, typer.Option(help="What records must have: core, or the name of a profile such as japan.")
+        str, typer.Option(help="What records must have: core, or the name of a profile in ontology/shapes.")
     ] = profiles.CORE,
     language: Annotated[str, typer.Option("--lang", help="The language of messages.")] = "en",
     report_file: Annotated[

@@ -5,9 +5,10 @@ It is numbers alone, so that "everywhere" and "nowhere" can be answered without 
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,12 @@ _MARKUP = re.compile(r"<[^>]*>|\*\*")
 _RUNS = (re.compile("[A-Za-z]"), re.compile("[0-9]"))
 _LINE_LENGTH = 120
 _FOLDER = "data/concordance"
+# By language; that in English is used for languages without one.
+_TITLES = {"ja": "{}の用語索引", "en": "Concordance of the {}"}
+_DESCRIPTIONS = {
+    "ja": "{}の本文に各概念の表記が現れる行の番号。",
+    "en": "On which lines of the {} the printed forms of each concept occur.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +137,19 @@ def record(root: Path, text_file: Path, source: str = "") -> Path:
         f"# {source} has the printed forms of each concept.\n"
         "about:\n"
         "  type: Concordance\n"
-        f'  label: {{ja: "{named["ja"][0]}の用語索引", en: "Concordance of the {named["en"][0]}"}}\n'
+        f"  label: {{{', '.join(_in(tongue, named, _TITLES) for tongue in curated.project.languages)}}}\n"
+        f"  description: {{{', '.join(_in(tongue, named, _DESCRIPTIONS) for tongue in curated.project.languages)}}}\n"
         f"  concordanceOf: source:{source}\n"
         "  entry:\n"
     )
     path.write_text(head + "".join(_entry(curated, entry) for entry in entries), encoding="utf-8")
     return path
+
+
+def _in(tongue: str, named: Mapping[str, Sequence[str]], patterns: Mapping[str, str]) -> str:
+    """A text about a source in one language, as an entry of a map."""
+    text = patterns.get(tongue, patterns["en"]).format((named.get(tongue) or next(iter(named.values())))[0])
+    return f"{tongue}: {json.dumps(text, ensure_ascii=False)}"
 
 
 def _entry(curated: Curated, entry: CountedTerm) -> str:

@@ -295,7 +295,9 @@ class Gazetteer:
         known = [iri for identifier in meant for iri in self.identified(identifier.scheme, identifier.value)]
         if not known and not scheme and (law := law_numbers.read(text)) and law in self._laws:
             known = [self._laws[law]]
-        return Identified(tuple(dict.fromkeys(known)), tuple(faults))
+        # The text of a law has the law's address, too.
+        meant_most = [iri for iri in known if self.fits(self.kinds[iri], frozenset())] or known
+        return Identified(tuple(dict.fromkeys(meant_most)), tuple(faults))
 
     def own(self, text: str) -> str:
         """The record IRI for its canonical form, the URL of its page or data file, or its path alone; '' if unknown."""
