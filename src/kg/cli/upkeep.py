@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kg.cli.terminal import Releases, console, current, releases_in
-from kg.curation import concordance, coverage, passages, schema
+from kg.curation import concordance, coverage, line_coverage, passages, schema
 from kg.errors import KgError
 from kg.project.description import said
 from kg.project.location import project_root
@@ -37,14 +37,16 @@ def record_concordance(text: _TextFile, source: _SourceSlug = "") -> None:
 
 
 def write_coverage(out: Releases = None) -> None:
-    """Write docs/coverage.md: for each kind of thing that the source states, its count there and in the graph."""
+    """Write docs/coverage.md and docs/coverage-lines.md: what the sources state and the graph has, by kind and line."""
     root = project_root()
     opened = store.open_release(current(releases_in(out)))
     rows = coverage.measure(opened.store, root)
     path = root / "docs" / "coverage.md"
     path.write_text(coverage.report(rows, read_project(root).languages), encoding="utf-8")
+    by_line = root / "docs" / "coverage-lines.md"
+    by_line.write_text(line_coverage.report(line_coverage.measure(opened.store, root)), encoding="utf-8")
     short = [row for row in rows if row.found < row.stated]
-    console.print(f"wrote {path}: {len(rows)} kinds, {len(short)} short")
+    console.print(f"wrote {by_line} and {path}: {len(rows)} kinds, {len(short)} short")
     if short:
         raise KgError("; ".join(f"{said(row.title, ('en',))}: {row.found} of {row.stated}" for row in short))
 
