@@ -233,7 +233,7 @@ def test_the_format_follows_accept(service: httpx.Client) -> None:
     text = post(service, WRONG, "format=text&lang=ja").text.splitlines()
     assert text[-1] == "-: does not conform: 29 statements, 12 violations, 0 warnings"
     assert text[0].startswith("-:12: violation: <https://ministry.example/id/a-programme>")
-    assert "英語の名称が必要です" in text[0]
+    assert "事業には実施、所管または担当の主体が必要です" in text[0]
 
 
 @pytest.mark.parametrize(
