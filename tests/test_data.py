@@ -310,6 +310,7 @@ CLASSIFYING = {
     DCTERMS + "subject",
     "http://purl.org/ontology/bibo/status",
     DCTERMS + "type",
+    "http://data.europa.eu/eli/ontology#type_subdivision",
 }
 
 

@@ -53,7 +53,7 @@ def test_each_outcome_is_a_whole_page(open_form: Callable[..., Any], outcome: st
     page.wait_for_selector(".verdict, .problem")
     told = page.inner_text(".verdict h2, .problem")
     assert OUTCOMES[outcome][language == "en"] in told
-    assert page.locator(".findings li").count() == (14 if outcome == "wrong" else 0)
+    assert page.locator(".findings li").count() == (12 if outcome == "wrong" else 0)
     _check(page, f"validate-{outcome}-{language}-{width}", language, width)
 
 

@@ -56,10 +56,11 @@ def report(found: list[PassageCount]) -> str:
     lines = [
         "# Coverage, line by line",
         "",
-        "Written by `kg coverage`. For each passage: how many statements its units make, how many other facts rest on it,",
-        "and for a unit of which a part stays text, the reason (`rhetoric`, `members`, `degree-only`, `print`, `history`,",
-        "`how`, `apparatus`; see `id/vocabulary/text-only-reasons`). A passage of several lines has what is printed across",
-        "them, such as a heading with what stands under it. Lines between the passages are blank or page marks.",
+        "Written by `kg coverage`. For each passage: how many statements its units make, how many other facts rest on",
+        "it, and for a unit of which a part stays text, the reason (`rhetoric`, `members`, `degree-only`, `print`,",
+        "`history`, `how`, `apparatus`; see `id/vocabulary/text-only-reasons`). A passage of several lines has what is",
+        "printed across them, such as a heading with what stands under it. Lines between the passages are blank, headings",
+        "or page marks.",
     ]
     for source, group in groupby(found, key=lambda row: row.source):
         rows = list(group)
@@ -70,7 +71,7 @@ def report(found: list[PassageCount]) -> str:
 def _sums(rows: list[PassageCount]) -> Iterator[str]:
     stating = sum(row.statements > 0 for row in rows)
     text = sum(bool(row.reasons) for row in rows)
-    yield f"{len(rows)} passages: {sum(r.statements for r in rows):,} statements in {stating} of them, "
+    yield f"{len(rows)} passages: {sum(r.statements for r in rows):,} statements in {stating} of them,"
     yield f"{sum(r.facts for r in rows):,} other facts; a part of the text of {text} is not structured."
 
 
