@@ -8,6 +8,7 @@ import logging.config
 import os
 import resource
 import shutil
+import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -22,6 +23,7 @@ from api.app import create_app
 from api.hotpath.connection import protocol_class
 from api.settings import Settings
 from kg.errors import KgError
+from kg.isolation import sandbox
 from kg.release import store
 from kg.release.store import Release
 
@@ -75,7 +77,9 @@ def run(settings: Settings, release: Release, releases: Path | None, listener: s
 
 
 def application() -> FastAPI:
-    """Makes the application of one HTTP process."""
+    """Makes the application of one HTTP process of several."""
+    # A supervisor that is killed would leave its processes behind, with the port.
+    sandbox.end_with_parent(signal.SIGTERM)
     directory, releases = json.loads(os.environ[_SERVED])
     settings = Settings()
     release = store.open_release(Path(directory), settings.memory_quads)

@@ -35,6 +35,8 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    log_format tested '$time_iso8601 $remote_addr "$request" $status $body_bytes_sent $request_time $request_id '
+                      'upstream=$upstream_addr status=$upstream_status cache=$upstream_cache_status';
     include {folder}/conf.d/*.conf;
 }}
 """
@@ -106,11 +108,13 @@ def _configure(folder: Path, port: int, servers: Sequence[str], *, cache: bool) 
     (folder / "conf.d").mkdir(parents=True)
     user = f"user {pwd.getpwuid(0).pw_name} root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user=user), encoding="utf-8")
+    logs = f"access_log {folder}/shipped.log kg; access_log {folder}/kg.log tested;"
     places = {
         "listen 443 ssl;": f"listen 127.0.0.1:{port};",
         "    ssl_certificate     /etc/ssl/kg/fullchain.pem;\n": "",
         "    ssl_certificate_key /etc/ssl/kg/privkey.pem;\n": "",
-        "/var/log/nginx/kg.log": f"{folder}/kg.log",
+        # The documented log names no client, which the tests need to know.
+        "access_log /var/log/nginx/kg.log kg;": logs,
         "127.0.0.1:8001": servers[0],
         "127.0.0.1:8002": servers[1],
     }

@@ -215,6 +215,45 @@ def test_errors_are_shown_on_the_page_and_the_text_is_kept(visit: Callable[..., 
     assert page.input_value("#ui-desk-text") == "a,b\n1,2\n3"
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ("", "IRI"),
+        ("{番号", "IRIを作れません"),
+        ("{なし}", "列「なし」はありません"),
+        ("機関名", "絶対IRIではありません"),
+        ("https://x.example/{空}", "1行目"),
+    ],
+)
+def test_a_wrong_template_loses_no_decision(visit: Callable[..., Any], subject: str, told: str, scripts: bool) -> None:
+    page = visit("ja", java_script_enabled=scripts)
+    bring(page, text="番号\t機関名\t空\n1\t東大\t\n2\t理研\t\n")
+    page.fill("#ui-desk-subject", subject)
+    page.fill("#ui-desk-reviewer", "山田 花子")
+    page.click("button[formaction*='link/linkset']")
+    page.wait_for_selector("#ui-desk-problem:visible")
+    assert told in page.inner_text("#ui-desk-problem")
+    assert "内部エラー" not in page.inner_text("main")
+    assert page.get_attribute("#ui-desk-subject", "aria-invalid") == "true"
+    assert page.input_value("#ui-desk-subject") == subject
+    assert page.input_value("#ui-desk-reviewer") == "山田 花子"
+    page.fill("#ui-desk-subject", "https://x.example/{番号}")
+    assert len(links(taken(page, "link/linkset"))) == 2
+
+
+@pytest.mark.browser
+def test_the_back_button_leads_to_the_step_before(visit: Callable[..., Any]) -> None:
+    page = visit("ja", java_script_enabled=False)
+    bring(page, text="番号\t機関名\n1\t東大\n")
+    page.click("button[formaction*='link/linkset']")
+    page.wait_for_selector("#ui-desk-problem")
+    for expected in (".rows table", "#ui-desk-choose", "form.bring"):
+        page.go_back()
+        page.wait_for_selector(expected)
+
+
 def long_text(n: int = LONG) -> str:
     names = ("東大", "理研", "京都橋大", "存在しない機関", "AIP", "産総研")
     return "番号,機関名\n" + "\n".join(f"{i},{names[i % len(names)]}{'' if i % 2 else i}" for i in range(n))
@@ -355,11 +394,11 @@ def test_results_are_made_of_json_too(real_http: httpx.Client) -> None:
         ("/link/result", {"data": {"work": "[]"}}, 422, "bad-work"),
         ("/link/linkset?format=xml", {"json": work()}, 400, "bad-parameter"),
         ("/link/linkset", {"json": work(subject="")}, 422, "no-subject"),
-        ("/link/linkset", {"json": work(subject="none")}, 422, "bad-column"),
-        ("/link/linkset", {"json": work(dataset="no iri")}, 422, "bad-column"),
+        ("/link/linkset", {"json": work(subject="none")}, 422, "table-broken"),
+        ("/link/linkset", {"json": work(dataset="no iri")}, 422, "bad-dataset"),
         ("/link", {"data": {"work": json.dumps(work(decisions=[]))}}, 422, "bad-work"),
         ("/link", {"data": {"work": json.dumps(work()), "match": "1", "name": "9"}}, 422, "bad-column"),
-        ("/link", {"data": {"work": json.dumps(work()), "match": "1", "subject": "none"}}, 422, "bad-column"),
+        ("/link", {"data": {"work": json.dumps(work()), "match": "1", "subject": "none"}}, 422, "table-broken"),
     ],
 )
 def test_what_is_wrong_has_its_status_and_kind(

@@ -225,3 +225,16 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
 def test_the_table_of_routes_is_what_they_declare() -> None:
     """`.venv/bin/python -m tools.routes` writes it."""
     assert routes.FILE.read_text(encoding="utf-8") == routes.document()
+
+
+def test_the_documented_unit_exposes_little(tmp_path: Path) -> None:
+    """By the measure of systemd itself, from 0 (nothing) to 10."""
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("no systemd-analyze on this machine")
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    unit = text.partition("## systemd\n\n```ini\n")[2].partition("```")[0]
+    (tmp_path / "aikg.service").write_text(unit, encoding="utf-8")
+    command = [program, "security", "--offline=true", "--threshold=25", str(tmp_path / "aikg.service")]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout[-300:]

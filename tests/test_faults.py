@@ -26,7 +26,7 @@ from conftest import make_release, tiny_quads
 from dataset import BASE
 from projects import ROOT, environment
 from pyoxigraph import Literal, NamedNode, Quad
-from servers import Process, descendants, descriptors, resident_mb, serve, threads, until
+from servers import Process, descendants, descriptors, is_alive, resident_mb, serve, threads, until
 
 from api.settings import Settings
 from kg.release import store
@@ -452,6 +452,17 @@ def test_readiness_is_proved_by_a_query_a_search_and_a_new_process(tiny: Release
 def _number(client: httpx.Client, name: str) -> float:
     lines = client.get("/metrics").text.splitlines()
     return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)), 0.0)
+
+
+def test_the_processes_of_a_server_that_is_killed_end_with_it(tiny: Release, tmp_path: Path) -> None:
+    with serve(tiny.directory, "--workers", "2", log=tmp_path / "log") as server:
+        children = descendants(server.pid)
+        assert len(children) >= 4
+        os.kill(server.pid, signal.SIGKILL)
+        until(lambda: not any(is_alive(pid) for pid in children), 20)
+        target = urlsplit(server.url)
+        with pytest.raises(OSError), socket.create_connection((target.hostname, target.port), 5):
+            pass
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

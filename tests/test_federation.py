@@ -133,3 +133,23 @@ def test_no_private_address_however_written(host: str) -> None:
 
 def test_a_public_address_is_taken_as_it_is() -> None:
     assert federation.public_address("8.8.8.8", 443) == "8.8.8.8"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.1.2.3", "169.254.169.254", "224.0.0.1", "::1", "fe80::1", "fc00::1", "ff02::1"),
+        *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "::8.8.8.8", "fec0::1", "64:ff9b::7f00:1"),
+        *("64:ff9b::a9fe:a9fe", "64:ff9b:1::808:808", "2002:7f00:1::", "2002:a00:1::1", "100::1"),
+        "2001:0:4136:e378:8000:63bf:80ff:fffe",
+    ],
+)
+def test_an_address_that_leads_inside_is_not_public(address: str) -> None:
+    assert not federation.is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"]
+)
+def test_an_address_of_the_internet_is_public(address: str) -> None:
+    assert federation.is_public(address)

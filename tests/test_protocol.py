@@ -304,14 +304,30 @@ def test_volatile_answers_are_not_kept(http: httpx.Client) -> None:
 
 
 def test_csv_for_spreadsheets_runs_nothing(http: httpx.Client) -> None:
-    query = """SELECT ?x { VALUES ?x { "=1+1" "@cmd" "+1" "-2" -2 "日本" "a,\\"b" <http://x/> } }"""
+    query = (
+        """SELECT ?x { VALUES ?x { "=1+1" "@cmd" "+1" "-2" -2 "＝1" "＋1" "－1" "＠x" "日本" "a,\\"b" <http://x/> } }"""
+    )
     plain = http.get("/sparql", params={"query": query, "format": "csv"})
     assert plain.text.splitlines()[1] == "=1+1"
     excel = http.get("/sparql", params={"query": query, "format": "excel"})
     assert excel.headers["content-type"] == "text/csv; charset=utf-8"
     assert excel.content.startswith(b"\xef\xbb\xbfx\r\n")
     read = [row[0] for row in csv.reader(io.StringIO(excel.content.decode("utf-8-sig")))]
-    assert read == ["x", "'=1+1", "'@cmd", "'+1", "'-2", "-2", "日本", 'a,"b', "http://x/"]
+    assert read == [
+        "x",
+        "'=1+1",
+        "'@cmd",
+        "'+1",
+        "'-2",
+        "-2",
+        "'＝1",
+        "'＋1",
+        "'－1",
+        "'＠x",
+        "日本",
+        'a,"b',
+        "http://x/",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -322,8 +338,22 @@ def test_csv_for_spreadsheets_runs_nothing(http: httpx.Client) -> None:
         ("rdf", "CONSTRUCT { <urn:a> <http://x/p> '\\u0001' } {}"),
     ],
 )
-def test_what_xml_cannot_hold_is_an_error_and_no_broken_document(http: httpx.Client, format_: str, query: str) -> None:
-    problem(http.get("/sparql", params={"query": query, "format": format_}), 500)
+def test_what_xml_cannot_hold_is_not_acceptable_and_no_broken_document(
+    http: httpx.Client, format_: str, query: str
+) -> None:
+    told = problem(http.get("/sparql", params={"query": query, "format": format_}), 406)
+    assert "ask for another format" in str(told["detail"])
+    assert http.get("/sparql", params={"query": query, "format": "json,ttl"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT (<urn:f>(1) AS ?x) {}", "ASK { FILTER(<urn:f>(1)) }", "SELECT (SUM(<urn:f>(?s)) AS ?n) { ?s ?p ?o }"],
+)
+def test_a_function_that_nobody_knows_is_an_error_of_the_query(http: httpx.Client, query: str) -> None:
+    assert "<urn:f>" in str(problem(http.get("/sparql", params={"query": query}), 400)["detail"])
+    posted = http.post("/sparql", content=query, headers=DIRECT)
+    assert problem(posted, 400)["type"] == "urn:aikg:problem:unknown-function"
 
 
 def test_other_origins_may_ask(http: httpx.Client) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -398,3 +399,28 @@ def test_a_server_takes_connections_only_when_it_can_answer(releases: Path, tmp_
         until(lambda: is_open(port), 30)
         assert descendants(starting.pid), "it listens before its query workers are there"
         assert httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200
+
+
+def test_the_log_of_nginx_names_no_reader_and_no_query(shared: Shared) -> None:
+    nginx = shared.cache
+    with nginx.client("127.0.9.77") as client:
+        client.get("/sparql", params={"query": "ASK { ?s ?p 'secret' }"})
+    shipped = nginx.log.with_name("shipped.log")
+    until(lambda: "/sparql" in shipped.read_text(encoding="utf-8"))
+    text = shipped.read_text(encoding="utf-8")
+    assert "secret" not in text
+    assert "127.0.9.77" not in text
+
+
+def test_nginx_refuses_who_asks_for_too_much(shared: Shared) -> None:
+    nginx = shared.cache
+    sent = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 800
+    host, _, port = nginx.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), 20, ("127.0.9.78", 0)) as connection:
+        connection.sendall(sent)
+        received = b""
+        while received.count(b"HTTP/1.1 ") < 800:
+            received += connection.recv(1_000_000)
+    assert b"HTTP/1.1 429 " in received
+    with nginx.client("127.0.9.79") as client:
+        assert client.get("/healthz").status_code == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import time
 import zipfile
 from collections.abc import Callable
 
@@ -213,6 +214,25 @@ def test_entities_in_a_workbook_are_refused() -> None:
     assert refusal(_repacked(bomb)).code == "doctype"
     wide = _repacked(lambda name, part: part.decode().encode("utf-16") if "sheet1" in name else part)
     assert tables.read(wide).columns == ("a",)
+
+
+@pytest.mark.parametrize("name", ["xl/worksheets/sheet1.xml", "xl/other.bin"])
+@pytest.mark.parametrize("prefix", ["", "x:"])
+def test_a_row_of_a_million_cells_is_refused_before_it_is_read(name: str, prefix: str) -> None:
+    """30 kB, compressed; the cells of a row would all be objects at once."""
+    row = f"<{prefix}row>" + f"<{prefix}c/>" * 1_000_000 + f"</{prefix}row>"
+    space = f'xmlns{":x" if prefix else ""}="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    sheet = f"<{prefix}worksheet {space}><{prefix}sheetData>{row}</{prefix}sheetData></{prefix}worksheet>"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr(name, sheet)
+    assert len(packed.getvalue()) < 40_000
+    begun = time.process_time()
+    with pytest.raises(TableError) as refused:
+        tables.read(packed.getvalue(), "t.xlsx", TableLimits())
+    assert refused.value.code == "columns"
+    assert time.process_time() - begun < 2
 
 
 def test_rows_that_a_workbook_only_claims_are_not_walked_through() -> None:

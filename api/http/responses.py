@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from api.problems import Problem, as_text, not_acceptable
 from api.site.site import Site
+from kg.errors import NotWritable
 from kg.rdf import formats, iris, serialization
 from kg.rdf.formats import Rdf
 from kg.rdf.ordering import sort_quads, sort_triples
@@ -68,10 +69,18 @@ def write_rdf(site: Site, quads: Sequence[Quad], syntax: Rdf) -> bytes:
 
 
 def write_triples(site: Site, statements: list[Triple] | list[Quad], syntax: Rdf) -> bytes:
-    """Serializes sorted statements; JSON-LD is compacted with our context, unless there are very many."""
+    """Serializes sorted statements; JSON-LD is compacted with our context, unless there are very many.
+
+    Raises `NotWritable` for what XML cannot hold.
+    """
     if syntax.syntax == RdfFormat.JSON_LD and len(statements) <= _MOST_COMPACTED:
         return json.dumps(compacted(site, statements), ensure_ascii=False, indent=1).encode() + b"\n"
-    return serialization.to_bytes(statements, syntax, serialization.used_prefixes(statements, site.prefixes))
+    if syntax.syntax == RdfFormat.RDF_XML and (name := formats.not_in_rdf_xml(s.predicate.value for s in statements)):
+        raise NotWritable(f"RDF/XML cannot write the property <{name}>")
+    body = serialization.to_bytes(statements, syntax, serialization.used_prefixes(statements, site.prefixes))
+    if syntax.syntax == RdfFormat.RDF_XML and not formats.is_xml(body):
+        raise NotWritable("a value has a character that XML cannot hold")
+    return body
 
 
 def compacted(site: Site, statements: list[Triple] | list[Quad]) -> dict[str, Any]:

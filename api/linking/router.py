@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.admission.slots import in_thread
-from api.html.rendering import page
+from api.html.rendering import page, wants_page
 from api.html.view import View, view_of
 from api.http import bodies, uploads
 from api.http.responses import json_answer, prefers_json
@@ -27,7 +27,7 @@ from api.linking.state import Work
 from api.problems import Problem, of_error
 from api.site.site import Site, site_of
 from kg import __version__
-from kg.errors import DeskBusy, KgError
+from kg.errors import DeskBusy
 from kg.linking import linkset, review
 from kg.linking.linkset import LinksetInfo
 from kg.linking.matching import Candidate
@@ -35,6 +35,7 @@ from kg.linking.review import Decision, MatchSetup
 from kg.rdf import formats
 from kg.rdf.namespaces import OWL
 from kg.tables import table as tables
+from kg.tables.rows import TableError
 
 router = Router()
 SYNTAXES = ("ttl", "nt", "jsonld")
@@ -43,6 +44,8 @@ _PAGE = 100
 _CHUNK = 100
 _PREVIEW = 5
 _NEVER_KEPT = {"Cache-Control": "no-store"}
+# A step of the desk is the answer to a form: a browser goes back to it only if it may keep it for itself.
+_FOR_GOING_BACK = {"Cache-Control": "private, no-cache"}
 _ERRORS = (400, 413, 415, 422, 499, TOO_LARGE, 503)
 
 
@@ -77,16 +80,17 @@ async def go_on(request: Request) -> Response:
     """Return the next page; the form carries the whole state in both directions."""
     site = site_of(request)
     view = view_of(request, language.language_of(request))
-    pasted = ""
+    pasted, work, form = "", None, Form()
     try:
         form = await uploads.form(request, site.settings.desk_body_bytes)
         pasted = form.get("text", "")
         if not form.get("work"):
             work = await state.read_table(request, form)
-            return await in_thread(request, Cost.UPLOAD, _columns, request, view, work)
+            return await in_thread(request, Cost.UPLOAD, _columns, request, view, work, form)
         work = await state.work_of(request, form["work"])
         if "match" in form:
-            work = await _matched(request, view, state.chosen(work, form, list(site.entities.classes())))
+            chosen = state.chosen(work, form, list(site.entities.classes()))
+            work = await _matched(request, view, chosen)
         else:
             work = await in_thread(request, Cost.UPLOAD, _merged, view, work, form)
         return await in_thread(request, Cost.UPLOAD, _review, request, view, work, form)
@@ -94,6 +98,10 @@ async def go_on(request: Request) -> Response:
         if prefers_json(request):
             raise
         problem = of_error(error)
+        if work is not None and "work" in form:
+            # What was done so far is kept: the step is shown again, and says what is wrong.
+            again = _review if work.decisions and "match" not in form else _columns
+            return await in_thread(request, Cost.UPLOAD, again, request, view, work, form, problem)
         response = page(request, view.language, "desk.html", problem.status, work=None, problem=problem, pasted=pasted)
         response.headers.update({**problem.headers, **_NEVER_KEPT})
         return response
@@ -147,10 +155,7 @@ async def match(request: Request) -> Response:
 )
 async def result(request: Request) -> Response:
     """Return the table with the decisions as CSV; cells that look like formulas are escaped."""
-    view, work, _ = await _finished(request)
-    made = await in_thread(request, Cost.UPLOAD, review.linked, work.table, work.decisions, view.plain)
-    body = await in_thread(request, Cost.UPLOAD, tables.write, made)
-    return _download(body, "text/csv; charset=utf-8", _name(work, "linked.csv"))
+    return await _finish(request, _table_file)
 
 
 @router.post(
@@ -163,18 +168,7 @@ async def result(request: Request) -> Response:
 )
 async def links(request: Request) -> Response:
     """Return the links as RDF, with a description of the linkset and its provenance."""
-    view, work, asked = await _finished(request)
-    syntax = formats.rdf_format(asked or "ttl")
-    if syntax is None or syntax.name not in SYNTAXES:
-        raise Problem(400, "bad-parameter", f"format: expected {', '.join(SYNTAXES)}, not '{asked[:40]}'")
-    if work.choice is None or not work.choice.subject:
-        raise Problem(422, "no-subject", "subject: expected the column or template that gives the IRIs of your rows")
-    try:
-        found = await in_thread(request, Cost.UPLOAD, review.links, work.table, work.decisions, work.choice)
-        body = await in_thread(request, Cost.UPLOAD, linkset.write, found, _linkset_info(view.site, work), syntax)
-    except KgError as error:
-        raise state.as_problem(error) from None
-    return _download(body, syntax.content_type, _name(work, f"links.{syntax.name}"))
+    return await _finish(request, _linkset_file)
 
 
 # ---- matching ----
@@ -186,8 +180,8 @@ async def _matched(request: Request, view: View, work: Work) -> Work:
     if choice.subject:
         try:
             review.check_subject(work.table, choice.subject)
-        except KgError as error:
-            raise state.as_problem(error) from None
+        except TableError as error:
+            raise state.refused(error, field="subject") from None
     decided = await _each_chunk(
         request, view.site, work.table.rows, lambda part: candidates.decisions(view, part, choice)
     )
@@ -245,7 +239,7 @@ def _row(view: View, row: tuple[str, ...], choice: MatchSetup) -> dict[str, Any]
 # ---- pages ----
 
 
-def _columns(request: Request, view: View, work: Work) -> Response:
+def _columns(request: Request, view: View, work: Work, form: Form, problem: Problem | None = None) -> Response:
     """Return the page that asks for the column of names, with the likeliest one selected."""
     kinds = [
         k
@@ -265,6 +259,7 @@ def _columns(request: Request, view: View, work: Work) -> Response:
         texts={name: view.t("desk_" + name) for name in _SCRIPT_TEXTS} | {"page_of": view.t("page_of")},
         preview=work.table.rows[:_PREVIEW],
         seen=None,
+        problem=problem,
     )
 
 
@@ -281,8 +276,8 @@ def _guess(columns: Sequence[str]) -> int:
     return next((n for hint in _HINTS for n, name in enumerate(names) if hint in name), 0)
 
 
-def _review(request: Request, view: View, work: Work, form: Form) -> Response:
-    """Return a page of rows with their candidates."""
+def _review(request: Request, view: View, work: Work, form: Form, problem: Problem | None = None) -> Response:
+    """Return a page of rows with their candidates, and what is wrong with the form that was sent, if anything."""
     assert work.choice is not None
     show = form.get("show", "all")
     show = show if show in SHOWN else "all"
@@ -295,7 +290,7 @@ def _review(request: Request, view: View, work: Work, form: Form) -> Response:
     for decision in work.decisions:
         counts[_group(decision)] += 1
     found = {n: [candidates.describe(view, c) for c in _candidates(view, work, n)] for n in rows}
-    return _shown(request, view, work, seen=Seen(show, number, pages, rows, counts), found=found)
+    return _shown(request, view, work, seen=Seen(show, number, pages, rows, counts), found=found, problem=problem)
 
 
 def _candidates(view: View, work: Work, row: int) -> Sequence[Candidate]:
@@ -324,33 +319,72 @@ def _merged(view: View, work: Work, form: Form) -> Work:
     return state.checked(replace(work, decisions=tuple(decisions)), view.site.entities.exists)
 
 
-def _shown(request: Request, view: View, work: Work, **values: Any) -> Response:
+def _shown(request: Request, view: View, work: Work, *, problem: Problem | None = None, **values: Any) -> Response:
     document = json.dumps(work.document(), ensure_ascii=False)
+    status = problem.status if problem else 200
     response = page(
-        request, view.language, "desk.html", work=work, document=document, problem=None, syntaxes=SYNTAXES, **values
+        *(request, view.language, "desk.html", status),
+        **{"work": work, "document": document, "problem": problem, "syntaxes": SYNTAXES, **values},
     )
-    response.headers.update(_NEVER_KEPT)
+    response.headers.update(_FOR_GOING_BACK)
     return response
 
 
 # ---- downloads ----
 
 
-async def _finished(request: Request) -> tuple[View, Work, str]:
-    """Return the view, the work (from the page's form or as JSON) and the requested format."""
+Made = Callable[[View, Work, str], Response]
+
+
+async def _finish(request: Request, make: Made) -> Response:
+    """Return the file that is made of a finished work, from the page's form or as JSON.
+
+    A browser that sends the form gets the page back if something is wrong, with all decisions and the field marked.
+    """
     site = site_of(request)
     view = view_of(request, language.language_of(request))
     asked = request.query_params.get("format", "")
+    form: Form | None = None
     if request.headers.get("content-type", "").startswith(formats.JSON):
         work = await state.work_of(request, await bodies.json_document(request, site.settings.desk_body_bytes))
     else:
         form = await uploads.form(request, site.settings.desk_body_bytes)
         asked = asked or form.get("format", "")
-        work = await state.work_of(request, form.get("work", ""))
-        work = await in_thread(request, Cost.UPLOAD, _merged, view, state.published(work, form), form)
+        work = state.published(await state.work_of(request, form.get("work", "")), form)
     if work.choice is None or len(work.decisions) != len(work.table.rows):
         raise Problem(422, "bad-work", "the rows of this table have not been matched yet")
-    return view, await in_thread(request, Cost.UPLOAD, state.checked, work, site.entities.exists), asked
+    try:
+        if form is not None:
+            work = await in_thread(request, Cost.UPLOAD, _merged, view, work, form)
+        checked = await in_thread(request, Cost.UPLOAD, state.checked, work, site.entities.exists)
+        return await in_thread(request, Cost.UPLOAD, make, view, checked, asked)
+    except Problem as problem:
+        if form is None or not wants_page(request):
+            raise
+        return await in_thread(request, Cost.UPLOAD, _review, request, view, work, form, problem)
+
+
+def _table_file(view: View, work: Work, asked: str) -> Response:
+    body = tables.write(review.linked(work.table, work.decisions, view.plain))
+    return _download(body, "text/csv; charset=utf-8", _name(work, "linked.csv"))
+
+
+def _linkset_file(view: View, work: Work, asked: str) -> Response:
+    syntax = formats.rdf_format(asked or "ttl")
+    if syntax is None or syntax.name not in SYNTAXES:
+        raise Problem(400, "bad-parameter", f"format: expected {', '.join(SYNTAXES)}, not '{asked[:40]}'")
+    if work.choice is None or not work.choice.subject:
+        detail = "subject: expected the column or template that gives the IRIs of your rows"
+        raise Problem(422, "no-subject", detail, {"field": "subject"})
+    if work.dataset and not linkset.is_iri(work.dataset):
+        detail = f"dataset: '{work.dataset[:200]}' is not an absolute IRI"
+        raise Problem(422, "bad-dataset", detail, {"field": "dataset", "iri": work.dataset[:200]})
+    try:
+        found = review.links(work.table, work.decisions, work.choice)
+        body = linkset.write(found, _linkset_info(view.site, work), syntax)
+    except TableError as error:
+        raise state.refused(error, field="subject") from None
+    return _download(body, syntax.content_type, _name(work, f"links.{syntax.name}"))
 
 
 def _linkset_info(site: Site, work: Work) -> LinksetInfo:

@@ -19,7 +19,6 @@ from api.problems import Problem
 from api.queries.execution import unless_gone
 from api.settings import Settings
 from api.site.site import site_of
-from kg.errors import KgError
 from kg.linking.review import Decision, MatchSetup
 from kg.tables import process
 from kg.tables.rows import TableError, TableLimits
@@ -76,10 +75,10 @@ def limits_of(settings: Settings) -> TableLimits:
     )
 
 
-def refused(error: TableError) -> Problem:
-    """The answer for a table that cannot be taken, with its place."""
+def refused(error: TableError, field: str = "") -> Problem:
+    """The answer for a table that cannot be taken, with its place, and the field of the form that is to be changed."""
     place = {n: v for n in ("row", "column", "line") if (v := getattr(error, n)) is not None}
-    members = {"code": error.code, **place, **error.values}
+    members = {"code": error.code, **place, **error.values, **({"field": field} if field else {})}
     return Problem(_STATUS[error.kind], f"table-{error.kind}", str(error), members)
 
 
@@ -213,13 +212,8 @@ def chosen(work: Work, form: Form, kinds: Sequence[str]) -> Work:
 
 def published(work: Work, form: Form) -> Work:
     """Return the work with what the linkset states about rows, reviewer and dataset."""
-    choice, subject = work.choice, form.get("subject", "").strip()
-    if choice is not None and subject:
-        choice = replace(choice, subject=subject)
+    choice = work.choice
+    if choice is not None and "subject" in form:
+        choice = replace(choice, subject=form["subject"].strip())
     reviewer, dataset = ((form.get(n) or getattr(work, n)).strip() for n in ("reviewer", "dataset"))
     return replace(work, choice=choice, reviewer=reviewer, dataset=dataset)
-
-
-def as_problem(error: KgError) -> Problem:
-    """Return the problem for an invalid choice of columns, or an invalid row."""
-    return refused(error) if isinstance(error, TableError) else Problem(422, "bad-column", str(error))

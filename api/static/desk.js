@@ -32,12 +32,49 @@ class Review {
       button.addEventListener("click", () => { this.at += Number(button.dataset.step) * PAGE; this.draw(); this.row(0)?.focus(); });
     }
     document.getElementById("ui-desk-take").addEventListener("submit", (event) => {
-      event.target.elements.work.value = JSON.stringify(this.work);
+      event.preventDefault();
+      this.take(event.target, event.submitter);
     });
   }
 
   say(name, values = {}) {
     this.said.textContent = fill(this.texts[name], values);
+  }
+
+  // ---- downloads ----
+
+  /** Downloads a file. If it cannot be made, the page stays as it is, and says why beside the field. */
+  async take(form, button) {
+    form.elements.work.value = JSON.stringify(this.work);
+    this.trouble(form);
+    const answer = await fetch(button?.formAction || form.action, {
+      method: "POST", body: new FormData(form), headers: { Accept: "text/html" },
+    }).catch(() => null);
+    if (!answer?.ok) {
+      const page = answer && new DOMParser().parseFromString(await answer.text(), "text/html");
+      const found = page?.querySelector(".problem") ?? page?.querySelector("main");
+      this.trouble(form, found?.textContent.trim() || this.texts.failed, found?.dataset.field);
+      return;
+    }
+    const name = /filename\*=UTF-8''([^;]+)/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1];
+    const link = element("a", { href: URL.createObjectURL(await answer.blob()), download: decodeURIComponent(name ?? "") });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  }
+
+  trouble(form, text = "", field = "") {
+    const box = document.getElementById("ui-desk-problem");
+    box.hidden = !text;
+    box.textContent = text;
+    for (const name of ["subject", "dataset"]) {
+      const input = form.elements[name];
+      input.toggleAttribute("aria-invalid", name === field);
+      if (name === field) {
+        input.setAttribute("aria-invalid", "true");
+        input.setAttribute("aria-errormessage", box.id);
+      }
+    }
+    if (text) (form.elements[field] ?? box).focus();
   }
 
   // ---- matching ----

@@ -194,11 +194,7 @@ def _written(request: Request, site: Site, wanted: str, sent: SubmittedDocument,
         return "".join(f"{line}\n" for line in told).encode()
     syntax = formats.rdf_format(wanted)
     assert syntax is not None
-    body = write_rdf(site, report.quads(found), syntax)
-    if syntax.name == "rdf" and not formats.is_xml(body):
-        detail = "a value has a character that XML does not allow; request another format"
-        raise Problem(406, "not-acceptable", detail, {"formats": {k: v for k, v in _NAMES.items() if k != "rdf"}})
-    return body
+    return write_rdf(site, report.quads(found), syntax)
 
 
 def _placed(problem: Problem, error: KgError, sent: SubmittedDocument | None) -> Problem:

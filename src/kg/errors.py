@@ -208,6 +208,20 @@ class FormatNotOffered(KgError):
         self.kind = kind
 
 
+class NotWritable(KgError):
+    """A result that the requested format cannot express, such as a control character in XML."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}; ask for another format")
+
+
+class UnknownFunction(KgError):
+    """A query that calls a function by an IRI that the engine does not know."""
+
+    def __init__(self, iri: str) -> None:
+        super().__init__(f"there is no function <{iri}>")
+
+
 class RdfFault(KgError):
     """Submitted RDF that cannot be read; line and column count from 1, 0 if unknown; `limit` is the exceeded limit."""
 

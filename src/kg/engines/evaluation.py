@@ -22,7 +22,7 @@ from pyoxigraph import (
     Triple,
 )
 
-from kg.errors import FormatNotOffered, QueryFailed, ResultTooLarge
+from kg.errors import FormatNotOffered, NotWritable, QueryFailed, ResultTooLarge, UnknownFunction
 from kg.rdf import formats, serialization
 from kg.rdf.datatypes import XSD
 from kg.rdf.formats import Rdf, Results
@@ -31,8 +31,10 @@ from kg.rdf.terms import AnyTerm
 from kg.sparql.diagnosis import diagnose
 from kg.sparql.quadstore import QuadStore
 
-# Characters that begin a formula in a spreadsheet (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Characters that begin a formula in a spreadsheet (OWASP, CSV injection), with their full-width forms.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# How the engine reports a function that it does not know.
+_UNKNOWN = re.compile(r"custom (?:aggregate )?function <([^>]*)>")
 
 # Anything that may be a prefix in a query, including schemes of IRIs.
 _PREFIX = re.compile(r"(?<![\w.\-])([A-Za-z][\w.\-]*):")
@@ -94,7 +96,8 @@ class _Bounded(io.BytesIO):
 def evaluate(
     store: QuadStore, query: Query, want: ResultFormats, *, base: str, prefixes: Mapping[str, str], most_bytes: int
 ) -> Answer:
-    """Evaluates and serializes; raises `QueryMalformed`, `QueryFailed`, `ResultTooLarge` or `FormatNotOffered`.
+    """Evaluates and serializes; raises `QueryMalformed`, `UnknownFunction`, `QueryFailed`, `ResultTooLarge`,
+    `FormatNotOffered` or `NotWritable`.
 
     No iterator of the engine outlives the call, not even in a traceback.
     """
@@ -103,6 +106,8 @@ def evaluate(
     except SyntaxError as error:
         raise diagnose(query.text, error, prefixes) from None
     except (OSError, ValueError, RuntimeError) as error:
+        if unknown := _UNKNOWN.search(str(error)):
+            raise UnknownFunction(unknown[1]) from None
         raise QueryFailed(f"the query could not be evaluated: {error}") from None
 
 
@@ -162,7 +167,7 @@ def _graph(result: QueryTriples, syntax: Rdf, prefixes: Mapping[str, str], most:
                 raise ResultTooLarge(most)
     is_xml = syntax.syntax == RdfFormat.RDF_XML
     if is_xml and (property_ := formats.not_in_rdf_xml(t.predicate.value for t in triples)):
-        raise QueryFailed(f"RDF/XML cannot write the property <{property_}>; ask for another format")
+        raise NotWritable(f"RDF/XML cannot write the property <{property_}>")
     used = serialization.used_prefixes(triples, prefixes) if syntax.has_prefixes else {}
     body = serialization.to_bytes(sorted(triples, key=triples.__getitem__), syntax, used, _Bounded(most * 2))
     _check_xml(is_xml, body)
@@ -171,7 +176,7 @@ def _graph(result: QueryTriples, syntax: Rdf, prefixes: Mapping[str, str], most:
 
 def _check_xml(is_xml: bool, document: bytes) -> None:
     if is_xml and not formats.is_xml(document):
-        raise QueryFailed("the result has a character that XML cannot hold; ask for another format")
+        raise NotWritable("the result has a character that XML cannot hold")
 
 
 def _table(result: QuerySolutions, wanted: Results, most: int | None, output: _Bounded) -> int:

@@ -22,6 +22,10 @@ from kg.errors import QueryRefused
 _LARGEST_ANSWER = 64_000_000
 _PASSED_ON = ("Accept", "Content-Type")
 _CHUNK = 65_536
+# IPv4 by way of a translator (RFC 6052).
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# IPv4-compatible (RFC 4291, 2.5.5.1), local translators (RFC 8215), site-local (RFC 3879), discard-only (RFC 6666).
+_NOT_PUBLIC = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b:1::/48", "fec0::/10", "100::/64")))
 
 
 def public_address(host: str, port: int) -> str:
@@ -32,11 +36,25 @@ def public_address(host: str, port: int) -> str:
         raise QueryRefused(f"SERVICE: {host} cannot be resolved: {error}") from error
     addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
     for address in addresses:
-        parsed = ipaddress.ip_address(address)
-        mapped = getattr(parsed, "ipv4_mapped", None) or parsed
-        if not mapped.is_global or mapped.is_multicast:
+        if not is_public(address):
             raise QueryRefused(f"SERVICE: {host} is at {address}, which is no public address")
     return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Whether an address, and every IPv4 address that a gateway would make of it, is public (RFC 6890)."""
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return parsed.is_global and not parsed.is_multicast
+    if parsed.ipv4_mapped is not None:
+        return is_public(str(parsed.ipv4_mapped))
+    if any(parsed in network for network in _NOT_PUBLIC):
+        return False
+    inner = [parsed.sixtofour, *(parsed.teredo or ())]
+    if parsed in _NAT64:
+        inner.append(ipaddress.IPv4Address(int(parsed) & 0xFFFF_FFFF))
+    is_global = parsed in _NAT64 or parsed.sixtofour is not None or parsed.is_global
+    return is_global and not parsed.is_multicast and all(is_public(str(each)) for each in inner if each is not None)
 
 
 class Forwarder:

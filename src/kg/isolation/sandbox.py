@@ -26,14 +26,19 @@ _LOAD, _IF_EQUAL, _IF_NOT_LESS, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT = 0, 4
 
 
+def end_with_parent(number: int = signal.SIGKILL) -> None:
+    """Has this process get a signal when its parent ends, however that ends (Linux; elsewhere it does nothing)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+
+
 def confine(memory_bytes: int, parent: int) -> None:
     """Limits this process: at most `memory_bytes` beyond what it has, no files written, killed with its parent.
 
     It is also the first to be killed when the machine runs out of memory. Linux only in the latter two; elsewhere they
     do nothing.
     """
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     if os.getppid() != parent:
         os._exit(1)
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal as OneOf
 from urllib.parse import quote
 
-from kg.errors import KgError, nearest
 from kg.linking import linkset
 from kg.linking.linkset import Link, Relation
 from kg.linking.matching import Candidate, Matcher
@@ -57,17 +57,19 @@ class Decision:
 
 
 def column(table: Table, asked: str) -> int:
-    """The index of a column given by name, or by number from 1; raises `KgError` with the nearest name."""
+    """The index of a column given by name, or by number from 1; raises `TableError` with the nearest name."""
     found = [n for n, name in enumerate(table.columns) if name.strip() == asked.strip()]
     if len(found) == 1:
         return found[0]
     if found:
         numbers = ", ".join(str(n + 1) for n in found)
-        raise KgError(f"the columns {numbers} are all called '{asked}'; give the number of the column instead")
+        raise TableError("same-columns", numbers=numbers, name=asked[:100])
     if asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= len(table.columns):
         return int(asked) - 1
     known = ", ".join(f"'{name}'" for name in table.columns[:20])
-    raise KgError(f"no column '{asked}'{nearest(asked, table.columns)}; the columns are {known}")
+    if near := difflib.get_close_matches(asked, table.columns, n=1):
+        raise TableError("near-column", name=asked[:100], near=near[0], known=known)
+    raise TableError("no-column", name=asked[:100], known=known)
 
 
 def name_and_properties(row: Sequence[str], setup: MatchSetup) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -155,7 +157,7 @@ def links(table: Table, decisions: Iterable[Decision], setup: MatchSetup) -> lis
 
 
 def check_subject(table: Table, subject: str) -> None:
-    """Raises `KgError` unless `subject` is a column or a template over columns."""
+    """Raises `TableError` unless `subject` is a column or a template over columns."""
     _subject(table, subject)
 
 
@@ -166,9 +168,7 @@ def _subject(table: Table, subject: str) -> Callable[[Sequence[str], int], str]:
         return lambda row, number: _checked(row[at].strip(), number, at)
     blanks = {name: column(table, name) for name in _BLANK.findall(subject)}
     if not linkset.is_iri(_BLANK.sub("x", subject)):
-        raise KgError(
-            f"the template '{subject}' does not give an IRI; expected one such as https://example.org/id/{{code}}"
-        )
+        raise TableError("bad-template", template=subject[:200])
 
     def filled(row: Sequence[str], number: int) -> str:
         def value(match: re.Match[str]) -> str:

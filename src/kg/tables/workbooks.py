@@ -16,6 +16,8 @@ _MOST_FILES = 2_000
 # The last row of a worksheet (ECMA-376, 18.3.1.73); a file with more rows is refused.
 _LAST_ROW = 1_048_576
 _CHUNK = 65_536
+# Blank cells that a row may have beyond the columns of a table; a formatted sheet has some.
+_BLANK_CELLS = 1_000
 
 
 def rows(body: bytes, limits: TableLimits, sheet: str = "") -> Iterator[Row]:
@@ -50,23 +52,36 @@ def _check(body: bytes, limits: TableLimits) -> None:
             if "[Content_Types].xml" not in archive.namelist():
                 raise TableError("no-workbook")
             for file in files:
-                if file.filename.endswith((".xml", ".rels")):
-                    with archive.open(file) as part:
-                        _check_prolog(part)
+                with archive.open(file) as part:
+                    _check_part(part, limits, is_xml=file.filename.endswith((".xml", ".rels")))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise TableError("damaged") from error
 
 
-class _Begun(Exception):
-    """The root element was reached, so no document type can follow."""
+class _Harmless(Exception):
+    """The root element was reached: no document type can follow, and it is no worksheet."""
 
 
-def _check_prolog(part: Any) -> None:
+def _check_part(part: Any, limits: TableLimits, *, is_xml: bool) -> None:
+    """Refuses a document type, and a very long row: openpyxl makes objects of all its cells, blank ones too, at once.
+
+    A worksheet may have any name, so every part is read that is XML.
+    """
+    most, cells, is_first = limits.columns + _BLANK_CELLS, 0, True
+
     def refuse(*_: object) -> None:
         raise TableError("doctype")
 
-    def begun(*_: object) -> None:
-        raise _Begun
+    def begun(name: str, _: object) -> None:
+        nonlocal cells, is_first
+        # With or without a prefix of the namespace.
+        name = name.rpartition(":")[2]
+        if is_first and name != "worksheet":
+            raise _Harmless
+        is_first = False
+        cells = cells + 1 if name == "c" else 0 if name == "row" else cells
+        if cells > most:
+            raise TableError("columns", limit=limits.columns)
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse, begun
@@ -74,10 +89,11 @@ def _check_prolog(part: Any) -> None:
         while chunk := part.read(_CHUNK):
             parser.Parse(chunk)
         parser.Parse(b"", True)
-    except _Begun:
+    except _Harmless:
         return
     except expat.ExpatError as error:
-        raise TableError("damaged") from error
+        if is_xml:
+            raise TableError("damaged") from error
 
 
 def _sheet(workbook: Any, name: str) -> Any:
