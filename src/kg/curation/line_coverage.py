@@ -59,7 +59,7 @@ def report(found: list[PassageCount]) -> str:
         "Written by `kg coverage`. For each passage: how many statements its units make, how many other facts rest on",
         "it, and for a unit of which a part stays text, the reason (`rhetoric`, `members`, `degree-only`, `print`,",
         "`history`, `how`, `apparatus`; see `id/vocabulary/text-only-reasons`). A passage of several lines has what is",
-        "printed across them, such as a heading with what stands under it. Lines between the passages are blank, headings",
+        "printed across them, such as a heading with what is under it. Lines between the passages are blank, headings",
         "or page marks.",
     ]
     for source, group in groupby(found, key=lambda row: row.source):
