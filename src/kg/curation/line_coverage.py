@@ -39,10 +39,11 @@ def measure(store: QuadStore, root: Path) -> list[PassageCount]:
         source, reasons = solution["source"], solution["reasons"]
         assert isinstance(source, NamedNode)
         names = [row["name"] for row in library.select(store, _NAME.format(source.value))]
-        numbers = [_number(solution[name]) for name in ("first", "last", "statements", "facts")]
+        first, last, statements, facts = (_number(solution[n]) for n in ("first", "last", "statements", "facts"))
         written = reasons.value if isinstance(reasons, Literal) else ""
         name = names[0].value if names and isinstance(names[0], Literal) else source.value
-        found.append(PassageCount(name, *numbers, ", ".join(sorted(set(written.split())))))
+        listed = ", ".join(sorted(set(written.split())))
+        found.append(PassageCount(name, first, last, statements, facts, listed))
     return found
 
 
