@@ -145,6 +145,18 @@ def test_only_concepts_are_matched() -> None:
     assert not {iri for iri in matched - concepts if iri.startswith(BASE.id)}
 
 
+def test_components_of_data_sets_are_typed(core: rdflib.Graph) -> None:
+    """RDF Data Cube, section 6: tools find dimensions, measures and attributes by their class."""
+    for link, kind in (
+        (QB.dimension, QB.DimensionProperty),
+        (QB.measure, QB.MeasureProperty),
+        (QB.attribute, QB.AttributeProperty),
+    ):
+        used = set(core.objects(None, link))
+        assert used
+        assert all((term, RDF.type, kind) in core for term in used), link
+
+
 def test_ranges_are_datatypes_of_owl(both: rdflib.Graph) -> None:
     """OWL 2, section 4: dates and durations are not in its datatype map."""
     allowed = {XSD[name] for name in ("string", "integer", "decimal", "boolean", "dateTime", "anyURI")}

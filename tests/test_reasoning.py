@@ -112,6 +112,10 @@ INFERS = {
         ":b qb:dataSet kg:budgetDataSet",
     ),
 }
+INFERS["what happened is an activity of those who did it"] = (
+    ":e a kg:CabinetDecision ; kg:by :cabinet .",
+    ":e a prov:Activity ; prov:wasAssociatedWith :cabinet",
+)
 STATEMENTS_INFER = {
     "a unit mentions the things in its statements": (
         ":unit kg:states :s . :s kg:object :o ; kg:sector :field ; dcterms:subject :about ; dcterms:spatial :place .",
@@ -212,6 +216,7 @@ DOES_NOT_INFER = {
         " :b a org:Organization . :t a skos:Concept .",
         ":b kg:worksOn :t",
     ),
+    "what is planned is no activity yet": (":e a kg:PlannedEvent ; kg:by :host .", ":e prov:wasAssociatedWith :host"),
     "what is denied is not worked on": (
         ":s a kg:Commitment ; kg:actor :b ; kg:object :t ; kg:modality modalities:planned ; kg:negated true ."
         " :b a org:Organization . :t a skos:Concept .",
@@ -267,6 +272,7 @@ def test_axiom_does_not_infer(name: str, ontology: list[Quad]) -> None:
 REFUSES = {
     "a person is no organisation": ":x a foaf:Person, kg:University .",
     "a law is no programme": ":x a eli:LegalResource, kg:Programme .",
+    "what is planned has not happened": ":x a kg:PlannedEvent, kg:Meeting .",
     "a commitment is no target": ":x a kg:Commitment, kg:Target .",
     "who bears a duty does so by a norm, and a programme is none": ":x a kg:Programme ; kg:bearer :b .",
     "a programme is no document": ":x a kg:Programme, kg:Strategy .",

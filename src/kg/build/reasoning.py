@@ -109,9 +109,13 @@ def projection(quads: Iterable[Quad]) -> list[Triple]:
     objects = {s for s in terms if OWL + "ObjectProperty" in kinds[s]}
     values = {s for s in terms if OWL + "DatatypeProperty" in kinds[s]}
     annotations = {s for s in terms if OWL + "AnnotationProperty" in kinds[s]}
+    properties = objects | values | annotations
 
     def taken(t: Triple) -> bool:
         subject, predicate = value(t.subject), t.predicate.value
+        if predicate == iris.RDF_TYPE and subject in properties:
+            # A property may be of a class of properties as well, such as a dimension of a data set.
+            return isinstance(t.object, NamedNode) and t.object.value.startswith(OWL) and subject not in annotations
         if predicate in _ONTOLOGY_PREDICATES and (subject in terms or not isinstance(t.subject, NamedNode)):
             unsupported = isinstance(t.object, NamedNode) and t.object.value in _UNSUPPORTED
             return subject not in annotations and not unsupported
