@@ -14,7 +14,7 @@ from dataset import BASE
 from pyoxigraph import NamedNode, QuerySolutions, RdfFormat, Store, parse
 from rdflib import Graph, URIRef
 from rdflib.plugins.stores.sparqlstore import SPARQLStore
-from SPARQLWrapper import CSV, JSON, JSONLD, POST, TURTLE, XML, SPARQLWrapper
+from SPARQLWrapper import CSV, JSON, JSONLD, N3, POST, RDFXML, TURTLE, XML, SPARQLWrapper
 from SPARQLWrapper.SPARQLExceptions import QueryBadFormed
 
 from kg.release.store import Release
@@ -108,6 +108,25 @@ def test_sparqlwrapper_constructs(server: str, statements: int, form: str) -> No
         assert len(set(parse(answer, format=RdfFormat.TURTLE))) == statements
     else:
         assert len(answer) == statements
+
+
+@pytest.mark.filterwarnings("ignore:.*unexpected returned format", "ignore:Format requested was")
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph", "ignore:Dataset.default_context")
+@pytest.mark.parametrize("method", ["GET", POST])
+@pytest.mark.parametrize("form", [None, XML, JSON, RDFXML, N3, TURTLE, JSONLD, CSV])
+def test_sparqlwrapper_asks_anything_in_any_format(server: str, statements: int, method: str, form: str | None) -> None:
+    client = SPARQLWrapper(f"{server}/sparql")
+    client.setMethod(method)
+    if form:
+        client.setReturnFormat(form)
+    for query in (CONSTRUCT, f"DESCRIBE <{LAW}>"):
+        client.setQuery(query)
+        answer: Any = client.query().convert()
+        found = Graph().parse(data=answer, format="turtle") if isinstance(answer, bytes) else answer
+        assert len(found) >= statements
+    for query in (SELECT, "ASK {}"):
+        client.setQuery(query)
+        assert client.query().convert()
 
 
 def test_sparqlwrapper_knows_a_malformed_query(server: str) -> None:

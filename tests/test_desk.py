@@ -208,11 +208,11 @@ def test_without_scripts_rows_are_decided_in_the_form(visit: Callable[..., Any])
 @pytest.mark.browser
 def test_errors_are_shown_on_the_page_and_the_text_is_kept(visit: Callable[..., Any]) -> None:
     page = visit("ja", java_script_enabled=False)
-    page.fill("#ui-desk-text", "a,b\n1,2\n3")
+    page.fill("#ui-desk-text", "a,b\n1,2\n3,4,5")
     page.click("form.bring button")
     told = page.text_content("[role=alert]")
-    assert "2行目2列目（ファイルの3行目）" in told
-    assert page.input_value("#ui-desk-text") == "a,b\n1,2\n3"
+    assert "2行目3列目（ファイルの3行目）" in told
+    assert page.input_value("#ui-desk-text") == "a,b\n1,2\n3,4,5"
 
 
 @pytest.mark.browser
@@ -365,7 +365,7 @@ def test_results_are_made_of_json_too(real_http: httpx.Client) -> None:
         ("/link/table", {"content": b"x", "headers": {"content-type": "text/csv"}}, 415, "unsupported-media-type"),
         ("/link/table", {"data": {"text": " "}}, 422, "no-table"),
         ("/link/table", {"files": {"file": ("x.pdf", b"%PDF-1")}}, 415, "table-unsupported"),
-        ("/link/table", {"files": {"file": ("x.csv", b"a,b\n1")}}, 422, "table-broken"),
+        ("/link/table", {"files": {"file": ("x.csv", b"a,b\n1,2,3")}}, 422, "table-broken"),
         (
             "/link/table",
             {"content": b"--x\r\n", "headers": {"content-type": "multipart/form-data; boundary=y"}},
@@ -416,6 +416,30 @@ def test_every_message_about_a_table_is_in_japanese_too() -> None:
     assert set(japanese) == set(rows.MESSAGES)
     for code, text in japanese.items():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", rows.MESSAGES[code])), code
+    for language in ("ja", "en"):
+        notices = texts_of("notices")[language]
+        assert set(notices) == set(rows.NOTICES)
+        for code, text in notices.items():
+            assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", rows.NOTICES[code])), code
+
+
+def test_columns_are_proposed_and_odd_numbers_told_with_their_place(real_http: httpx.Client) -> None:
+    text = (
+        "施設一覧,,\n番号,機関名,法人番号\n1,理化学研究所,1030005007111.0\n2,東京大学,5.01001E+12\n"
+        "3,京都大学,3130005005533\n4,計算科学研究センター,1030005007111\n"
+    )
+    answer = real_http.post("/link?lang=ja", files={"file": ("t.csv", text.encode("cp932"))})
+    body = html.unescape(answer.text)
+    assert '<option value="1" selected>機関名</option>' in body
+    assert '<option value="kg:corporateNumber" selected>' in body
+    for told in (
+        "見出しより上の1行は表に含めませんでした：施設一覧",
+        "1行目3列目：「1030005007111.0」を番号1030005007111と読みました。",
+        "2行目3列目：「5.01001E+12」は表計算ソフトで丸められて",
+        "3行目3列目：「3130005005533」はチェックディジットが合わないため",
+        "番号1030005007111が、名称の異なる行（1, 4行目）にあります",
+    ):
+        assert told in body
 
 
 def test_without_scripts_a_long_table_is_reviewed_page_by_page(real_http: httpx.Client) -> None:

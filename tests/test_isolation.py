@@ -261,7 +261,7 @@ def table(body: bytes, name: str, encoding: str = "", **settings: Any) -> tuple[
             kill(worker)
 
         pool._processes.kill = looked  # type: ignore[method-assign]
-        message = tables.request(body, name, NO_LIMITS, encoding=encoding, sheet="", has_header=True)
+        message = tables.request(body, name, NO_LIMITS, encoding=encoding, sheet="", header=1)
         try:
             found.append(tables.read_answer(await pool.run(message, client="")))
         except TableError as error:

@@ -168,8 +168,8 @@ def test_files_that_cannot_be_read_say_where(releases: Path, tmp_path: Path) -> 
     missing = run(releases, tmp_path / "none.csv", "--column", "a")
     assert "No such file" in missing.stderr
     ragged = tmp_path / "r.csv"
-    ragged.write_text("a,b\n1\n", encoding="utf-8")
-    assert f"{ragged}: row 1, column 2 (line 2): the row has 1 cell(s)" in run(releases, ragged, "--column", "a").stderr
+    ragged.write_text("a,b\n1,2,3\n", encoding="utf-8")
+    assert f"{ragged}: row 1, column 3 (line 2): the row has 3 cell(s)" in run(releases, ragged, "--column", "a").stderr
 
 
 def test_the_commands_of_the_guide_run(releases: Path, tmp_path: Path) -> None:
@@ -266,3 +266,21 @@ def test_a_journal_that_is_none_is_begun_anew(tmp_path: Path) -> None:
         with journal.Journal(path, "x") as opened:
             assert opened.entries == []
         assert not path.exists()
+
+
+def test_without_a_column_the_columns_are_proposed_and_odd_numbers_are_told(releases: Path, tmp_path: Path) -> None:
+    text = "一覧,\n法人番号,機関名\n1030005007111.0,理化学研究所\n5010005007399,東京大学\n"
+    text += "1030005007111,放射光科学研究センター\n"
+    (tmp_path / "t.csv").write_text(text, encoding="cp932")
+    done = run(releases, tmp_path / "t.csv", "--kind", "organization")
+    assert done.returncode == 0, done.stderr
+    for told in (
+        "columns  機関名 (names), 法人番号 (corporateNumber)",
+        "1 line(s) above the header are left out: 一覧",
+        "row 1, column 1: '1030005007111.0' is read as the number 1030005007111",
+        "row 2, column 1: '5010005007399' is not used: the check digit",
+        "the number 1030005007111 is in the rows 1, 3 beside different names",
+    ):
+        assert told in done.stdout
+    found = {row["機関名"]: row["kg_match"] for row in table(tmp_path / "t.linked.csv")}
+    assert found == {"理化学研究所": "exact", "東京大学": "exact", "放射光科学研究センター": "review"}

@@ -56,6 +56,14 @@ def test_curl_without_accept_gets_turtle(http: httpx.Client) -> None:
     assert http.get("/id/law/ai-act").headers["location"] == "/data/law/ai-act.ttl"
 
 
+def test_json_is_json_ld_for_a_record_and_json_for_a_list(http: httpx.Client) -> None:
+    record = http.get("/id/law/ai-act", headers={"accept": "application/json"})
+    assert record.headers["location"] == "/data/law/ai-act.jsonld"
+    classes = http.get("/id/law", headers={"accept": "application/json"})
+    assert classes.json()["class"] == "law"
+    assert http.get("/id/law").headers["content-type"].startswith("text/turtle")
+
+
 def test_406_lists_what_there_is(http: httpx.Client) -> None:
     response = http.get("/id/law/ai-act", headers={"accept": "image/png"})
     assert response.status_code == 406

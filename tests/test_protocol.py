@@ -123,8 +123,39 @@ def test_ask(http: httpx.Client) -> None:
 def test_not_acceptable_lists_the_formats(http: httpx.Client) -> None:
     document = problem(http.get("/sparql", params={"query": SELECT}, headers={"accept": "image/png"}), 406)
     assert "text/csv" in document["formats"].values()  # type: ignore[attr-defined]
-    problem(http.get("/sparql", params={"query": SELECT, "format": "ttl"}), 406)
-    problem(http.get("/sparql", params={"query": CONSTRUCT, "format": "csv"}), 406)
+    for query, name in ((SELECT, "ttl"), (CONSTRUCT, "csv"), (SELECT, "docx")):
+        asked = {"query": query, "format": name}
+        problem(http.get("/sparql", params=asked, headers={"accept": "image/png"}), 406)
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "accept", "media_type"),
+    [
+        (SELECT, "ttl", "*/*", "application/sparql-results+json"),
+        (SELECT, "docx", "text/csv", "text/csv"),
+        (CONSTRUCT, "csv", "application/n-triples", "application/n-triples"),
+        (CONSTRUCT, "xml", "*/*", "application/rdf+xml"),
+        (CONSTRUCT, "n3", "*/*", "text/turtle"),
+        (CONSTRUCT, "json", "*/*", "application/ld+json"),
+        (CONSTRUCT, "application/rdf xml", "*/*", "application/rdf+xml"),
+        (CONSTRUCT, "", "text/rdf+n3", "text/turtle"),
+        (SELECT, "docx", "text/html", "text/html"),
+    ],
+)
+def test_accept_decides_where_format_names_nothing_usable(
+    http: httpx.Client, query: str, name: str, accept: str, media_type: str
+) -> None:
+    asked = {"query": query, "format": name, "lang": "en"}
+    answer = http.get("/sparql", params=asked, headers={"accept": accept})
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, media_type)
+
+
+@pytest.mark.parametrize("spelling", ["format", "output", "results", "query.format"])
+def test_other_spellings_of_format_are_read(http: httpx.Client, spelling: str) -> None:
+    answer = http.get("/sparql", params={"query": SELECT, spelling: "csv"})
+    assert answer.headers["content-type"].startswith("text/csv")
+    posted = http.post("/sparql", data={"query": SELECT, spelling: "text/csv"})
+    assert posted.text == answer.text
 
 
 # ---- the dataset ----

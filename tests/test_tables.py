@@ -61,7 +61,7 @@ def test_utf_16_of_both_orders() -> None:
 def test_what_may_be_two_encodings_is_refused_until_it_is_named() -> None:
     body = "ﾄｳｷﾖ\r\nﾀｲ\r\n".encode("cp932")
     assert refusal(body).code == "ambiguous"
-    assert tables.read(body, "t.csv", encoding="cp932").rows == [("ﾀｲ",)]
+    assert tables.read(body, "t.csv", encoding="cp932", header=1).rows == [("ﾀｲ",)]
     euc = "機関\n東大\n".encode("euc-jp")
     assert tables.read(euc, encoding="euc-jp").rows == [("東大",)]
     assert refusal(euc).kind == "broken"
@@ -110,7 +110,6 @@ def test_the_delimiter_is_the_one_that_fits(text: str, name: str, columns: tuple
 @pytest.mark.parametrize(
     ("text", "code", "place"),
     [
-        ("a,b\n1,2\n3\n", "ragged", (2, 2, 3)),
         ("a,b\n1,2,3\n", "ragged", (1, 3, 2)),
         ('a,b\n1,"2\n3,4\n5,6\n', "quote-open", (1, 2, 2)),
         ('a,b\n"x"y,2\n', "quote-inside", (1, None, 2)),
@@ -136,7 +135,7 @@ def test_blank_rows_are_left_out_but_kept_in_a_list_of_names() -> None:
 
 
 def test_a_table_without_a_header_has_numbers_for_names() -> None:
-    assert tables.read(b"x,y\n1,2\n", has_header=False) == Table(("1", "2"), [("x", "y"), ("1", "2")])
+    assert tables.read(b"x,y\n1,2\n", header=0) == Table(("1", "2"), [("x", "y"), ("1", "2")])
 
 
 @pytest.mark.parametrize(
@@ -155,6 +154,65 @@ def test_every_limit_of_a_table(limits: TableLimits, code: str, row: int | None,
     assert (error.code, error.kind, error.row, error.column) == (code, "too-large", row, column)
     for cells in (workbook([["a", "b"], ["1", "222"], ["3", "4444"]]),):
         assert refusal(cells, limits=limits).code == code
+
+
+# ---- tables as they are ----
+
+
+@pytest.mark.parametrize(
+    ("body", "columns", "first", "codes"),
+    [
+        (
+            "令和7年度 一覧,,\n,,（4月1日現在）\n機関名,法人番号,備考\n理研,1,\n",
+            ("機関名", "法人番号", "備考"),
+            ("理研", "1", ""),
+            ["titles"],
+        ),
+        (
+            "機関,,法人番号\n名称,略称,\n理化学研究所,理研,1030005007111\n",
+            ("機関 名称", "機関 略称", "法人番号"),
+            ("理化学研究所", "理研", "1030005007111"),
+            ["two-headers"],
+        ),
+        ("機関名,番号,備考\n理研,1\n", ("機関名", "番号", "備考"), ("理研", "1", ""), ["short-row"]),
+        (
+            "1,1030005007111,理研\n2,5010005007398,東大\n",
+            ("1", "2", "3"),
+            ("1", "1030005007111", "理研"),
+            ["no-header"],
+        ),
+        ("東京大学\n理化学研究所\n", ("1",), ("東京大学",), ["no-header"]),
+        ("機関名\n理化学研究所\n", ("機関名",), ("理化学研究所",), []),
+        ("機関名,2024,2025\n理研,1000,1200\n", ("機関名", "2024", "2025"), ("理研", "1000", "1200"), []),
+    ],
+)
+def test_the_header_is_found_and_what_was_found_is_told(
+    body: str, columns: tuple[str, ...], first: tuple[str, ...], codes: list[str]
+) -> None:
+    table = tables.read(body.encode(), "t.csv")
+    assert (table.columns, table.rows[0]) == (columns, first)
+    assert [notice.code for notice in table.notices] == codes
+
+
+@pytest.mark.parametrize(("first", "second"), [("utf-8", "cp932"), ("cp932", "utf-8")])
+def test_a_file_joined_of_two_encodings_is_read_and_the_place_is_told(first: str, second: str) -> None:
+    table = tables.read("機関名,備考\n".encode(first) + "東京大学,国立\n".encode(second), "t.csv")
+    assert (table.columns, table.rows) == (("機関名", "備考"), [("東京大学", "国立")])
+    assert [(notice.code, notice.line) for notice in table.notices] == [("two-encodings", 2)]
+
+
+def test_a_formula_without_a_value_is_told_and_zeros_are_read_as_shown() -> None:
+    table = tables.read(workbook([["名", "番号"], ["=A1", 1], ["東大", "x"]]))
+    assert [(n.code, n.row, n.column) for n in table.notices] == [("no-value", 1, 1)]
+    book = openpyxl.Workbook()
+    book.active.append(["名", "番号"])
+    book.active.append(["東大", 7])
+    book.active["B2"].number_format = "000"
+    stream = io.BytesIO()
+    book.save(stream)
+    table = tables.read(stream.getvalue())
+    assert table.rows == [("東大", "007")]
+    assert [str(notice) for notice in table.notices] == ["row 1, column 2: the number 7 is read as it is shown, 007"]
 
 
 # ---- workbooks ----
@@ -213,7 +271,7 @@ def test_entities_in_a_workbook_are_refused() -> None:
 
     assert refusal(_repacked(bomb)).code == "doctype"
     wide = _repacked(lambda name, part: part.decode().encode("utf-16") if "sheet1" in name else part)
-    assert tables.read(wide).columns == ("a",)
+    assert tables.read(wide, header=1).columns == ("a",)
 
 
 @pytest.mark.parametrize("name", ["xl/worksheets/sheet1.xml", "xl/other.bin"])

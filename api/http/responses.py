@@ -41,16 +41,19 @@ def prefers_json(request: Request) -> bool:
 
 def rdf_offers(known: Sequence[Rdf] = formats.RDF_FORMATS) -> list[tuple[str, ...]]:
     """The RDF formats as offers for negotiation, Turtle first."""
-    return [(f.media_type, *f.aliases) for f in known]
+    return [f.offer for f in known]
 
 
 def chosen_rdf(request: Request, *, html: bool = True) -> Rdf | None:
-    """The requested RDF format, None for a page; raises `Problem` 406 if nothing is acceptable."""
+    """The requested RDF format, None for a page; raises `Problem` 406 if nothing is acceptable.
+
+    A name in `format=` that is none of an RDF format leaves the choice to Accept.
+    """
     names = {f.name: f.media_type for f in formats.RDF_FORMATS} | ({"html": formats.HTML} if html else {})
-    if asked := request.query_params.get("format"):
-        found = formats.rdf_format(asked)
-        if found is None and not (html and asked == "html"):
-            raise not_acceptable(names)
+    asked = request.query_params.get("format", "")
+    if html and asked == "html":
+        return None
+    if (found := formats.graph_format(asked)) is not None:
         return found
     offers = rdf_offers()
     best = formats.negotiate(request.headers.get("accept"), [*offers, HTML_OFFER] if html else offers)

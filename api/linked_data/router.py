@@ -207,7 +207,9 @@ def _class_list(request: Request, site: Site, name: str, written: str, *, is_who
     current = _page_of(request, site, name, written, is_whole=is_whole)
     headers = {"Vary": "Accept", "Link": _links(request, site, current)}
     asked = request.query_params.get("format", "")
-    offers = [*rdf_offers(), (formats.JSON,), HTML_OFFER]
+    # Who asks for a list as JSON gets JSON; for a record the same means JSON-LD.
+    graphs = [tuple(name for name in offer if name != formats.JSON) for offer in rdf_offers()]
+    offers = [*graphs, (formats.JSON,), HTML_OFFER]
     best = formats.negotiate(request.headers.get("accept"), offers)
     if asked == "json" or (not asked and best == len(offers) - 2):
         return json_answer(_as_json(site, current), headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from api.html.view import View
@@ -9,6 +10,7 @@ from api.i18n import texts
 from kg.linking import review
 from kg.linking.matching import Candidate
 from kg.linking.review import Decision, MatchSetup
+from kg.tables.rows import Notice
 
 
 def describe(view: View, found: Candidate) -> dict[str, object]:
@@ -57,3 +59,15 @@ def by_person(view: View, row: tuple[str, ...], choice: MatchSetup, iri: str, *,
     found = next((c for c in review.candidates(view.site.matcher, row, choice) if c.iri == iri), None)
     decision = Decision(iri, "close" if is_close else "exact", "person")
     return replace(decision, score=found.score, reason=review.reason(found)) if found else decision
+
+
+def notices(view: View, found: Sequence[Notice]) -> list[str]:
+    """Return what was repaired or cannot be used in a table, in words, with its place."""
+    words = texts.table("notices")[view.language]
+    told = []
+    for notice in found:
+        values = {**dict(notice.values), "row": notice.row, "column": notice.column, "line": notice.line}
+        place = [view.t("table_" + name) for name in ("row", "column", "line") if values[name]]
+        text = f"{''.join(place)}{view.t('colon')}{words[notice.code]}" if place else words[notice.code]
+        told.append(texts.fill(text, values))
+    return told

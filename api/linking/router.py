@@ -28,7 +28,8 @@ from api.problems import Problem, of_error
 from api.site.site import Site, site_of
 from kg import __version__
 from kg.errors import DeskBusy
-from kg.linking import linkset, review
+from kg.linking import columns, findings, linkset, review
+from kg.linking.evidence import OWNED_BY
 from kg.linking.linkset import LinksetInfo
 from kg.linking.matching import Candidate
 from kg.linking.review import Decision, MatchSetup
@@ -36,6 +37,7 @@ from kg.rdf import formats
 from kg.rdf.namespaces import OWL
 from kg.tables import table as tables
 from kg.tables.rows import TableError
+from kg.tables.table import Table
 
 router = Router()
 SYNTAXES = ("ttl", "nt", "jsonld")
@@ -241,6 +243,8 @@ def _row(view: View, row: tuple[str, ...], choice: MatchSetup) -> dict[str, Any]
 
 def _columns(request: Request, view: View, work: Work, form: Form, problem: Problem | None = None) -> Response:
     """Return the page that asks for the column of names, with the likeliest one selected."""
+    proposed = _proposed(view, work.table)
+    notices = [*work.table.notices, *findings.of_numbers(work.table, proposed, view.site.matcher)]
     kinds = [
         k
         for k in view.site.entities.classes()
@@ -250,11 +254,13 @@ def _columns(request: Request, view: View, work: Work, form: Form, problem: Prob
         request,
         view,
         work,
-        guess=_guess(work.table.columns),
+        guess=proposed.name,
+        used={at: view.site.context.compact(iri) for at, iri in proposed.properties},
+        notices=candidates.notices(view, notices),
         kinds=kinds,
         properties=[
             (view.site.context.compact(iri), view.plain(iri))
-            for iri in (*view.site.project.names.identifiers.of_properties, OWL + "sameAs")
+            for iri in (*view.site.project.names.identifiers.of_properties, OWNED_BY[0], OWL + "sameAs")
         ],
         texts={name: view.t("desk_" + name) for name in _SCRIPT_TEXTS} | {"page_of": view.t("page_of")},
         preview=work.table.rows[:_PREVIEW],
@@ -268,12 +274,14 @@ _SCRIPT_TEXTS = (
     *("matching", "cancelled", "failed", "empty", "close", "other", "choice", "none", "no_candidates", "score"),
     *("by_machine", "by_person", "to_review", "accepted", "other_label", "not_matched"),
 )
-_HINTS = ("機関名", "名称", "name", "名", "機関", "organization", "label")
 
 
-def _guess(columns: Sequence[str]) -> int:
-    names = [c.strip().lower() for c in columns]
-    return next((n for hint in _HINTS for n, name in enumerate(names) if hint in name), 0)
+def _proposed(view: View, table: Table) -> MatchSetup:
+    """Return the columns that fit the table best."""
+    names = view.site.project.names
+    each = (replace(view, language=language) for language in view.languages)
+    labels = {v.plain(iri).lower(): iri for v in each for iri in names.identifiers.of_properties}
+    return columns.propose(table, names, labels)
 
 
 def _review(request: Request, view: View, work: Work, form: Form, problem: Problem | None = None) -> Response:

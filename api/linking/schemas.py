@@ -12,7 +12,7 @@ class TableForm(BaseModel):
 
     file: str = Field("", json_schema_extra={"contentMediaType": "application/octet-stream"})
     text: str = Field("", description="The table as text, instead of a file.")
-    header: str = Field("", json_schema_extra={"enum": ["0", "1"]})
+    header: str = Field("", description="The row of the column names, 0 if there is none; else it is found.")
     sheet: str = ""
     encoding: str = ""
 

@@ -102,13 +102,18 @@ async def read_table(request: Request, form: Form) -> Work:
         *(body, name, limits),
         encoding=form.get("encoding", ""),
         sheet=form.get("sheet", ""),
-        has_header=form.get("header", "1") not in ("", "0"),
+        header=_header(form.get("header", "")),
     )
     try:
         reply = await unless_gone(request, site.tables.run(message, client=client_in(request.scope)))
     except TableError as error:
         raise refused(error) from None
     return Work(name or "table.csv", await in_thread(request, Cost.UPLOAD, process.read_answer, reply))
+
+
+def _header(written: str) -> int | None:
+    """The row of the header, 0 for none; None if it is to be found."""
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 3 else None
 
 
 # ---- states ----

@@ -66,18 +66,26 @@ class QueryOutcome:
 
 
 def wanted(accept: str | None, asked: str | None, *, html: bool = True) -> Formats:
-    """Return the formats by `format=`, or else by Accept."""
-    if asked:
-        if asked == "html" and html:
-            return Formats(html=True)
-        # Some clients send several names, of which any one will do.
-        names = [name.strip() for name in asked.split(",")]
-        results = next((f for n in names if (f := formats.result_format(n))), None)
-        graph = next((g for n in names if (g := formats.rdf_format(n))), None)
-        return Formats(results.name if results else "", graph.name if graph else "")
+    """Return the formats by `format=`, and by Accept where `format=` names none for that kind of result.
+
+    Some clients always send `format=`, whatever the query returns, and say in Accept what they read.
+    """
+    # Some clients send several names, of which any one will do.
+    names = [name.strip() for name in (asked or "").split(",")]
+    if html and "html" in names:
+        return Formats(html=True)
+    results = next((f for n in names if (f := formats.result_format(n))), None)
+    graph = next((g for n in names if (g := formats.graph_format(n))), None)
+    accepted = _accepted(accept, html=html and results is None and graph is None)
+    return Formats(
+        results.name if results else accepted.results, graph.name if graph else accepted.graph, accepted.html
+    )
+
+
+def _accepted(accept: str | None, *, html: bool) -> Formats:
     page: Sequence[tuple[str, ...]] = [HTML_OFFER] if html else []
-    best = formats.negotiate(accept, [*((f.media_type, *f.aliases) for f in formats.RESULT_FORMATS), *page])
-    best_graph = formats.negotiate(accept, [*((f.media_type, *f.aliases) for f in formats.RDF_FORMATS), *page])
+    best = formats.negotiate(accept, [*(f.offer for f in formats.RESULT_FORMATS), *page])
+    best_graph = formats.negotiate(accept, [*(f.offer for f in formats.RDF_FORMATS), *page])
     return Formats(
         formats.RESULT_FORMATS[best].name if best is not None and best < len(formats.RESULT_FORMATS) else "",
         formats.RDF_FORMATS[best_graph].name

@@ -36,6 +36,8 @@ router = Router()
 DIRECT = "application/sparql-query"
 UPDATE = "application/sparql-update"
 _ANSWERS = (*RESULTS, *RDF, *PAGE)
+# How other endpoints spell the parameter, which their clients send here, too.
+_FORMAT = ("format", "output", "results", "query.format")
 
 
 class DatasetParameters(BaseModel):
@@ -155,7 +157,8 @@ def _is_for_reader(request: Request, parameters: list[tuple[str, str]]) -> bool:
 
 
 def _format(parameters: list[tuple[str, str]]) -> str:
-    return ",".join(value for name, value in parameters if name == "format")
+    """Return the names of formats, comma-separated: those in `format=` before those in its other spellings."""
+    return ",".join(value for spelling in _FORMAT for name, value in parameters if name == spelling)
 
 
 def _form(

@@ -16,10 +16,16 @@ from kg.project.reading import read_project
 from kg.rdf import formats
 from kg.release import store
 
+# Notices that are printed; more would hide the result.
+_NOTICES = 50
+
 
 def link_table(
     file: Annotated[Path, typer.Argument(help="A table: CSV, TSV or a workbook (.xlsx).")],
-    column: Annotated[str, typer.Option(help="The column of names, by its name or its number.")],
+    column: Annotated[
+        str,
+        typer.Option(help="The column of names, by its name or number; else columns are proposed.", show_default=False),
+    ] = "",
     kind: Annotated[str, typer.Option(help="Only records of this class, such as organization.")] = "",
     properties: Annotated[
         list[str] | None,
@@ -37,7 +43,10 @@ def link_table(
     output: Annotated[str, typer.Option("--format", "-f", help="The linkset's syntax: ttl, nt or jsonld.")] = "ttl",
     sheet: Annotated[str, typer.Option(help="The sheet of a workbook; else the first.")] = "",
     encoding: Annotated[str, typer.Option(help="utf-8, utf-16, cp932 or euc-jp; else found out.")] = "",
-    header: Annotated[bool, typer.Option(help="Whether the first row holds the names of the columns.")] = True,
+    header: Annotated[
+        int | None,
+        typer.Option(help="The row with the names of the columns, 0 if there is none; else found.", show_default=False),
+    ] = None,
     reviewer: Annotated[
         str, typer.Option("--reviewed-by", metavar="NAME", help="Take the links of a linked table as NAME left them.")
     ] = "",
@@ -82,6 +91,12 @@ def link_table(
 def _print_outcome(outcome: batch.BatchOutcome) -> None:
     if outcome.resumed:
         console.print(f"went on after {outcome.resumed:,} rows of an interrupted run", markup=False)
+    if outcome.columns:
+        console.print(f"columns  {outcome.columns}", markup=False, highlight=False)
+    for notice in outcome.notices[:_NOTICES]:
+        console.print(f"note     {notice}", markup=False, highlight=False, soft_wrap=True)
+    if (more := len(outcome.notices) - _NOTICES) > 0:
+        console.print(f"note     {more:,} more", markup=False)
     names = {"exact": "linked", "close": "closely linked", "review": "to be reviewed", "none": "no candidate"}
     found = ", ".join(f"{n:,} {names[state]}" for state, n in outcome.counts.items() if n or state != "close")
     console.print(f"{sum(outcome.counts.values()):,} rows: {found}", markup=False, highlight=False)

@@ -8,13 +8,13 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from kg import __version__
 from kg.errors import KgError, nearest
-from kg.linking import linkset, matching, review
+from kg.linking import columns, findings, linkset, matching, review
 from kg.linking.journal import Journal
 from kg.linking.linkset import LinksetInfo
 from kg.linking.review import Decision, MatchSetup
@@ -23,7 +23,7 @@ from kg.rdf.formats import Rdf
 from kg.release.entities import Entities
 from kg.release.store import Release
 from kg.tables import table as tables
-from kg.tables.rows import TableError, TableLimits
+from kg.tables.rows import Notice, TableError, TableLimits
 from kg.tables.table import Table
 
 # Rows per journal entry, which is the most that an interruption loses.
@@ -44,7 +44,7 @@ class LinkOptions:
     subject: str = ""
     sheet: str = ""
     encoding: str = ""
-    has_header: bool = True
+    header: int | None = None
     reviewer: str = ""
     linkset: str = ""
     dataset: str = ""
@@ -55,13 +55,18 @@ class LinkOptions:
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """The result of a run: files written, number of rows by state, and rows resumed from an interrupted run."""
+    """The result of a run: files written, number of rows by state, and rows resumed from an interrupted run.
+
+    `notices` say what was repaired or cannot be used, and `columns` which columns were proposed.
+    """
 
     table: Path
     linkset: Path | None
     links: int
     counts: Mapping[str, int]
     resumed: int
+    notices: Sequence[Notice] = ()
+    columns: str = ""
 
 
 def run(
@@ -76,7 +81,7 @@ def run(
             options.limits,
             sheet=options.sheet,
             encoding=options.encoding,
-            has_header=options.has_header,
+            header=options.header,
         )
         task = _Run(release, options, folder or options.file.parent, syntax, table, _key(release, options, body))
         return task.apply_review() if options.reviewer else task.match(report)
@@ -115,7 +120,14 @@ class _Run:
                 report(len(decisions), total)
             path = self.folder / f"{_stem(self.options.file)}.linked.csv"
             _write_file(path, tables.write(review.linked(self.table, decisions, self._label)))
-            return BatchOutcome(path, *self._linkset(decisions), review.counts(decisions), resumed)
+            notices = (*self.table.notices, *findings.of_numbers(self.table, self.setup, matcher))
+            told = self._columns() if not self.options.column else ""
+            return BatchOutcome(path, *self._linkset(decisions), review.counts(decisions), resumed, notices, told)
+
+    def _columns(self) -> str:
+        names = self.table.columns
+        used = (f"{names[at]} ({pid.replace('#', '/').rpartition('/')[2]})" for at, pid in self.setup.properties)
+        return ", ".join((f"{names[self.setup.name]} (names)", *used))
 
     def apply_review(self) -> BatchOutcome:
         """Writes the linkset of a table that a person has reviewed."""
@@ -165,7 +177,20 @@ def _setup(entities: Entities, table: Table, options: LinkOptions) -> MatchSetup
     properties = tuple((review.column(table, name), to) for name, to in options.properties)
     if options.subject:
         review.check_subject(table, options.subject)
-    return MatchSetup(review.column(table, options.column), options.kind, properties, options.subject)
+    if options.column:
+        return MatchSetup(review.column(table, options.column), options.kind, properties, options.subject)
+    proposed = columns.propose(table, options.names, _labels(entities, options))
+    return replace(proposed, kind=options.kind, properties=properties or proposed.properties, subject=options.subject)
+
+
+def _labels(entities: Entities, options: LinkOptions) -> dict[str, str]:
+    """The properties that hold identifiers, by their labels in lower case."""
+    found = {}
+    for iri in options.names.identifiers.of_properties:
+        for language in options.languages:
+            if label := entities.label(iri, [language]):
+                found[label.value.lower()] = iri
+    return found
 
 
 def _check_property(entities: Entities, name: str) -> None:
@@ -188,7 +213,7 @@ def _key(release: Release, options: LinkOptions, body: bytes) -> str:
         list(options.properties),
         options.sheet,
         options.encoding,
-        options.has_header,
+        options.header,
     ]
     digest = hashlib.sha256(json.dumps([release.manifest.id, __version__, settings]).encode())
     digest.update(body)

@@ -112,7 +112,7 @@ class Facts:
 
     def fault(self, pid: str, wanted: str) -> str:
         """Why a text cannot be the identifier that a property holds; '' if it can, or the property holds none."""
-        registers = {self._identifiers.of_properties.get(predicate) for predicate in self.predicates(pid)} - {None}
+        registers = self.registers(pid)
         if not registers or not wanted.strip():
             return ""
         found, faults = self._identifiers.read(wanted)
@@ -120,6 +120,11 @@ class Facts:
             return ""
         meant = [fault for fault in faults if fault.scheme in registers or fault.scheme == ROUNDED]
         return meant[0].detail if meant else "it does not have the form of such an identifier"
+
+    def registers(self, pid: str) -> frozenset[str]:
+        """The registers whose identifiers a property holds."""
+        of = self._identifiers.of_properties
+        return frozenset(of[predicate] for predicate in self.predicates(pid) if predicate in of)
 
     def subjects(self, pid: str, wanted: str) -> frozenset[str]:
         """The records with a value that agrees with `wanted`."""

@@ -58,7 +58,7 @@ class Matcher:
 
     def __init__(self, release: Release, index: search.Search, profile: NameProfile) -> None:
         self._search = index
-        self._identifiers = profile.identifiers
+        self.identifiers = self._identifiers = profile.identifiers
         self._known = Gazetteer(release, index.entries, profile)
         manifest = release.manifest
         self._facts = Facts(release.store, manifest.base_iri, manifest.is_merged, self._known.named, self._identifiers)
@@ -98,6 +98,10 @@ class Matcher:
     def has_property(self, pid: str) -> bool:
         """Whether any record has this property, given as an IRI, a prefixed name or a local name."""
         return self._facts.has(pid)
+
+    def registers(self, pid: str) -> frozenset[str]:
+        """The registers whose identifiers a property holds."""
+        return self._facts.registers(pid)
 
     def _beside_name(self, by_name: Sequence[NameHit], by_property: Sequence[NameHit]) -> list[NameHit]:
         """What identifiers say beside a name: they agree with it, or are of a record that it is not known to mean.

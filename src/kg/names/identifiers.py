@@ -80,6 +80,12 @@ class Identifiers:
             found.append(Identifier("iri", address))
         return found, faults
 
+    def is_repaired(self, text: str) -> bool:
+        """Whether a number is read in another form than it is written in, because a spreadsheet has changed it."""
+        text = unicodedata.normalize("NFKC", text[:_LONGEST]).strip()
+        shown = _SHOWN_NUMBER.fullmatch(text)
+        return shown is not None and shown[1].replace(",", "") != text
+
     def of_property(self, predicate: str, value: str) -> Identifier | None:
         """Return the identifier that is the value of a property; None for a property that holds none."""
         name = self.of_properties.get(predicate)

@@ -12,7 +12,10 @@ from pyoxigraph import QueryResultsFormat, RdfFormat
 
 @dataclass(frozen=True, slots=True)
 class Rdf:
-    """An RDF syntax: `name` is the file extension and the `format=` value, `w3c_name` that of w3.org/ns/formats."""
+    """An RDF syntax: `name` is the file extension and the `format=` value, `w3c_name` that of w3.org/ns/formats.
+
+    `asked_as` are further names by which clients ask for an answer in it; a document is not recognised by them.
+    """
 
     name: str
     media_type: str
@@ -20,6 +23,12 @@ class Rdf:
     syntax: RdfFormat
     w3c_name: str
     aliases: tuple[str, ...] = ()
+    asked_as: tuple[str, ...] = ()
+
+    @property
+    def offer(self) -> tuple[str, ...]:
+        """Everything that it can be asked for by, the media type first."""
+        return self.media_type, *self.aliases, *self.asked_as
 
     @property
     def has_graphs(self) -> bool:
@@ -48,6 +57,11 @@ class Results:
     style: Literal["engine", "spreadsheet", "lines"] = "engine"
 
     @property
+    def offer(self) -> tuple[str, ...]:
+        """Everything that it can be asked for by, the media type first."""
+        return self.media_type, *self.aliases
+
+    @property
     def content_type(self) -> str:
         return f"{self.media_type}{_CHARSET.get(self.media_type.split('/')[0], '')}"
 
@@ -55,11 +69,34 @@ class Results:
 # Only text types have the parameter; JSON and XML define their encoding themselves (RFC 8259, RFC 7303).
 _CHARSET = {"text": "; charset=utf-8"}
 RDF_FORMATS = (
-    Rdf("ttl", "text/turtle", "Turtle", RdfFormat.TURTLE, "Turtle", ("turtle", "application/x-turtle")),
-    Rdf("jsonld", "application/ld+json", "JSON-LD", RdfFormat.JSON_LD, "JSON-LD", ("json-ld",)),
+    Rdf(
+        "ttl",
+        "text/turtle",
+        "Turtle",
+        RdfFormat.TURTLE,
+        "Turtle",
+        ("turtle", "application/x-turtle", "application/turtle"),
+        # Every Turtle document is an N3 document.
+        ("n3", "text/n3", "text/rdf+n3", "application/n3", "application/rdf+n3"),
+    ),
+    Rdf(
+        "jsonld",
+        "application/ld+json",
+        "JSON-LD",
+        RdfFormat.JSON_LD,
+        "JSON-LD",
+        ("json-ld", "application/x-json+ld"),
+        ("json", "application/json"),
+    ),
     Rdf("nt", "application/n-triples", "N-Triples", RdfFormat.N_TRIPLES, "N-Triples", ("ntriples", "text/plain")),
     Rdf(
-        "rdf", "application/rdf+xml", "RDF/XML", RdfFormat.RDF_XML, "RDF_XML", ("rdfxml", "application/xml", "text/xml")
+        "rdf",
+        "application/rdf+xml",
+        "RDF/XML",
+        RdfFormat.RDF_XML,
+        "RDF_XML",
+        ("rdfxml", "application/xml", "text/xml"),
+        ("xml", "rdf+xml", "rdf/xml", "owl", "application/owl+xml"),
     ),
     Rdf("trig", "application/trig", "TriG", RdfFormat.TRIG, "TriG", ("application/x-trig",)),
     Rdf("nq", "application/n-quads", "N-Quads", RdfFormat.N_QUADS, "N-Quads", ("nquads",)),
@@ -90,7 +127,8 @@ RESULT_FORMATS = (
 )
 # For duplicate names the first one counts.
 _RDF_BY_NAME = {name: f for f in reversed(RDF_FORMATS) for name in (f.name, f.media_type, *f.aliases)}
-_RESULTS_BY_NAME = {name: f for f in reversed(RESULT_FORMATS) for name in (f.name, f.media_type, *f.aliases)}
+_RDF_BY_ASKED_NAME = {name: f for f in reversed(RDF_FORMATS) for name in (f.name, *f.offer)}
+_RESULTS_BY_NAME = {name: f for f in reversed(RESULT_FORMATS) for name in (f.name, *f.offer)}
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 NUMERIC = frozenset(_XSD + name for name in ("integer", "decimal", "double", "float", "nonNegativeInteger"))
 HTML = "text/html"
@@ -103,9 +141,19 @@ def rdf_format(name: str) -> Rdf | None:
     return _RDF_BY_NAME.get(name.lower())
 
 
+def graph_format(name: str) -> Rdf | None:
+    """The RDF format that a client means by this name, which may be looser than the name of a document's syntax."""
+    return _RDF_BY_ASKED_NAME.get(_asked(name))
+
+
 def result_format(name: str) -> Results | None:
     """The result format with this name, extension or media type."""
-    return _RESULTS_BY_NAME.get(name.lower())
+    return _RESULTS_BY_NAME.get(_asked(name))
+
+
+def _asked(name: str) -> str:
+    """A name as a client sent it; a `+` that was not percent-encoded has arrived as a space."""
+    return name.strip().lower().replace(" ", "+")
 
 
 # The end of an IRI that is a valid element name in RDF/XML (RDF 1.1 XML Syntax, 6.1.4; Namespaces in XML, NCName).
@@ -193,7 +241,7 @@ PLAIN = "text/plain"
 _NAMED = {
     name
     for names in (
-        *((f.media_type, *f.aliases) for f in (*RDF_FORMATS, *RESULT_FORMATS)),
+        *(f.offer for f in (*RDF_FORMATS, *RESULT_FORMATS)),
         (HTML, XHTML, JSON, LINKSET, PLAIN, PROBLEM_JSON),
     )
     for name in names

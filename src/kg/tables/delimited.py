@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from kg.tables.rows import Row, TableError, TableLimits
+from kg.tables.rows import Notice, Row, TableError, TableLimits
 
 ENCODINGS = ("utf-8", "utf-16", "cp932", "euc-jp")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -19,25 +19,49 @@ _SAMPLE = 20
 _NOT_IN_CP932 = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
 # The field size limit of the csv module.
 _READER_LIMIT = 131_072
+# UTF-8 for Japanese, read as Shift_JIS, begins most characters with one of these.
+_GARBLED = re.compile("[\u7e3a\u7e67\u7e5d\uff61-\uff9f]{2}|[\u7e3a\u7e67\u7e5d][\uff61-\uff9f]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 
 # ---- characters ----
 
 
-def decoded(body: bytes, encoding: str) -> tuple[str, bool]:
-    """Decodes strictly; also returns whether the text is UTF-8 without a byte-order mark."""
+def decoded(body: bytes, encoding: str) -> tuple[str, bool, tuple[Notice, ...]]:
+    """Decodes strictly; also returns whether the text is UTF-8 without a byte-order mark, and what was found out."""
     for mark, name in _BOMS:
         if body.startswith(mark):
-            return _strictly(body[len(mark) :], (name,)), False
+            return _strictly(body[len(mark) :], (name,)), False, ()
     if encoding:
-        return _strictly(body, (encoding,)), encoding == "utf-8"
+        return _strictly(body, (encoding,)), encoding == "utf-8", ()
+    if not _fits(body, "utf-8") and (joined := _joined(body)):
+        return joined[0], False, (joined[1],)
     text = _strictly(body, ("utf-8", "cp932"))
     if _fits(body, "utf-8"):
-        return text, True
+        return text, True, ()
     if _fits(body, "euc-jp"):
         raise TableError("ambiguous")
-    return text, False
+    return text, False, ()
+
+
+def _joined(body: bytes) -> tuple[str, Notice] | None:
+    """The text of two files that were joined: lines in UTF-8 and then in Shift_JIS, or the other way round."""
+    lines = body.splitlines(keepends=True)
+    encodings = ["" if line.isascii() else "utf-8" if _fits(line, "utf-8") else "cp932" for line in lines]
+    first = next(filter(None, encodings), "")
+    at = next((n for n, encoding in enumerate(encodings) if encoding not in ("", first)), 0)
+    second = encodings[at]
+    head, tail = b"".join(lines[:at]), b"".join(lines[at:])
+    if not at or not _fits(head, first) or not all(encoding in ("", second) for encoding in encodings[at:]):
+        return None
+    if not _fits(tail, second):
+        return None
+    text = _decode(head, first) + _decode(tail, second)
+    # A damaged UTF-8 text may pass for Shift_JIS, as half-width kana and rare characters.
+    if _GARBLED.search(text):
+        return None
+    names = {"utf-8": "UTF-8", "cp932": "Shift_JIS"}
+    return text, Notice("two-encodings", line=at + 1, values=(("first", names[first]), ("second", names[second])))
 
 
 def _decode(body: bytes, encoding: str) -> str:

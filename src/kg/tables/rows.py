@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kg.errors import KgError
@@ -25,12 +26,19 @@ class TableLimits:
 USUAL = TableLimits()
 
 
+CellNotice = tuple[int, str, tuple[tuple[str, str], ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The raw cells of a row; `line` is where it begins in the file, 0 for workbooks."""
+    """The raw cells of a row; `line` is where it begins in the file, 0 for workbooks.
+
+    `notices` are what the reader has repaired in its cells: the column from 1, a code of `NOTICES`, and its values.
+    """
 
     line: int
     cells: tuple[str, ...]
+    notices: tuple[CellNotice, ...] = ()
 
 
 # Messages by error code; `{placeholders}` are filled in.
@@ -72,8 +80,61 @@ MESSAGES = {
     "bad-match": "'{found}' is not a valid match; expected exact, close, review or none",
     "no-record": "no record has the IRI '{iri}'",
 }
+# What was found out or repaired, by code.
+NOTICES = {
+    "titles": "{lines} line(s) above the header are left out: {text}",
+    "no-header": "the first row looks like data, so the columns are numbered",
+    "repeated-header": "the header is there twice; the second one is used",
+    "two-headers": "two rows of column names are combined",
+    "short-row": "the row lacks its last {missing} cell(s); they are taken as empty",
+    "two-encodings": "the file is in {first} up to here and in {second} from here on",
+    "no-value": "the cell has the formula {formula}, and the file does not hold its value; "
+    "open the workbook, save it, and read it again",
+    "shown": "the number {number} is read as it is shown, {shown}",
+    "number-repaired": "'{cell}' is read as the number {number}",
+    "number-rounded": "'{cell}' is not used: a spreadsheet has rounded this number, and its last digits are lost; "
+    "export the column as text",
+    "number-wrong": "'{cell}' is not used: {reason}",
+    "number-form": "'{cell}' is not used: it does not have the form of such an identifier",
+    "number-shared": "the number {number} is in the rows {rows} beside different names: only one of them can be the "
+    "corporation; the others are parts of it, former names, or wrong",
+    "more": "{number} more repairs of this kind are not listed",
+}
 _TOO_LARGE = frozenset({"bytes", "rows", "columns", "cell", "characters", "unpacked", "memory", "quote-long"})
 _UNSUPPORTED = frozenset({"old-workbook", "no-table", "no-workbook", "doctype", "encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that was found out or repaired in reading a table: a code of `NOTICES`, its place and its values.
+
+    `row` counts from 1 below the header, which is 0; `column` and `line` count from 1, and are 0 if there is none.
+    """
+
+    code: str
+    row: int = 0
+    column: int = 0
+    line: int = 0
+    values: tuple[tuple[str, str | int], ...] = ()
+
+    def __str__(self) -> str:
+        said = filled(NOTICES[self.code], dict(self.values))
+        return f"{place}: {said}" if (place := place_of(self.row, self.column, self.line)) else said
+
+
+def filled(text: str, values: Mapping[str, int | str]) -> str:
+    """A message with its `{placeholders}` filled in."""
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", f"{value:,}" if isinstance(value, int) else value)
+    return text
+
+
+def place_of(row: int | None, column: int | None, line: int | None) -> str:
+    """The position as text: `row 3, column 2 (line 5)`."""
+    words = ", ".join(
+        filter(None, (None if row is None else f"row {row}" if row else "header", f"column {column}" if column else ""))
+    )
+    return f"{words} (line {line})".lstrip() if line else words
 
 
 class TableError(KgError):
@@ -92,9 +153,7 @@ class TableError(KgError):
         **values: int | str,
     ) -> None:
         self.code, self.row, self.column, self.line, self.values = code, row, column, line or None, values
-        self.reason = MESSAGES[code]
-        for name, value in values.items():
-            self.reason = self.reason.replace("{" + name + "}", f"{value:,}" if isinstance(value, int) else value)
+        self.reason = filled(MESSAGES[code], values)
         super().__init__(f"{self.place}: {self.reason}" if self.place else self.reason)
 
     @property
@@ -105,7 +164,4 @@ class TableError(KgError):
     @property
     def place(self) -> str:
         """The position as text: `row 3, column 2 (line 5)`."""
-        row = None if self.row is None else f"row {self.row}" if self.row else "header"
-        column = None if self.column is None else f"column {self.column}"
-        words = ", ".join(filter(None, (row, column)))
-        return f"{words} (line {self.line})".lstrip() if self.line else words
+        return place_of(self.row, self.column, self.line)

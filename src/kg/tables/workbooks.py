@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.parsers import expat
 
-from kg.tables.rows import Row, TableError, TableLimits
+from kg.tables.rows import CellNotice, Row, TableError, TableLimits
 
 _MOST_FILES = 2_000
 # The last row of a worksheet (ECMA-376, 18.3.1.73); a file with more rows is refused.
@@ -18,6 +19,9 @@ _LAST_ROW = 1_048_576
 _CHUNK = 65_536
 # Blank cells that a row may have beyond the columns of a table; a formatted sheet has some.
 _BLANK_CELLS = 1_000
+_FORMULA = re.compile(rb"<f[ />]")
+# A number format that shows leading zeros: 007.
+_ZEROS = re.compile("00+")
 
 
 def rows(body: bytes, limits: TableLimits, sheet: str = "") -> Iterator[Row]:
@@ -32,14 +36,55 @@ def rows(body: bytes, limits: TableLimits, sheet: str = "") -> Iterator[Row]:
             workbook = openpyxl.load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
             worksheet = _sheet(workbook, sheet)
             worksheet.reset_dimensions()
-            for number, values in enumerate(worksheet.iter_rows(values_only=True), 1):
+            formulas = _formulas(body, worksheet.title)
+            for number, cells in enumerate(worksheet.iter_rows(), 1):
                 if number > _LAST_ROW:
                     raise TableError("damaged")
-                yield Row(0, tuple(map(_text, values)))
+                yield _row(cells, next(formulas, ()))
         except TableError:
             raise
         except Exception as error:  # openpyxl raises all kinds of exceptions for damaged files
             raise TableError("damaged") from error
+
+
+def _formulas(body: bytes, title: str) -> Iterator[tuple[object, ...]]:
+    """The rows of a sheet with formulas instead of their values; nothing if the workbook has none."""
+    import openpyxl
+
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        if not any(map(_has_formula, (archive.open(file) for file in archive.infolist()))):
+            return
+    workbook = openpyxl.load_workbook(io.BytesIO(body), read_only=True, keep_links=False)
+    worksheet = workbook[title]
+    worksheet.reset_dimensions()
+    yield from worksheet.iter_rows(values_only=True)
+
+
+def _has_formula(part: Any) -> bool:
+    rest = b""
+    while chunk := part.read(_CHUNK):
+        if _FORMULA.search(rest + chunk):
+            return True
+        rest = chunk[-2:]
+    return False
+
+
+def _row(cells: Sequence[Any], formulas: Sequence[object]) -> Row:
+    """A row with what the reader has repaired or misses in its cells."""
+    texts: list[str] = []
+    notices: list[CellNotice] = []
+    for at, cell in enumerate(cells, 1):
+        text = _text(cell.value)
+        written = str(formulas[at - 1]) if cell.value is None and at <= len(formulas) else ""
+        if written.startswith("="):
+            notices.append((at, "no-value", (("formula", written[:100]),)))
+        elif type(cell.value) is int and (zeros := _ZEROS.fullmatch(cell.number_format or "")):
+            shown = text.zfill(len(zeros[0]))
+            if shown != text:
+                notices.append((at, "shown", (("number", text), ("shown", shown))))
+            text = shown
+        texts.append(text)
+    return Row(0, tuple(texts), tuple(notices))
 
 
 def _check(body: bytes, limits: TableLimits) -> None:
