@@ -66,6 +66,8 @@ class Project:
     and error messages show, by parameter; `schema_types` maps classes (`prefix:Name`, as in the context) to classes of
     schema.org; `names` has the registers and legal forms; `faulty_example` is a text in Turtle with mistakes that the
     page for checking data starts with; `columns` and `tags` name what stored queries return and are filed under.
+    `badge` and `main_source` (the path of a record of a source) stand at the top of every page; `report` is the address
+    to which readers report errors, with `{iri}` and `{name}`.
     """
 
     root: Path
@@ -98,6 +100,9 @@ class Project:
     faulty_example: str = ""
     columns: Mapping[str, Texts] = field(default_factory=dict)
     tags: Mapping[str, Texts] = field(default_factory=dict)
+    badge: Texts = field(default_factory=dict)
+    main_source: str = ""
+    report: str = ""
 
     @property
     def vocabularies(self) -> tuple[str, ...]:
