@@ -26,6 +26,8 @@ _CURRENCY = "https://schema.org/currency"
 _AMOUNTS = frozenset({KG + "amount", *(f"https://schema.org/{n}" for n in ("value", "minValue", "maxValue"))})
 # From this many values on, a mixed list is grouped by kind.
 _LONG_LIST = 6
+# As much as search engines show of a description.
+_LONGEST_SUMMARY = 160
 # Links to other sites, and codes of records; the identifiers of registers come with the project.
 _OUTSIDE = frozenset(
     {
@@ -168,6 +170,15 @@ class View(Names):
 
     # ---- records and problems ----
 
+    def summary(self) -> str:
+        """Return what search engines say of this page: the description of its record, else what the site is."""
+        iri = self.site.entities.root + self.path.removeprefix("/page/")
+        found = (
+            self.site.entities.text(iri, DCTERMS + "description", self.languages) if self.path[:6] == "/page/" else None
+        )
+        said = found.value if found else self.said(self.site.project.lead)
+        return said if len(said) <= _LONGEST_SUMMARY else said[: _LONGEST_SUMMARY - 1] + "…"
+
     def suggest(self, like: str) -> str:
         """Return the URL of suggestions for a form field, of the same class as its default."""
         kind = self.site.context.expand(like).removeprefix(self.site.base + "id/").partition("/")[0]
@@ -220,4 +231,5 @@ def view_of(request: Request, language: str) -> View:
         root,
         path.removeprefix(root) if root else path,
         tuple(request.query_params.multi_items()),
+        f"{request.url.scheme}://{request.url.netloc}",
     )

@@ -100,7 +100,7 @@ def _latest(site: Site) -> ReleaseChanges:
         return ReleaseChanges(site.version, site.manifest.issued)
 
 
-@router.get("/about", "About this site", Cost.SMALL, gives=PAGE, in_sitemap=True)
+@router.get("/about", "About this site", Cost.SMALL, gives=PAGE, in_sitemap=True, endless=("record",))
 def about(
     request: Request, record: Annotated[str, Query(description="A record to explain URIs with.")] = ""
 ) -> Response:
