@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from markupsafe import Markup
-from pyoxigraph import Literal
 
 from api.html.view import View
 from kg.rdf.namespaces import DCTERMS, KG
@@ -28,19 +27,17 @@ class Paper:
 
 def main(view: View) -> Paper | None:
     """The main source of the project; None without one."""
-    known, path = view.site.entities, view.site.project.main_source
-    iri = known.root + path
-    if not path or not known.exists(iri):
+    known, source = view.site.entities, view.main_source
+    if source is None:
         return None
-    document = next((value(v) for v in known.values(iri, KG + "documentOf")), iri)
+    iri, document = source.iri, source.document
     makers = [value(v) for p in ("publisher", "creator") for v in known.values(iri, DCTERMS + p)]
-    dates = [v for v in known.values(iri, DCTERMS + "issued") if isinstance(v, Literal)]
     pages = [value(v) for v in known.values(iri, _HOMEPAGE) + known.values(document, _HOMEPAGE)]
     return Paper(
         view.link(iri),
         view.link(document),
         tuple(view.link(maker) for maker in makers),
-        view.cell(dates[0]) if dates else None,
+        view.cell(source.date) if source.date else None,
         _lines(view, iri),
         tuple(dict.fromkeys(pages)),
     )

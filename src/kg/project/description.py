@@ -60,14 +60,13 @@ class FrontQuestion:
 class Project:
     """One dataset: the folder with its ontology, data and queries, and what its `site.yaml` says.
 
-    Texts are by language. `headline` says in one sentence what the site is; `main_source` is the path of the source
-    that the dataset is about, `repository` where the project is developed; `evidence_query` counts the facts by kind of
-    evidence. `service` is the name of the reconciliation service; `examples` has the values that OpenAPI
-    and error messages show, by parameter; `schema_types` maps classes (`prefix:Name`, as in the context) to classes of
-    schema.org; `names` has the registers and legal forms; `faulty_example` is a text in Turtle with mistakes that the
-    page for checking data starts with; `columns` and `tags` name what stored queries return and are filed under.
-    `badge` and `main_source` (the path of a record of a source) stand at the top of every page; `report` is the address
-    to which readers report errors, with `{iri}` and `{name}`.
+    Texts are by language. `headline` says in one sentence what the site is; `repository` is where the project is
+    developed; `evidence_query` counts the facts by kind of evidence. `service` is the name of the reconciliation
+    service; `examples` has the values that OpenAPI and error messages show, by parameter; `schema_types` maps classes
+    (`prefix:Name`, as in the context) to classes of schema.org; `names` has the registers and legal forms;
+    `faulty_example` is a text in Turtle with mistakes that the page for checking data starts with; `columns` and `tags`
+    name what stored queries return and are filed under. `badge` and `main_source` (the path of a record of a source)
+    stand at the top of every page; `report` is the address to which readers report errors, with `{iri}` and `{name}`.
     """
 
     root: Path
@@ -84,7 +83,6 @@ class Project:
     addresses: Texts = field(default_factory=dict)
     search_examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     headline: Texts = field(default_factory=dict)
-    main_source: str = ""
     repository: str = ""
     questions: tuple[FrontQuestion, ...] = ()
     evidence_query: str = ""

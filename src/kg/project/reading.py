@@ -101,7 +101,7 @@ class _SiteFile(YamlDocument):
             "legal-forms": self._legal_forms,
             "faulty-example": self.text,
             "badge": self.in_languages,
-            **dict.fromkeys(("main-source", "report"), self.text),
+            **dict.fromkeys(("report",), self.text),
         }
         values = self.fields(node, readers)
         self.require(node, (key.value for key, _ in node.value), _REQUIRED)
