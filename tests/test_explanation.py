@@ -84,9 +84,9 @@ def test_the_programme_cites_what_its_part_cites(real_http: httpx.Client) -> Non
         page = real_http.get("/explain", params={**asked, "lang": language}, headers=HTML)
         assert page.status_code == 200
         assert f'<html lang="{language}">' in page.text
-        assert f'<span class="mark inferred">{word}</span>' in page.text
+        assert f'<span class="ev k-i">{word}</span>' in page.text
         assert told["rule"]["title"][language] in page.text
-        assert 'class="mark passage"' in page.text
+        assert 'class="ev k-p"' in page.text
 
 
 def test_a_stated_fact_names_its_passage(real_http: httpx.Client) -> None:
@@ -117,7 +117,7 @@ def test_bad_questions_are_refused(real_http: httpx.Client, asked: dict[str, str
 
 def test_an_inferred_fact_leads_to_its_reason(real_http: httpx.Client) -> None:
     text = real_http.get("/page/organization/riken?lang=en", headers=HTML).text
-    start = text.index('class="mark inferred" href="') + len('class="mark inferred" href="')
+    start = text.index('class="ev k-i" href="') + len('class="ev k-i" href="')
     href = text[start : text.index('"', start)].replace("&amp;", "&")
     assert href.startswith("/explain?lang=en&subject=")
     assert real_http.get(href, headers=HTML).status_code == 200
@@ -128,7 +128,7 @@ def test_the_reason_is_one_click_away(browser: Any, real_server: str) -> None:
     page: Any = browser.new_page(base_url=real_server)
     page.goto("/page/organization/riken?lang=en")
     page.click("details.inferred > summary")
-    page.click("details.inferred .mark.inferred >> nth=0")
+    page.click("details.inferred .ev.k-i >> nth=0")
     assert page.inner_text("h1") == "Evidence for this fact"
     assert page.locator(".proof .rule").count() >= 1
     page.close()

@@ -112,7 +112,7 @@ def test_facts_say_where_they_come_from(http: httpx.Client) -> None:
     assert 'id="budget-2026-initial"' in text
     assert "800,000,000" in text
     law = http.get("/page/law/ai-act?lang=en", headers=HTML).text
-    assert "lines 10–12" in law
+    assert "L10–12" in law
     assert "Section on the law" in law
     assert "1 September 2025" in law
 

@@ -165,10 +165,13 @@ def _xml(name: str, entries: str) -> bytes:
 
 @router.get("/robots.txt", "For crawlers", Cost.FIXED, gives=(formats.PLAIN,))
 def robots(request: Request) -> Response:
-    """Allow crawlers everything except answers to queries, whose number is unlimited."""
+    """Allow crawlers everything except addresses whose number is unlimited: queries, explanations, explorations."""
     root, host = _root(request), str(request.base_url)
-    closed = dict.fromkeys(route.path for route in _routes(request) if not route.declared.for_robots)
-    disallowed = "".join(f"Disallow: {root}{path}?\n" for path in closed)
+    closed = [f"{route.path}?" for route in _routes(request) if not route.declared.for_robots]
+    closed += [f"{route.path}?*{name}=" for route in _routes(request) for name in route.declared.endless]
+    # Only a choice of language that is kept; the page is the same.
+    closed.append("/*remember=")
+    disallowed = "".join(f"Disallow: {root}{path}\n" for path in dict.fromkeys(closed))
     return PlainTextResponse(f"User-agent: *\n{disallowed}Allow: /\n\nSitemap: {host}sitemap.xml\n")
 
 

@@ -56,7 +56,14 @@ class Address(BaseModel):
         return bool(self.expand or self.collapse or self.remove or self.more)
 
 
-@router.get("/explore", "The graph explorer", Cost.MEDIUM, gives=(*JSON, *PAGE), statuses=(400, 404))
+@router.get(
+    "/explore",
+    "The graph explorer",
+    Cost.MEDIUM,
+    gives=(*JSON, *PAGE),
+    statuses=(400, 404),
+    endless=("node", "links", "from", "to", "without", "inferred"),
+)
 def explore(request: Request, asked: Annotated[Address, Query()]) -> Response:
     """Show records with their neighbours, and the shortest paths between two records."""
     site = site_of(request)

@@ -82,6 +82,19 @@ class Names(Reader):
         tooltip = f' title="{escape(title)}"' if title else ""
         return Markup(f'<a href="{escape(href)}"{outside}{tooltip}>{self.name(iri)}</a>')
 
+    def short_name(self, iri: str) -> str:
+        """Return a label of at most half the length of the usual one, if there is one, as plain text."""
+        label, others = self.plain(iri), self.site.entities.values(iri, SKOS + "altLabel")
+        own = (v.value for v in others if isinstance(v, Literal) and v.language == self.language)
+        return max((name for name in own if len(name) * 2 <= len(label)), key=len, default=label)
+
+    def short_link(self, iri: str) -> Markup:
+        """Render a link with the short name of its target, and the label as a tooltip."""
+        label, short = self.plain(iri), self.short_name(iri)
+        if short == label:
+            return self.link(iri)
+        return Markup('<a href="{}" title="{}">{}</a>').format(self.href(iri), label, short)
+
     def term(self, term: AnyTerm) -> Markup:
         """Render a term: a link, or the text of a literal."""
         if isinstance(term, Literal):

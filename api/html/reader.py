@@ -23,13 +23,14 @@ def _quoted(path: str) -> str:
 
 @dataclass(frozen=True)
 class Reader:
-    """The reader of a page: language, the mount path of the server, and the path and query of the request."""
+    """The reader of a page: language, the mount path of the server, the path and query of the request, and the host."""
 
     site: Site
     language: str
     root: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
+    host: str = ""
 
     # ---- texts ----
 
@@ -100,6 +101,15 @@ class Reader:
         """Return the URL of this page with other parameters."""
         kept = [(k, v) for k, v in self.query if k not in changes and k != "remember"]
         return f"{self.root}{quote(self.path)}?{urlencode([*kept, *changes.items()])}"
+
+    def address(self, language: str = "") -> str:
+        """Return the absolute URL of this page in a language, without parameters that do not change what it is.
+
+        Without a language it is the one that sends each reader to theirs.
+        """
+        kept = [(k, v) for k, v in self.query if k in ("page", "q")]
+        pairs = urlencode([*([("lang", language)] if language else []), *kept])
+        return f"{self.host}{self.root}{quote(self.path)}{'?' + pairs if pairs else ''}"
 
     def with_choice(self, name: str, value: str, chosen: bool) -> str:
         """Return the URL of this list, from its first page, with a value of a facet chosen or not."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import quote
 
 from markupsafe import Markup, escape
@@ -15,7 +17,7 @@ from api.i18n.values import amount
 from api.problems import Problem
 from api.queries.empty_results import Explanation
 from api.site.site import site_of
-from kg.rdf.namespaces import KG, OWL, RDFS, SCHEMA, SKOS
+from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SCHEMA, SKOS
 from kg.rdf.terms import value
 from kg.release.entities import NAMES
 from kg.release.facts import Evidence, Fact, by_predicate
@@ -24,6 +26,8 @@ _CURRENCY = "https://schema.org/currency"
 _AMOUNTS = frozenset({KG + "amount", *(f"https://schema.org/{n}" for n in ("value", "minValue", "maxValue"))})
 # From this many values on, a mixed list is grouped by kind.
 _LONG_LIST = 6
+# As much as search engines show of a description.
+_LONGEST_SUMMARY = 160
 # Links to other sites, and codes of records; the identifiers of registers come with the project.
 _OUTSIDE = frozenset(
     {
@@ -35,6 +39,27 @@ _OUTSIDE = frozenset(
         *(KG + name for name in ("fundingStreamCode", "isoAlpha2", "isoAlpha3")),
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class MainSource:
+    """The source that most of the dataset is drawn from, its document, who made it, and its date."""
+
+    iri: str
+    document: str
+    maker: str
+    date: Literal | None
+
+
+# The class of each kind of evidence in the style sheet, which gives it a glyph, a border and a colour.
+_KINDS = {
+    "passage": "k-p",
+    "description": "k-p",
+    "register": "k-r",
+    "partner": "k-r",
+    "curator": "k-c",
+    "inferred": "k-i",
+}
 
 
 class View(Names):
@@ -109,9 +134,8 @@ class View(Names):
             if evidence.kind == "register" and evidence.source:
                 text = f"{text}{self.t('colon')}{self.plain(evidence.source)}"
         href = self.why(fact) if fact and evidence.kind == "inferred" else self.href(evidence.graph)
-        return Markup(
-            f'<a class="mark {evidence.kind}" href="{escape(href)}" title="{escape(title)}">{escape(text)}</a>'
-        )
+        kind = _KINDS[evidence.kind]
+        return Markup(f'<a class="ev {kind}" href="{escape(href)}" title="{escape(title)}">{escape(text)}</a>')
 
     def why(self, fact: Fact) -> str:
         """The URL of the explanation of a fact."""
@@ -130,7 +154,30 @@ class View(Names):
                 waiting += fact.part.facts
         return sorted(counts.items(), key=lambda found: found[0].rank)
 
+    # ---- the source that the dataset is drawn from ----
+
+    @cached_property
+    def main_source(self) -> MainSource | None:
+        """The source named at the top of every page; None if the project names none, or the release lacks it."""
+        known, path = self.site.entities, self.site.project.main_source
+        source = known.root + path
+        if not path or not known.exists(source):
+            return None
+        document = next((value(v) for v in known.values(source, KG + "documentOf")), source)
+        makers = known.values(source, DCTERMS + "creator") or known.values(source, DCTERMS + "publisher")
+        dates = (v for v in known.values(source, DCTERMS + "issued") if isinstance(v, Literal))
+        return MainSource(source, document, value(makers[0]) if makers else "", next(dates, None))
+
     # ---- records and problems ----
+
+    def summary(self) -> str:
+        """Return what search engines say of this page: the description of its record, else what the site is."""
+        iri = self.site.entities.root + self.path.removeprefix("/page/")
+        found = (
+            self.site.entities.text(iri, DCTERMS + "description", self.languages) if self.path[:6] == "/page/" else None
+        )
+        said = found.value if found else self.said(self.site.project.lead)
+        return said if len(said) <= _LONGEST_SUMMARY else said[: _LONGEST_SUMMARY - 1] + "…"
 
     def suggest(self, like: str) -> str:
         """Return the URL of suggestions for a form field, of the same class as its default."""
@@ -139,8 +186,8 @@ class View(Names):
 
     def report(self, iri: str) -> str:
         """Return the URL for reporting an error in a record."""
-        if template := self.site.settings.report_url:
-            return template.replace("{iri}", quote(iri, safe=""))
+        if template := self.site.settings.report_url or self.site.project.report:
+            return template.replace("{iri}", quote(iri, safe="")).replace("{name}", quote(self.plain(iri), safe=""))
         return self.url("about", "ui-report", record=self.short(iri))
 
     def near(self, problem: Problem) -> list[str]:
@@ -184,4 +231,5 @@ def view_of(request: Request, language: str) -> View:
         root,
         path.removeprefix(root) if root else path,
         tuple(request.query_params.multi_items()),
+        f"{request.url.scheme}://{request.url.netloc}",
     )

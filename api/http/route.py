@@ -38,7 +38,8 @@ class RouteOptions(TypedDict, total=False):
     `gives` are the media types of a 200, and `statuses` the other statuses; those that follow from `gives` can be left
     out. `body` maps each media type of a request body to a model of its fields, or to its description in OpenAPI.
     `responses` describes statuses whose content is that of a 200. `depends_on_language` is for answers other than
-    pages. `in_sitemap` lists the route; `for_robots` is false where addresses are endless.
+    pages. `in_sitemap` lists the route; `for_robots` is false where every address with parameters is one of
+    endlessly many, and `endless` names the parameters that make it so where others do not.
     """
 
     gives: tuple[str, ...]
@@ -48,6 +49,7 @@ class RouteOptions(TypedDict, total=False):
     depends_on_language: bool
     in_sitemap: bool
     for_robots: bool
+    endless: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Declaration:
     depends_on_language: bool = False
     in_sitemap: bool = False
     for_robots: bool = True
+    endless: tuple[str, ...] = ()
 
 
 class Route(APIRoute):

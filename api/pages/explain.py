@@ -23,7 +23,7 @@ router = Router()
 _VARY = {"Vary": "Accept, Accept-Language, Cookie"}
 
 
-@router.get("/explain", "Why a fact holds", Cost.MEDIUM, gives=(*JSON, *PAGE), statuses=(400, 404))
+@router.get("/explain", "Why a fact holds", Cost.MEDIUM, gives=(*JSON, *PAGE), statuses=(400, 404), for_robots=False)
 def explain(
     request: Request,
     subject: Annotated[str, Query(description="The subject of the fact: an IRI or class:slug.")] = "",

@@ -14,14 +14,19 @@ from api.html.view import View, view_of
 from api.http.responses import json_answer, prefers_json
 from api.http.route import JSON, PAGE, Cost, Router
 from api.i18n import language
-from api.pages import charts
+from api.pages import charts, papers, questions
 from api.site.site import Site, site_of
 from kg.errors import BrokenRelease
+from kg.project.description import FrontQuestion
 from kg.rdf import iris
+from kg.rdf.terms import value
 from kg.release.history import ReleaseChanges
 
 router = Router()
 _MAX_CHANGES = 8
+# What a reader looks for first; the rest is folded.
+_FIRST_CLASSES = 6
+_KINDS = ("source", "curator", "register", "inferred")
 
 
 @router.get("/", "The front page", Cost.QUERY, gives=(*JSON, *PAGE), in_sitemap=True)
@@ -33,25 +38,58 @@ async def front(request: Request) -> Response:
     if moved := language.redirect(request):
         return moved
     view = view_of(request, language.language_of(request))
-    query = site.queries.get(site.project.worked_query) or next(iter(site.queries.values()), None)
+    project = site.project
+    asked = [question for question in project.questions if question.query in site.queries]
+    query = None if asked else site.queries.get(project.worked_query) or next(iter(site.queries.values()), None)
     worked = await charts.chart(request, site, view, query) if query else None
-    return await in_thread(request, Cost.MEDIUM, _front, request, site, view, worked)
+    told = [(question, await charts.chart(request, site, view, site.queries[question.query])) for question in asked]
+    counted = site.queries.get(project.evidence_query)
+    evidence = await charts.chart(request, site, view, counted) if counted else None
+    return await in_thread(request, Cost.MEDIUM, _front, request, site, view, worked, told, evidence)
 
 
-def _front(request: Request, site: Site, view: View, worked: charts.Chart | None) -> Response:
+def _front(
+    request: Request,
+    site: Site,
+    view: View,
+    worked: charts.Chart | None,
+    told: list[tuple[FrontQuestion, charts.Chart]],
+    evidence: charts.Chart | None,
+) -> Response:
     step, root = _latest(site), site.entities.root
+    order = list(site.project.classes)
+    classes = sorted(
+        site.entities.classes().items(),
+        key=lambda pair: (
+            order.index(pair[0]) if pair[0] in order else len(order) + (pair[0] in site.project.last_classes)
+        ),
+    )
+    answers = (questions.answered(view, question, chart) for question, chart in told)
     return page(
         request,
         view.language,
         "front.html",
-        classes=dict(sorted(site.entities.classes().items(), key=lambda pair: pair[0] in site.project.last_classes)),
+        first_classes=classes[:_FIRST_CLASSES],
+        more_classes=classes[_FIRST_CLASSES:],
         worked=worked,
+        answers=[answer for answer in answers if answer],
+        evidence=evidence,
+        kinds=_kinds(evidence),
+        paper=papers.main(view),
         example=example(site),
         host=str(request.base_url).rstrip("/"),
         subjects=charts.available(site),
         changed=[e for e in step.entries if site.entities.exists(root + e.path)][:_MAX_CHANGES],
         changes=step.total or 0,
     )
+
+
+def _kinds(evidence: charts.Chart | None) -> list[tuple[str, int]]:
+    """The number of facts by kind of evidence, in the order of trust."""
+    if evidence is None or evidence.result.table is None:
+        return []
+    counts = {value(kind): int(value(facts)) for kind, facts in evidence.result.table.rows if kind and facts}
+    return [(kind, counts[kind]) for kind in _KINDS if kind in counts]
 
 
 def _latest(site: Site) -> ReleaseChanges:
@@ -62,7 +100,7 @@ def _latest(site: Site) -> ReleaseChanges:
         return ReleaseChanges(site.version, site.manifest.issued)
 
 
-@router.get("/about", "About this site", Cost.SMALL, gives=PAGE, in_sitemap=True)
+@router.get("/about", "About this site", Cost.SMALL, gives=PAGE, in_sitemap=True, endless=("record",))
 def about(
     request: Request, record: Annotated[str, Query(description="A record to explain URIs with.")] = ""
 ) -> Response:
@@ -73,7 +111,8 @@ def about(
     asked = record.partition("#")[0]
     known = iris.SLUG.fullmatch(asked) and site.entities.exists(site.entities.root + asked)
     host, shown = str(request.base_url).rstrip("/"), asked if known else example(site)
-    return page(request, language.language_of(request), "about.html", host=host, example=shown)
+    view = view_of(request, language.language_of(request))
+    return page(request, view.language, "about.html", host=host, example=shown, paper=papers.main(view))
 
 
 def example(site: Site) -> str:

@@ -65,7 +65,13 @@ class _Operation(NamedTuple):
 
 
 @router.get(
-    "/sparql", "SPARQL 1.1 query", Cost.QUERY, gives=_ANSWERS, statuses=QUERY_ERRORS, in_sitemap=True, for_robots=False
+    "/sparql",
+    "SPARQL 1.1 query",
+    Cost.QUERY,
+    gives=_ANSWERS,
+    statuses=QUERY_ERRORS,
+    in_sitemap=True,
+    endless=("query", "format"),
 )
 async def get(request: Request, _: Annotated[QueryParameters, Parameter()]) -> Response:
     """Evaluate the query in `query=`; without one, return the workbench (HTML) or the Service Description (RDF)."""
@@ -134,7 +140,15 @@ async def _respond(request: Request, operation: _Operation) -> Response:
     return answer(result.body, result.content_type, result.headers)
 
 
-@router.get("/why", "Why a query has no rows", Cost.QUERY, gives=JSON, statuses=QUERY_ERRORS, depends_on_language=True)
+@router.get(
+    "/why",
+    "Why a query has no rows",
+    Cost.QUERY,
+    gives=JSON,
+    statuses=QUERY_ERRORS,
+    depends_on_language=True,
+    for_robots=False,
+)
 async def why(
     request: Request, query: Annotated[str, Parameter(description="The SPARQL 1.1 query to explain.")] = ""
 ) -> Response:

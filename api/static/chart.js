@@ -20,9 +20,9 @@ export function rows(table) {
 /** Formats numbers on axes like the table does: in 億 or millions of the currency for amounts. */
 function formatter(sample) {
   const [, name] = /\d[億万]?([^\d億万.,]+)$/.exec(ja ? sample : "") ?? [];
-  if (name) return (n) => (Math.abs(n) >= 1e8 ? `${n / 1e8}億${name}` : `${n / 1e4}万${name}`);
+  if (name) return (n) => (n === 0 ? "0" : Math.abs(n) >= 1e8 ? `${n / 1e8}億${name}` : `${n / 1e4}万${name}`);
   const [, sign] = /^−?(\p{Sc}|[A-Z]{3} )[\d.,]/u.exec(sample) ?? [];
-  if (sign) return (n) => `${sign}${(n / 1e6).toLocaleString("en")} million`;
+  if (sign) return (n) => (n === 0 ? "0" : `${sign}${(n / 1e6).toLocaleString("en")} million`);
   return (n) => n.toLocaleString(document.documentElement.lang);
 }
 
@@ -41,7 +41,9 @@ function bars(rows, hint) {
   const flat = categories.length > 4 || categories.some((c) => c.length > 12);
   const category = { type: "category", data: categories, inverse: flat, axisTick: { show: false },
     axisLabel: { color: style("--ink"), width: innerWidth < 640 ? 100 : flat ? 230 : 150, overflow: "break", interval: 0 }, axisLine: { lineStyle: { color: style("--line") } } };
-  const measure = { type: "value", axisLabel: { color: style("--soft"), formatter: format, hideOverlap: true }, splitLine: { lineStyle: { color: style("--line") } } };
+  // Things that are counted have no halves.
+  const isWhole = data.every((r) => Number.isInteger(Number(r[y].value)));
+  const measure = { type: "value", minInterval: isWhole ? 1 : undefined, axisLabel: { color: style("--soft"), formatter: format, hideOverlap: true }, splitLine: { lineStyle: { color: style("--line") } } };
   const height = flat ? Math.max(180, categories.length * (groups.length > 1 ? groups.length * 14 + 16 : 30) + 90) : 340;
   return { height, option: {
     // Leave room for the value beside the longest bar.
@@ -61,26 +63,36 @@ function bars(rows, hint) {
   } };
 }
 
-/** Places a year or month at its middle; the table shows the original precision. */
-function moment(text) {
+/** The first and the last moment of a day, month or year: what is known of a date is as long as it is precise. */
+export function period(text) {
   const [year, month, day] = text.split("-").map(Number);
-  return Date.UTC(year, month ? month - 1 : 6, day || (month ? 15 : 1));
+  const from = Date.UTC(year, month ? month - 1 : 0, day || 1);
+  return [from, day ? from : month ? Date.UTC(year, month, 1) - 1 : Date.UTC(year + 1, 0, 1) - 1];
 }
 
 function timeline(data, { x, y, series }) {
-  const dated = data.filter((r) => !r[x].empty).sort((a, b) => moment(a[x].value) - moment(b[x].value));
+  const dated = data.filter((r) => !r[x].empty).sort((a, b) => period(a[x].value)[0] - period(b[x].value)[0] || period(a[x].value)[1] - period(b[x].value)[1]);
   const groups = series ? [...new Set(dated.map((r) => r[series].shown))] : [""];
   const narrow = innerWidth < 640;
-  const point = (r, i) => ({ value: [moment(r[x].value), i], when: r[x].shown, title: r[y].shown, href: r[y].href, symbol: r[x].value.length > 7 ? "circle" : "diamond" });
+  const of = (r) => (series ? r[series].shown : "");
+  const isDay = (r) => r[x].value.length > 7;
+  const item = (r) => ({ when: r[x].shown, title: r[y].shown, href: r[y].href });
   return { height: Math.max(160, dated.length * 26 + 100), option: {
     grid: { left: 8, right: narrow ? 12 : 24, top: series ? 60 : 24, bottom: 8, containLabel: true },
     legend: series ? { top: 0, textStyle: { color: style("--ink") } } : undefined,
     tooltip: { trigger: "item", confine: true, formatter: (p) => `${p.data.when} ${p.data.title}` },
     xAxis: { type: "time", position: "top", axisLabel: { color: style("--soft"), hideOverlap: true, formatter: "{yyyy}" }, minInterval: 365 * 864e5, splitLine: { show: true, lineStyle: { color: style("--line") } } },
     yAxis: { type: "category", inverse: true, data: dated.map((_, i) => i), axisTick: { show: false }, axisLine: { show: false },
-      axisLabel: { color: style("--ink"), interval: 0, width: narrow ? 170 : 420, overflow: "truncate", formatter: (i) => dated[i][y].shown } },
-    series: groups.map((name) => ({ name, type: "scatter", symbolSize: 13,
-      data: dated.map((r, i) => [r, i]).filter(([r]) => !series || r[series].shown === name).map(([r, i]) => point(r, i)) })),
+      axisLabel: { color: style("--ink"), interval: 0, width: narrow ? 170 : 420, overflow: "truncate", formatter: (i) => `${dated[i][x].shown}  ${dated[i][y].shown}` } },
+    series: [
+      ...groups.map((name, n) => ({ name, type: "scatter", symbolSize: 13, itemStyle: { color: colours()[n % 6] },
+        data: dated.map((r, i) => [r, i]).filter(([r]) => of(r) === name && isDay(r)).map(([r, i]) => ({ ...item(r), value: [period(r[x].value)[0], i] })) })),
+      ...dated.map((r, i) => [r, i]).filter(([r]) => !isDay(r)).map(([r, i]) => {
+        const color = colours()[groups.indexOf(of(r)) % 6];
+        return { name: of(r), type: "line", symbol: "rect", symbolSize: [3, 12], triggerLineEvent: true, lineStyle: { width: 10, color, opacity: 0.55 }, itemStyle: { color },
+          data: period(r[x].value).map((when) => ({ ...item(r), value: [when, i] })) };
+      }),
+    ],
   } };
 }
 
@@ -129,6 +141,8 @@ export async function draw(table, hint = JSON.parse(table.dataset.chart)) {
   place.setAttribute("role", "img");
   place.setAttribute("aria-label", `${ja ? "図：" : "Chart: "}${table.caption?.textContent ?? document.querySelector("h1").textContent}${ja ? "（内容は下の表と同じ）" : " (the same as the table below)"}`);
   figure.append(place);
+  const undated = hint.type === "timeline" ? data.filter((row) => row[hint.x].empty).length : 0;
+  if (undated) figure.append(element("figcaption", { textContent: ja ? `日付の記載がない${undated}件は表だけにあります。` : `${undated} without a date are only in the table.` }));
   const notes = new Set(data.filter((row) => isMarked(row, hint)).map((row) => row[hint.note].shown));
   if (notes.size) figure.append(element("figcaption", { textContent: `≈ ${[...notes].join(ja ? "、" : ", ")}` }));
   table.closest(".scroll").before(figure);

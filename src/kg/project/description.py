@@ -43,13 +43,30 @@ class ChartPage:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontQuestion:
+    """A question of the front page: a stored query, and the words that its rows fill in.
+
+    `row` says one row or all rows with the same first column, `answer` the whole, with `{rows}` and their number `{n}`;
+    `{column}` stands for values, and what is in `[brackets]` is said only when its columns have values.
+    """
+
+    query: str
+    question: Texts
+    answer: Texts
+    row: Texts
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """One dataset: the folder with its ontology, data and queries, and what its `site.yaml` says.
 
-    Texts are by language. `service` is the name of the reconciliation service; `examples` has the values that OpenAPI
-    and error messages show, by parameter; `schema_types` maps classes (`prefix:Name`, as in the context) to classes of
-    schema.org; `names` has the registers and legal forms; `faulty_example` is a text in Turtle with mistakes that the
-    page for checking data starts with; `columns` and `tags` name what stored queries return and are filed under.
+    Texts are by language. `headline` says in one sentence what the site is; `repository` is where the project is
+    developed; `evidence_query` counts the facts by kind of evidence. `service` is the name of the reconciliation
+    service; `examples` has the values that OpenAPI and error messages show, by parameter; `schema_types` maps classes
+    (`prefix:Name`, as in the context) to classes of schema.org; `names` has the registers and legal forms;
+    `faulty_example` is a text in Turtle with mistakes that the page for checking data starts with; `columns` and `tags`
+    name what stored queries return and are filed under. `badge` and `main_source` (the path of a record of a source)
+    stand at the top of every page; `report` is the address to which readers report errors, with `{iri}` and `{name}`.
     """
 
     root: Path
@@ -65,6 +82,10 @@ class Project:
     more_languages: tuple[str, ...] = ()
     addresses: Texts = field(default_factory=dict)
     search_examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    headline: Texts = field(default_factory=dict)
+    repository: str = ""
+    questions: tuple[FrontQuestion, ...] = ()
+    evidence_query: str = ""
     worked_query: str = ""
     featured_class: str = ""
     classes: Mapping[str, Texts] = field(default_factory=dict)
@@ -77,6 +98,9 @@ class Project:
     faulty_example: str = ""
     columns: Mapping[str, Texts] = field(default_factory=dict)
     tags: Mapping[str, Texts] = field(default_factory=dict)
+    badge: Texts = field(default_factory=dict)
+    main_source: str = ""
+    report: str = ""
 
     @property
     def vocabularies(self) -> tuple[str, ...]:

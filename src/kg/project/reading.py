@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from kg.names.identifiers import Identifiers
 from kg.names.legal_forms import LegalForm, LegalForms
 from kg.names.name_profile import NameProfile
 from kg.names.registers import Register
-from kg.project.description import ChartPage, Licence, Project
+from kg.project.description import ChartPage, FrontQuestion, Licence, Project
 from kg.project.location import SITE
 from kg.rdf import iris
 from kg.rdf.iris import Base
@@ -84,8 +85,12 @@ class _SiteFile(YamlDocument):
             **dict.fromkeys(("languages", "more-languages"), self._languages),
             "ontology": self._iri,
             **dict.fromkeys(("title", "lead", "notice", "publisher", "addresses", "service"), self.in_languages),
+            "headline": self.in_languages,
+            "main-source": self._path,
+            "repository": self._iri,
+            "questions": self._questions,
             "licence": self._licence,
-            **dict.fromkeys(("worked-query", "featured-class"), self._name),
+            **dict.fromkeys(("worked-query", "evidence-query", "featured-class"), self._name),
             "search-examples": self._search_examples,
             "classes": self.named_texts,
             "last-classes": self._names,
@@ -95,6 +100,8 @@ class _SiteFile(YamlDocument):
             "registers": self._registers,
             "legal-forms": self._legal_forms,
             "faulty-example": self.text,
+            "badge": self.in_languages,
+            **dict.fromkeys(("report",), self.text),
         }
         values = self.fields(node, readers)
         self.require(node, (key.value for key, _ in node.value), _REQUIRED)
@@ -145,6 +152,13 @@ class _SiteFile(YamlDocument):
             return None
         return name
 
+    def _path(self, key: str, node: yaml.Node) -> str | None:
+        path = self.text(key, node)
+        if path is not None and not all(iris.SLUG.fullmatch(part) for part in path.split("/")):
+            self.report(node, "slug", f"'{path}' under '{key}': expected the path of a record, such as source/report")
+            return None
+        return path
+
     def _names(self, key: str, node: yaml.Node) -> tuple[str, ...]:
         return tuple(self.members(key, node))
 
@@ -192,6 +206,19 @@ class _SiteFile(YamlDocument):
             else ()
         )
         return {name: page for name, page in pairs if page is not None}
+
+    def _questions(self, key: str, node: yaml.Node) -> tuple[FrontQuestion, ...]:
+        content = self.mapping(key, node, "a map of stored query to question, answer and row")
+        readers: Mapping[str, Reader] = dict.fromkeys(("question", "answer", "row"), self.in_languages)
+        found = (
+            (
+                self._part(name.value, value, readers, partial(FrontQuestion, name.value))
+                for name, value in self.pairs(content)
+            )
+            if content
+            else ()
+        )
+        return tuple(question for question in found if question is not None)
 
     def _examples(self, key: str, node: yaml.Node) -> dict[str, str] | None:
         content = self.mapping(key, node, "a map of the name of a parameter to its example")
