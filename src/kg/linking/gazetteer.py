@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pyoxigraph import DefaultGraph, NamedNode
 
@@ -159,6 +160,11 @@ class Gazetteer:
     def owners(self, iri: str) -> Sequence[str]:
         """The owners of a record, direct and indirect, nearest first."""
         return self._owners.get(iri, ())
+
+    @cached_property
+    def usual_kinds(self) -> frozenset[str]:
+        """The kinds of records that a name may mean if no kind is given."""
+        return frozenset(self.kinds.values()) - _ON_REQUEST
 
     def fits(self, kind: str, wanted: frozenset[str]) -> bool:
         """Whether a kind is wanted; if no kinds are given, all are except those in `_ON_REQUEST`."""

@@ -186,7 +186,8 @@ class Matcher:
                 yield replace(candidate, score=score, features=(*candidate.features, *agreements))
 
     def _find_similar(self, name: str, wanted: frozenset[str], limit: int) -> tuple[Candidate, ...]:
-        hits = self._search.find(name, kinds=sorted(wanted), limit=limit * 3, depth=_DEPTH).hits
+        kinds = sorted(wanted or self._known.usual_kinds)
+        hits = self._search.find(name, kinds=kinds, limit=limit * 3, depth=_DEPTH).hits
         return tuple(
             Candidate(
                 hit.iri,
