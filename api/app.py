@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -124,7 +125,7 @@ async def _on_kg_error(request: Request, error: Exception) -> Response:
 
 
 async def _respond(request: Request, problem: Problem) -> Response:
-    """The response to an error; a page is work that needs a slot, and what has none is told on a bare page."""
+    """The response to an error; a page is work that needs a slot, and what has none is answered with a bare page."""
     if not rendering.wants_page(request):
         return problem_response(problem, request)
     if not isinstance(problem, Refused):
@@ -137,6 +138,8 @@ async def _respond(request: Request, problem: Problem) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404 and (moved := _without_slash(request)) is not None:
+        return moved
     kinds = {404: "not-found", 405: "method-not-allowed", 416: "range-not-satisfiable"}
     detail = str(error.detail)
     if error.status_code == 404:
@@ -149,6 +152,21 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         headers["Allow"] = ", ".join(sorted({*allowed.split(", "), "HEAD", "OPTIONS"}))
     problem = Problem(error.status_code, kinds.get(error.status_code, "http"), detail, {}, headers)
     return await _respond(request, problem)
+
+
+def _without_slash(request: Request) -> Response | None:
+    """The redirect of an address with a trailing slash to a route that has none."""
+    root = request.scope.get("root_path", "")
+    path = request.scope["path"].removeprefix(root)
+    bare = path.rstrip("/")
+    if bare == path or not bare or bare.startswith("//"):
+        return None
+    if not any(isinstance(route, Route) and route.path_regex.match(bare) for route in request.app.routes):
+        return None
+    query = request.scope["query_string"].decode("latin-1")
+    location = f"{root}{quote(bare)}{'?' + query if query else ''}"
+    # A 301 may turn POST into GET.
+    return Response(None, 301 if request.method == "GET" else 308, {"Location": location})
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

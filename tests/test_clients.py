@@ -9,14 +9,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import owlready2
 import pytest
 from dataset import BASE
 from pyoxigraph import NamedNode, QuerySolutions, RdfFormat, Store, parse
-from rdflib import Graph, URIRef
+from rdflib import OWL, RDF, Graph, URIRef
 from rdflib.plugins.stores.sparqlstore import SPARQLStore
 from SPARQLWrapper import CSV, JSON, JSONLD, N3, POST, RDFXML, TURTLE, XML, SPARQLWrapper
 from SPARQLWrapper.SPARQLExceptions import QueryBadFormed
 
+from kg.rdf import iris
 from kg.release.store import Release
 
 LAW = BASE.id + "law/ai-act"
@@ -77,6 +79,21 @@ def test_rdflib_dereferences(server: str, syntax: str) -> None:
     found = Dataset(default_union=True)
     found.parse(f"{server}/data/law/ai-act.{names[syntax]}", format=syntax)
     assert (URIRef(LAW), None, URIRef(LEGAL)) in found
+
+
+@pytest.mark.parametrize("path", ["/ontology", "/ontology.ttl", "/ontology.rdf", "/ontology.owl", "/ontology.nt"])
+def test_rdflib_loads_the_ontology(server: str, path: str) -> None:
+    assert (URIRef(iris.ONTOLOGY), RDF.type, OWL.Ontology) in Graph().parse(server + path)
+
+
+# ---- owlready2 ----
+
+
+@pytest.mark.parametrize("path", ["/ontology", "/ontology/", "/ontology.owl", "/ontology.nt", "/ontology/1.0.0"])
+def test_owlready2_loads_the_ontology(server: str, path: str) -> None:
+    world = owlready2.World()
+    world.get_ontology(server + path).load()
+    assert world[iris.ONTOLOGY + "#Passage"] in set(world.classes())
 
 
 # ---- SPARQLWrapper ----
