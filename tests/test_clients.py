@@ -189,6 +189,16 @@ def test_curl_asks(server: str, laws: list[str], options: tuple[str, ...]) -> No
     assert text.split()[1:] == laws
 
 
+@pytest.mark.parametrize("odd", ["\ufeffSELECT ?s", "SELECT\u00a0?s", "SELECT ?s\u3000", "SELECT\u200b ?s"])
+def test_curl_asks_with_odd_spaces(server: str, laws: list[str], odd: str, tmp_path: Path) -> None:
+    (tmp_path / "query.rq").write_text(SELECT.replace("SELECT ?s", odd), encoding="utf-8")
+    curl, name = program("curl", "curl"), str(tmp_path / "query.rq")
+    form = run(curl, "-sf", "-H", "Accept: text/csv", "--data-urlencode", f"query@{name}", f"{server}/sparql")
+    direct = ("-H", "Content-Type: application/sparql-query", "--data-binary", f"@{name}")
+    assert form.split()[1:] == laws
+    assert run(curl, "-sf", "-H", "Accept: text/csv", *direct, f"{server}/sparql") == form
+
+
 def test_curl_follows_an_identifier(server: str) -> None:
     curl = program("curl", "curl")
     assert "eli:LegalResource" in run(curl, "-sfL", f"{server}/id/law/ai-act")
