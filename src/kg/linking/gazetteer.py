@@ -49,7 +49,7 @@ SCORES: Mapping[str, float] = {
 UNSURE = frozenset({"short", "number", "owner", "unknown-legal-form", "other-legal-form", "identifier-only"})
 # Forms that are never a match, whatever else speaks for the record: the name of a part of it, of another corporation,
 # or a name that it does not have beside its number, which its parts and its successors use too.
-NEVER = frozenset({"owner", "other-legal-form", "identifier-only"})
+NEVER = frozenset({"owner", "other-legal-form", "unknown-legal-form", "identifier-only"})
 # Forms in which the name stands alone, without its owner or a number.
 _ALONE = frozenset({"exact", "brackets", "legal-form", "abbreviation"})
 # Forms that apply to one kind only: without its honorific, 委員長 (chair of a committee) would become the committee.
