@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import owlready2
+import pandas
 import pytest
 from dataset import BASE
 from pyoxigraph import NamedNode, QuerySolutions, RdfFormat, Store, parse
@@ -153,6 +156,15 @@ def test_sparqlwrapper_knows_a_malformed_query(server: str) -> None:
         client.query()
 
 
+# ---- pandas ----
+
+
+def test_pandas_reads_results_by_their_address(server: str, laws: list[str]) -> None:
+    asked = urlencode({"query": SELECT})
+    assert list(pandas.read_csv(f"{server}/sparql?{asked}&format=csv")["s"]) == laws
+    assert list(pandas.read_json(f"{server}/sparql?{asked}&format=jsonl", lines=True)["s"]) == laws
+
+
 # ---- Redland ----
 
 
@@ -186,6 +198,13 @@ def test_rapper_follows_an_identifier(server: str, tiny: Release, syntax: str) -
 )
 def test_curl_asks(server: str, laws: list[str], options: tuple[str, ...]) -> None:
     text = run(program("curl", "curl"), "-sf", "-H", "Accept: text/csv", *options, f"{server}/sparql")
+    assert text.split()[1:] == laws
+
+
+def test_curl_sends_a_compressed_query(server: str, laws: list[str], tmp_path: Path) -> None:
+    (tmp_path / "query.gz").write_bytes(gzip.compress(SELECT.encode()))
+    headers = ("-H", "Accept: text/csv", "-H", "Content-Encoding: gzip", "-H", "Content-Type: application/sparql-query")
+    text = run(program("curl", "curl"), "-sf", *headers, "--data-binary", f"@{tmp_path}/query.gz", f"{server}/sparql")
     assert text.split()[1:] == laws
 
 
