@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -29,7 +30,7 @@ from api.http.caching import Cache, Representations
 from api.http.crowd import Crowd
 from api.http.proxies import PublicAddress
 from api.http.responses import problem_response
-from api.http.route import Route, Router, labels, posted_to
+from api.http.route import Route, Router, allowed, labels
 from api.i18n.language import language_of
 from api.middleware import Confirmed, Envelope, HeadAsGet, MountPath
 from api.operations import openapi
@@ -112,7 +113,8 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         Envelope,
         serving=serving,
         request_log=request_log,
-        posted_to=posted_to(known),
+        routes=known,
+        root=settings.root_path,
         address=PublicAddress(settings.public_url),
     )
     return app
@@ -137,6 +139,8 @@ async def _respond(request: Request, problem: Problem) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404 and (moved := _without_slash(request)) is not None:
+        return moved
     kinds = {404: "not-found", 405: "method-not-allowed", 416: "range-not-satisfiable"}
     detail = str(error.detail)
     if error.status_code == 404:
@@ -144,11 +148,31 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     elif error.status_code == 405:
         detail = f"{request.method} is not supported here; this server is read-only"
     headers = dict(error.headers or {})
-    if allowed := headers.get("Allow"):
-        # HEAD is answered as GET, and OPTIONS everywhere, before routing.
-        headers["Allow"] = ", ".join(sorted({*allowed.split(", "), "HEAD", "OPTIONS"}))
+    if error.status_code == 405:
+        # The framework names the methods of the first route of this path only.
+        known = [route for route in request.app.routes if isinstance(route, Route)]
+        headers["Allow"] = allowed(known, _path(request))
     problem = Problem(error.status_code, kinds.get(error.status_code, "http"), detail, {}, headers)
     return await _respond(request, problem)
+
+
+def _path(request: Request) -> str:
+    path: str = request.scope["path"]
+    return path.removeprefix(request.scope.get("root_path", ""))
+
+
+def _without_slash(request: Request) -> Response | None:
+    """The redirect of an address with a trailing slash to a route that has none."""
+    path = _path(request)
+    bare = path.rstrip("/")
+    if bare == path or not bare or bare.startswith("//"):
+        return None
+    if not any(isinstance(route, Route) and route.path_regex.match(bare) for route in request.app.routes):
+        return None
+    query = request.scope["query_string"].decode("latin-1")
+    location = f"{request.scope.get('root_path', '')}{quote(bare)}{'?' + query if query else ''}"
+    # A 301 may turn POST into GET.
+    return Response(None, 301 if request.method == "GET" else 308, {"Location": location})
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

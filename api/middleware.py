@@ -8,6 +8,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.html.rendering import respond
 from api.http.proxies import PublicAddress
 from api.http.responses import problem_response
+from api.http.route import Route, allowed
 from api.problems import Problem, of_error
 from api.site.current import Serving
 from api.telemetry.requests import RequestLog
@@ -35,7 +37,10 @@ ALWAYS = {
 }
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "Accept, Accept-Language, Content-Type, If-None-Match, Range, X-Request-ID",
+    "Access-Control-Allow-Headers": (
+        "Accept, Accept-Encoding, Accept-Language, Authorization, Cache-Control, Content-Encoding, Content-Type, "
+        "If-Match, If-Modified-Since, If-None-Match, Pragma, Prefer, Range, User-Agent, X-Request-ID, X-Requested-With"
+    ),
     "Access-Control-Max-Age": "86400",
 }
 _FOR_OPERATORS = ("/healthz", "/readyz", "/metrics")
@@ -60,14 +65,16 @@ class Envelope:
         app: ASGIApp,
         serving: Serving,
         request_log: RequestLog,
-        posted_to: tuple[str, ...],
+        routes: Sequence[Route],
+        root: str,
         address: PublicAddress,
     ) -> None:
         self.app = app
         self.address = address
         self.serving = serving
         self.request_log = request_log
-        self.posted_to = posted_to
+        self.routes = routes
+        self.root = "/" + root.strip("/") if root.strip("/") else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,9 +103,9 @@ class Envelope:
                 detail = "this server does not answer for the requested host"
                 await problem_response(Problem(421, "misdirected-request", detail))(scope, receive, send_on)
             elif scope["method"] == "OPTIONS":
-                takes_posts = scope["path"].endswith(self.posted_to)
-                allowed = "GET, HEAD, POST, OPTIONS" if takes_posts else "GET, HEAD, OPTIONS"
-                await Response(None, 204, {"Allow": allowed, **_PREFLIGHT})(scope, receive, send_on)
+                # It may come with the path of the mount or without; see `MountPath`.
+                path = scope["path"].removeprefix(scope.get("root_path") or self.root)
+                await Response(None, 204, {"Allow": allowed(self.routes, path), **_PREFLIGHT})(scope, receive, send_on)
             else:
                 await self.app(scope, receive, send_on)
         except Exception as error:

@@ -86,6 +86,7 @@ TITLES: Mapping[int, str] = {
     502: "Bad gateway",
     503: "Not available",
     504: "Timeout",
+    505: "HTTP version not supported",
 }
 
 

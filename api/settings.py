@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     query_seconds: float = Field(30.0, gt=0, description="How long a query may take; `timeout=` may ask for less.")
     query_memory_mb: int = Field(1_000, ge=16, description="Memory that one query may use beyond the store, in MB.")
     query_workers: int = Field(6, ge=1, description="Queries evaluated at the same time, each in a separate process.")
-    query_queue: int = Field(128, ge=0, description="Queries that may wait for a worker; one more gets a 503.")
+    query_queue: int = Field(512, ge=0, description="Queries that may wait for a worker; one more gets a 503.")
     client_queries: int = Field(8, ge=1, description="Concurrent queries of one client; one more gets a 429.")
     services: tuple[str, ...] = Field((), description="Endpoints that SERVICE may query, as a JSON list of IRIs.")
     service_seconds: float = Field(10.0, gt=0, description="How long another endpoint may take to answer.")

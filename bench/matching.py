@@ -20,6 +20,9 @@ from kg.release import store
 
 ROOT = Path(__file__).resolve().parents[1]
 LABELLED = ROOT / "tests" / "matching" / "labelled.tsv"
+# Made by bench/labelling.py: payees of the state with their numbers, and writings by rule.
+WIDENED = ROOT / "tests" / "matching" / "widened.tsv"
+_NUMBER = "corporateNumber"
 HALVES = ("tuning", "held-out")
 RECORDS = read_project(ROOT).base.id
 _BANDS = ((0, 40), (40, 60), (60, 75), (75, 90), (90, 101))
@@ -27,13 +30,14 @@ _BANDS = ((0, 40), (40, 60), (60, 75), (75, 90), (90, 101))
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A labelled name: the kind or '', and the path of the right record, '' for none."""
+    """A labelled name: the kind or '', the path of the right record, '' for none, and the number beside the name."""
 
     name: str
     kind: str
     expected: str
     reason: str
     half: str
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +79,21 @@ def labels(path: Path = LABELLED) -> list[Label]:
         ]
 
 
+def widened(path: Path = WIDENED) -> list[Label]:
+    """The widened set, all of organisations; `-` stands for no record."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [
+            Label(r["name"], "organization", r["expected"].strip("-"), r["rule"], r["half"], r["number"]) for r in rows
+        ]
+
+
 def judge(matcher: Matcher, known: Iterable[Label], root: str = RECORDS) -> list[Verdict]:
     """Runs the matcher on each name."""
     verdicts = []
     for label in known:
-        candidates = matcher.match(label.name, kinds=[label.kind] if label.kind else [])
+        beside = [(_NUMBER, label.number)] if label.number else []
+        candidates = matcher.match(label.name, kinds=[label.kind] if label.kind else [], properties=beside)
         chosen = next((c.iri.removeprefix(root) for c in candidates if c.match), "")
         verdicts.append(Verdict(label, chosen, tuple(candidates)))
     return verdicts
@@ -139,6 +153,9 @@ def main() -> None:
     for half in HALVES:
         print(f"{half:9}", quality([v for v in verdicts if v.label.half == half], root))
     print(f"{'all':9}", quality(verdicts, root))
+    wide = judge(matcher, widened(), root)
+    for half in HALVES:
+        print(f"widened, {half:9}", quality([v for v in wide if v.label.half == half], root))
     for band, count, share in calibration(verdicts, root):
         print(f"score {band:6} of the first candidate: {count:4} names, {share:.2f} of them right")
     table = list(dict.fromkeys(label.name for label in known))

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
+import owlready2
+import pandas
 import pytest
 from dataset import BASE
 from pyoxigraph import NamedNode, QuerySolutions, RdfFormat, Store, parse
-from rdflib import Graph, URIRef
+from rdflib import OWL, RDF, Graph, URIRef
 from rdflib.plugins.stores.sparqlstore import SPARQLStore
 from SPARQLWrapper import CSV, JSON, JSONLD, N3, POST, RDFXML, TURTLE, XML, SPARQLWrapper
 from SPARQLWrapper.SPARQLExceptions import QueryBadFormed
 
+from kg.rdf import iris
 from kg.release.store import Release
 
 LAW = BASE.id + "law/ai-act"
@@ -79,6 +84,21 @@ def test_rdflib_dereferences(server: str, syntax: str) -> None:
     assert (URIRef(LAW), None, URIRef(LEGAL)) in found
 
 
+@pytest.mark.parametrize("path", ["/ontology", "/ontology.ttl", "/ontology.rdf", "/ontology.owl", "/ontology.nt"])
+def test_rdflib_loads_the_ontology(server: str, path: str) -> None:
+    assert (URIRef(iris.ONTOLOGY), RDF.type, OWL.Ontology) in Graph().parse(server + path)
+
+
+# ---- owlready2 ----
+
+
+@pytest.mark.parametrize("path", ["/ontology", "/ontology/", "/ontology.owl", "/ontology.nt", "/ontology/1.0.0"])
+def test_owlready2_loads_the_ontology(server: str, path: str) -> None:
+    world = owlready2.World()
+    world.get_ontology(server + path).load()
+    assert world[iris.ONTOLOGY + "#Passage"] in set(world.classes())
+
+
 # ---- SPARQLWrapper ----
 
 
@@ -136,6 +156,15 @@ def test_sparqlwrapper_knows_a_malformed_query(server: str) -> None:
         client.query()
 
 
+# ---- pandas ----
+
+
+def test_pandas_reads_results_by_their_address(server: str, laws: list[str]) -> None:
+    asked = urlencode({"query": SELECT})
+    assert list(pandas.read_csv(f"{server}/sparql?{asked}&format=csv")["s"]) == laws
+    assert list(pandas.read_json(f"{server}/sparql?{asked}&format=jsonl", lines=True)["s"]) == laws
+
+
 # ---- Redland ----
 
 
@@ -170,6 +199,23 @@ def test_rapper_follows_an_identifier(server: str, tiny: Release, syntax: str) -
 def test_curl_asks(server: str, laws: list[str], options: tuple[str, ...]) -> None:
     text = run(program("curl", "curl"), "-sf", "-H", "Accept: text/csv", *options, f"{server}/sparql")
     assert text.split()[1:] == laws
+
+
+def test_curl_sends_a_compressed_query(server: str, laws: list[str], tmp_path: Path) -> None:
+    (tmp_path / "query.gz").write_bytes(gzip.compress(SELECT.encode()))
+    headers = ("-H", "Accept: text/csv", "-H", "Content-Encoding: gzip", "-H", "Content-Type: application/sparql-query")
+    text = run(program("curl", "curl"), "-sf", *headers, "--data-binary", f"@{tmp_path}/query.gz", f"{server}/sparql")
+    assert text.split()[1:] == laws
+
+
+@pytest.mark.parametrize("odd", ["\ufeffSELECT ?s", "SELECT\u00a0?s", "SELECT ?s\u3000", "SELECT\u200b ?s"])
+def test_curl_asks_with_odd_spaces(server: str, laws: list[str], odd: str, tmp_path: Path) -> None:
+    (tmp_path / "query.rq").write_text(SELECT.replace("SELECT ?s", odd), encoding="utf-8")
+    curl, name = program("curl", "curl"), str(tmp_path / "query.rq")
+    form = run(curl, "-sf", "-H", "Accept: text/csv", "--data-urlencode", f"query@{name}", f"{server}/sparql")
+    direct = ("-H", "Content-Type: application/sparql-query", "--data-binary", f"@{name}")
+    assert form.split()[1:] == laws
+    assert run(curl, "-sf", "-H", "Accept: text/csv", *direct, f"{server}/sparql") == form
 
 
 def test_curl_follows_an_identifier(server: str) -> None:

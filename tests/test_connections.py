@@ -71,7 +71,7 @@ def everything(connection: socket.socket) -> bytes:
 
 
 def statuses(said: bytes) -> list[int]:
-    return [int(status) for status in re.findall(rb"^HTTP/1\.1 (\d{3}) ", said, re.MULTILINE)]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) [A-Z]", said)]
 
 
 @pytest.fixture
@@ -165,6 +165,37 @@ def test_a_head_that_begins_behind_a_body_is_read_to_its_end(peer: Peer) -> None
     bodies = re.findall(rb"(?i)content-type: ([^;\r]*)", said)
     # The answer to the query, then /healthz, whose head has the second segment in it, then /readyz.
     assert [b.split(b"/")[1] for b in bodies] == [b"sparql-results+json", b"plain", b"json"], said
+
+
+def test_a_broken_request_is_refused_after_those_before_it_are_answered(peer: Peer) -> None:
+    good = b"GET /data/law/ai-act.nt?n=%d HTTP/1.1\r\nHost: x\r\n\r\n"
+    said = peer.said(good % 1 + good % 2 + b"nonsense\r\n\r\n" + good % 3)
+    assert statuses(said) == [200, 200, 400]
+
+
+def test_another_protocol_is_not_spoken(peer: Peer) -> None:
+    """What follows such a request might be in that protocol, and is not taken for a request."""
+    asking = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    after = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
+    for segments in ((asking + after,), (asking, after)):
+        said = peer.said(*segments)
+        assert statuses(said) == [200]
+        assert b"connection: close" in said.lower()
+
+
+@pytest.mark.parametrize("version", ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9"])
+def test_another_version_is_not_spoken(peer: Peer, version: str) -> None:
+    assert statuses(peer.said(f"GET /healthz {version}\r\nHost: x\r\n\r\n".encode()))[0] in (400, 505)
+
+
+def test_a_refusal_is_read_by_a_client_that_goes_on_sending(peer: Peer) -> None:
+    """Closing at once would reset the connection, and the client would never see why."""
+    with peer.connected() as connection:
+        connection.sendall(f"GET {KEPT} HTTP/1.1\r\nHost: x\r\nX: {'y' * 70_000}".encode())
+        time.sleep(0.1)
+        connection.sendall(b"y" * 200_000)
+        time.sleep(0.1)
+        assert statuses(everything(connection)) == [431]
 
 
 # ---- uploads ----

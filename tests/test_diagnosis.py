@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pyoxigraph import Store
 
 from kg.sparql.diagnosis import diagnose
+from kg.sparql.lexer import with_plain_spaces
 
 
 def place(text: str) -> tuple[int, int, str]:
@@ -37,6 +38,27 @@ def test_the_place_is_the_first_word_that_cannot_stand(text: str, line: int, col
     found = place(text)
     assert found[:2] == (line, column)
     assert said in found[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "said"),
+    [
+        ("SELECT * { ?s ?p ?o }　LIMIT（1）", 28, "U+FF08 FULLWIDTH LEFT PARENTHESIS"),
+        ("ASK { ?s ?p “o” }", 13, "U+201C LEFT DOUBLE QUOTATION MARK"),
+        ("ASK { ?s ?p \x07 }", 13, "U+0007 control character"),
+    ],
+)
+def test_an_odd_character_is_named_by_its_code(text: str, column: int, said: str) -> None:
+    found = place(with_plain_spaces(text))
+    assert found[1] == column
+    assert said in found[2]
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\u2003", "\u200b", "\ufeff", "\u2028"])
+def test_odd_spaces_are_spaces_between_tokens_only(space: str) -> None:
+    kept = f'\'a{space}b\' """{space}""" <urn:a{space}b> #{space}'
+    text = with_plain_spaces(f"{space}SELECT{space}*{space}{{ ?s{space}?p {kept}")
+    assert text == f" SELECT * {{ ?s ?p {kept}"
 
 
 def test_a_long_text_keeps_the_place_of_the_engine() -> None:

@@ -122,3 +122,25 @@ def test_the_body_and_the_post_of_a_person_are_evidence_for_it(
     found = matcher.match("相澤彰子", kinds=["person"], properties=[(pid, written)])
     assert chosen(found) == "person/akiko-aizawa"
     assert features(found, "person/akiko-aizawa").get(f"property:{pid}") is agrees
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "record"),
+    [
+        ("AI推進法", "", "law/ai-act"),
+        ("イギリス", "", "place/united-kingdom"),
+        ("アメリカ合衆国", "", "place/united-states"),
+        ("UK", "", "place/united-kingdom"),
+        ("欧州連合（EU）", "", "place/eu"),
+        ("りかがくけんきゅうしょ", "", "organization/riken"),
+        ("Rikagaku Kenkyujo", "", "organization/riken"),
+        ("Tōkyō Daigaku", "", "organization/university-of-tokyo"),
+        ("学校法人慶應義塾慶應義塾大学", "organization", "organization/keio-university"),
+        ("国立大学法人東京大学東京大学", "organization", "organization/university-of-tokyo"),
+        ("大学共同利用機関法人情報・システム研究機構", "organization", "organization/rois"),
+        ("株式会社慶應義塾慶應義塾大学", "organization", ""),
+        ("Todai Kenkyujo", "organization", ""),
+    ],
+)
+def test_readings_and_official_long_forms_are_known(matcher: Matcher, name: str, kind: str, record: str) -> None:
+    assert chosen(matcher.match(name, kinds=[kind] if kind else [])) == record

@@ -64,6 +64,45 @@ def test_json_is_json_ld_for_a_record_and_json_for_a_list(http: httpx.Client) ->
     assert http.get("/id/law").headers["content-type"].startswith("text/turtle")
 
 
+@pytest.mark.parametrize(
+    ("path", "accept", "media_type"),
+    [
+        ("/ontology", "", "application/rdf+xml"),
+        ("/ontology", "application/owl+xml", "application/rdf+xml"),
+        ("/ontology", "text/owl-functional, text/owl-manchester", "application/rdf+xml"),
+        ("/ontology", "*/*", "text/turtle"),
+        (
+            "/ontology",
+            "application/rdf+xml, application/xml; q=0.7, text/plain; q=0.1, */*; q=0.09",
+            "application/rdf+xml",
+        ),
+        ("/ontology/1.0.0", "text/turtle", "text/turtle"),
+        *((f"/ontology.{f.name}", "image/png", f.media_type) for f in RDF_FORMATS),
+        ("/ontology.owl", "*/*", "application/rdf+xml"),
+    ],
+)
+def test_the_ontology_is_for_owl_tools(http: httpx.Client, path: str, accept: str, media_type: str) -> None:
+    answer = http.get(path, headers={"accept": accept})
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, media_type)
+
+
+def test_other_versions_and_extensions_of_the_ontology_are_not_found(http: httpx.Client) -> None:
+    assert "1.0.0" in http.get("/ontology/0.9.0").json()["detail"]
+    assert "owl" in http.get("/ontology.docx").json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/ontology", "/dataset", "/queries", "/queries/budgets", "/sparql", "/search", "/page/law/ai-act"]
+)
+def test_a_trailing_slash_leads_to_the_address_without(http: httpx.Client, path: str) -> None:
+    answer = http.get(f"{path}/?lang=en")
+    assert (answer.status_code, answer.headers["location"]) == (301, f"{path}?lang=en")
+    assert http.get("/nowhere/").status_code == 404
+    assert http.get(f"{http.base_url}//example.org/").status_code == 404
+    if path == "/sparql":
+        assert http.post("/sparql/", data={"query": "ASK {}"}).status_code == 308
+
+
 def test_406_lists_what_there_is(http: httpx.Client) -> None:
     response = http.get("/id/law/ai-act", headers={"accept": "image/png"})
     assert response.status_code == 406

@@ -68,6 +68,18 @@ def test_automatic_matches_are_right_and_most_are_found(verdicts: list[Verdict],
     assert measured.recall >= 0.95
 
 
+@pytest.mark.parametrize("half", bench.HALVES)
+def test_real_payees_and_hard_names_make_no_false_link(matcher: Matcher, half: str) -> None:
+    known = [label for label in bench.widened() if label.half == half]
+    assert len(known) >= 1_500
+    assert sum(not label.expected for label in known) >= 1_000
+    verdicts = bench.judge(matcher, known)
+    measured = bench.quality(verdicts)
+    print(f"\nwidened, {half}: {measured}", file=sys.__stderr__)
+    assert measured.precision >= 0.995, [(v.label.name, v.label.number, v.chosen) for v in verdicts if not v.is_right]
+    assert measured.recall >= 0.95
+
+
 def test_scores_mean_what_they_say(verdicts: list[Verdict]) -> None:
     """Most first candidates with a high score are right, few of those with a low score."""
     shares = {band: share for band, _, share in bench.calibration(verdicts)}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import time
 import xml.etree.ElementTree as ET
+import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
@@ -394,6 +397,52 @@ def test_other_origins_may_ask(http: httpx.Client) -> None:
         "/sparql", headers={"origin": "https://example.org", "access-control-request-method": "POST"}
     )
     assert "POST" in preflight.headers["access-control-allow-methods"]
+    named = preflight.headers["access-control-allow-headers"].lower().split(", ")
+    assert {"content-type", "accept", "authorization", "x-requested-with", "cache-control", "prefer"} <= set(named)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/sparql", "GET, HEAD, POST, OPTIONS"),
+        ("/link/table", "POST, OPTIONS"),
+        ("/queries/budgets", "GET, HEAD, OPTIONS"),
+        ("/id/law/ai-act", "GET, HEAD, OPTIONS"),
+        ("/ja/reconcile", "GET, HEAD, POST, OPTIONS"),
+    ],
+)
+def test_allow_names_every_method_of_an_address(http: httpx.Client, path: str, methods: str) -> None:
+    assert http.options(path).headers["allow"] == methods
+    refused = http.put(path)
+    assert (refused.status_code, refused.headers["allow"]) == (405, methods)
+
+
+def test_an_empty_graph_name_is_no_name(http: httpx.Client) -> None:
+    parameters = {"query": SELECT, "default-graph-uri": "", "named-graph-uri": ""}
+    assert rows(http.get("/sparql", params=parameters)) == rows(http.get("/sparql", params={"query": SELECT}))
+
+
+# ---- compressed bodies ----
+
+
+@pytest.mark.parametrize(("coding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_a_compressed_body_is_read(http: httpx.Client, coding: str, compress: Callable[[bytes], bytes]) -> None:
+    headers = {**DIRECT, "content-encoding": coding}
+    assert rows(http.post("/sparql", content=compress(SELECT.encode()), headers=headers))
+    form = {"content-type": "application/x-www-form-urlencoded", "content-encoding": coding.upper()}
+    body = compress(b"query=" + quote(SELECT).encode())
+    assert rows(http.post("/sparql", content=body, headers=form))
+
+
+def test_a_compressed_body_has_the_limits_of_any_body(http: httpx.Client) -> None:
+    bomb = gzip.compress(b" " * 200_000_000, 9)
+    headers = {**DIRECT, "content-encoding": "gzip"}
+    problem(http.post("/sparql", content=bomb, headers=headers), 413)
+    problem(http.post("/sparql", content=b"SELECT", headers=headers), 400)
+    problem(http.post("/sparql", content=gzip.compress(b"ASK {}")[:-4], headers=headers), 400)
+    refused = http.post("/sparql", content=b"x", headers={**DIRECT, "content-encoding": "br"})
+    problem(refused, 415)
+    assert "gzip" in refused.headers["accept-encoding"]
 
 
 # ---- without a query ----

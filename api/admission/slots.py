@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar, cast
@@ -12,8 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.admission.clients import client_in
 from api.admission.cost import Cost
-from api.admission.gate import Gate
+from api.admission.gate import Gate, Refused
 
+_PAUSE_SECONDS = 0.5
 _Arguments = ParamSpec("_Arguments")
 _Value = TypeVar("_Value")
 
@@ -75,7 +77,11 @@ async def admitted(app: ASGIApp, cost: Cost, scope: Scope, receive: Receive, sen
     """
     gate = cast(Gate, scope["app"].state.gate)
     request = scope["state"]["admitted"] = AdmittedRequest(gate, scope, receive)
-    gate.enter(request.client)
+    try:
+        gate.enter(request.client)
+    except Refused:
+        await pause()
+        raise
     try:
         if not waits:
             await app(scope, receive, send)
@@ -91,6 +97,11 @@ async def admitted(app: ASGIApp, cost: Cost, scope: Scope, receive: Receive, sen
     finally:
         request.leave()
         gate.leave(request.client)
+
+
+async def pause() -> None:
+    """Waits before a refusal, so that whoever asks again at once costs little."""
+    await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def admitted_of(request: Request) -> AdmittedRequest:

@@ -53,7 +53,13 @@ class Connection(BoundedProtocol):
     @property
     def _is_between(self) -> bool:
         """Whether no request is being read or answered."""
-        return self.is_idle and not self._in_message and self._refusal is None and not self.pipeline
+        return (
+            self.is_idle
+            and not self._in_message
+            and not self._reads_no_more
+            and self._refusal is None
+            and not self.pipeline
+        )
 
     @property
     def is_idle(self) -> bool:

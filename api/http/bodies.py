@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import zlib
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -17,15 +19,19 @@ from kg.rdf import formats
 FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 1000
 _LONG = 100_000
+# The content codings of bodies that are read; with this number, zlib tells gzip from its own format.
+_CODINGS = ("gzip", "x-gzip", "deflate")
+_EITHER = 32 + zlib.MAX_WBITS
 
 
 async def read(request: Request, most: int = 0, refusal: Problem | None = None) -> bytes:
-    """Reads the body; raises if it is longer than `most` bytes, by default the limit in the settings.
+    """Reads the body, decompressed; raises if it is longer than `most` bytes, by default the limit in the settings.
 
     Its bytes count against the memory for bodies until the request ends (`api.admission.gate`).
     """
     most = most or site_of(request).settings.max_body_bytes
     refusal = refusal or Problem(413, "body-too-large", f"the body is longer than {most:,} bytes", {"limit": most})
+    coding = _coding(request)
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced[:18]) > most:
         raise refusal
@@ -41,7 +47,35 @@ async def read(request: Request, most: int = 0, refusal: Problem | None = None) 
             chunks.append(chunk)
     except ClientDisconnect:
         raise Problem(499, "client-gone", "the client disconnected before its request was complete") from None
-    return b"".join(chunks)
+    body = b"".join(chunks)
+    if coding == "identity":
+        return body
+    decoded = await asyncio.to_thread(_decoded, body, most)
+    if len(decoded) > most:
+        raise refusal
+    admitted.add_body(len(decoded))
+    return decoded
+
+
+def _coding(request: Request) -> str:
+    """The content coding of the body; raises `Problem` 415 for one that is not read (RFC 9110, 15.5.16)."""
+    coding = request.headers.get("content-encoding", "").strip().lower() or "identity"
+    if coding not in ("identity", *_CODINGS):
+        detail = f"a body in the content coding '{coding[:40]}' is not read; send it as gzip or deflate, or as it is"
+        raise Problem(415, "unsupported-coding", detail, {}, {"Accept-Encoding": ", ".join(_CODINGS)})
+    return coding
+
+
+def _decoded(body: bytes, most: int) -> bytes:
+    """A body in gzip or zlib format; decompresses at most one byte more than `most`."""
+    reader = zlib.decompressobj(_EITHER)
+    try:
+        decoded = reader.decompress(body, most + 1)
+    except zlib.error as error:
+        raise Problem(400, "bad-coding", f"the body cannot be decompressed: {error}") from None
+    if not reader.eof and len(decoded) <= most:
+        raise Problem(400, "bad-coding", "the compressed body ends too early")
+    return decoded
 
 
 async def form(request: Request) -> dict[str, str]:

@@ -40,9 +40,9 @@ USED_OF_UVICORN = {
     "extended": (
         *("connection_made", "connection_lost", "data_received", "pause_writing", "resume_writing", "shutdown"),
         *("on_message_begin", "on_headers_complete", "on_message_complete", "on_response_complete"),
-        *("send_400_response", "timeout_keep_alive_handler"),
+        *("send_400_response", "timeout_keep_alive_handler", "_unsupported_upgrade_warning"),
     ),
-    "cycle": ("response_started", "response_complete"),
+    "cycle": ("response_started", "response_complete", "disconnected", "keep_alive", "message_event"),
     "flow": ("write_paused",),
     "server_state": ("default_headers", "total_requests"),
 }
@@ -58,6 +58,8 @@ _LISTS = {
 }
 # Looks at what a client reads, in the time in which it must read something.
 _LOOKS = 4
+# For how long the rest of a refused request is read.
+_LINGERING_SECONDS = 1.0
 
 
 class _Stop(Exception):
@@ -84,7 +86,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_message = False
         self._in_head = True
         self._has_completed = False
+        self._is_last_request = False
+        self._reads_no_more = False
         self._refusal: Problem | None = None
+        # A refusal that comes after the answers to earlier requests.
+        self._pending: Problem | None = None
 
     # ---- connections ----
 
@@ -95,7 +101,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._crowd is not None:
             problem = self._crowd.add(self, self.peer, is_proxy=self.peer in self.proxies)
         if problem is not None:
-            self._refuse(problem)
+            self._refuse(problem, is_read=False)
         else:
             self._arm(self.settings.head_seconds, self._on_slow_head)
 
@@ -120,7 +126,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # ---- heads ----
 
     def data_received(self, data: bytes) -> None:
-        if self._refusal is not None:
+        if self._refusal is not None or self._reads_no_more:
             return
         if self.is_idle and self._timer is None:
             self._arm(self.settings.head_seconds, self._on_slow_head)
@@ -133,25 +139,30 @@ class BoundedProtocol(HttpToolsProtocol):
             # Where behind another request a head began is not known; what the parser has of it is.
             self._head_bytes = self._parsed_bytes if self._has_completed else self._head_bytes + len(data)
             if self._head_bytes > self.settings.max_head_bytes:
-                self._refuse(self._too_large())
+                self._refuse_in_turn(self._too_large())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_message, self._in_head, self._head_bytes = True, True, 0
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         if self._parsed_bytes > self.settings.max_head_bytes:
             self._refusal = self._too_large()
             raise _Stop
-        self._check_host()
+        self._check_version_and_host()
         self._join_lists()
         super().on_headers_complete()
+        self._in_head = False
+        if self.parser.should_upgrade():
+            # No other protocol is spoken here; what follows the request might be in it, and is not read.
+            self.cycle.keep_alive = False
+            self._is_last_request = True
         self._arm(self.settings.write_seconds, self._on_slow_head)
 
     def on_message_complete(self) -> None:
         self._disarm()
         self._in_message, self._in_head, self._has_completed = False, True, True
+        self._reads_no_more = self._is_last_request
         super().on_message_complete()
 
     @property
@@ -159,10 +170,17 @@ class BoundedProtocol(HttpToolsProtocol):
         """The size of the head, as far as it is parsed."""
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
-    def _check_host(self) -> None:
-        """Refuses a request that does not name one host (RFC 9112, 3.2)."""
+    def _unsupported_upgrade_warning(self) -> None:
+        """Logs nothing: whoever asks for another protocol gets an answer in this one."""
+
+    def _check_version_and_host(self) -> None:
+        """Refuses a request of another version, and one that does not name one host (RFC 9112, 3.2)."""
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            self._refusal = Problem(505, "version-not-supported", "this server speaks HTTP/1.0 and HTTP/1.1")
+            raise _Stop
         hosts = [value for name, value in self.headers if name == b"host"]
-        if not hosts and self.parser.get_http_version() == "1.0":
+        if not hosts and version == "1.0":
             return
         if len(hosts) != 1 or not HOST.fullmatch(hosts[0]):
             detail = "expected the name or address of one host in the field Host"
@@ -184,7 +202,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         problem, self._refusal = self._refusal, None
-        self._refuse(problem or Problem(400, "malformed-request", "this is no HTTP/1.1 request"))
+        self._refuse_in_turn(problem or Problem(400, "malformed-request", "this is no HTTP/1.1 request"))
 
     def _too_large(self) -> Problem:
         most = self.settings.max_head_bytes
@@ -204,10 +222,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _on_slow_head(self) -> None:
         self._timer = None
-        if self.cycle is not None and not self.cycle.response_complete and self.cycle.response_started:
-            self.transport.abort()
-        else:
-            self._refuse(Problem(408, "request-timeout", "the request was not complete in time"))
+        self._refuse_in_turn(Problem(408, "request-timeout", "the request was not complete in time"))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -220,7 +235,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch_reading()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        if self._pending is not None and not self.pipeline:
+            self._refuse(self._pending)
+        else:
+            super().on_response_complete()
         self._watch_reading()
 
     def _watch_reading(self) -> None:
@@ -256,12 +274,32 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # ---- refusals ----
 
-    def _refuse(self, problem: Problem) -> None:
-        """Responds without the application and closes the connection."""
+    def _refuse_in_turn(self, problem: Problem) -> None:
+        """Refuses the request that is being read when those before it are answered, and reads no further."""
+        is_in_body = self._in_message and not self._in_head
+        if is_in_body and self.pipeline:
+            # It waits for those before it, and is not begun.
+            self.pipeline.popleft()
+        elif is_in_body and self.cycle.response_started:
+            # A second answer would be taken for that of the next request.
+            self.transport.abort()
+            return
+        elif is_in_body or self.is_idle:
+            self._refuse(problem)
+            return
+        self._disarm()
+        self._refusal = self._pending = problem
+
+    def _refuse(self, problem: Problem, *, is_read: bool = True) -> None:
+        """Responds without the application and closes the connection, at once or after reading for a moment."""
         self._disarm()
         self._refusal = problem
         if self.transport.is_closing():
             return
+        if self.cycle is not None and not self.cycle.response_complete:
+            # Its request is refused while it is read: nothing else may be written.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         body = json.dumps(problem.document(), indent=1).encode() + b"\n"
         fields = {
             "Content-Type": formats.PROBLEM_JSON,
@@ -273,6 +311,12 @@ class BoundedProtocol(HttpToolsProtocol):
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
         self.transport.write(STATUS_LINE[problem.status] + head + b"\r\n" + body)
-        self.transport.close()
+        if is_read:
+            # What the client still sends is read and dropped: closed at once, the connection would be reset, and the
+            # client might never see the answer (RFC 9112, 9.6).
+            self.transport.write_eof()
+            self.loop.call_later(_LINGERING_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
         # A client that does not read would block even this.
         self.loop.call_later(self.settings.write_seconds, self.transport.abort)

@@ -144,6 +144,8 @@ def labels(routes: Sequence[Route]) -> frozenset[str]:
     return frozenset(route.label for route in routes) - {""}
 
 
-def posted_to(routes: Sequence[Route]) -> tuple[str, ...]:
-    """The paths that take POST."""
-    return tuple(dict.fromkeys(route.path for route in routes if route.method == "POST"))
+def allowed(routes: Sequence[Route], path: str) -> str:
+    """The methods of a path for `Allow`; HEAD is answered as GET, and OPTIONS everywhere."""
+    methods = {route.method for route in routes if route.path_regex.match(path)}
+    found = [method for method in ("GET", "HEAD", "POST") if (method if method != "HEAD" else "GET") in methods]
+    return ", ".join([*found, "OPTIONS"])

@@ -43,8 +43,8 @@ _MAX_LETTERS_ELSE = 32
 def ontology(request: Request) -> Response:
     """The ontology as a page, with the local names of terms as anchors, or as RDF."""
     site = site_of(request)
-    if (syntax := chosen_rdf(request)) is not None:
-        return rdf_answer(site, site.entities.graph_document(site.entities.ontology.value), syntax)
+    if (syntax := _chosen(request)) is not None:
+        return _document(site, syntax)
     if moved := language.redirect(request):
         return moved
     view, reference = view_of(request, language.language_of(request)), vocabulary.describe(site)
@@ -68,14 +68,44 @@ def ontology(request: Request) -> Response:
     )
 
 
+@router.get("/ontology.{extension}", "The ontology as a file", Cost.LARGE, gives=RDF, statuses=(404, TOO_LARGE))
+def ontology_file(request: Request, extension: str) -> Response:
+    """The ontology in the syntax of the extension: `ttl`, `owl` or `rdf` for RDF/XML, `nt`, `jsonld` and so on."""
+    syntax = formats.graph_format(extension)
+    if syntax is None:
+        known = ", ".join(f.name for f in formats.RDF_FORMATS)
+        raise Problem(404, "not-found", f"unknown format '{extension[:40]}'; expected one of {known}, owl")
+    return _document(site_of(request), syntax)
+
+
 @router.get(
-    "/ontology/{version}", "A version of the ontology", Cost.LARGE, gives=(*RDF, *PAGE), statuses=(404, TOO_LARGE)
+    "/ontology/{version}", "The ontology at its version IRI", Cost.LARGE, gives=(*RDF, *PAGE), statuses=(404, TOO_LARGE)
 )
 def ontology_version(request: Request, version: str) -> Response:
-    """The version of the ontology that its version IRI names: the current one; earlier ones are in the repository."""
-    if version != (current := site_of(request).release.manifest.ontology_version):
-        raise Problem(404, "not-found", f"the ontology here has version {current}, not '{version[:40]}'")
+    """The ontology if this is its version, as at `/ontology`."""
+    current = site_of(request).manifest.ontology_version
+    if version != current:
+        raise Problem(404, "not-found", f"the ontology served here has version {current}, not '{version[:40]}'")
     return ontology(request)
+
+
+def _chosen(request: Request) -> formats.Rdf | None:
+    """The RDF format, None for a page.
+
+    RDF/XML is what every OWL tool reads (OWL 2 Conformance, 2.1), and many send no Accept, or one for OWL syntaxes.
+    """
+    if not request.query_params.get("format") and not request.headers.get("accept", "").strip():
+        return formats.rdf_format("rdf")
+    try:
+        return chosen_rdf(request)
+    except Problem as refused:
+        if refused.status != 406:
+            raise
+        return formats.rdf_format("rdf")
+
+
+def _document(site: Site, syntax: formats.Rdf) -> Response:
+    return rdf_answer(site, site.entities.graph_document(site.entities.ontology.value), syntax)
 
 
 @router.get("/context.jsonld", "The JSON-LD context", Cost.FIXED, gives=(_CONTEXT,))

@@ -12,7 +12,7 @@ from api.site.site import Site
 from kg.engines import codec
 from kg.engines.evaluation import Query, ResultFormats
 from kg.errors import KgError
-from kg.sparql import emptiness
+from kg.sparql import emptiness, lexer
 from kg.sparql.emptiness import EmptinessCause, QueryTerm
 
 # In addition to the time of the query itself.
@@ -51,7 +51,7 @@ async def explain(request: Request, site: Site, query: Query) -> Explanation | N
 
 
 async def _finding(site: Site, query: Query, client: str) -> EmptinessCause | None:
-    steps = emptiness.diagnose(query.text, site.prefixes)
+    steps = emptiness.diagnose(lexer.with_plain_spaces(query.text), site.prefixes)
     try:
         ask = next(steps)
         for _ in range(_MOST_STEPS):

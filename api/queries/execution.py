@@ -11,6 +11,7 @@ from pyoxigraph import QueryResultsFormat, QuerySolutions, parse_query_results
 from starlette.requests import Request
 
 from api.admission.clients import client_in
+from api.admission.slots import pause
 from api.problems import Problem, not_acceptable
 from api.site.site import Site
 from kg.engines import codec, evaluation
@@ -131,9 +132,13 @@ async def run(request: Request, site: Site, query: Query, want: Formats, timeout
     sent = evaluation.ResultFormats(want.results, want.graph)
     if want.html:
         sent = evaluation.ResultFormats("json", "ttl", settings.max_table_rows)
+    client = client_in(request.scope)
+    if not site.pool.has_room(client):
+        # There may be room in a moment.
+        await pause()
     work = site.pool.run(
         codec.request(query, sent, settings.max_result_bytes),
-        client=client_in(request.scope),
+        client=client,
         seconds=seconds_asked(site, timeout),
         grants={s.endpoint: settings.service_seconds for s in reading.services},
     )

@@ -123,8 +123,8 @@ async def _respond(request: Request, operation: _Operation) -> Response:
     want = execution.wanted(request.headers.get("accept"), _format(operation.parameters))
     query = Query(
         operation.query or "",
-        tuple(v for k, v in operation.parameters if k == "default-graph-uri"),
-        tuple(v for k, v in operation.parameters if k == "named-graph-uri"),
+        tuple(v for k, v in operation.parameters if k == "default-graph-uri" and v),
+        tuple(v for k, v in operation.parameters if k == "named-graph-uri" and v),
     )
     try:
         result = await execution.run(request, site, query, want, values.get("timeout"))

@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyoxigraph import (
     BlankNode,
@@ -28,6 +28,7 @@ from kg.rdf.datatypes import XSD
 from kg.rdf.formats import Rdf, Results
 from kg.rdf.ordering import triple_order
 from kg.rdf.terms import AnyTerm
+from kg.sparql import lexer
 from kg.sparql.diagnosis import diagnose
 from kg.sparql.quadstore import QuadStore
 
@@ -101,6 +102,7 @@ def evaluate(
 
     No iterator of the engine outlives the call, not even in a traceback.
     """
+    query = replace(query, text=lexer.with_plain_spaces(query.text))
     try:
         return _evaluate(store, query, want, base, prefixes, most_bytes)
     except SyntaxError as error:

@@ -50,7 +50,7 @@ SCORES: Mapping[str, float] = {
 UNSURE = frozenset({"short", "number", "owner", "unknown-legal-form", "other-legal-form", "identifier-only"})
 # Forms that are never a match, whatever else speaks for the record: the name of a part of it, of another corporation,
 # or a name that it does not have beside its number, which its parts and its successors use too.
-NEVER = frozenset({"owner", "other-legal-form", "identifier-only"})
+NEVER = frozenset({"owner", "other-legal-form", "unknown-legal-form", "identifier-only"})
 # Forms in which the name stands alone, without its owner or a number.
 _ALONE = frozenset({"exact", "brackets", "legal-form", "abbreviation"})
 # Forms that apply to one kind only: without its honorific, 委員長 (chair of a committee) would become the committee.
@@ -99,6 +99,7 @@ class Gazetteer:
         self._entries: dict[str, list[IndexEntry]] = defaultdict(list)
         self._names: dict[str, list[IndexEntry]] = defaultdict(list)
         self._persons: dict[str, list[IndexEntry]] = defaultdict(list)
+        self._romanised: dict[str, list[IndexEntry]] = defaultdict(list)
         self._locals: dict[str, list[IndexEntry]] = defaultdict(list)
         self._stems: dict[str, list[IndexEntry]] = defaultdict(list)
         for entry in entries:
@@ -125,6 +126,8 @@ class Gazetteer:
             self._names[known].append(entry)
         if entry.kind == "person" and (folded := forms.person(entry.text)):
             self._persons[folded].append(entry)
+        elif entry.role == "reading" or entry.language == "ja-hrkt":
+            self._romanised[forms.romanised(entry.text)].append(entry)
         for stem in forms.unqualified(entry.text, places):
             self._stems[stem].append(entry)
         if owners := self._owners[entry.iri]:
@@ -183,7 +186,14 @@ class Gazetteer:
 
     def hits(self, name: str, wanted: frozenset[str]) -> list[NameHit]:
         """The records with this name, by the first reading of it that finds any of the wanted kinds."""
-        for reading in (self._exactly, self._as_identifier, self._in_brackets, self._as_unit, self._as_person):
+        for reading in (
+            self._exactly,
+            self._as_identifier,
+            self._in_brackets,
+            self._as_unit,
+            self._in_full,
+            self._as_person,
+        ):
             if found := [hit for hit in reading(name) if self._accepts(hit, wanted)]:
                 # If no kind is given, a bare number or code may mean anything.
                 return found if wanted else [replace(h, form="number") if h.form == "code" else h for h in found]
@@ -279,9 +289,22 @@ class Gazetteer:
             return any(e.language == "en" and forms.is_acronym_of(key, e.text) for e in self.texts(iri))
         return any(forms.is_short_for(key, normalization.name(e.text).key) for e in self.texts(iri))
 
+    def _in_full(self, name: str) -> Iterator[NameHit]:
+        """The name of a corporation with that of the institution that it runs, which begins with it or is the same."""
+        stripped = self._legal.strip(name)
+        key = normalization.name(stripped.bare).key.replace(" ", "")
+        for end in range(2, len(key) // 2 + 1) if stripped.forms else ():
+            corporation, institution = key[:end], key[end:]
+            if institution.startswith(corporation):
+                for e in self._names.get(institution, ()):
+                    if e.kind == _BODY:
+                        yield NameHit(e.iri, e.kind, self._fitted("legal-form", stripped, (e.iri,)), e.text, e.role)
+
     def _as_person(self, name: str) -> Iterator[NameHit]:
         if folded := forms.person(name):
             yield from (NameHit(e.iri, e.kind, "romanised", e.text, e.role) for e in self._persons.get(folded, ()))
+        if folded := forms.romanised(name):
+            yield from (NameHit(e.iri, e.kind, "romanised", e.text, e.role) for e in self._romanised.get(folded, ()))
 
     # ---- identifiers ----
 

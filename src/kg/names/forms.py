@@ -66,6 +66,13 @@ def person(text: str) -> str:
     return " ".join(sorted(romanization.fold(part) for part in parts))
 
 
+def romanised(text: str) -> str:
+    """A key for any name in Latin letters or kana, independent of romanisation and spaces; '' for other names."""
+    latin = romanization.fold(romanization.of_katakana(normalization.normal(text)))
+    found = re.sub(r"[\s'’\-]+", "", latin)
+    return found if found.isascii() and found.isalpha() and len(found) > 3 else ""
+
+
 def unit_keys(key: str, owners: Iterable[str]) -> Iterator[str]:
     """The keys of a unit used together with its owner's name: without that name, and with or without its suffix."""
     found = {key}

@@ -7,6 +7,7 @@ characters as the keyword has. So this searches for the first token after which 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 from pyoxigraph import Store
@@ -39,13 +40,24 @@ def diagnose(text: str, error: SyntaxError, prefixes: _Prefixes = _NONE) -> Quer
         start, reason = _offset(text, message), message
     line, column = text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1) + 1
     found = next((m[0] for m in lexer.tokens(text[start:]) if m[0].strip()), "")
-    met = f"'{found[:40]}' cannot stand here" if found else "the query ends too early"
+    named = _named(found)
+    met = f"{named} cannot stand here" if found else "the query ends too early"
     if said := next((part for part in _alternatives(reason) if " " in part), ""):
-        met = f"'{found[:40]}': {said[0].lower()}{said[1:]}" if found else said
+        met = f"{named}: {said[0].lower()}{said[1:]}" if found else said
         message = ""
     expected = _readable(message)
     hint = f"; expected {expected}" if expected else ""
     return QueryMalformed(f"line {line}, column {column}: {met}{hint}", line, column)
+
+
+def _named(found: str) -> str:
+    """The text at fault in quotes; a character that is invisible or looks like another also by its code and name."""
+    first, shown = found[:1], found[:40]
+    if not first or first.isalnum() or (first.isascii() and first.isprintable()):
+        return f"'{shown}'"
+    return (
+        f"'{shown if first.isprintable() else ''}' (U+{ord(first):04X} {unicodedata.name(first, 'control character')})"
+    )
 
 
 def _first_wrong(text: str, prefixes: _Prefixes) -> tuple[int, str, str]:

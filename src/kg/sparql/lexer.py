@@ -37,6 +37,20 @@ def tokens(text: str, token: re.Pattern[str] = TOKEN) -> Iterator[re.Match[str]]
     return token.finditer(text)
 
 
+# What looks like a space and is none to the grammar: no-break, full-width and thin spaces, the byte-order mark.
+_ODD_SPACE = re.compile(r"[\x0b\x0c\x85\xa0\u1680\u180e\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
+
+
+def with_plain_spaces(text: str) -> str:
+    """The text with a plain space in place of each odd one between its tokens, so that every position stays the same.
+
+    Editors, word processors and Japanese keyboards write them. In strings, comments and IRIs they are kept.
+    """
+    if _ODD_SPACE.search(text) is None:
+        return text
+    return "".join(m[0] if m.lastgroup or m[0][0] in "\"'#" else _ODD_SPACE.sub(" ", m[0]) for m in tokens(text))
+
+
 def unescape(text: str) -> str:
     """Resolves code point escapes, which are allowed anywhere in a query (section 19.2)."""
     return _ESCAPE.sub(_character, text)
