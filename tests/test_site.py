@@ -99,7 +99,8 @@ def test_pages_are_light(real_http: httpx.Client, real: store.Release, language:
     for path in dict.fromkeys(paths):
         with real_http.stream("GET", address(path, language), headers=headers) as answer:
             size = sum(len(chunk) for chunk in answer.iter_raw())
-        assert answer.status_code == 200, path
+        # A deprecated record says so and names its successor.
+        assert answer.status_code in (200, 410), path
         if size > 30_000:
             heavy[path] = size
     assert heavy == {}
