@@ -33,7 +33,6 @@ const editor = new Yasqe(holder, {
 });
 editor.getInputField().setAttribute("aria-label", texts.editor);
 document.querySelector("label[for=ui-query]").addEventListener("click", () => editor.focus());
-document.querySelector(".editor-help").hidden = false;
 
 // ---- completion ----
 
