@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +22,14 @@ from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SCHEMA, SKOS
 from kg.rdf.terms import value
 from kg.release.entities import NAMES
 from kg.release.facts import Evidence, Fact, by_predicate
+from kg.sparql.emptiness import QueryTerm
 
 _CURRENCY = "https://schema.org/currency"
 _AMOUNTS = frozenset({KG + "amount", *(f"https://schema.org/{n}" for n in ("value", "minValue", "maxValue"))})
 # From this many values on, a mixed list is grouped by kind.
 _LONG_LIST = 6
+# A prefixed name that needs no escapes in a query.
+_PLAIN_NAME = re.compile(r"[\w-]*:[\w-]+")
 # As much as search engines show of a description.
 _LONGEST_SUMMARY = 160
 # Links to other sites, and codes of records; the identifiers of registers come with the project.
@@ -207,6 +211,15 @@ class View(Names):
             place = [self.t("table_" + n) for n in ("row", "column", "line") if problem.members.get(n)]
             known = f"{''.join(place)}{self.t('colon')}{known}" if known and place else known
         return texts.fill(known, problem.members)
+
+    def repaired(self, text: str, term: QueryTerm, iri: str) -> str:
+        """Return a query with another name in the place of one that is not in the data."""
+        name = self.site.context.compact(iri)
+        name = name if name != iri and _PLAIN_NAME.fullmatch(name) else f"<{iri}>"
+        lines = text.split("\n")
+        line = lines[term.line - 1]
+        lines[term.line - 1] = line[: term.column - 1] + name + line[term.column - 1 + len(term.written) :]
+        return "\n".join(lines)
 
     def reason(self, found: Explanation | None) -> str:
         """Return a sentence that says why a query has no rows."""

@@ -19,7 +19,7 @@ from kg.engines.evaluation import Query
 from kg.errors import FormatNotOffered, KgError, QueryMalformed
 from kg.rdf import formats, iris
 from kg.rdf.terms import AnyTerm
-from kg.sparql import guard
+from kg.sparql import guard, lexer
 
 HTML_OFFER = (formats.HTML, formats.XHTML)
 _RESULT_NAMES = {f.name: f.media_type for f in formats.RESULT_FORMATS}
@@ -147,7 +147,7 @@ async def run(request: Request, site: Site, query: Query, want: Formats, timeout
     except (QueryMalformed, FormatNotOffered) as error:
         raise _told(error, query.text) from None
     if want.html:
-        return _for_page(result, reading.is_volatile)
+        return _for_page(result, reading.is_volatile, query.text)
     return QueryOutcome(result.body, result.content_type, is_volatile=reading.is_volatile)
 
 
@@ -160,14 +160,30 @@ def _told(error: KgError, text: str) -> KgError:
     return error
 
 
-def _for_page(result: evaluation.Answer, is_volatile: bool) -> QueryOutcome:
+def _for_page(result: evaluation.Answer, is_volatile: bool, text: str) -> QueryOutcome:
     if result.kind == "graph":
         return QueryOutcome(turtle=result.body.decode(), is_volatile=is_volatile)
     parsed = parse_query_results(result.body, format=QueryResultsFormat.JSON)
     if not isinstance(parsed, QuerySolutions):
         return QueryOutcome(truth=bool(parsed), is_volatile=is_volatile)
-    columns = tuple(v.value for v in parsed.variables)
-    return QueryOutcome(table=ResultTable(columns, [list(s) for s in parsed], result.total), is_volatile=is_volatile)
+    names = [v.value for v in parsed.variables]
+    columns = _as_written(names, text)
+    at = [names.index(name) for name in columns]
+    rows: list[list[AnyTerm | None]] = [[solution[i] for i in at] for solution in parsed]
+    return QueryOutcome(table=ResultTable(columns, rows, result.total), is_volatile=is_volatile)
+
+
+def _as_written(names: Sequence[str], text: str) -> tuple[str, ...]:
+    """The columns of `SELECT *` as they occur in the query, where the engine has them by the alphabet."""
+    tokens = [token[0] for token in lexer.tokens(text) if token.lastgroup]
+    first = next((i for i, token in enumerate(tokens) if token.upper() == "SELECT"), len(tokens))
+    if (
+        "*"
+        not in [token for token in tokens[first + 1 : first + 3] if token.upper() not in ("DISTINCT", "REDUCED")][:1]
+    ):
+        return tuple(names)
+    met = dict.fromkeys(token[1:] for token in tokens if token[:1] in ("?", "$"))
+    return tuple(sorted(names, key=lambda name: list(met).index(name) if name in met else len(met)))
 
 
 def _check_graphs(names: Sequence[str]) -> None:

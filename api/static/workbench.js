@@ -33,7 +33,6 @@ const editor = new Yasqe(holder, {
 });
 editor.getInputField().setAttribute("aria-label", texts.editor);
 document.querySelector("label[for=ui-query]").addEventListener("click", () => editor.focus());
-document.querySelector(".editor-help").hidden = false;
 
 // ---- completion ----
 
@@ -235,7 +234,6 @@ function showHistory() {
 // ---- query library and form ----
 
 const library = document.querySelector(".library");
-if (matchMedia("(min-width: 60rem)").matches) library.open = true;
 const rows = [...library.querySelectorAll("li")];
 const filter = element("input", { type: "search", "aria-label": texts.filter, placeholder: texts.filter });
 library.querySelector("summary").after(filter);
@@ -243,13 +241,16 @@ filter.addEventListener("input", () => {
   const words = filter.value.toLowerCase().normalize("NFKC").split(/\s+/);
   for (const row of rows) row.hidden = !words.every((w) => `${row.textContent} ${row.dataset.tags}`.toLowerCase().normalize("NFKC").includes(w));
 });
-library.addEventListener("click", (event) => {
+/** A link to a query fills the editor and runs it, in place. */
+function follow(event) {
   const link = event.target.closest("a[data-query]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   editor.setValue(new URL(link.href).searchParams.get("query"));
   run();
-});
+}
+library.addEventListener("click", follow);
+place.addEventListener("click", follow);
 form.addEventListener("submit", (event) => {
   area.value = editor.getValue();
   if (form.elements.format.value !== "html") return;
