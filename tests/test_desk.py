@@ -359,6 +359,15 @@ def test_results_are_made_of_json_too(real_http: httpx.Client) -> None:
         }
 
 
+def test_links_are_a_table_of_mappings_too(real_http: httpx.Client) -> None:
+    answer = post(real_http, "/link/linkset?format=sssom", json=work())
+    assert answer.headers["content-type"] == "text/tab-separated-values; charset=utf-8"
+    assert "sssom.tsv" in answer.headers["content-disposition"]
+    head, row = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    mapping = dict(zip(head.split("\t"), row.split("\t"), strict=True))
+    assert (mapping["object_id"], mapping["object_label"]) == ("ours:organization/university-of-tokyo", "東京大学")
+
+
 @pytest.mark.parametrize(
     ("path", "options", "status", "kind"),
     [

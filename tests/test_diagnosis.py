@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyoxigraph import Store
+from pyoxigraph import NamedNode, Quad, QuerySolutions, Store
 
+from kg.engines.embedded import EmbeddedStore
 from kg.sparql.diagnosis import diagnose
 from kg.sparql.lexer import with_plain_spaces
 
@@ -59,6 +60,50 @@ def test_odd_spaces_are_spaces_between_tokens_only(space: str) -> None:
     kept = f'\'a{space}b\' """{space}""" <urn:a{space}b> #{space}'
     text = with_plain_spaces(f"{space}SELECT{space}*{space}{{ ?s{space}?p {kept}")
     assert text == f" SELECT * {{ ?s ?p {kept}"
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "said"),
+    [
+        (
+            "PREFIX id: <urn:x/> ASK { ?s ?p id:law/ai-act/article-9 }",
+            39,
+            r"write id:law\/ai-act\/article-9 or <urn:x/law/",
+        ),
+        ("PREFIX id: <urn:x/> ASK { id:law/ai-act ?p ?o }", 33, "or <urn:x/law/ai-act>"),
+        ("SELECT ?a (COUNT(?b) AS ?n) { ?a ?p ?b }", 8, "add GROUP BY ?a"),
+        ("SELECT (COUNT(?b) AS ?n) ?a (?n + 1 AS ?m) { ?a ?p ?b }", 26, "SAMPLE(?a)"),
+        ("SELECT ?a ?c (COUNT(?b) AS ?n) { ?a ?p ?b ; ?q ?c } GROUP BY ?a", 11, "?c is selected"),
+        ("SELECT (STR(?a) AS ?t) (COUNT(*) AS ?n) { ?a ?p ?b }", 13, "add GROUP BY ?a"),
+    ],
+)
+def test_common_mistakes_are_explained(text: str, column: int, said: str) -> None:
+    found = place(text)
+    assert found[1] == column
+    assert said in found[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("SELECT * { ?z ?m ?a }", "zma"),
+        ("SELECT DISTINCT * WHERE { ?z ?m ?a FILTER(?a != ?z) OPTIONAL { ?a ?x ?y } } ORDER BY ?a", "zmaxy"),
+        ("# SELECT *\nSELECT ?a ?z { { SELECT * { ?z ?m ?a } } }", "az"),
+        ("select * { ?z ?m ?a . { SELECT ?q (COUNT(?h) AS ?n) { ?q ?g ?h } GROUP BY ?q } }", "zmaqn"),
+        ("SELECT * { BIND('SELECT *' AS ?z) VALUES (?b ?a) { (1 2) } }", "zba"),
+        ("SELECT * { ?a ?b ?c }", "abc"),
+    ],
+)
+def test_select_all_keeps_the_order_of_the_text(text: str, columns: str) -> None:
+    quads = [Quad(NamedNode(f"urn:{s}"), NamedNode("urn:p"), NamedNode(f"urn:{o}")) for s in "12" for o in "34"]
+    result, plain = EmbeddedStore.in_memory(quads).query(text), Store()
+    plain.extend(quads)
+    assert isinstance(result, QuerySolutions)
+    assert "".join(v.value for v in result.variables) == columns
+    expected = plain.query(text)
+    assert isinstance(expected, QuerySolutions)
+    rows = sorted(tuple(str(row[c]) for c in columns) for row in result)
+    assert rows == sorted(tuple(str(row[c]) for c in columns) for row in expected)
 
 
 def test_a_long_text_keeps_the_place_of_the_engine() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import make_release
 from dataset import BASE, ROOT, Data
 from projects import kg_command
@@ -69,7 +70,21 @@ def test_the_bodies_of_the_paper_come_back_right(releases: Path, tmp_path: Path)
     expected = {(f"https://example.go.jp/id/{r['番号']}", "exactMatch", BASE.id + r["期待"]) for r in rows if r["期待"]}
     assert links(tmp_path / "bodies.links.ttl") == expected
     assert "57 rows: 52 linked, 0 to be reviewed, 5 no candidate" in done.stdout
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["bodies.linked.csv", "bodies.links.ttl"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bodies.linked.csv", "bodies.links.ttl", "bodies.sssom.tsv"]
+    mappings = (tmp_path / "bodies.sssom.tsv").read_text(encoding="utf-8").splitlines()
+    metadata = yaml.safe_load("\n".join(line[1:] for line in mappings if line.startswith("#")))
+    assert {"curie_map", "mapping_set_id", "license", "object_source_version"} <= metadata.keys()
+    listed = list(csv.DictReader((line for line in mappings if not line.startswith("#")), delimiter="\t"))
+    space = metadata["curie_map"]
+
+    def expand(curie: str) -> str:
+        prefix, _, local = curie.partition(":")
+        return f"{space[prefix]}{local}"
+
+    assert {(expand(m["subject_id"]), "exactMatch", expand(m["object_id"])) for m in listed} == expected
+    assert {m["predicate_id"] for m in listed} == {"skos:exactMatch"}
+    assert {m["mapping_justification"] for m in listed} == {"semapv:LexicalMatching"}
+    assert all(0.9 <= float(m["confidence"]) <= 1 for m in listed)
 
 
 def test_columns_stay_and_ours_are_added_once(releases: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from api.problems import Problem, of_error
 from api.site.site import Site, site_of
 from kg import __version__
 from kg.errors import DeskBusy
-from kg.linking import columns, findings, linkset, review
+from kg.linking import columns, findings, linkset, review, sssom
 from kg.linking.evidence import OWNED_BY
 from kg.linking.linkset import LinksetInfo
 from kg.linking.matching import Candidate
@@ -41,6 +41,7 @@ from kg.tables.table import Table
 
 router = Router()
 SYNTAXES = ("ttl", "nt", "jsonld")
+SSSOM = "sssom"
 SHOWN = ("all", "review", "matched", "none")
 _PAGE = 100
 _CHUNK = 100
@@ -165,7 +166,7 @@ async def result(request: Request) -> Response:
     "The linkset",
     Cost.UPLOAD,
     body={formats.JSON: FinishedWork},
-    gives=tuple(f.media_type for f in formats.RDF_FORMATS if f.name in SYNTAXES),
+    gives=(*(f.media_type for f in formats.RDF_FORMATS if f.name in SYNTAXES), sssom.MEDIA_TYPE),
     statuses=_ERRORS,
 )
 async def links(request: Request) -> Response:
@@ -379,8 +380,8 @@ def _table_file(view: View, work: Work, asked: str) -> Response:
 
 def _linkset_file(view: View, work: Work, asked: str) -> Response:
     syntax = formats.rdf_format(asked or "ttl")
-    if syntax is None or syntax.name not in SYNTAXES:
-        raise Problem(400, "bad-parameter", f"format: expected {', '.join(SYNTAXES)}, not '{asked[:40]}'")
+    if asked != SSSOM and (syntax is None or syntax.name not in SYNTAXES):
+        raise Problem(400, "bad-parameter", f"format: expected {', '.join((*SYNTAXES, SSSOM))}, not '{asked[:40]}'")
     if work.choice is None or not work.choice.subject:
         detail = "subject: expected the column or template that gives the IRIs of your rows"
         raise Problem(422, "no-subject", detail, {"field": "subject"})
@@ -389,7 +390,11 @@ def _linkset_file(view: View, work: Work, asked: str) -> Response:
         raise Problem(422, "bad-dataset", detail, {"field": "dataset", "iri": work.dataset[:200]})
     try:
         found = review.links(work.table, work.decisions, work.choice)
-        body = linkset.write(found, _linkset_info(view.site, work), syntax)
+        info = _linkset_info(view.site, work)
+        if syntax is None:
+            mappings = sssom.write(work.table, work.decisions, work.choice, info, view.plain)
+            return _download(mappings, f"{sssom.MEDIA_TYPE}; charset=utf-8", _name(work, "sssom.tsv"))
+        body = linkset.write(found, info, syntax)
     except TableError as error:
         raise state.refused(error, field="subject") from None
     return _download(body, syntax.content_type, _name(work, f"links.{syntax.name}"))

@@ -103,6 +103,7 @@ def _print_outcome(outcome: batch.BatchOutcome) -> None:
     console.print(f"table    {outcome.table}", markup=False, highlight=False)
     if outcome.linkset:
         console.print(f"linkset  {outcome.linkset} ({outcome.links:,} links)", markup=False, highlight=False)
+        console.print(f"mappings {outcome.mappings}", markup=False, highlight=False)
     else:
         console.print(
             "linkset  none: say with --subject which column or template gives the IRIs of your rows", markup=False

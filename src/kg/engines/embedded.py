@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pyoxigraph import NamedNode, Quad, Store
+from pyoxigraph import NamedNode, Quad, QuerySolutions, Store
 
+from kg.sparql import projection
 from kg.sparql.quadstore import Results
 from kg.sparql.sort_keys import with_total_order
 
@@ -38,15 +39,24 @@ class EmbeddedStore:
         return cls(Store.read_only(str(directory)), needs_files=True)
 
     def query(self, query: str, **options: Any) -> Results:
-        """As pyoxigraph's `Store.query`, with a total order in every ORDER BY (`kg.sparql.sort_keys`)."""
+        """As pyoxigraph's `Store.query`, with a total order in every ORDER BY (`kg.sparql.sort_keys`).
+
+        The columns of `SELECT *` have the order of the text; the engine's is alphabetical.
+        """
         ordered = with_total_order(query)
         try:
-            return self._store.query(ordered, **options)
+            result = self._store.query(ordered, **options)
         except SyntaxError:
             if ordered == query:
                 raise
             # The error must be that of the query as it was written.
             return self._store.query(query, **options)
+        if isinstance(result, QuerySolutions) and "*" in query:
+            names = [variable.value for variable in result.variables]
+            # Until its first row is read, a result costs no more than the reading of the query.
+            if written := projection.in_written_order(ordered, names):
+                return self._store.query(written, **options)
+        return result
 
     def __len__(self) -> int:
         return len(self._store)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kg import __version__
 from kg.errors import KgError, nearest
-from kg.linking import columns, findings, linkset, matching, review
+from kg.linking import columns, findings, linkset, matching, review, sssom
 from kg.linking.journal import Journal
 from kg.linking.linkset import LinksetInfo
 from kg.linking.review import Decision, MatchSetup
@@ -67,6 +67,13 @@ class BatchOutcome:
     resumed: int
     notices: Sequence[Notice] = ()
     columns: str = ""
+
+    @property
+    def mappings(self) -> Path | None:
+        """The same links as SSSOM/TSV, beside the linkset."""
+        return (
+            self.linkset.with_name(f"{_stem(self.linkset).removesuffix('.links')}.sssom.tsv") if self.linkset else None
+        )
 
 
 def run(
@@ -151,6 +158,8 @@ class _Run:
         )
         path = self.folder / f"{_stem(self.options.file)}.links.{self.syntax.name}"
         _write_file(path, linkset.write(links, info, self.syntax))
+        mappings = sssom.write(self.table, decisions, self.setup, info, self._label)
+        _write_file(self.folder / f"{_stem(self.options.file)}.sssom.tsv", mappings)
         return path, len(set(links))
 
     def _label(self, iri: str) -> str:

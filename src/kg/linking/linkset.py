@@ -105,7 +105,7 @@ def _dataset(me: str, links: Sequence[Link], info: LinksetInfo) -> Iterable[Trip
     yield _type(me, PROV + "Entity")
     yield _triple(me, VOID + "triples", _number(len({(k.subject, k.target, k.relation) for k in links})))
     yield _type(subjects, VOID + "Dataset")
-    if not info.dataset and (space := _space([link.subject for link in links])):
+    if not info.dataset and (space := space_of([link.subject for link in links])):
         yield _triple(subjects, VOID + "uriSpace", Literal(space))
     for relation, predicate in PREDICATES.items():
         size = len({(k.subject, k.target) for k in links if k.relation == relation})
@@ -157,7 +157,7 @@ def _review(me: str, subjects: Sequence[str], info: LinksetInfo, at: Literal) ->
         yield _triple(review, PROV + "used", NamedNode(subject))
 
 
-def _space(subjects: Sequence[str]) -> str:
+def space_of(subjects: Sequence[str]) -> str:
     """The longest common beginning of the IRIs that ends in `/`, `#` or `:`; '' if that is just a scheme."""
     if not subjects:
         return ""

@@ -141,7 +141,15 @@ def reviewed(table: Table, exists: Callable[[str], bool]) -> list[Decision]:
 
 def links(table: Table, decisions: Iterable[Decision], setup: MatchSetup) -> list[Link]:
     """The links of all linked rows; raises `TableError` if a row has no IRI, or two rows contradict each other."""
-    made: list[Link] = []
+    return [
+        Link(iri, decision.iri, decision.relation, decision.by == "person")
+        for _, decision, iri in linked_rows(table, decisions, setup)
+        if decision.relation
+    ]
+
+
+def linked_rows(table: Table, decisions: Iterable[Decision], setup: MatchSetup) -> Iterator[tuple[int, Decision, str]]:
+    """The linked rows by number, with their decisions and IRIs; raises `TableError` as `links` does."""
     exact: dict[str, tuple[str, int]] = {}
     subject = _subject(table, setup.subject)
     for number, (row, decision) in enumerate(zip(table.rows, decisions, strict=True), 1):
@@ -152,8 +160,7 @@ def links(table: Table, decisions: Iterable[Decision], setup: MatchSetup) -> lis
             other, first = exact.setdefault(iri, (decision.iri, number))
             if other != decision.iri:
                 raise TableError("two-targets", row=number, iri=iri, target=decision.iri, other=other, first=first)
-        made.append(Link(iri, decision.iri, decision.relation, decision.by == "person"))
-    return made
+        yield number, decision, iri
 
 
 def check_subject(table: Table, subject: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pyoxigraph import Store
 
 from kg.errors import QueryMalformed
-from kg.sparql import lexer
+from kg.sparql import lexer, projection
 
 _POSITION = re.compile(r"error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
 _ALTERNATIVE = re.compile(r'"(?:[^"\\]|\\.)*"|\[(?:[^\]\']|\'(?:[^\'\\]|\\.[^\']*)\')*\]|[^,"\[\]]+', re.DOTALL)
@@ -22,6 +22,9 @@ _PADDING = " " * 40
 _LONGEST_SEARCHED = 20_000
 _MOST_NAMED = 12
 _DIGITS = "['0'..='9']"
+# A prefixed name that ends where the text does, and what follows it in an address.
+_NAME_BEFORE = re.compile(r"(?<![\w.\-<])([A-Za-z][\w\-]*):([\w\-]+)\Z")
+_SLASHES = re.compile(r"(?:/[\w\-]+)+")
 _Prefixes = Mapping[str, str]
 _NONE: _Prefixes = {}
 
@@ -38,7 +41,10 @@ def diagnose(text: str, error: SyntaxError, prefixes: _Prefixes = _NONE) -> Quer
         start, message, reason = _first_wrong(text, prefixes)
     else:
         start, reason = _offset(text, message), message
-    line, column = text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1) + 1
+    if (mistake := _mistake(text, start, reason + str(error), prefixes)) is not None:
+        line, column = _place(text, mistake[0])
+        return QueryMalformed(f"line {line}, column {column}: {mistake[1]}", line, column)
+    line, column = _place(text, start)
     found = next((m[0] for m in lexer.tokens(text[start:]) if m[0].strip()), "")
     named = _named(found)
     met = f"{named} cannot stand here" if found else "the query ends too early"
@@ -48,6 +54,29 @@ def diagnose(text: str, error: SyntaxError, prefixes: _Prefixes = _NONE) -> Quer
     expected = _readable(message)
     hint = f"; expected {expected}" if expected else ""
     return QueryMalformed(f"line {line}, column {column}: {met}{hint}", line, column)
+
+
+def _place(text: str, start: int) -> tuple[int, int]:
+    return text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1) + 1
+
+
+def _mistake(text: str, start: int, reason: str, prefixes: _Prefixes) -> tuple[int, str] | None:
+    """The place and the explanation of a common mistake, in place of what the grammar expects."""
+    if "The SELECT contains" in reason and (variable := projection.ungrouped(text)) is not None:
+        name = variable[0]
+        return variable.start(), (
+            f"{name} is selected beside an aggregate but is not grouped; add GROUP BY {name}, "
+            f"or select one of its values with SAMPLE({name})"
+        )
+    before, after = _NAME_BEFORE.search(text[:start]), _SLASHES.match(text, start)
+    if before is None or after is None:
+        return None
+    prefix, local = before[1], before[2] + after[0]
+    declared = re.findall(rf"(?i:PREFIX)\s+{re.escape(prefix)}:\s*<([^>]*)>", text)
+    namespace = declared[-1] if declared else prefixes.get(prefix, "")
+    whole = f"<{namespace}{local}>" if namespace else "the whole IRI in <…>"
+    escaped = local.replace("/", r"\/")
+    return start, f"'/' cannot stand in a prefixed name; write {prefix}:{escaped} or {whole}"
 
 
 def _named(found: str) -> str:
