@@ -199,12 +199,24 @@ def test_prefixes_and_dumps_are_declared(tiny: Release) -> None:
 def test_the_catalogue_is_served_in_every_syntax_and_at_the_well_known_place(http: httpx.Client) -> None:
     found: set[Triple] | None = None
     for syntax in formats.RDF_FORMATS:
-        for path in ("/dataset", "/.well-known/void"):
+        for path in ("/dataset", "/dataset/statistics"):
             response = http.get(path, headers={"accept": syntax.media_type})
             triples = {q.triple for q in parse(response.content, format=syntax.syntax)}
             assert found in (None, triples)
             found = triples
     assert found
+
+
+def test_the_well_known_place_has_a_summary_that_links_to_the_statistics(http: httpx.Client) -> None:
+    for syntax in formats.RDF_FORMATS:
+        answers = (http.get(p, headers={"accept": syntax.media_type}) for p in ("/.well-known/void", "/dataset"))
+        summary, whole = ({q.triple for q in parse(a.content, format=syntax.syntax)} for a in answers)
+        (link,) = summary - whole
+        dataset = BASE.iri + "dataset"
+        assert (link.subject, link.object) == (NamedNode(dataset), NamedNode(dataset + "/statistics"))
+        assert len(summary) < len(whole) * 2 / 3
+    predicates = {t.predicate.value for t in summary}
+    assert {VOID + "classPartition", VOID + "propertyPartition", VOID + "class", DCAT + "distribution"} <= predicates
 
 
 def test_prefixes_can_be_taken_from_the_catalogue(http: httpx.Client) -> None:

@@ -104,7 +104,9 @@ def test_size_and_number_of_statements_are_limited() -> None:
         ('<http://e/a> <http://e/p> "1" .\n<http://e/a> <http://e/p> .', "nt", 2, 27, "The object of a triple must be"),
         ('{"a": 1,\n "b" 2}', "jsonld", 2, 6, "Expecting ':' delimiter"),
         (XML.format(NODE.format("<b>")), "rdf", 1, 136, "mismatched tag"),
-        (b"# \n# \x93\xfa\x96\x7b\n", "ttl", 2, 0, "line 2 is not UTF-8; save the file as UTF-8"),
+        (b"# \n# \x93\xfa\x96\x7b\n", "ttl", 2, 0, "line 2 is not UTF-8 but seems to be Shift_JIS; save the file"),
+        (b"# \xe9t\xe9\n", "ttl", 1, 0, "line 1 is not UTF-8; save the file as UTF-8"),
+        ("# x".encode("utf-16"), "ttl", 1, 0, "line 1 is not UTF-8 but UTF-16; save the file as UTF-8"),
     ],
 )
 def test_a_syntax_error_has_its_place(text: str | bytes, name: str, line: int, column: int, message: str) -> None:

@@ -680,3 +680,19 @@ def test_the_examples_of_the_document_run(block: str, real: Release, real_server
         or '"Violation": 12' in result.stdout
         or "sh:conforms false" in result.stdout
     )
+
+
+@pytest.mark.parametrize(
+    "budgets",
+    [
+        "ex:p kg:budget ex:a , ex:b .",
+        "ex:a kg:budgetOf ex:p . ex:b kg:budgetOf ex:p .",
+        "ex:p kg:budget ex:a . ex:b kg:budgetOf ex:p .",
+    ],
+)
+def test_two_budgets_of_a_year_are_found_whichever_way_they_are_stated(real_http: httpx.Client, budgets: str) -> None:
+    each = f"kg:fiscalYear <{BASE.id}fiscal-year/2025> ; kg:budgetType <{BASE.id}vocabulary/budget-type/initial> ."
+    text = f"""@prefix kg: <https://w3id.org/aikg/ontology#> . @prefix ex: <https://ministry.example/id/> .
+    {budgets} ex:a {each} ex:b {each}"""
+    found = post(real_http, text.encode()).json()["results"]
+    assert "budget-repeated" in {result["rule"] for result in found}

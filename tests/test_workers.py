@@ -264,11 +264,12 @@ def test_a_query_that_was_stopped_for_others_is_answered_in_the_end(tiny: Releas
     run(work)
 
 
+@pytest.mark.serial
 def test_slow_queries_of_many_clients_leave_room_for_a_small_one(tiny: Release) -> None:
     """Whoever has many addresses fills the slots and the queue again and again, and still keeps nobody out."""
 
     async def work() -> None:
-        async with started(tiny, query_queue=16) as pool:
+        async with started(tiny, query_queue=32) as pool:
             refused = 0
 
             async def attack(client: str) -> None:
@@ -283,7 +284,10 @@ def test_slow_queries_of_many_clients_leave_room_for_a_small_one(tiny: Release) 
                     await asyncio.sleep(0.05)
 
             attacking = [asyncio.ensure_future(attack(f"h{n}")) for n in range(60)]
-            await asyncio.sleep(4)
+            # Until each of them has had its first turn, and is known to be slow.
+            begun = time.monotonic()
+            while pool.events["requeued"] + pool.events["refused: slow"] < 150 and time.monotonic() - begun < 20:
+                await asyncio.sleep(0.05)
             for n in range(60):
                 await ask(pool, f"ASK {{}} # {n}", client="other")
                 await asyncio.sleep(0.02)

@@ -23,6 +23,7 @@ from kg.errors import KgError
 from kg.rdf import formats
 from kg.release import store
 from kg.release.store import Manifest
+from kg.release.summary import summary
 
 router = Router()
 GZIP, XML = "application/gzip", "application/xml"
@@ -51,7 +52,15 @@ def dataset(request: Request) -> Response:
 
 @router.get("/.well-known/void", "The dataset, where crawlers look for it", Cost.LARGE, gives=RDF)
 def well_known(request: Request) -> Response:
-    """Return the RDF of `/dataset` (RFC 8615)."""
+    """Return the RDF of `/dataset` (RFC 8615) without the statistics of each class by property, which it links to."""
+    syntax = chosen_rdf(request, html=False)
+    assert syntax is not None
+    return rdf_answer(site_of(request), summary(site_of(request).catalogue), syntax)
+
+
+@router.get("/dataset/statistics", "The statistics of the dataset", Cost.LARGE, gives=RDF)
+def statistics(request: Request) -> Response:
+    """Return the description of the dataset with all statistics, also of each class by property (VoID)."""
     syntax = chosen_rdf(request, html=False)
     assert syntax is not None
     return rdf_answer(site_of(request), site_of(request).catalogue, syntax)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import zlib
 from typing import Any
@@ -50,7 +49,8 @@ async def read(request: Request, most: int = 0, refusal: Problem | None = None) 
     body = b"".join(chunks)
     if coding == "identity":
         return body
-    decoded = await asyncio.to_thread(_decoded, body, most)
+    # A few at a time, since what they become is counted afterwards.
+    decoded = await in_thread(request, Cost.UPLOAD, _decoded, body, most)
     if len(decoded) > most:
         raise refusal
     admitted.add_body(len(decoded))

@@ -158,7 +158,8 @@ def _compress(body: bytes, coding: str) -> bytes:
 def condition(request: Mapping[str, str], tag: str, site: Site) -> int:
     """200, 304 or 412, by the precedence of RFC 9110, 13.2.2.
 
-    A date must match exactly, since after a rollback to an older release a later date belongs to other content.
+    A date is that of the release, or later than when it became the current one: after a return to an older release,
+    a date in between may be that of other content. A date in the future is none (RFC 9110, 13.1.3).
     """
     modified = site.issued.replace(microsecond=0)
     if (wanted := request.get("if-match")) is not None:
@@ -169,7 +170,9 @@ def condition(request: Mapping[str, str], tag: str, site: Site) -> int:
     if (known := request.get("if-none-match")) is not None:
         return 304 if known.strip() == "*" or tag in _tags(known, weak=True) else 200
     since = _date(request.get("if-modified-since"))
-    return 304 if since == modified else 200
+    if since is None or since == modified:
+        return 304 if since else 200
+    return 304 if max(modified, site.current_since) <= since <= datetime.datetime.now(datetime.UTC) else 200
 
 
 _TAG = re.compile(r'(W/)?("[^"\x00-\x20\x7f]*")')

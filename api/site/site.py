@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import datetime
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,6 +85,16 @@ class Site:
     def issued(self) -> datetime.datetime:
         """When the release was made."""
         return datetime.datetime.fromisoformat(self.release.manifest.issued)
+
+    @cached_property
+    def current_since(self) -> datetime.datetime:
+        """Since when it is the current release: as long as the link to it exists, or else this object."""
+        link = self.release.directory.parent / "current"
+        try:
+            written = link.lstat().st_mtime if link.resolve() == self.release.directory.resolve() else time.time()
+        except OSError:
+            written = time.time()
+        return datetime.datetime.fromtimestamp(written, datetime.UTC)
 
     @cached_property
     def search(self) -> search.Search:

@@ -79,11 +79,14 @@ def write(links: Sequence[Link], info: LinksetInfo, syntax: Rdf) -> bytes:
 def describe(links: Sequence[Link], info: LinksetInfo) -> list[Triple]:
     """The links with their metadata and provenance."""
     distinct = sorted(set(links), key=lambda link: (link.subject, link.target, link.relation, link.is_reviewed))
-    me = info.linkset or _name(distinct, info)
+    me = name_of(distinct, info)
     return [*_links(distinct), *_dataset(me, distinct, info), *_activities(me, distinct, info)]
 
 
-def _name(links: Sequence[Link], info: LinksetInfo) -> str:
+def name_of(links: Sequence[Link], info: LinksetInfo) -> str:
+    """The IRI of a linkset: the one that its publisher has given, or a name made of its content."""
+    if info.linkset:
+        return info.linkset
     digest = hashlib.sha256("\n".join([info.release, *map(repr, links)]).encode())
     return uuid.uuid5(uuid.NAMESPACE_URL, digest.hexdigest()).urn
 

@@ -8,7 +8,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kg.linking.linkset import LinksetInfo, space_of
+from kg.linking import review
+from kg.linking.linkset import LinksetInfo, name_of, space_of
 from kg.linking.review import Decision, MatchSetup, linked_rows
 from kg.tables.table import Table, defused
 
@@ -17,8 +18,7 @@ MEDIA_TYPE = "text/tab-separated-values"
 _NO_LICENCE = "https://w3id.org/sssom/license/unspecified"
 _COLUMNS = (
     *("subject_id", "subject_label", "predicate_id", "object_id", "object_label", "mapping_justification"),
-    *("confidence", "reviewer_label", "mapping_date", "mapping_tool", "object_source", "object_source_version"),
-    "comment",
+    *("confidence", "reviewer_label", "comment"),
 )
 _SEMAPV = "https://w3id.org/semapv/vocab/"
 _SKOS = "http://www.w3.org/2004/02/skos/core#"
@@ -45,7 +45,8 @@ def write(
     found = list(linked_rows(table, decisions, setup))
     prefixes = _Prefixes(space_of([iri for _, _, iri in found]), info.base + "id/")
     output = io.StringIO(newline="")
-    for line in _metadata(info, prefixes):
+    links = review.links(table, decisions, setup)
+    for line in _metadata(name_of(links, info), info, prefixes):
         output.write(f"#{line}\n")
     writer = csv.writer(output, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
     writer.writerow(_COLUMNS)
@@ -61,10 +62,6 @@ def write(
             # A person has stated no probability.
             "" if is_person else f"{decision.score / 100:g}",
             info.reviewer if is_person else "",
-            info.at.date().isoformat(),
-            info.software,
-            info.base + "dataset",
-            info.release,
             decision.reason,
         )
         writer.writerow([defused(" ".join(cell.split())) for cell in cells])
@@ -76,10 +73,13 @@ def _justification(decision: Decision) -> str:
     return "semapv:CompositeMatching" if "property:" in decision.reason else "semapv:LexicalMatching"
 
 
-def _metadata(info: LinksetInfo, prefixes: _Prefixes) -> list[str]:
+def _metadata(named: str, info: LinksetInfo, prefixes: _Prefixes) -> list[str]:
     """The metadata as lines of YAML; a JSON string is one of YAML too."""
-    spaces = {"ours": prefixes.ours, "yours": prefixes.yours, "semapv": _SEMAPV, "skos": _SKOS}
-    named = info.linkset or f"{info.base}mappings/{info.release}"
+    spaces = {"ours": prefixes.ours, "yours": prefixes.yours, "graph": info.base, "semapv": _SEMAPV, "skos": _SKOS}
+    # SSSOM names sources by CURIEs only.
+    cut = max(info.dataset.rfind(mark) for mark in "/#:") + 1
+    space, source = info.dataset[:cut], info.dataset[cut:]
+    spaces["publisher"] = space
     return [
         "curie_map:",
         *(f"  {name}: {json.dumps(space)}" for name, space in spaces.items() if space),
@@ -87,7 +87,7 @@ def _metadata(info: LinksetInfo, prefixes: _Prefixes) -> list[str]:
         f"license: {json.dumps(_NO_LICENCE)}",
         f"mapping_date: {info.at.date().isoformat()}",
         f"mapping_tool: {json.dumps(info.software)}",
-        *([f"subject_source: {json.dumps(info.dataset)}"] if info.dataset else []),
-        f"object_source: {json.dumps(info.base + 'dataset')}",
+        *([f"subject_source: {json.dumps('publisher:' + source)}"] if info.dataset else []),
+        'object_source: "graph:dataset"',
         f"object_source_version: {json.dumps(info.release)}",
     ]

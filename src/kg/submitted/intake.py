@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ _EXTENSIONS = {"owl": "rdf", "xml": "rdf", "json": "jsonld", "ntriples": "nt", "
 # Media types that clients send if they do not know the type.
 _GENERIC = frozenset({"", "application/octet-stream", "text/plain", "application/json"})
 _PLACE = re.compile(r"\AParser error (?:at|between) [^:]*: ")
+_JAPANESE = re.compile("[\u3041-\u30fe\u4e00-\u9fff]{2}")
 _LONGEST_ENTITY = 500
 _EXPANSION = 10
 _SHOWN = 120
@@ -101,7 +103,19 @@ def _decode(body: bytes) -> str:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
-        raise RdfMalformed(f"line {line} is not UTF-8; save the file as UTF-8", line) from None
+        raise RdfMalformed(f"line {line} is not UTF-8{_guess(body)}; save the file as UTF-8", line) from None
+
+
+def _guess(body: bytes) -> str:
+    """The encoding that a document seems to be in; RDF is never read in another one than UTF-8."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return " but UTF-16"
+    try:
+        text = body.decode("cp932")
+    except UnicodeDecodeError:
+        return ""
+    # Kana and kanji in a row are hardly there by chance.
+    return " but seems to be Shift_JIS" if _JAPANESE.search(text) else ""
 
 
 def _plain(message: str) -> str:
