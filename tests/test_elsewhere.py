@@ -91,7 +91,7 @@ def test_budgets_are_in_euros_by_calendar_year(http: httpx.Client) -> None:
     assert "€12.5 million" in page
     assert "€850,000" in page
     assert "Budget year 2025" in page
-    assert "lines 4–9" in page
+    assert "L4–9" in page
     chart = http.get("/charts/money?lang=en", headers=HTML).text
     assert "€12.5 million" in chart
     assert "Calendar year" in chart

@@ -51,7 +51,7 @@ def test_every_answer_has_its_lines_and_its_table(real_http: httpx.Client) -> No
     answers = re.findall(r"<h3>.*?</li>", _front(real_http, "ja"), re.DOTALL)
     assert len(answers) == 3
     for answer in answers:
-        marks = re.findall(r'class="[^"]*mark[^"]*" href="([^"]+)"', answer)
+        marks = re.findall(r'class="[^"]*\bev\b[^"]*" href="([^"]+)"', answer)
         assert marks
         (table,) = re.findall(r'href="(/queries/[^"]+)"', answer)
         for href in (*marks, table.replace("&amp;", "&")):
@@ -86,3 +86,21 @@ def test_the_first_screen_says_what_from_which_paper_and_has_one_search_box(
 
 def test_numbers_are_ordered_by_their_value() -> None:
     assert sorted(["行 100", "行 11", "行 9", "行 10-12"], key=natural) == ["行 9", "行 10-12", "行 11", "行 100"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "hrefs"),
+    [
+        ("予算", ("/charts/budgets?", "/queries/budgets?")),
+        ("法律", ("/id/law?",)),
+        ("person", ("/id/person?",)),
+        ("timeline", ("/charts/timeline?",)),
+    ],
+)
+def test_lists_charts_and_queries_come_before_terms(
+    real_http: httpx.Client, asked: str, hrefs: tuple[str, ...]
+) -> None:
+    page = real_http.get("/search", params={"q": asked, "lang": "ja"}, headers=HTML).text
+    at_once = page[page.index("<main") :].partition('<ol class="hits"')[0]
+    for href in hrefs:
+        assert f'href="{href}' in at_once

@@ -652,7 +652,7 @@ def test_a_page_tells_who_links_to_it(site: httpx.Client, language: str, heading
         'href="https://creativecommons.org/licenses/by/4.0/"',
         f'href="/page/source/partner/ministry?lang={language}"',
         'href="https://ministry.example.jp/1"',
-        f'class="mark partner" href="/graph/partner/ministry?lang={language}"',
+        f'class="ev k-r" href="/graph/partner/ministry?lang={language}"',
     ):
         assert text in section
     incoming = page[page.index('id="ui-incoming"') : page.index('id="ui-partners"')]

@@ -251,6 +251,7 @@ def test_keyboard_finds_what_links_a_university_to_the_law(visit: Callable[..., 
 @pytest.mark.browser
 def test_terms_are_explained_on_focus(visit: Callable[..., Any]) -> None:
     page = visit("/page/programme/aip?lang=en")
+    page.click("details.all > summary")
     tab_to(page, "table.facts th a[href*='#responsibleOffice']", most=200)
     bubble = page.locator("#ui-help")
     assert bubble.is_visible()

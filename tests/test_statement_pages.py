@@ -69,3 +69,45 @@ def test_a_reader_narrows_the_list_by_names(visit: Callable[..., Any], width: st
     assert "ものとする" in page.locator(".mod").all_inner_texts()
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
     assert violations(page, "best-practice") == []
+
+
+@pytest.mark.parametrize(("path", "other"), [("aip", "aip-network-lab"), ("aip-network-lab", "aip")])
+def test_part_and_whole_are_not_to_be_added(real_http: httpx.Client, path: str, other: str) -> None:
+    """Beside the money of a programme stands that its part, or its whole, has money of its own."""
+    text = real_http.get(f"/page/programme/{path}?lang=ja", headers=HTML).text
+    note = text[text.index('class="note"') :].partition("</div>")[0]
+    assert "足さないでください" in note
+    assert f"/page/programme/{other}?lang=ja" in note
+    assert text.index('class="note"') < text.index('id="ui-said"')
+    assert "足さないでください" not in real_http.get("/page/programme/genai-transparency?lang=ja", headers=HTML).text
+
+
+def test_a_law_says_who_must_do_what(real_http: httpx.Client) -> None:
+    """The page of the law begins with its norms, article by article; all facts are folded below."""
+    text = real_http.get("/page/law/ai-act?lang=ja", headers=HTML).text
+    said = text[text.index('id="ui-said"') : text.index('id="ui-incoming"')]
+    assert "ものとする" in said
+    assert "/page/law/ai-act/article-1?lang=ja" in said
+    assert text.index('id="ui-said"') < text.index('id="ui-all"')
+
+
+def test_a_topic_shows_document_by_kind(real_http: httpx.Client) -> None:
+    text = real_http.get("/page/vocabulary/topics/computing-resources?lang=ja", headers=HTML).text
+    table = text[text.index('<table class="mx') :].partition("</table>")[0]
+    for document in ("policy/ai-for-science-strategy", "policy/ai-basic-plan-2", "policy/jsai-proposal", "law/ai-act"):
+        assert f"/page/{document}?lang=ja" in table
+    assert "資料に見当たらない" in table
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", ["desktop", "phone"])
+@pytest.mark.parametrize("path", ["programme/aip", "law/ai-act", "vocabulary/topics/computing-resources"])
+def test_a_record_reads_from_answer_to_data(visit: Callable[..., Any], path: str, width: str) -> None:
+    """No sideways scroll and no axe finding; the first mark is on the first screens; the data opens by a click."""
+    page = visit(f"/page/{path}?lang=ja", width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    assert page.locator("main a.ev").first.bounding_box()["y"] < 1_400
+    assert not page.is_visible("#ui-facts")
+    page.click("details.all > summary")
+    assert page.is_visible("#ui-facts")
+    assert violations(page, "best-practice") == []

@@ -21,6 +21,13 @@ _MAX_NEIGHBOURS = 14
 # Classes linked with nearly every record, which say little about its neighbourhood.
 _EXCLUDED = ("passage", "source", "concordance", "vocabulary", "fiscal-year")
 _WIDTH, _HEIGHT = 940, 420
+# Wholes and parts of a record with a budget that have a budget too, so that their amounts must not be added.
+_SHARED_MONEY = """PREFIX kg: <https://w3id.org/aikg/ontology#>
+SELECT DISTINCT ?other WHERE {
+  ?this kg:budget ?own .
+  { ?this kg:hasArm|kg:hasPart ?other } UNION { ?this kg:armOf|kg:isPartOf ?other }
+  ?other kg:budget ?theirs .
+} ORDER BY ?other"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,13 @@ def _card(view: View, iri: str, host: str, query: StoredQuery) -> Card:
     used = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
     shown = [[row[i] for i in used] for row in rows[:_MAX_ROWS]]
     return Card(query, [columns[i] for i in used], shown, len(rows), of_query(view, host, text))
+
+
+def shared_money(view: View, iri: str) -> list[str]:
+    """The wholes and parts of a record whose budgets may be the same money as its own."""
+    found = view.site.release.store.query(library.fill(_SHARED_MONEY, {"this": NamedNode(iri)}))
+    assert isinstance(found, QuerySolutions)
+    return [value(row[0]) for row in found]
 
 
 @dataclass(frozen=True, slots=True)

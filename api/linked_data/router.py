@@ -18,10 +18,11 @@ from api.http.parameters import PageNumber, page_number
 from api.http.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
 from api.http.route import JSON, PAGE, RDF, Cost, Router
 from api.i18n import language
-from api.linked_data import cards, facets, partners, signposting, structured_data
+from api.linked_data import cards, facets, partners, said, signposting, structured_data
 from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.rdf import formats, iris
+from kg.rdf.namespaces import SKOS
 from kg.rdf.ordering import sort_quads
 from kg.release.entities import PREF_LABEL
 from kg.release.facts import Fact, by_predicate
@@ -29,6 +30,7 @@ from kg.sparql import library
 
 router = Router()
 _MAX_ITEMS = 20
+CONCEPT = SKOS + "Concept"
 # Facets are computed for each request, which takes too long for longer lists.
 _MAX_FACETED = 5_000
 WithParts = Annotated[str, Query(description="1 to list the parts of records, too.")]
@@ -101,6 +103,9 @@ def show(
         ),
         partners=partners.linked_from(site, description.incoming),
         successor=successor,
+        shared_money=cards.shared_money(view, iri),
+        said=said.of_record(site, iri),
+        is_topic=CONCEPT in site.entities.types(iri),
         cards=cards.cards(view, iri, host),
         neighbours=cards.neighbours(view, iri, description),
         citation=cards.citation(view, iri),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +19,6 @@ from api.queries.execution import QueryOutcome
 from api.site.site import Site, site_of
 from kg.engines.evaluation import Query
 from kg.errors import nearest
-from kg.project.description import ChartPage
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
@@ -40,14 +39,14 @@ def listing(request: Request) -> Response:
     """The list of subjects."""
     if moved := language.redirect(request):
         return moved
-    return page(request, language.language_of(request), "charts.html", subjects=available(site_of(request)))
+    return page(request, language.language_of(request), "charts.html", subjects=site_of(request).chart_pages)
 
 
 @router.get("/charts/{name}", "A subject in charts", Cost.QUERY, gives=PAGE, statuses=(404, *QUERY_ERRORS))
 async def show(request: Request, name: str) -> Response:
     """A subject as charts, each with its table, its query and its downloads."""
     site = site_of(request)
-    subjects = available(site)
+    subjects = site.chart_pages
     if name not in subjects:
         raise Problem(404, "not-found", f"no charts on '{name[:60]}'{nearest(name, subjects)}")
     if moved := language.redirect(request):
@@ -66,15 +65,6 @@ async def show(request: Request, name: str) -> Response:
         subjects=subjects,
         libraries=True,
     )
-
-
-def available(site: Site) -> dict[str, ChartPage]:
-    """The chart pages of the project, each with the queries that exist."""
-    found = {
-        name: replace(page, queries=tuple(q for q in page.queries if q in site.queries))
-        for name, page in site.project.charts.items()
-    }
-    return {name: page for name, page in found.items() if page.queries}
 
 
 async def chart(request: Request, site: Site, view: View, query: StoredQuery) -> Chart:

@@ -78,7 +78,7 @@ def _front(
         paper=papers.main(view),
         example=example(site),
         host=str(request.base_url).rstrip("/"),
-        subjects=charts.available(site),
+        subjects=site.chart_pages,
         changed=[e for e in step.entries if site.entities.exists(root + e.path)][:_MAX_CHANGES],
         changes=step.total or 0,
     )

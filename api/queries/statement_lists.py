@@ -79,7 +79,8 @@ def found(site: Site, choices: Iterable[tuple[str, str]]) -> list[tuple[str, str
         # A statement that two units print belongs to the one in its address.
         if statement in places and stem != unit:
             continue
-        place = (source, int(line or 0), stem, int(number) if number.isdigit() else 0)
+        # What no line of a text states comes last.
+        place = (source or "~", int(line or 0), stem, int(number) if number.isdigit() else 0)
         places[statement] = (place, unit)
     ordered = sorted(places.items(), key=lambda entry: entry[1][0])
     return [(statement, unit) for statement, (_, unit) in ordered]

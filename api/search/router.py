@@ -13,9 +13,9 @@ from api.html.view import View, view_of
 from api.http.parameters import Texts, WholeNumber
 from api.http.responses import json_answer, prefers_json
 from api.http.route import JSON, PAGE, TOO_LARGE, Cost, Router
-from api.i18n import language
+from api.i18n import language, texts
 from api.site.completion import Used
-from api.site.site import site_of
+from api.site.site import Site, site_of
 from kg.release.search import Found, SearchHit
 
 router = Router()
@@ -56,9 +56,21 @@ def search(
         found=found,
         number=number,
         pages=-(-found.total // _PAGE_SIZE),
+        lists=[name for name in site.entities.classes() if asked and _is_called(site, name, asked)],
+        subjects={
+            name: found
+            for name, found in site.chart_pages.items()
+            if asked and site.search.resembles(asked, [*found.title.values(), *found.lead.values()])
+        },
         stored=[q for q in site.queries.values() if asked and site.search.resembles(asked, q.title.values())],
         classes=site.entities.classes(),
     )
+
+
+def _is_called(site: Site, kind: str, asked: str) -> bool:
+    """Whether a text is what a class of records is called in any language, such as "laws" or "law"."""
+    names = site.project.classes.get(kind) or texts.named("classes", kind)
+    return site.search.resembles(asked, [*names.values(), kind])
 
 
 @router.get(

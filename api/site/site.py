@@ -7,7 +7,7 @@ import copy
 import datetime
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +23,7 @@ from api.site.pools import query_pool, table_pool, validation_pool
 from api.site.profile import Profile
 from kg.isolation.pool import Pool
 from kg.linking import matching
-from kg.project.description import Project
+from kg.project.description import ChartPage, Project
 from kg.project.location import project_root
 from kg.project.reading import read_project
 from kg.rdf import iris
@@ -75,6 +75,15 @@ class Site:
     def licence(self) -> str:
         """The IRI of the licence of the data."""
         return self.project.licence.iri
+
+    @cached_property
+    def chart_pages(self) -> dict[str, ChartPage]:
+        """The chart pages of the project, each with the queries that exist."""
+        found = {
+            name: replace(page, queries=tuple(q for q in page.queries if q in self.queries))
+            for name, page in self.project.charts.items()
+        }
+        return {name: page for name, page in found.items() if page.queries}
 
     @cached_property
     def version(self) -> str:
