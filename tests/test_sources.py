@@ -90,4 +90,4 @@ def test_a_page_says_which_text_the_lines_are_of(project: Path) -> None:
     ):
         page = client.get("/page/place/norland", params={"lang": "en"}, headers={"accept": "text/html"}).text
     assert re.search(r'href="/graph/report/3-4[^>]*>report L3–4<', page)
-    assert re.search(r'href="/graph/act/3[^>]*>Law, line 3<', page)
+    assert re.search(r'href="/graph/act/3[^>]*>Law L3<', page)
