@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,18 @@ from pyoxigraph import NamedNode, Quad, QuerySolutions, Store
 from kg.sparql import projection
 from kg.sparql.quadstore import Results
 from kg.sparql.sort_keys import with_total_order
+
+# Tells the columns of a query at the cost of reading it, where a store with data would sort and group at once.
+_EMPTY = Store()
+
+
+def _with_columns(query: str, options: Mapping[str, Any]) -> str:
+    """The query with the columns of its `SELECT *`; one with SERVICE is left alone, since it would ask twice."""
+    if not projection.may_select_all(query) or "SERVICE" in query.upper():
+        return query
+    result = _EMPTY.query(query, **options)
+    names = [v.value for v in result.variables] if isinstance(result, QuerySolutions) else []
+    return projection.in_written_order(query, names) or query
 
 
 class EmbeddedStore:
@@ -45,18 +57,12 @@ class EmbeddedStore:
         """
         ordered = with_total_order(query)
         try:
-            result = self._store.query(ordered, **options)
+            return self._store.query(_with_columns(ordered, options), **options)
         except SyntaxError:
             if ordered == query:
                 raise
             # The error must be that of the query as it was written.
             return self._store.query(query, **options)
-        if isinstance(result, QuerySolutions) and "*" in query:
-            names = [variable.value for variable in result.variables]
-            # Until its first row is read, a result costs no more than the reading of the query.
-            if written := projection.in_written_order(ordered, names):
-                return self._store.query(written, **options)
-        return result
 
     def __len__(self) -> int:
         return len(self._store)

@@ -13,11 +13,16 @@ _AFTER_SELECT = frozenset({"WHERE", "FROM"})
 _AFTER_GROUP = frozenset({"HAVING", "ORDER", "LIMIT", "OFFSET", "VALUES"})
 
 
+def may_select_all(text: str) -> bool:
+    """Whether a query may have `SELECT *`: the words are in its text."""
+    return _STAR.search(text) is not None
+
+
 def in_written_order(text: str, names: Sequence[str]) -> str:
     """The query with `*` replaced by its variables `names` in the order in which they are written; '' if that is
     their order already, or the query has no `SELECT *` at its top.
     """
-    if len(names) < 2 or _STAR.search(text) is None:
+    if len(names) < 2:
         return ""
     found = _tokens(text)
     star = next((m for m in found if m[0].upper() == "SELECT"), None)
