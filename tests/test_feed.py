@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -346,11 +347,7 @@ def test_the_front_page_tells_the_latest_changes(served: httpx.Client, language:
 def test_pages_and_the_catalogue_lead_to_it(served: httpx.Client) -> None:
     def heads(path: str) -> list[str]:
         page = served.get(path, params={"lang": "en"}, headers=HTML).text
-        return [
-            text.split('href="')[1].split('"')[0]
-            for text in page.splitlines()
-            if 'type="application/atom+xml" h' in text
-        ]
+        return re.findall(r'<link rel="alternate" type="application/atom\+xml" href="([^"]+)"', page)
 
     assert heads("/about") == ["/feed.atom?lang=en"]
     assert heads("/id/law") == ["/feed.atom?lang=en", "/feed/law.atom?lang=en"]

@@ -29,6 +29,7 @@ _TYPES: Mapping[str, str] = {
     SKOS + "Concept": "DefinedTerm",
 }
 _DEFAULT_TYPE = "Thing"
+_MOST_TRIPLES = 1_000
 _IDENTITIES = (SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs", SCHEMA + "sameAs")
 
 
@@ -40,10 +41,17 @@ def schema_type(site: Site, iri: str) -> str:
 
 
 def blocks(site: Site, iri: str, language: str, context: str) -> list[Markup]:
-    """The content of the script elements: the record in schema.org, then all its data with a link to our context."""
-    document = compacted(site, site.entities.triples(iri))
-    document["@context"] = context
-    return [_script(_in_schema(site, iri, language)), _script(document)]
+    """The content of the script elements: the record in schema.org, then all its data with a link to our context.
+
+    The data of a record with many parts is left to its own document.
+    """
+    found = [_script(_in_schema(site, iri, language))]
+    triples = site.entities.triples(iri)
+    if len(triples) <= _MOST_TRIPLES:
+        document = compacted(site, triples)
+        document["@context"] = context
+        found.append(_script(document))
+    return found
 
 
 def _in_schema(site: Site, iri: str, language: str) -> dict[str, object]:
