@@ -30,7 +30,7 @@ from kg.engines.dialects import Dialect
 from kg.engines.endpoint import Endpoint, Options
 from kg.engines.memo import BATCH, LARGEST_KEPT, Memo
 from kg.errors import QueryFailed, QueryRefused, ReleaseMoved
-from kg.sparql import translation
+from kg.sparql import projection, translation
 from kg.sparql.quadstore import Graph, Object, Results, Subject
 
 # A graph that does not exist: named in the protocol's parameters when no graph may be visible.
@@ -114,7 +114,7 @@ class RemoteStore:
                 translation.translate(text, base or "", prefixes)
                 raise QueryFailed(f"the query could not be evaluated: {error}") from None
         columns = [v.value for v in found.variables] if isinstance(found, QuerySolutions) else []
-        return type(found), columns
+        return type(found), projection.written_order(text, columns)
 
     def _dataset(
         self, asked: translation.Translation, defaults: list[str] | None, named: list[str] | None

@@ -22,19 +22,30 @@ def in_written_order(text: str, names: Sequence[str]) -> str:
     """The query with `*` replaced by its variables `names` in the order in which they are written; '' if that is
     their order already, or the query has no `SELECT *` at its top.
     """
-    if len(names) < 2:
+    star, order = _written(text, names)
+    if star is None or order == list(names):
         return ""
+    return f"{text[: star.start()]}{' '.join(f'?{name}' for name in order)}{text[star.end() :]}"
+
+
+def written_order(text: str, names: Sequence[str]) -> list[str]:
+    """The columns `names` of a query: of one with `SELECT *` at its top, in the order in which they are written."""
+    return _written(text, names)[1]
+
+
+def _written(text: str, names: Sequence[str]) -> tuple[re.Match[str] | None, list[str]]:
+    """The `*` of a query, if it has one at its top, and its variables in the order of the text."""
+    if len(names) < 2 or not may_select_all(text):
+        return None, list(names)
     found = _tokens(text)
     star = next((m for m in found if m[0].upper() == "SELECT"), None)
     while star is not None and star[0].upper() in ("SELECT", "DISTINCT", "REDUCED"):
         star = next(found, None)
     if star is None or star[0] != "*":
-        return ""
+        return None, list(names)
     known = set(names)
     order = list(dict.fromkeys(m[0][1:] for m in found if m.lastgroup == "variable" and m[0][1:] in known))
-    if order == list(names) or len(order) != len(known):
-        return ""
-    return f"{text[: star.start()]}{' '.join(f'?{name}' for name in order)}{text[star.end() :]}"
+    return (star, order) if len(order) == len(known) else (None, list(names))
 
 
 def ungrouped(text: str) -> re.Match[str] | None:
