@@ -271,7 +271,7 @@ def test_graph_formats(real: Release, remote: Release, text: str, syntax: str) -
         "SELECT ?s ?v { ?s kg:revisionInterval|kg:within ?v } ORDER BY ?s ?v",
         "SELECT DISTINCT (DATATYPE(?o) AS ?d) { ?s ?p ?o FILTER(DATATYPE(?o) IN (xsd:gYear, xsd:date)) } ORDER BY ?d",
         "SELECT ?s (COUNT(?o) AS ?n) { ?s kg:cites ?o } GROUP BY ?s ORDER BY DESC(?n) ?s LIMIT 10",
-        "SELECT ?b { <id/law/ai-act/article-9> dcterms:isPartOf+ ?b } ORDER BY ?b LIMIT 50",
+        "SELECT DISTINCT ?b { <id/law/ai-act/article-9> dcterms:isPartOf+ ?b } ORDER BY ?b LIMIT 50",
         "SELECT * { VALUES (?a ?b) { (1 UNDEF) (2 <urn:x>) } }",
     ],
 )
