@@ -92,7 +92,7 @@ def test_rdflib_loads_the_ontology(server: str, path: str) -> None:
 # ---- owlready2 ----
 
 
-@pytest.mark.parametrize("path", ["/ontology", "/ontology/", "/ontology.owl", "/ontology.nt", "/ontology/1.0.0"])
+@pytest.mark.parametrize("path", ["/ontology", "/ontology/", "/ontology.owl", "/ontology.nt", "/ontology/2.0.0"])
 def test_owlready2_loads_the_ontology(server: str, path: str) -> None:
     world = owlready2.World()
     world.get_ontology(server + path).load()
