@@ -13,13 +13,12 @@ from api.html.view import View
 from kg.rdf import iris
 from kg.rdf.terms import AnyTerm, value
 from kg.release.facts import EntityDescription, Fact
+from kg.release.paths import AUXILIARY
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
 _MAX_ROWS = 60
 _MAX_NEIGHBOURS = 14
-# Classes linked with nearly every record, which say little about its neighbourhood.
-_EXCLUDED = ("passage", "source", "concordance", "vocabulary", "fiscal-year")
 _WIDTH, _HEIGHT = 940, 420
 # Wholes and parts of a record with a budget that have a budget too, so that their amounts must not be added.
 _SHARED_MONEY = """PREFIX kg: <https://w3id.org/aikg/ontology#>
@@ -96,7 +95,7 @@ def neighbours(view: View, iri: str, description: EntityDescription) -> list[Nei
     near = [
         (n, other, fact)
         for n, (other, fact) in enumerate(links.items())
-        if other.startswith(root) and other != iri and other.removeprefix(root).partition("/")[0] not in _EXCLUDED
+        if other.startswith(root) and other != iri and other.removeprefix(root).partition("/")[0] not in AUXILIARY
     ]
     chosen = near if len(near) <= _MAX_NEIGHBOURS else _balanced(near)
     return [_neighbour(view, i, len(chosen), other, fact, n >= out) for i, (n, other, fact) in enumerate(chosen)]

@@ -35,6 +35,7 @@ from kg.linking.matching import Candidate
 from kg.linking.review import Decision, MatchSetup
 from kg.rdf import formats
 from kg.rdf.namespaces import OWL
+from kg.release.paths import AUXILIARY
 from kg.tables import table as tables
 from kg.tables.rows import TableError
 from kg.tables.table import Table
@@ -246,11 +247,7 @@ def _columns(request: Request, view: View, work: Work, form: Form, problem: Prob
     """Return the page that asks for the column of names, with the likeliest one selected."""
     proposed = _proposed(view, work.table)
     notices = [*work.table.notices, *findings.of_numbers(work.table, proposed, view.site.matcher)]
-    kinds = [
-        k
-        for k in view.site.entities.classes()
-        if k not in ("passage", "source", "concordance", "vocabulary", "fiscal-year")
-    ]
+    kinds = [k for k in view.site.entities.classes() if k not in AUXILIARY]
     return _shown(
         request,
         view,

@@ -12,15 +12,13 @@ from kg.sparql import projection
 from kg.sparql.quadstore import Results
 from kg.sparql.sort_keys import with_total_order
 
-# Tells the columns of a query at the cost of reading it, where a store with data would sort and group at once.
-_EMPTY = Store()
-
 
 def _with_columns(query: str, options: Mapping[str, Any]) -> str:
     """The query with the columns of its `SELECT *`; one with SERVICE is left alone, since it would ask twice."""
     if not projection.may_select_all(query) or "SERVICE" in query.upper():
         return query
-    result = _EMPTY.query(query, **options)
+    # An empty store tells them at the cost of reading the query; one with data would sort and group at once.
+    result = Store().query(query, **options)
     names = [v.value for v in result.variables] if isinstance(result, QuerySolutions) else []
     return projection.in_written_order(query, names) or query
 

@@ -23,6 +23,8 @@ Direction = OneOf["out", "in"]
 
 # Classes linked with nearly every record; their links are shown only for records of these classes.
 QUIET = frozenset({"passage", "source", "concordance", "fiscal-year"})
+# With the terms of lists: the kinds that are no subjects of their own.
+AUXILIARY = QUIET | {"vocabulary"}
 # Having the same country or status is a weak connection.
 CATEGORIES = frozenset({"place", "vocabulary"})
 MOST_STEPS = 12
