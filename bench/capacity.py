@@ -134,7 +134,7 @@ def measure(real: Path, bigger: Path, folder: Path, seconds: int = 5) -> dict[st
             measured[name] = _cost(server.pid, lambda s, q=query: _wrk(server.url, s, 8, q), seconds)  # type: ignore[misc]
         place = urlsplit(server.url).netloc
         for name, cache in (("proxied", False), ("edge", True)):
-            with balance(folder / name, [place, place], cache=cache) as nginx:
+            with balance(folder / name, [place, place], cache=cache, rate="1000000r/s") as nginx:
                 measured[name] = _cost(nginx.process.pid, lambda s, u=nginx.url: _wrk(u + _PAGE, s), seconds)  # type: ignore[misc]
     with serve(real, "--workers", "2", log=folder / "two.log", **settings) as server:
         _first_answer(server)

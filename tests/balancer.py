@@ -83,8 +83,11 @@ class Nginx:
 
 
 @contextmanager
-def balance(folder: Path, servers: Sequence[str], *, cache: bool = False) -> Iterator[Nginx]:
-    """Runs nginx with the files of `docs/nginx` in front of servers (`host:port`); skips the test without nginx."""
+def balance(folder: Path, servers: Sequence[str], *, cache: bool = False, rate: str = "100r/s") -> Iterator[Nginx]:
+    """Runs nginx with the files of `docs/nginx` in front of servers (`host:port`); skips the test without nginx.
+
+    `rate` replaces the requests of one address that the files allow, for a benchmark that has one address.
+    """
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         message = "no nginx on this machine; apt-get install nginx-light"
@@ -92,7 +95,7 @@ def balance(folder: Path, servers: Sequence[str], *, cache: bool = False) -> Ite
             pytest.fail(message)
         pytest.skip(message)
     port = free_port()
-    _configure(folder, port, servers, cache=cache)
+    _configure(folder, port, servers, cache=cache, rate=rate)
     command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
@@ -103,7 +106,7 @@ def balance(folder: Path, servers: Sequence[str], *, cache: bool = False) -> Ite
         process.wait(20)
 
 
-def _configure(folder: Path, port: int, servers: Sequence[str], *, cache: bool) -> None:
+def _configure(folder: Path, port: int, servers: Sequence[str], *, cache: bool, rate: str) -> None:
     """Writes the configuration files with the addresses and paths of this test."""
     (folder / "conf.d").mkdir(parents=True)
     user = f"user {pwd.getpwuid(0).pw_name} root;" if os.geteuid() == 0 else ""
@@ -115,6 +118,7 @@ def _configure(folder: Path, port: int, servers: Sequence[str], *, cache: bool) 
         "    ssl_certificate_key /etc/ssl/kg/privkey.pem;\n": "",
         # The documented log names no client, which the tests need to know.
         "access_log /var/log/nginx/kg.log kg;": logs,
+        "rate=100r/s": f"rate={rate}",
         "127.0.0.1:8001": servers[0],
         "127.0.0.1:8002": servers[1],
     }

@@ -179,7 +179,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if version not in ("1.0", "1.1"):
             self._refusal = Problem(505, "version-not-supported", "this server speaks HTTP/1.0 and HTTP/1.1")
             raise _Stop
-        hosts = [value for name, value in self.headers if name == b"host"]
+        # Spaces around a value are no part of it (RFC 9110, 5.5); the parser leaves those that follow.
+        hosts = [value.strip(b" \t") for name, value in self.headers if name == b"host"]
         if not hosts and version == "1.0":
             return
         if len(hosts) != 1 or not HOST.fullmatch(hosts[0]):
