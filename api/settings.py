@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     page_size: int = Field(100, ge=1, le=10_000, description="Records on one page of a class list.")
     feed_entries: int = Field(200, ge=1, description="Entries on one page of a feed of changes.")
     links_shown: int = Field(50, ge=1, description="Links of one property shown on a page.")
+    source_texts: Path | None = Field(
+        None, description="A folder with texts of sources that you may show; each is known by its hash."
+    )
     report_url: str = Field(
         "",
         description="The address for reports of errors; `{iri}` becomes the record's IRI. If unset, a page says how.",

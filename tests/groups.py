@@ -49,6 +49,7 @@ PROCESSES = {
     "link",
     "new_project",
     "openapi",
+    "own_copy",
     "pages",
     "partners",
     "publication",

@@ -138,8 +138,19 @@ class View(Names):
             if evidence.kind == "register" and evidence.source:
                 text = f"{text}{self.t('colon')}{self.plain(evidence.source)}"
         href = self.why(fact) if fact and evidence.kind == "inferred" else self.href(evidence.graph)
-        kind = _KINDS[evidence.kind]
-        return Markup(f'<a class="ev {kind}" href="{escape(href)}" title="{escape(title)}">{escape(text)}</a>')
+        kind, at = _KINDS[evidence.kind], self.place(evidence)
+        return Markup(f'<a class="ev {kind}" href="{escape(href)}" title="{escape(title)}"{at}>{escape(text)}</a>')
+
+    def place(self, evidence: Evidence) -> str:
+        """Return the attribute by which a script finds the lines of a passage in the text of its source."""
+        if not (evidence.first and evidence.text):
+            return ""
+        path = evidence.text.removeprefix(self.site.entities.root)
+        return f' data-at="{escape(path)}#{evidence.first}-{evidence.last}"'
+
+    def language_of(self, source: str) -> str:
+        """Return the language that the text of a source is in, '' if it does not say."""
+        return next((value(v) for v in self.site.entities.values(source, DCTERMS + "language")), "")
 
     def why(self, fact: Fact) -> str:
         """The URL of the explanation of a fact."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import datetime
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -28,13 +29,15 @@ from kg.project.location import project_root
 from kg.project.reading import read_project
 from kg.rdf import iris
 from kg.rdf.context import Context
-from kg.release import catalogue, history, paths, search
+from kg.release import catalogue, history, paths, search, source_texts
 from kg.release.entities import Entities
 from kg.release.explanation import Explanations
+from kg.release.source_texts import SourceTexts
 from kg.release.store import Manifest, Release
 from kg.sparql import library as queries
 from kg.sparql.library import StoredQuery
 
+_LOG = logging.getLogger("api.site.site")
 # Prefixes that only descriptions of the dataset use.
 _MORE_PREFIXES = {
     "dcat": "http://www.w3.org/ns/dcat#",
@@ -75,6 +78,16 @@ class Site:
     def licence(self) -> str:
         """The IRI of the licence of the data."""
         return self.project.licence.iri
+
+    @cached_property
+    def source_texts(self) -> SourceTexts:
+        """The hashes of the sources' texts, and the texts that the operator shows."""
+        found = source_texts.read(self.entities, self.settings.source_texts)
+        for name in found.wrong:
+            _LOG.warning(
+                "KG_SOURCE_TEXTS: %s is the text of no source (its SHA-256 is none of theirs), so it is not shown", name
+            )
+        return found
 
     @cached_property
     def chart_pages(self) -> dict[str, ChartPage]:
@@ -213,6 +226,9 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         tables=table_pool(settings),
         templates=templates,
     )
+    if settings.source_texts is not None:
+        # Wrong files are named when the server starts, not when a reader asks.
+        _ = site.source_texts
     if release.store.needs_network:
         # Load all names now, so that the first search need not wait for the network.
         _ = site.search

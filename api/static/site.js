@@ -139,3 +139,24 @@ for (const field of document.querySelectorAll("input[data-suggest]")) {
 if (navigator.clipboard) {
   for (const code of document.querySelectorAll("[data-copy]")) code.after(" ", copyButton(code.textContent.trim(), code.dataset.copy || texts.copy));
 }
+
+// ---- lines of sources: the script that shows them is loaded when it is first needed ----
+
+const lines = () => import("./lines.js");
+document.addEventListener("click", (event) => {
+  if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const mark = event.target.closest?.("a[data-at]"), chooser = event.target.closest?.("[data-open-copy]");
+  if (!mark && !chooser) return;
+  event.preventDefault();
+  lines().then((loaded) => (mark ? loaded.open(mark) : loaded.choose()));
+});
+// A file may be dropped anywhere, except where the page takes files of another kind.
+const isFile = (event) => event.dataTransfer?.types.includes("Files") && !event.target.closest?.("input[type=file], textarea, .cm-editor");
+document.addEventListener("dragover", (event) => { if (isFile(event)) event.preventDefault(); });
+document.addEventListener("drop", (event) => {
+  if (!isFile(event)) return;
+  event.preventDefault();
+  const [file] = event.dataTransfer.files;
+  if (file) lines().then((loaded) => loaded.take(file));
+});
+for (const button of document.querySelectorAll("[data-open-copy]")) button.hidden = false;
