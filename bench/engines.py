@@ -2,14 +2,13 @@
 
     with virtuoso(folder) as engine: httpx.get(engine.query_url, params={"query": "ASK {}"})
 
-Fuseki is a released server jar from Maven Central, fetched once into `KG_ENGINES_CACHE` (else `~/.cache/aikg-engines`)
-and verified by its SHA-256; it needs Java 17. Virtuoso is Debian's `virtuoso-opensource-7`.
+Fuseki is a released server jar from Maven Central (`maven`) and needs Java 17. Virtuoso is
+Debian's `virtuoso-opensource-7`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -26,18 +25,17 @@ from pathlib import Path
 from typing import Literal
 
 import processes
+from maven import Jar, Missing, java
 
 FUSEKI_VERSION = "5.6.0"
-FUSEKI_JAR = f"jena-fuseki-server-{FUSEKI_VERSION}.jar"
-FUSEKI_SHA256 = "d28c1eaf703122ee628895a460c20fa4aa60a892f435d403ea8c036f241da1f8"
-FUSEKI_URL = f"https://repo1.maven.org/maven2/org/apache/jena/jena-fuseki-server/{FUSEKI_VERSION}/{FUSEKI_JAR}"
-_LEAST_JAVA = 17
+FUSEKI = Jar(
+    "org.apache.jena",
+    "jena-fuseki-server",
+    FUSEKI_VERSION,
+    "d28c1eaf703122ee628895a460c20fa4aa60a892f435d403ea8c036f241da1f8",
+)
 # Virtuoso's administrator has this password in a database that is new.
 _DBA = "dba"
-
-
-class Missing(Exception):
-    """An engine that cannot run on this machine, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,43 +86,7 @@ def free_port() -> int:
 
 def fuseki_jar() -> Path:
     """The server's jar file, downloaded if needed; raises `Missing`."""
-    cache = Path(os.environ.get("KG_ENGINES_CACHE") or Path.home() / ".cache" / "aikg-engines")
-    jar = cache / FUSEKI_JAR
-    if not jar.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = cache / f".{FUSEKI_JAR}-{os.getpid()}"
-        try:
-            with urllib.request.urlopen(FUSEKI_URL, timeout=120) as answer, partial.open("wb") as file:
-                shutil.copyfileobj(answer, file)
-            _check(partial)
-            partial.replace(jar)
-        except OSError as error:
-            raise Missing(f"{FUSEKI_URL} cannot be fetched: {error}") from error
-        finally:
-            partial.unlink(missing_ok=True)
-    _check(jar)
-    return jar
-
-
-def _check(jar: Path) -> None:
-    with jar.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != FUSEKI_SHA256:
-        raise Missing(f"{jar} has the SHA-256 {found}, not {FUSEKI_SHA256}")
-
-
-def java() -> str:
-    """The path of a suitable Java: from `JAVA_HOME`, else from PATH; raises `Missing`."""
-    home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=f"{home}/bin") if home else None
-    found = found or shutil.which("java")
-    if not found:
-        raise Missing("no java; apt-get install default-jre-headless")
-    told = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
-    match = re.search(r'version "(\d+)', told)
-    if not match or int(match[1]) < _LEAST_JAVA:
-        raise Missing(f"{found} is not Java {_LEAST_JAVA} or later: {told.splitlines()[:1]}")
-    return found
+    return FUSEKI.fetched()
 
 
 @contextlib.contextmanager

@@ -55,6 +55,7 @@ PROCESSES = {
     "publication",
     "reasoning",
     "reconciliation",
+    "reconciliation_clients",
     "referee",
     "release",
     "replicas",
