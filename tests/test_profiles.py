@@ -47,6 +47,7 @@ def test_the_japanese_profile_asks_for_more() -> None:
         "JapaneseDescribed",
         "JapaneseBudgetAllocation",
         "JapaneseFiscalYear",
+        "JapaneseMeasureInstrument",
     }
 
 

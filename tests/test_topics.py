@@ -7,7 +7,7 @@ from dataset import Data
 
 LISTS = (
     *("acts", "relations", "modalities", "degrees", "timeframes", "directions", "units", "heading-roles"),
-    *("text-only-reasons", "actor-kinds", "topics"),
+    *("text-only-reasons", "without-instrument", "actor-kinds", "topics"),
 )
 # The number of entries of each table of the STIP survey of 2021, without their groups.
 STIP = {"stip-instruments": 28, "stip-target-groups": 31, "stip-themes": 59}
@@ -77,14 +77,28 @@ def test_subjects_are_topics(data: Data) -> None:
     assert subjects - concepts == set()
 
 
-def test_programmes_and_plans_have_a_type_of_instrument(data: Data) -> None:
-    for kind in ("kg:Programme", "kg:FundingScheme", "kg:Plan", "kg:Strategy", "kg:Guideline"):
-        left = data.one(
-            f"?x a {kind} FILTER NOT EXISTS {{ ?x kg:instrument ?i }} FILTER NOT EXISTS {{ ?x owl:deprecated true }}",
-            "x",
-        )
-        # What FASST pays for is not said.
-        assert left - {"policy/us-fasst"} == set(), kind
+TYPE_OR_REASON = "{ ?x kg:states?/kg:instrument ?i } UNION { ?x kg:withoutInstrument ?i }"
+
+
+@pytest.mark.parametrize("kind", ["kg:Programme", "kg:FundingScheme", "kg:Plan", "kg:Strategy", "kg:Guideline"])
+def test_programmes_and_plans_have_a_type_of_instrument(data: Data, kind: str) -> None:
+    assert data.one(f"?x a {kind} FILTER NOT EXISTS {{ ?x kg:instrument ?i }}", "x") == set()
+
+
+ROLES = " ".join(
+    f"<vocabulary/heading-roles/{role}>" for role in ("measures", "measures-in-detail", "reinforced-measures")
+)
+MEASURES = f"VALUES ?r {{ {ROLES} }} ?x kg:headingRole ?r"
+
+
+@pytest.mark.parametrize(("which", "least"), [("?x a kg:Policy", 40), (MEASURES, 62)])
+def test_policies_and_measures_have_a_type_of_instrument_or_the_reason_why_not(
+    data: Data, which: str, least: int
+) -> None:
+    live = f"{which} FILTER NOT EXISTS {{ ?x owl:deprecated true }}"
+    assert len(data.one(live, "x")) >= least
+    assert data.one(f"{live} FILTER NOT EXISTS {{ {TYPE_OR_REASON} }}", "x") == set()
+    assert data.one(f"{live} ?x kg:withoutInstrument ?r . ?x kg:states?/kg:instrument ?i", "x") == set()
 
 
 @pytest.mark.parametrize("name", STIP)
