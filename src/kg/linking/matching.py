@@ -187,7 +187,7 @@ class Matcher:
 
     def _find_similar(self, name: str, wanted: frozenset[str], limit: int) -> tuple[Candidate, ...]:
         kinds = sorted(wanted or self._known.usual_kinds)
-        hits = self._search.find(name, kinds=kinds, limit=limit * 3, depth=_DEPTH).hits
+        hits = self._search.similar(name, kinds, limit, _DEPTH)
         return tuple(
             Candidate(
                 hit.iri,
@@ -198,8 +198,7 @@ class Matcher:
                 hit.entry.text,
             )
             for hit in hits
-            if self._known.fits(hit.kind, wanted) and hit.entry.role != "description"
-        )[:limit]
+        )
 
 
 def _shared(records: int) -> float:

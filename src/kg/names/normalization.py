@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kg.names import numerals
 
@@ -65,6 +66,7 @@ def _without_accent(character: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
 
 
+@lru_cache(maxsize=20_000)
 def name(text: str) -> Name:
     """Normalises a name; in `key`, spaces next to Japanese characters are ignored."""
     text = normal(text)

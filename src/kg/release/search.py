@@ -59,6 +59,8 @@ _OF_KINDS = {"ontology": 0.97, "source": 0.9, "concordance": 0.85, "vocabulary":
 _READING = "ja-hrkt"
 _CANDIDATES = 300
 _LEAST = 0.34
+# Texts of fewer equal characters, in percent, are not similar.
+_LEAST_RATIO = 72
 _MOST_TOKENS = 24
 _LONGEST_QUERY = 200
 _LONGEST_PREFIX = 12
@@ -79,6 +81,23 @@ class IndexEntry:
 
 # `astuple` would copy each field.
 _ROW = attrgetter(*(f.name for f in fields(IndexEntry)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text as it is compared: its key, its tokens (pairs of Japanese characters, and words), and their length."""
+
+    key: str
+    pairs: frozenset[str]
+    words: tuple[str, ...]
+    joined: str
+    length: int
+
+    @classmethod
+    def of(cls, name: Name) -> _Text:
+        pairs = frozenset(t for t in name.tokens if len(t) == 2 and normalization.is_japanese(t))
+        words = tuple(t for t in name.tokens if t not in pairs)
+        return cls(name.key, pairs, words, " " + " ".join(name.tokens), sum(map(len, name.tokens)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +252,7 @@ class Search:
         index.reload()
         self._index = index
         self._entries = found
-        self._names = lru_cache(maxsize=20_000)(normalization.name)
+        self._texts = lru_cache(maxsize=20_000)(lambda text: _Text.of(normalization.name(text)))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -251,42 +270,68 @@ class Search:
         `depth` is the number of index entries that are compared: fewer are faster, but may miss similar ones.
         """
         asked = normalization.name(text[:_LONGEST_QUERY])
+        hits = self._hits(asked, self._candidates(asked, kinds, depth) if asked.tokens else ())
+        counts = Counter(h.kind for h in hits)
+        chosen = [h for h in hits if not kinds or h.kind in kinds]
+        chosen.sort(key=_order)
+        return Found(tuple(chosen[offset : offset + limit]), len(chosen), dict(counts.most_common()))
+
+    def similar(self, text: str, kinds: Sequence[str], limit: int, depth: int) -> tuple[SearchHit, ...]:
+        """The records of some kinds whose texts are most similar: much as `find`, for tables of many names.
+
+        Misspelt words of Latin letters, which are slow to find, are looked up only if nothing else matches.
+        """
+        asked = normalization.name(text[:_LONGEST_QUERY])
+        if not asked.tokens:
+            return ()
+        words = _words(asked)
+        # To filter what was found is faster than a query with a filter, which is for kinds that have few texts.
+        found = [entry for entry in self._entries_for(words, (), depth * 3) if entry.kind in kinds][:depth]
+        hits = self._hits(asked, found or self._entries_for(words, kinds, depth))
+        may_be_misspelt = any(_errors(token) and not normalization.is_japanese(token) for token in asked.tokens)
+        if may_be_misspelt and (not hits or asked.key.isascii()) and all(hit.how == "similar" for hit in hits):
+            hits = self._hits(asked, self._entries_for(_retrieval(asked), kinds, depth))
+        named = (hit for hit in hits if hit.entry.role != "description")
+        return tuple(sorted(named, key=_order)[:limit])
+
+    def _hits(self, asked: Name, candidates: Iterable[IndexEntry]) -> list[SearchHit]:
+        """The best hit for each record; similar texts only if nothing matches."""
         best: dict[str, SearchHit] = {}
-        for entry in self._candidates(asked, kinds, depth) if asked.tokens else ():
-            hit = self._compare(asked, entry)
+        text = _Text.of(asked)
+        for entry in candidates:
+            hit = self._compare(text, entry)
             if hit and (entry.iri not in best or _rank(hit) < _rank(best[entry.iri])):
                 best[entry.iri] = hit
         hits = list(best.values())
         if any(h.how != "similar" and h.entry.role != "description" for h in hits):
-            # Similar texts are returned only if nothing matches.
             hits = [h for h in hits if h.how != "similar"]
-        counts = Counter(h.kind for h in hits)
-        chosen = [h for h in hits if not kinds or h.kind in kinds]
-        chosen.sort(key=lambda h: (_rank(h), len(h.entry.text), h.iri))
-        return Found(tuple(chosen[offset : offset + limit]), len(chosen), dict(counts.most_common()))
+        return hits
 
     def resembles(self, text: str, others: Iterable[str]) -> bool:
         """Whether all words of a text occur in one of the others."""
         asked = normalization.name(text[:_LONGEST_QUERY])
-        found = (_likeness(asked, self._names(other), is_long=False) for other in others)
+        found = (_likeness(_Text.of(asked), self._texts(other), is_long=False) for other in others)
         return bool(asked.tokens) and any(how != "similar" and score >= _LEAST for score, how in found)
 
     def _candidates(self, asked: Name, kinds: Sequence[str], depth: int) -> Iterator[IndexEntry]:
         """Texts that share enough with the query to be compared."""
-        searcher = self._index.searcher()
         query = _retrieval(asked)
         for chosen in {(), tuple(kinds)}:
             # Facets count all kinds; a filter by kind needs more candidates of that kind.
-            narrowed = query
-            if chosen:
-                among = Query.term_set_query(_SCHEMA, "kind", list(chosen))
-                narrowed = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(among, 0.0))])
-            addresses = [address for _, address in searcher.search(narrowed, depth, count=False).hits]
-            for row in searcher.fast_field_values("row", addresses) if addresses else ():
-                yield self._entries[int(row or 0)]
+            yield from self._entries_for(query, chosen, depth)
 
-    def _compare(self, asked: Name, entry: IndexEntry) -> SearchHit | None:
-        score, how = _likeness(asked, self._names(entry.text), is_long=entry.role == "description")
+    def _entries_for(self, query: Query, kinds: Sequence[str], depth: int) -> Iterator[IndexEntry]:
+        """The texts that a query finds, the most relevant first; of some kinds, or of all."""
+        searcher = self._index.searcher()
+        if kinds:
+            among = Query.term_set_query(_SCHEMA, "kind", list(kinds))
+            query = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(among, 0.0))])
+        addresses = [address for _, address in searcher.search(query, depth, count=False).hits]
+        for row in searcher.fast_field_values("row", addresses) if addresses else ():
+            yield self._entries[int(row or 0)]
+
+    def _compare(self, asked: _Text, entry: IndexEntry) -> SearchHit | None:
+        score, how = _likeness(asked, self._texts(entry.text), is_long=entry.role == "description")
         if score < _LEAST:
             return None
         weight = _WEIGHTS[entry.role] * _OF_KINDS.get(entry.kind, 1)
@@ -296,6 +341,17 @@ class Search:
 def _rank(hit: SearchHit) -> tuple[bool, float]:
     """A whole name comes before a part of one, however its kind is weighted; then the score decides."""
     return hit.how != "exact", -hit.score
+
+
+def _order(hit: SearchHit) -> tuple[tuple[bool, float], int, str]:
+    return _rank(hit), len(hit.entry.text), hit.iri
+
+
+def _words(asked: Name) -> Query:
+    """The query for texts with any of the words of a name, or with longer ones that begin so."""
+    fields = ("token", "prefix")
+    tokens = asked.tokens[:_MOST_TOKENS]
+    return Query.boolean_query([(Occur.Should, Query.term_query(_SCHEMA, f, t)) for t in tokens for f in fields])
 
 
 def _retrieval(asked: Name) -> Query:
@@ -323,39 +379,37 @@ def _errors(word: str) -> int:
     return 0 if len(word) < 4 or word.isdigit() else 1 if len(word) < 8 else 2
 
 
-def _likeness(asked: Name, name: Name, *, is_long: bool) -> tuple[float, How]:
+def _likeness(asked: _Text, text: _Text, *, is_long: bool) -> tuple[float, How]:
     """How well a text matches the query, from 0 to 1, and the kind of match."""
-    if asked.key == name.key:
+    if asked.key == text.key:
         return 1.0, "exact"
-    share = len(asked.key) / max(len(name.key), 1)
-    if share <= 1 and name.key.startswith(asked.key):
+    share = len(asked.key) / max(len(text.key), 1)
+    if share <= 1 and text.key.startswith(asked.key):
         return 0.86 + 0.1 * share, "begins"
-    if share <= 1 and asked.key in name.key:
+    if share <= 1 and asked.key in text.key:
         return 0.72 + 0.1 * share, "contains"
-    covered, exact = _coverage(asked, name)
+    covered, exact = _coverage(asked, text)
     if covered >= 0.999 and exact:
         return 0.6 + 0.1 * share, "words"
     if is_long:
         return (0.5 * covered, "words") if covered >= 0.8 else (0.0, "words")
     # A shorter name is compared with the whole query, since a long query does not mean every one of its words.
-    ratio = (fuzz.partial_ratio if share <= 1 else fuzz.ratio)(asked.key, name.key) / 100
-    likeness = max(covered if covered >= 0.6 else 0.0, ratio if ratio >= 0.72 else 0.0)
+    ratio = (fuzz.partial_ratio if share <= 1 else fuzz.ratio)(asked.key, text.key, score_cutoff=_LEAST_RATIO) / 100
+    likeness = max(covered if covered >= 0.6 else 0.0, ratio)
     return 0.3 + 0.35 * likeness + 0.05 * min(share, 1.0) if likeness else 0.0, "similar"
 
 
-def _coverage(asked: Name, name: Name) -> tuple[float, bool]:
-    """The share of the query that the name has, by length, and whether it is free of misspellings."""
-    total = covered = 0.0
+def _coverage(asked: _Text, text: _Text) -> tuple[float, bool]:
+    """The share of the query that the text has, by length, and whether it is free of misspellings."""
+    # Two Japanese characters are no prefix of another token.
+    covered: float = 2 * len(asked.pairs & text.pairs)
     exact = True
-    for token in asked.tokens:
-        total += len(token)
-        # A pair of Japanese characters is no prefix of another token.
-        is_whole = len(token) == 2 and normalization.is_japanese(token)
-        if token in name.tokens or (not is_whole and any(other.startswith(token) for other in name.tokens)):
-            covered += len(token)
-        elif not normalization.is_japanese(token) and (errors := _errors(token)):
-            nearest = min((OSA.distance(token, o, score_cutoff=errors) for o in name.tokens), default=errors + 1)
+    for word in asked.words:
+        if f" {word}" in text.joined:
+            covered += len(word)
+        elif text.words and (errors := _errors(word)) and not normalization.is_japanese(word):
+            nearest = min((OSA.distance(word, other, score_cutoff=errors) for other in text.words), default=errors + 1)
             if nearest <= errors:
-                covered += len(token) * (1 - nearest / len(token))
+                covered += len(word) * (1 - nearest / len(word))
                 exact = False
-    return covered / total if total else 0.0, exact
+    return covered / asked.length if asked.length else 0.0, exact
