@@ -23,6 +23,7 @@ import api
 from api.admission.cost import Cost
 from api.admission.gate import Gate, Refused
 from api.admission.slots import in_thread
+from api.agents.sessions import AgentSessions
 from api.conformance.live import LiveRun
 from api.hotpath.shortcut import Shortcut
 from api.html import rendering
@@ -69,6 +70,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
     known = routes(serving.site.project.languages)
     request_log = RequestLog(metrics, settings, labels(known))
     crowd = Crowd(settings.max_connections, settings.client_connections)
+    agents = AgentSessions()
     cache = Cache(settings.cache_mb * 1_000_000)
 
     @asynccontextmanager
@@ -82,6 +84,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
             # Connections find it in the server's lifespan state.
             yield {"shortcut": Shortcut(settings, serving, cache, request_log), "crowd": crowd}
         finally:
+            await agents.close()
             await serving.close()
             # The last requests are in it.
             await asyncio.to_thread(request_log.close)
@@ -97,7 +100,7 @@ def create_app(settings: Settings, release: Release, releases: Path | None = Non
         routes=list(known),
     )
     app.state.serving, app.state.request_log, app.state.gate = serving, request_log, Gate(settings, metrics)
-    app.state.crowd = crowd
+    app.state.crowd, app.state.agents = crowd, agents
     app.state.readiness = Readiness()
     app.state.live_run = LiveRun()
     app.openapi = lambda: openapi.document(app, serving.site)  # type: ignore[method-assign]

@@ -39,7 +39,8 @@ _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
     "Access-Control-Allow-Headers": (
         "Accept, Accept-Encoding, Accept-Language, Authorization, Cache-Control, Content-Encoding, Content-Type, "
-        "If-Match, If-Modified-Since, If-None-Match, Pragma, Prefer, Range, User-Agent, X-Request-ID, X-Requested-With"
+        "If-Match, If-Modified-Since, If-None-Match, Last-Event-ID, Mcp-Method, Mcp-Name, MCP-Protocol-Version, "
+        "Mcp-Session-Id, Pragma, Prefer, Range, User-Agent, X-Request-ID, X-Requested-With"
     ),
     "Access-Control-Max-Age": "86400",
 }

@@ -107,6 +107,7 @@ def _logging(settings: Settings) -> dict[str, Any]:
         "loggers": {
             "api": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
             "api.access": {"level": "INFO" if settings.log_requests else "WARNING"},
+            "mcp": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
             "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         },
     }

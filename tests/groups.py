@@ -30,6 +30,7 @@ SPREAD = {
 # Files that start a server, a command, a browser or the OWL reasoner as a process: `--fast` leaves them out.
 PROCESSES = {
     "adding",
+    "agents",
     "backends",
     "bench",
     "canonical",

@@ -134,4 +134,5 @@ def _as_json(query: StoredQuery) -> dict[str, object]:
         ],
         "columns": list(query.columns),
         "tags": list(query.tags),
+        "sparql": query.text,
     }

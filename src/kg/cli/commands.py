@@ -24,6 +24,7 @@ _COMMANDS = {
     "build": "kg.cli.building:build",
     "check": "kg.cli.building:check",
     "serve": "kg.cli.serving:serve",
+    "mcp": "kg.cli.agents:mcp",
     "query": "kg.cli.asking:query",
     "answers": "kg.cli.projects:check_answers",
     "dump": "kg.cli.releasing:dump",

@@ -13,7 +13,7 @@ from kg.rdf import iris
 from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SKOS
 from kg.rdf.ordering import sort_quads, sort_triples
 from kg.rdf.terms import Term, value
-from kg.release.facts import EntityDescription, Evidence, Fact, Node
+from kg.release.facts import EntityDescription, Evidence, Fact, Node, kind_of
 
 PREF_LABEL = SKOS + "prefLabel"
 LABELS = (PREF_LABEL, DCTERMS + "title", RDFS + "label")
@@ -151,26 +151,15 @@ class Entities:
         return self._evidence[graph]
 
     def _read_evidence(self, graph: str) -> Evidence:
-        path = graph.removeprefix(self._graphs)
-        if path == "inferred":
-            return Evidence(graph, "inferred")
         source = self._primary.get(graph, "")
-        if source.startswith(self.root + "passage/"):
-            first, last = (
-                next((int(value(v)) for v in self.values(source, KG + p)), 0) for p in ("firstLine", "lastLine")
-            )
-            section, text = (
-                next((value(v) for v in self.values(source, KG + p)), "") for p in ("inSection", "passageOf")
-            )
-            return Evidence(graph, "passage", source, section, first, last, text)
-        head = path.partition("/")[0]
-        if head == "curator":
-            return Evidence(graph, "curator", source)
-        if head == "register":
-            return Evidence(graph, "register", source)
-        if head == "partner":
-            return Evidence(graph, "partner", source)
-        return Evidence(graph, "passage" if source else "description", source)
+        kind = kind_of(graph.removeprefix(self._graphs), source)
+        if kind == "inferred":
+            return Evidence(graph, kind)
+        if not source.startswith(self.root + "passage/"):
+            return Evidence(graph, kind, source)
+        first, last = (next((int(value(v)) for v in self.values(source, KG + p)), 0) for p in ("firstLine", "lastLine"))
+        section, text = (next((value(v) for v in self.values(source, KG + p)), "") for p in ("inSection", "passageOf"))
+        return Evidence(graph, "passage", source, section, first, last, text)
 
     @cached_property
     def has_several_texts(self) -> bool:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import Literal, cast
 
 from kg.rdf.terms import Term
 
 Kind = Literal["passage", "curator", "register", "partner", "inferred", "description"]
 # The order of kinds of evidence.
 KINDS: tuple[Kind, ...] = ("passage", "register", "curator", "partner", "description", "inferred")
+
+
+def kind_of(path: str, source: str) -> Kind:
+    """The kind of a named graph, by its path below `graph/` and the record that it is drawn from, if any."""
+    head = path.partition("/")[0]
+    if path == "inferred" or head in ("curator", "register", "partner"):
+        return cast(Kind, head)
+    return "passage" if source else "description"
 
 
 @dataclass(frozen=True, slots=True)
