@@ -13,12 +13,12 @@ from starlette.responses import RedirectResponse, Response
 
 from api.html.access import of_query
 from api.html.rendering import page
-from api.html.view import view_of
+from api.html.view import View, view_of
 from api.http.parameters import PageNumber, page_number
 from api.http.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
 from api.http.route import JSON, PAGE, RDF, Cost, Router
 from api.i18n import language
-from api.linked_data import cards, facets, partners, said, signposting, structured_data
+from api.linked_data import cards, facets, listings, partners, said, signposting, structured_data
 from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.rdf import formats, iris
@@ -206,30 +206,36 @@ class Page(NamedTuple):
     parts: bool
     choices: list[facets.FacetChoice]
     facets: list[facets.Facet]
+    details: dict[str, list[listings.RecordDetail]]
 
 
 def _class_list(request: Request, site: Site, name: str, written: str, *, is_whole: bool) -> Response:
-    current = _page_of(request, site, name, written, is_whole=is_whole)
-    headers = {"Vary": "Accept", "Link": _links(request, site, current)}
     asked = request.query_params.get("format", "")
     # Who asks for a list as JSON gets JSON; for a record the same means JSON-LD.
     graphs = [tuple(name for name in offer if name != formats.JSON) for offer in rdf_offers()]
     offers = [*graphs, (formats.JSON,), HTML_OFFER]
     best = formats.negotiate(request.headers.get("accept"), offers)
-    if asked == "json" or (not asked and best == len(offers) - 2):
+    is_json = asked == "json" or (not asked and best == len(offers) - 2)
+    syntax = None if is_json else chosen_rdf(request)
+    view = view_of(request, language.language_of(request))
+    # The data has one order in all languages.
+    is_for_reader = not is_json and syntax is None
+    current = _page_of(request, view, name, written, is_whole=is_whole, is_for_reader=is_for_reader)
+    headers = {"Vary": "Accept", "Link": _links(request, site, current)}
+    if is_json:
         return json_answer(_as_json(site, current), headers)
-    if (syntax := chosen_rdf(request)) is not None:
+    if syntax is not None:
         return rdf_answer(site, _as_quads(site, current), syntax, headers)
     if moved := language.redirect(request):
         return moved
-    view = view_of(request, language.language_of(request))
     access = of_query(view, str(request.base_url).rstrip("/"), facets.query(name, site, current.choices))
     response = page(request, view.language, "class.html", current=current, formats=formats.RDF_FORMATS, access=access)
     response.headers["Link"] = headers["Link"]
     return response
 
 
-def _page_of(request: Request, site: Site, name: str, written: str, *, is_whole: bool) -> Page:
+def _page_of(request: Request, view: View, name: str, written: str, *, is_whole: bool, is_for_reader: bool) -> Page:
+    site = view.site
     listed, size = site.entities.members(name, parts=is_whole), site.settings.page_size
     # Any property can be a parameter.
     asked = facets.choices(site, request.query_params.multi_items())
@@ -237,8 +243,10 @@ def _page_of(request: Request, site: Site, name: str, written: str, *, is_whole:
     pages = max(1, -(-len(members) // size))
     number = page_number(written, pages, f"'{name}' has")
     offered = facets.facets(site, members, asked) if len(listed) <= _MAX_FACETED else []
-    shown = members[(number - 1) * size : number * size]
-    return Page(name, number, pages, len(members), shown, is_whole, asked, offered)
+    # Parts stand below their records, which only the order of paths shows.
+    found = listings.ordered(view, name, members) if is_for_reader and not is_whole else listings.Listing(members, {})
+    shown = found.paths[(number - 1) * size : number * size]
+    return Page(name, number, pages, len(members), shown, is_whole, asked, offered, found.details)
 
 
 def _links(request: Request, site: Site, current: Page) -> str:

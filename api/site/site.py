@@ -61,6 +61,7 @@ class Site:
     prefixes: Mapping[str, str]
     queries: Mapping[str, StoredQuery]
     cards: Mapping[str, list[StoredQuery]]
+    lists: Mapping[str, StoredQuery]
     pool: Pool
     validations: Pool
     tables: Pool
@@ -217,6 +218,7 @@ def make_site(settings: Settings, release: Release, count: Callable[[str], None]
         prefixes=prefixes,
         queries=queries.library(project.root, moved=project.moving(release.manifest.base_iri)),
         cards=_cards(project, release.manifest.base_iri),
+        lists=queries.library(project.root, "lists", project.moving(release.manifest.base_iri)),
         pool=query_pool(
             *(release.directory, release.manifest.base_iri, prefixes, settings, count),
             is_remote=release.store.needs_network,

@@ -57,3 +57,24 @@ def fold(text: str) -> str:
     for pattern, to in _FOLDS:
         text = pattern.sub(to, text)
     return text
+
+
+_OF_LATIN = {latin: kana for kana, latin in _KANA.items() if latin and kana not in "ヲヂヅヴ"}
+_MORA = re.compile(
+    r"(?P<doubled>(?P<first>[^aiueon\W])(?=(?P=first)))|(?P<glide>[^aiueoyn\W]|n(?=y))y(?P<after>[auo])"
+    r"|[^aiueo\W]?[aiueo]|n"
+)
+
+
+def katakana(latin: str) -> str:
+    """Writes a Japanese name in Latin letters in kana, for the order of lists: Yuji Sugita → ユジ スギタ."""
+    return _MORA.sub(_kana, fold(latin))
+
+
+def _kana(mora: re.Match[str]) -> str:
+    if mora["doubled"]:
+        return "ッ"
+    if mora["glide"]:
+        small = {"a": "ャ", "u": "ュ", "o": "ョ"}[mora["after"]]
+        return _OF_LATIN.get(mora["glide"] + "i", mora["glide"]) + small
+    return _OF_LATIN.get(mora[0], mora[0])

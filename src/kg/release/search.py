@@ -6,10 +6,12 @@ A document of the index is a text about a record: a name in one language, an ide
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import islice, takewhile
 from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -270,7 +272,7 @@ class Search:
         `depth` is the number of index entries that are compared: fewer are faster, but may miss similar ones.
         """
         asked = normalization.name(text[:_LONGEST_QUERY])
-        hits = self._hits(asked, self._candidates(asked, kinds, depth) if asked.tokens else ())
+        hits = self._hits(asked, self._candidates(asked, kinds, depth) if asked.tokens else (), is_joined=True)
         counts = Counter(h.kind for h in hits)
         chosen = [h for h in hits if not kinds or h.kind in kinds]
         chosen.sort(key=_order)
@@ -294,14 +296,18 @@ class Search:
         named = (hit for hit in hits if hit.entry.role != "description")
         return tuple(sorted(named, key=_order)[:limit])
 
-    def _hits(self, asked: Name, candidates: Iterable[IndexEntry]) -> list[SearchHit]:
-        """The best hit for each record; similar texts only if nothing matches."""
+    def _hits(self, asked: Name, candidates: Iterable[IndexEntry], *, is_joined: bool = False) -> list[SearchHit]:
+        """The best hit for each record, with `is_joined` by all its names; similar texts only if nothing matches."""
         best: dict[str, SearchHit] = {}
-        text = _Text.of(asked)
+        text, near = _Text.of(asked), set[str]()
         for entry in candidates:
+            near.add(entry.iri)
             hit = self._compare(text, entry)
             if hit and (entry.iri not in best or _rank(hit) < _rank(best[entry.iri])):
                 best[entry.iri] = hit
+        for iri in near if is_joined else ():
+            if (iri not in best or best[iri].how == "similar") and (hit := self._together(text, iri)):
+                best[iri] = hit
         hits = list(best.values())
         if any(h.how != "similar" and h.entry.role != "description" for h in hits):
             hits = [h for h in hits if h.how != "similar"]
@@ -336,6 +342,22 @@ class Search:
             return None
         weight = _WEIGHTS[entry.role] * _OF_KINDS.get(entry.kind, 1)
         return SearchHit(entry.iri, entry.kind, round(score * weight, 4), how, entry)
+
+    def _together(self, asked: _Text, iri: str) -> SearchHit | None:
+        """The hit of a record of which no name has all words of the query, but its names together do.
+
+        Such as the name of a body and the abbreviation of its unit, which are in different languages.
+        """
+        start = bisect_left(self._entries, iri, key=attrgetter("iri"))
+        found = takewhile(lambda entry: entry.iri == iri, islice(self._entries, start, None))
+        names = [entry for entry in found if entry.role not in ("description", "identifier")]
+        tokens = tuple(dict.fromkeys(token for entry in names for token in normalization.name(entry.text).tokens))
+        covered, exact = _coverage(asked, _Text.of(Name("", tokens)))
+        if len(names) < 2 or covered < 0.999 or not exact:
+            return None
+        first = names[0]
+        score = 0.6 * min(_WEIGHTS[entry.role] for entry in names) * _OF_KINDS.get(first.kind, 1)
+        return SearchHit(first.iri, first.kind, round(score, 4), "words", first)
 
 
 def _rank(hit: SearchHit) -> tuple[bool, float]:
