@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import urllib.request
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,8 @@ def locked(lock: Path) -> list[Jar]:
 
 def classpath(jars: Sequence[Jar]) -> str:
     """The classpath of jars, downloaded if needed; raises `Missing`."""
-    return os.pathsep.join(str(jar.fetched()) for jar in jars)
+    with ThreadPoolExecutor(8) as pool:
+        return os.pathsep.join(map(str, pool.map(Jar.fetched, jars)))
 
 
 def java(program: str = "java") -> str:

@@ -60,6 +60,7 @@ PROCESSES = {
     "referee",
     "release",
     "replicas",
+    "robot",
     "repository",
     "serving",
     "site",
