@@ -106,10 +106,10 @@ class DecomposedQuery:
 
 def read(query: str, prefixes: Mapping[str, str]) -> DecomposedQuery:
     """Decomposes a query; raises `QueryMalformed` if it cannot be read."""
-    return _Reader(query, prefixes).read()
+    return QueryReader(query, prefixes).read()
 
 
-def _words(query: str) -> list[Word]:
+def tokens_of(query: str) -> list[Word]:
     """The tokens of a query, with empty ones at the end; a dot after a name is a separate token."""
     found = []
     for match in lexer.tokens(query):
@@ -139,16 +139,16 @@ def _closings(words: Sequence[Word]) -> dict[int, int]:
     return closing
 
 
-class _Reader:
+class QueryReader:
     """Reads the parts of a query and records its names; positions are indices of tokens."""
 
     def __init__(self, query: str, prefixes: Mapping[str, str]) -> None:
-        self.query, self.words, self.names, self.base = query, _words(query), dict(prefixes), ""
+        self.query, self.words, self.names, self.base = query, tokens_of(query), dict(prefixes), ""
         self.uses: list[Use] = []
         self.listed: list[int] = []
         self.is_in_graph = False
         plain = lexer.unescape(query)
-        if plain != query and [w.kind for w in _words(plain)] != [w.kind for w in self.words]:
+        if plain != query and [w.kind for w in tokens_of(plain)] != [w.kind for w in self.words]:
             raise QueryMalformed("an escape that stands for syntax")
         if any(word.text.upper() == "SERVICE" for word in self.words):
             raise QueryMalformed("another endpoint would be asked")
