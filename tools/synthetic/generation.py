@@ -27,6 +27,7 @@ from kg.partners import datasets
 from kg.partners.fetch import FetchLimits
 from kg.project.reading import read_project
 from kg.rdf import canonical
+from kg.rdf.terms import value
 from tools.synthetic import wording
 from tools.synthetic.templates import OTHER, OWN, Maker, Slots, Text, suffix
 
@@ -100,7 +101,8 @@ def plan(root: Path) -> Plan:
         raise Rejected(curated.problems)
     owners = {iri: record.path for record in curated.records for iri in record.declared}
     slots = Slots()
-    maker = Maker(curated.context, curated.base, owners, _shared(curated, owners), slots)
+    shared = _shared(curated, owners) | _of_a_kind(root, owners)
+    maker = Maker(curated.context, curated.base, owners, shared, slots)
     sources = {f"{record.path}.yaml": record for record in curated.records if record.path not in maker.shared}
     files = {
         path.removesuffix(".yaml"): maker.text(record, (root / "data" / path).read_text(encoding="utf-8"))
@@ -123,6 +125,16 @@ def _shared(curated: builder.Curated, owners: dict[str, str]) -> frozenset[str]:
         or path.startswith(_SHARED_SOURCES)
         or (path.startswith("organization/") and len(speakers[path] - {path}) >= _KNOWN_WIDELY)
     )
+
+
+def _of_a_kind(root: Path, owners: dict[str, str]) -> frozenset[str]:
+    """The paths of bodies that belong to a kind of actor.
+
+    They are not copied, because a norm on the kind is a norm on each of its bodies: those of one copy would be subject
+    to the norms of every other.
+    """
+    kinds = (value(quad.subject) for quad in _quads(root) if value(quad.predicate).endswith("#actorKind"))
+    return frozenset(owners[body] for body in kinds if body in owners)
 
 
 def _built(root: Path, files: dict[str, Text]) -> tuple[list[str], list[str], tuple[int, int]]:

@@ -34,7 +34,9 @@ _TEXTS = frozenset({"description", "definition"})
 _YEARS = frozenset(
     {"issuedYear", "issuedMonth", "issuedDate", "year", "month", "date", "sinceYear", "sinceMonth", "sinceDate"}
 )
-_ACROSS = frozenset({"cites", "mentions", "addresses", "basedOn", "advances", "contributesTo"})
+# Of kinds from which no rule composes a label: a template has the names of one copy only.
+_ACROSS = frozenset({"cites"})
+_EQUIVALENCES = frozenset({"restates"})
 # One in this many links of these kinds leads to the other copy.
 _EVERY = 4
 _AMOUNT = re.compile(r"([\d,]+)(億円|百万円)")
@@ -175,11 +177,12 @@ def _corporate_number(number: int) -> str:
     return f"{9 - weighed % 9}{digits}"
 
 
-# Text around a name that makes it unique, in Japanese and English. {c} is a city, {f} a field of research.
+# Text around a name that makes it unique, in Japanese and English. {c} is a city, {f} a field of research. English
+# names begin as the originals do, because labels of statements have their first letter in lower case.
 _STYLES = (
     (("", "（{c}・{f}）"), ("", " ({C}, {F})")),
     (("{f}に関する", "（{c}）"), ("", " on {F} ({C})")),
-    (("{c}・{f}の", ""), ("{C}: ", " for {F}")),
+    (("{c}・{f}の", ""), ("", " for {F} in {C}")),
 )
 _CHANGES = str.maketrans({"C": "c", "F": "f"})
 
@@ -236,7 +239,7 @@ class Maker:
         if not key:
             return self._graph(written)
         if self.context.terms[key].kind in ("iri", "id"):
-            return self._link(record, key, written)
+            return self._link(record, key, place.subject if self._is_equivalence(key, written) else written)
         if key in _NAMES | _TEXTS:
             return self._name(record, place)
         if key in _YEARS and "asPrinted" not in facts and "-02-29" not in written:
@@ -261,6 +264,10 @@ class Maker:
         owner = f"source/{source}"
         is_copied = self.base.record_iri(owner) in self.owners and owner not in self.shared
         return f"{source}{OWN}{slash}{lines}" if is_copied else None
+
+    def _is_equivalence(self, key: str, written: str) -> bool:
+        """Whether it makes the subject the same as a shared thing, and so all copies the same as each other."""
+        return key in _EQUIVALENCES and self.owners.get(self.context.expand(written)) in self.shared
 
     def _link(self, record: Record, key: str, written: str) -> str | None:
         if key in _OUTSIDE and written.startswith(("http://", "https://")):
@@ -296,8 +303,9 @@ class Maker:
         number = zlib.crc32(f"{record.path} {place.subject}".encode()) % 21
         if place.key in _TEXTS:
             number -= number % 3
-        around = [self.slots.marker((kind, number, language), Slot(kind, "", number, language)) for kind in _AROUND]
-        return written.join(around)
+        kinds = _AROUND if language == "ja" else _AROUND[1:]
+        around = [self.slots.marker((kind, number, language), Slot(kind, "", number, language)) for kind in kinds]
+        return written.join(around) if len(around) > 1 else written + around[0]
 
     def _figure(self, where: tuple[str, str, str, str], facts: Mapping[str, str]) -> str | None:
         """An amount or count, changed together with its printed form or not at all."""
