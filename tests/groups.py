@@ -54,6 +54,7 @@ PROCESSES = {
     "pages",
     "partners",
     "publication",
+    "publish",
     "reasoning",
     "reconciliation",
     "reconciliation_clients",

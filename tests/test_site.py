@@ -59,6 +59,7 @@ PAGES = {
     "query-with-parameters": "/queries/who-quotes-an-article?format=html",
     "ontology": "/ontology",
     "validate": "/validate?example=1",
+    "publish": "/publish",
     "dataset": "/dataset",
     "about": "/about",
 }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Query
 from pydantic import BaseModel, Field, WithJsonSchema
-from pyoxigraph import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,13 +22,13 @@ from api.queries.execution import unless_gone
 from api.site.site import Site, site_of
 from api.validation import document
 from api.validation.document import SubmittedDocument
-from kg.errors import KgError, RdfFault
+from api.validation.shown_results import placed, shown
+from kg.errors import KgError
 from kg.isolation import messages
 from kg.project import profiles
 from kg.rdf import formats
-from kg.rdf.terms import Term
 from kg.submitted import report
-from kg.submitted.report import Report, Result
+from kg.submitted.report import Report
 
 router = Router()
 _TEXT, _JSON, _HTML = "text", "json", "html"
@@ -41,9 +39,6 @@ _NAMES = {
     _HTML: formats.HTML,
 }
 _CONFORMS = {"headers": {"X-Conforms": {"description": "Whether nothing is violated.", "schema": {"type": "boolean"}}}}
-_LONGEST_LINE = 240
-_LONGEST_VALUE = 500
-_AROUND = 2
 
 
 Syntax = Annotated[
@@ -68,17 +63,6 @@ class DocumentForm(BaseModel):
     text: str = ""
     syntax: Syntax = ""
     profile: Profile = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ShownResult:
-    """A result on the page, with the lines around it: number, text, and whether it is the line of the result."""
-
-    result: Result
-    focus: Term
-    value: Term | None
-    message: str
-    excerpt: tuple[tuple[int, str, bool], ...]
 
 
 @router.get("/validate", "Validate RDF: the form", Cost.SMALL, gives=(*JSON, *PAGE))
@@ -129,7 +113,7 @@ async def validate(
         reply = await unless_gone(request, site.validations.run(_message(site, sent), client=client_in(request.scope)))
         found = await in_thread(request, Cost.MEDIUM, report.load, reply)
     except KgError as error:
-        problem = _placed(of_error(error), error, sent)
+        problem = placed(of_error(error), error, _decoded(sent))
         if wanted != _HTML or problem.status == 499:
             raise problem from None
         return await in_thread(request, Cost.MEDIUM, _page, request, _decoded(sent), sent, None, problem)
@@ -197,20 +181,6 @@ def _written(request: Request, site: Site, wanted: str, sent: SubmittedDocument,
     return write_rdf(site, report.quads(found), syntax)
 
 
-def _placed(problem: Problem, error: KgError, sent: SubmittedDocument | None) -> Problem:
-    """Add the position in the document, and the text of that line."""
-    if not isinstance(error, RdfFault) or not error.line:
-        return problem
-    problem.members |= {"line": error.line, "column": error.column or 1}
-    lines = _decoded(sent).split("\n")
-    if sent is not None and error.line <= len(lines):
-        start = max(0, error.column - 60)
-        problem.members["excerpt"] = lines[error.line - 1][start : start + 120].rstrip("\r")
-        problem.members["mark"] = max(1, error.column - start)
-    problem.detail = f"line {error.line}{f', column {error.column}' if error.column else ''}: {problem.detail}"
-    return problem
-
-
 def _decoded(sent: SubmittedDocument | None) -> str:
     return sent.body.decode("utf-8-sig", "replace") if sent else ""
 
@@ -225,7 +195,6 @@ def _page(
 ) -> Response:
     site, tongue = site_of(request), language.language_of(request)
     view = view_of(request, tongue)
-    lines = text.split("\n")
     response = page(
         request,
         view.language,
@@ -237,7 +206,7 @@ def _page(
         profiles=list(profiles.profiles(site.project.root)),
         name=sent.name if sent else "",
         found=found,
-        findings=[_finding(result, lines, tongue) for result in found.results] if found else [],
+        findings=shown(found, text, tongue),
         path_shown=lambda result: report.compact_path(result, site.context),
         problem=problem,
         host=str(request.base_url).rstrip("/"),
@@ -245,25 +214,6 @@ def _page(
     if problem:
         response.headers.update(problem.headers)
     return response
-
-
-def _finding(result: Result, lines: list[str], tongue: str) -> ShownResult:
-    first, last = max(1, result.line - _AROUND), min(len(lines), result.line + _AROUND)
-    numbers = range(first, last + 1) if result.line else range(0)
-    return ShownResult(
-        result,
-        report.parse_term(result.focus),
-        _short(report.parse_term(result.value)) if result.value else None,
-        result.messages.get(tongue) or next(iter(result.messages.values()), ""),
-        tuple((n, lines[n - 1].rstrip("\r")[:_LONGEST_LINE], n == result.line) for n in numbers),
-    )
-
-
-def _short(term: Term) -> Term:
-    """Return a value for the page: of a long literal only the beginning."""
-    if not isinstance(term, Literal) or len(term.value) <= _LONGEST_VALUE:
-        return term
-    return Literal(term.value[:_LONGEST_VALUE] + "…", language=term.language)
 
 
 def _taken(site: Site) -> dict[str, object]:

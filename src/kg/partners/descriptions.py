@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,12 @@ def read(path: Path, project: Project) -> tuple[DatasetDescription | None, list[
     """Reads a description; None if it has problems."""
     name = path.relative_to(project.root).as_posix()
     text, problems = read_text(path, name)
-    if text is None:
-        return None, problems
-    reader = _Reader(name, "a map that describes a dataset", project.languages)
+    return (None, problems) if text is None else parse(text, name, path.parent.name, project)
+
+
+def parse(text: str, file: str, name: str, project: Project) -> tuple[DatasetDescription | None, list[FileProblem]]:
+    """The description that a text is, of the dataset with this name; None if it has problems."""
+    reader = _Reader(file, "a map that describes a dataset", project.languages)
     values = reader.read(text)
     if reader.problems:
         return None, reader.problems
@@ -75,8 +79,8 @@ def read(path: Path, project: Project) -> tuple[DatasetDescription | None, list[
     homepage = values["publisher"].get("homepage", "")
     found = DatasetDescription(
         base=project.base,
-        name=path.parent.name,
-        file=name,
+        name=name,
+        file=file,
         publisher=values.pop("publisher")["name"],
         publisher_homepage=homepage,
         rdf_file=values.pop("file", ""),
@@ -88,6 +92,19 @@ def read(path: Path, project: Project) -> tuple[DatasetDescription | None, list[
         **values,
     )
     return found, []
+
+
+def write(values: Mapping[str, Any]) -> str:
+    """A description as YAML, in the order of the values and with one line for each; `paths` names the lines."""
+    return yaml.safe_dump(values, allow_unicode=True, sort_keys=False, width=math.inf)
+
+
+def paths(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """The key on each line that `write` gives these values, below others with dots: `publisher.name.en`."""
+    for key, value in values.items():
+        yield above + key
+        if isinstance(value, Mapping):
+            yield from paths(value, f"{above}{key}.")
 
 
 def _syntax(location: str) -> tuple[formats.Rdf | None, bool]:

@@ -64,11 +64,12 @@ def is_generic(media_type: str) -> bool:
 
 
 def read(
-    body: bytes, syntax: Rdf, limits: RdfLimits, contexts: Mapping[str, Any] | None = None
+    body: bytes, syntax: Rdf, limits: RdfLimits, contexts: Mapping[str, Any] | None = None, base: str = ""
 ) -> tuple[str, list[Quad]]:
     """The text of a document and its statements in parser order, duplicates included.
 
-    `contexts` has the JSON-LD contexts that are known, by IRI. Raises a `RdfFault`.
+    `contexts` has the JSON-LD contexts that are known, by IRI; relative IRIs are resolved against `base`, if there is
+    one. Raises a `RdfFault`.
     """
     if len(body) > limits.size:
         raise RdfTooLarge(
@@ -83,7 +84,7 @@ def read(
         _check_brackets(text, limits)
     quads: list[Quad] = []
     try:
-        for quad in parse(text, format=syntax.syntax):
+        for quad in parse(text, format=syntax.syntax, base_iri=base or None):
             if len(quads) == limits.quads:
                 message = f"the document has more than {limits.quads:,} statements, the limit"
                 raise RdfTooLarge(message, limit=limits.quads)

@@ -82,12 +82,12 @@ class Positions:
         return 0 if start is None else bisect_right(self._ends, start - 1) + 1
 
 
-def find(text: str, syntax: RdfFormat, quads: Sequence[Quad]) -> Positions:
+def find(text: str, syntax: RdfFormat, quads: Sequence[Quad], base: str = "") -> Positions:
     """The positions of the statements that the engine parsed from this text, in its order; empty if not certain."""
     if syntax not in _SYNTAXES:
         return Positions()
     try:
-        statements = _Reader(text, syntax == RdfFormat.N_QUADS).read()
+        statements = _Reader(text, syntax == RdfFormat.N_QUADS, base).read()
     except (_Unread, IndexError, RecursionError, ValueError):
         return Positions()
     if len(statements) != len(quads) or not _agree(statements, quads):
@@ -134,12 +134,12 @@ def _tokens(text: str) -> Iterator[_Token]:
 class _Reader:
     """Reads statements by recursive descent; the nesting of brackets has been limited before."""
 
-    def __init__(self, text: str, is_nquads: bool) -> None:
+    def __init__(self, text: str, is_nquads: bool, base: str) -> None:
         self.is_nquads = is_nquads
         self.tokens = list(_tokens(text))
         self.at = 0
         self.prefixes: dict[str, str] = {}
-        self.base = ""
+        self.base = base
         self.found: list[_Statement] = []
         self.deferred: list[_Statement] = []
         self.blanks = 0

@@ -1,4 +1,4 @@
-"""The task of processes that validate one submitted document (`kg.isolation`)."""
+"""The task of processes that validate one submitted document or one partner's dataset (`kg.isolation`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kg.isolation import messages
 from kg.isolation.program import MessageHandler
 from kg.rdf import formats
 from kg.release import store
-from kg.submitted import report
+from kg.submitted import contribution, report
 from kg.submitted.intake import RdfLimits
 from kg.submitted.validation import Knowledge, check
 
@@ -34,6 +34,8 @@ def begin(held: Knowledge, options: Mapping[str, Any], grants: Mapping[str, Any]
 
     def answer(message: bytes) -> bytes:
         head, body = messages.unpack(message)
+        if "description" in head:
+            return contribution.answer(head, body, knowledge)
         syntax = formats.rdf_format(head["syntax"])
         assert syntax is not None
         return report.dump(check(body, syntax, RdfLimits(**head["limits"]), knowledge, head["most"], head["profile"]))

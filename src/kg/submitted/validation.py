@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -109,14 +109,19 @@ def check(
     knowledge: Knowledge,
     most: int = 1_000,
     profile: str = profiles.CORE,
+    base: str = "",
+    more: Callable[[Sequence[Quad], Knowledge], Iterable[Result]] = lambda *_: (),
 ) -> Report:
     """Validates a document against a profile; the report lists at most `most` results.
 
+    For a partner's dataset, relative IRIs are resolved against `base`, no remote context is known, not even ours, as in
+    a build, and `more` are rules for the statements as they were read.
     Raises a `RdfFault` if it cannot be read, and `KgError` for an unknown profile.
     """
     shapes = profiles.chosen(knowledge.shapes, profile)
-    contexts = intake.own_contexts(knowledge.context.document, knowledge.project.base.iri, knowledge.base)
-    text, read = intake.read(body, syntax, limits, contexts)
+    own = (knowledge.project.base.iri, knowledge.base) if not base else ()
+    contexts = intake.own_contexts(knowledge.context.document, *own)
+    text, read = intake.read(body, syntax, limits, contexts, base)
     # Shapes apply to triples; named graphs are left to the publisher.
     triples = list(dict.fromkeys(Quad(q.subject, q.predicate, q.object) for q in read))
     subjects = {str(q.subject) for q in triples}
@@ -126,9 +131,10 @@ def check(
         *_against_checks(seen, knowledge, subjects),
         *_unknown_terms(triples, knowledge),
         *_links(triples, knowledge),
+        *more(read, knowledge),
     ]
     if found:
-        places = positions.find(text, syntax.syntax, read)
+        places = positions.find(text, syntax.syntax, read, base)
         found = [_with_line(result, places) for result in found]
     return report.make(syntax.name, len(triples), knowledge.release, found, most)
 
