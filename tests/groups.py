@@ -58,6 +58,7 @@ PROCESSES = {
     "reasoning",
     "reconciliation",
     "reconciliation_clients",
+    "reconciliation_draft",
     "referee",
     "release",
     "replicas",

@@ -19,15 +19,15 @@ from api.http.responses import json_answer
 from api.http.route import JSON, PAGE, TOO_LARGE, Cost, Router
 from api.i18n.language import language_of, offered
 from api.problems import Problem
-from api.reconciliation import version_0_2
+from api.reconciliation import parts, version_0_2
 from api.reconciliation.service import ReconciliationService, What
 from api.site.site import site_of
 
 # Clients can choose the language by the URL, or leave it to negotiation.
 router = Router(by_language=True)
-_VARY = {"Vary": "Accept-Language, Cookie"}
-_MOST_SUGGESTIONS = 50
-_SUGGESTIONS = 10
+VARY = {"Vary": "Accept-Language, Cookie"}
+MOST_SUGGESTIONS = 50
+SUGGESTIONS = 10
 # Any client may frame the preview: it runs no scripts and sends no forms.
 _FRAMED = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *"
 
@@ -64,8 +64,8 @@ def get(
     fields = {"queries": queries, "extend": extend, "query": query}
     found = _answer(request, {name: text for name, text in fields.items() if text is not None})
     if found is None:
-        found = version_0_2.manifest(_service(request), _address(request), site_of(request).settings)
-    return json_answer(found, _VARY)
+        found = version_0_2.manifest(service_of(request), address_of(request), site_of(request).settings)
+    return json_answer(found, VARY)
 
 
 @router.post(
@@ -83,16 +83,16 @@ async def post(request: Request) -> Response:
     found = await in_thread(request, Cost.UPLOAD, _answer, request, fields)
     if found is None:
         raise Problem(400, "no-query", "the form has neither a field 'queries' nor 'extend'")
-    return json_answer(found, {**_VARY, "Cache-Control": "no-store"})
+    return json_answer(found, {**VARY, "Cache-Control": "no-store"})
 
 
 def _answer(request: Request, fields: dict[str, str]) -> dict[str, object] | None:
     """Return the answer to queries or an extension; None if there are neither."""
-    service, settings = _service(request), site_of(request).settings
+    service, settings = service_of(request), site_of(request).settings
     if (text := fields.get("queries")) is not None:
         return version_0_2.results(service, version_0_2.batch(text, settings))
     if (text := fields.get("extend")) is not None:
-        return version_0_2.extended(service, version_0_2.extension(text, settings))
+        return version_0_2.extended(service, parts.extension(bodies.parse_json(text, "extend"), settings))
     if (text := fields.get("query")) is not None:
         # Older clients send one query, as an object or as a bare name.
         written = bodies.parse_json(text, "query") if text.lstrip().startswith("{") else {"query": text}
@@ -114,12 +114,12 @@ def suggest(
     prefix: Annotated[str, Query(description="What was typed so far.")] = "",
     type_: TypeId = "",
     cursor: Annotated[int, WholeNumber(0, 10_000), Query(description="How many to skip.")] = 0,
-    limit: Annotated[int, WholeNumber(1, _MOST_SUGGESTIONS), Query(description="How many.")] = _SUGGESTIONS,
+    limit: Annotated[int, WholeNumber(1, MOST_SUGGESTIONS), Query(description="How many.")] = SUGGESTIONS,
 ) -> Response:
     """Suggest entities, properties or types by the beginning of a name or ID."""
-    what = _what(kind)
-    things = _service(request).suggest(what, prefix[:200], cursor, limit, type_)
-    return json_answer(version_0_2.suggestions(things, what), _VARY)
+    what = what_of(kind)
+    things = service_of(request).suggest(what, prefix[:200], cursor, limit, type_)
+    return json_answer(parts.suggestions(things, what), VARY)
 
 
 @router.get(
@@ -132,14 +132,14 @@ def suggest(
 )
 def flyout(request: Request, kind: Kind, id_: Id = "") -> Response:
     """Return a few lines of HTML about an entity, property or type."""
-    service, what = _service(request), _what(kind)
+    service, what = service_of(request), what_of(kind)
     known = service.find(what, id_)
     if known is None:
-        raise _unknown(service, what, id_)
+        raise unknown(service, what, id_)
     html = Markup("<p><strong>{}</strong></p>").format(known.name)
     if known.description:
         html += Markup("<p>{}</p>").format(known.description)
-    return json_answer({"id": id_, "html": str(html)}, _VARY)
+    return json_answer({"id": id_, "html": str(html)}, VARY)
 
 
 @router.get(
@@ -156,7 +156,7 @@ def properties(
     limit: Annotated[int, WholeNumber(0, 1_000), Query(description="How many; 0 for all.")] = 0,
 ) -> Response:
     """Propose properties of a type, for data extension."""
-    return json_answer(version_0_2.proposal(_service(request).propose(type_, limit), type_, limit), _VARY)
+    return json_answer(parts.proposal(service_of(request).propose(type_, limit), type_, limit), VARY)
 
 
 @router.get(
@@ -168,34 +168,39 @@ def properties(
 )
 def preview(request: Request, id_: Id = "") -> Response:
     """Return a small page about an entity, for a frame of the size in the manifest."""
-    service = _service(request)
+    return preview_page(request, id_)
+
+
+def preview_page(request: Request, id_: str) -> Response:
+    """Return a small page about an entity, which may be framed; raises `Problem` 404."""
+    service = service_of(request)
     iri = service.iri(id_)
     if not iri:
-        raise _unknown(service, "entity", id_)
+        raise unknown(service, "entity", id_)
     response = page(request, service.view.language, "preview.html", iri=iri, thing=service.thing(iri))
     response.headers["Content-Security-Policy"] = _FRAMED
-    response.headers["Vary"] = _VARY["Vary"]
+    response.headers["Vary"] = VARY["Vary"]
     return response
 
 
-def _service(request: Request) -> ReconciliationService:
+def service_of(request: Request) -> ReconciliationService:
     """Return the service in the language of the URL, or else of the client."""
     first = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/").partition("/")[0]
     return ReconciliationService(view_of(request, first if first in offered(request) else language_of(request)))
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
     """Return the URL by which this client reached the endpoint."""
     return str(request.url.replace(query="", fragment="")).rstrip("/")
 
 
-def _what(what: str) -> What:
+def what_of(what: str) -> What:
     if what not in get_args(What):
         raise Problem(404, "not-found", f"'{what}' is not one of {', '.join(get_args(What))}")
     return cast(What, what)
 
 
-def _unknown(service: ReconciliationService, what: What, id_: str) -> Problem:
+def unknown(service: ReconciliationService, what: What, id_: str) -> Problem:
     if not id_:
         return Problem(400, "bad-parameter", f"id: expected the id of the {what}")
     near = [service.site.entities.root + path for path in service.site.entities.nearest(id_[:200])]

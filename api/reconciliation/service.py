@@ -1,4 +1,4 @@
-"""The reconciliation service, independent of the version of its protocol (`api.reconciliation.version_0_2`)."""
+"""The reconciliation service, independent of the version of its protocol (`version_0_2` and `version_1_0`)."""
 
 from __future__ import annotations
 
@@ -158,6 +158,10 @@ class ReconciliationService:
             found += [replace(c, match=False, score=round(c.score / 2, 1)) for c in others]
         found.sort(key=lambda candidate: -candidate.score)
         return found[: question.limit]
+
+    def agrees(self, iri: str, pid: str, text: str) -> bool:
+        """Whether a record has a value of a property that agrees with this text."""
+        return self.site.matcher.agrees(iri, self.property_iri(pid) or pid, text)
 
     def warnings(self, question: Question) -> list[str]:
         """Return what of a query has no effect: properties that no record has, and types that do not exist."""

@@ -99,6 +99,10 @@ class Matcher:
         """Whether any record has this property, given as an IRI, a prefixed name or a local name."""
         return self._facts.has(pid)
 
+    def agrees(self, iri: str, pid: str, text: str) -> bool:
+        """Whether a record has a value of a property that agrees with this text."""
+        return self._facts.agree(iri, pid, text) is True
+
     def registers(self, pid: str) -> frozenset[str]:
         """The registers whose identifiers a property holds."""
         return self._facts.registers(pid)
