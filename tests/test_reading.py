@@ -58,3 +58,57 @@ def test_kana_latin_readings_and_kanji_are_one_order() -> None:
     names = {"漢字": "かんじ", "岡田": "Okada", "哀川": "", "岡部": "おかべ", "秋山": "Akiyama", "AI": ""}
     ordered = sorted(names, key=lambda name: syllabic(name, names[name]))
     assert ordered == ["AI", "秋山", "哀川", "岡田", "岡部", "漢字"]
+
+
+def section(text: str, start: str, end: str) -> str:
+    """What a page says between two marks, as text."""
+    found = text[text.index(start) : text.index(end, text.index(start))]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found))
+
+
+@pytest.mark.parametrize(
+    ("language", "wanted"),
+    [
+        (
+            "ja",
+            (
+                "第1章 総則",
+                "第9条 連携の強化 ものとする 原文を読む",
+                "国は産学官連携を",
+                "条文 L29",
+                "引用する事業",
+                "第2章",
+                "附則",
+            ),
+        ),
+        (
+            "en",
+            ("Chapter 1", "Article 9 Strengthening of Coordination shall", "The State shall", "Quoted by", "Chapter 4"),
+        ),
+    ],
+)
+def test_a_law_is_read_by_chapter_and_article(real_http: httpx.Client, language: str, wanted: tuple[str, ...]) -> None:
+    """Each article with who must do what, how firmly, where its text is, and who quotes it, in the order of the law."""
+    text = real_http.get(f"/page/law/ai-act?lang={language}", headers=HTML).text
+    said = section(text, 'class="toc"', "</section>")
+    places = [said.index(words) for words in wanted]
+    assert places == sorted(places)
+    assert 'href="https://laws.e-gov.go.jp/law/507AC0000000053#Mp-Ch_1-At_9"' in text
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("programme/aip", "2026年度 当初予算 122億円 検討案 L523–529 所管 文科省 検討案 L533"),
+        ("law/ai-act", "法令番号 令和七年法律第五十三号 条文 L1–2"),
+        ("person/yasushi-okada", "教授 東大"),
+        ("organization/riken-aip", "上位組織 理研 検討案 L123"),
+        ("policy/ai-basic-plan-2", "発行日 2026年7月14日"),
+        ("event/ai-act-promulgation", "日付 2025年6月4日"),
+    ],
+)
+def test_a_record_begins_with_its_key_facts(real_http: httpx.Client, path: str, wanted: str) -> None:
+    """Before all else, each with the lines or the register that says so, the money first."""
+    text = real_http.get(f"/page/{path}?lang=ja", headers=HTML).text
+    assert section(text, 'class="key"', "</dl>").partition("> ")[2].strip().startswith(wanted)
+    assert text.index('class="key"') < text.index('id="ui-incoming"')

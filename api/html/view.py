@@ -183,6 +183,10 @@ class View(Names):
         dates = (v for v in known.values(source, DCTERMS + "issued") if isinstance(v, Literal))
         return MainSource(source, document, value(makers[0]) if makers else "", next(dates, None))
 
+    def marks_of(self, graphs: Iterable[str]) -> tuple[Markup, ...]:
+        """Render the marks of the evidence that graphs hold, each once."""
+        return tuple(self.mark(self.site.entities.evidence(graph)) for graph in dict.fromkeys(graphs))
+
     # ---- records and problems ----
 
     def summary(self) -> str:

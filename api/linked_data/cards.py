@@ -43,14 +43,33 @@ class Card:
 def cards(view: View, iri: str, host: str) -> list[Card]:
     """The cards of a record's class that have rows, without empty columns."""
     name = iri.removeprefix(view.site.entities.root).partition("/")[0]
-    found = (_card(view, iri, host, query) for query in view.site.cards.get(name, ()))
+    found = (_card(view, iri, host, query) for query in view.site.cards.get(name, ()) if not query.layout)
     return [card for card in found if card.rows]
+
+
+def with_layout(view: View, iri: str, layout: str) -> StoredQuery | None:
+    """The card of a record's class that is laid out in another way than as a table."""
+    name = iri.removeprefix(view.site.entities.root).partition("/")[0]
+    return next((query for query in view.site.cards.get(name, ()) if query.layout == layout), None)
+
+
+def rows(view: View, iri: str, query: StoredQuery) -> tuple[str, list[dict[str, AnyTerm | None]]]:
+    """The query of a card about a record, and its rows by column."""
+    text = library.fill(query.text, {"this": NamedNode(iri)})
+    result = _solutions(view, text)
+    columns = [v.value for v in result.variables]
+    return text, [dict(zip(columns, solution, strict=True)) for solution in result]
+
+
+def _solutions(view: View, text: str) -> QuerySolutions:
+    result = view.site.release.store.query(text, prefixes=dict(view.site.prefixes))
+    assert isinstance(result, QuerySolutions)
+    return result
 
 
 def _card(view: View, iri: str, host: str, query: StoredQuery) -> Card:
     text = library.fill(query.text, {"this": NamedNode(iri)})
-    result = view.site.release.store.query(text, prefixes=dict(view.site.prefixes))
-    assert isinstance(result, QuerySolutions)
+    result = _solutions(view, text)
     columns = [v.value for v in result.variables]
     rows = [list(solution) for solution in result]
     rows = [row for row in rows if any(cell is not None for cell in row)]

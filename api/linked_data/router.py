@@ -18,7 +18,7 @@ from api.http.parameters import PageNumber, page_number
 from api.http.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
 from api.http.route import JSON, PAGE, RDF, Cost, Router
 from api.i18n import language
-from api.linked_data import cards, facets, listings, partners, said, signposting, structured_data
+from api.linked_data import cards, contents, facets, key_facts, listings, partners, said, signposting, structured_data
 from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.rdf import formats, iris
@@ -107,6 +107,8 @@ def show(
         said=said.of_record(site, iri),
         is_topic=CONCEPT in site.entities.types(iri),
         cards=cards.cards(view, iri, host),
+        key=key_facts.of_record(view, iri, host),
+        contents=contents.of_record(view, iri),
         neighbours=cards.neighbours(view, iri, description),
         citation=cards.citation(view, iri),
         facts_access=of_query(view, host, library.fill(_FACTS, this)),

@@ -1,7 +1,8 @@
 """The query library: `.rq` files with a header, whose parameters are bound to terms.
 
 The header is YAML in lines that begin with `#+ `: title and description in ja and en, parameters, result columns, a
-chart hint, units of columns, tags, the premises of a rule, and the source whose coverage a query measures.
+chart hint, units of columns, tags, the premises of a rule, the source whose coverage a query measures, and how a card
+is laid out if not as a table.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _FIELDS = (
     "premises",
     "severity",
     "source",
+    "layout",
 )
 PARAMETER_TYPES = ("iri", "string", "language", *(d.removeprefix(XSD) for d in DATATYPES))
 
@@ -69,6 +71,7 @@ class StoredQuery:
     premises: str = ""
     severity: str = "violation"
     source: str = ""
+    layout: str = ""
 
 
 def read(path: Path) -> StoredQuery:
@@ -104,6 +107,7 @@ def read(path: Path) -> StoredQuery:
         premises=header.get("premises", ""),
         severity=header.get("severity", "violation"),
         source=header.get("source", ""),
+        layout=header.get("layout", ""),
     )
 
 
