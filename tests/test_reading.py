@@ -91,19 +91,20 @@ def test_a_law_is_read_by_chapter_and_article(real_http: httpx.Client, language:
     """Each article with who must do what, how firmly, where its text is, and who quotes it, in the order of the law."""
     text = real_http.get(f"/page/law/ai-act?lang={language}", headers=HTML).text
     said = section(text, 'class="toc"', "</section>")
-    places = [said.index(words) for words in wanted]
-    assert places == sorted(places)
+    place = 0
+    for words in wanted:
+        place = said.index(words, place)
     assert 'href="https://laws.e-gov.go.jp/law/507AC0000000053#Mp-Ch_1-At_9"' in text
 
 
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [
-        ("programme/aip", "2026年度 当初予算 122億円 検討案 L523–529 所管 文科省 検討案 L533"),
+        ("programme/aip", "2026年度 当初予算 122億円 検討案 L523–529 所管 文部科学省 検討案 L533"),
         ("law/ai-act", "法令番号 令和七年法律第五十三号 条文 L1–2"),
         ("person/yasushi-okada", "教授 東大"),
-        ("organization/riken-aip", "上位組織 理研 検討案 L123"),
-        ("policy/ai-basic-plan-2", "発行日 2026年7月14日"),
+        ("organization/riken-aip", "上位の組織 理研 検討案 L123"),
+        ("policy/ai-basic-plan-2", "発行・公表 2026年7月14日"),
         ("event/ai-act-promulgation", "日付 2025年6月4日"),
     ],
 )

@@ -68,7 +68,7 @@ def _fact(view: View, name: str, rows: list[dict[str, AnyTerm | None]], unit: st
     if all(isinstance(term, NamedNode) for term in terms):
         terms = dict.fromkeys(sorted(terms, key=lambda term: natural(view.plain(value(term)))))
     shown = tuple(_value(view, term) for term in list(terms)[:_MOST_VALUES])
-    return KeyFact(view.property(name), shown, max(0, len(terms) - _MOST_VALUES), marks, False)
+    return KeyFact(Markup(view.name(name)), shown, max(0, len(terms) - _MOST_VALUES), marks, False)
 
 
 def _value(view: View, term: AnyTerm) -> Markup:
