@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kg.cli.terminal import Releases, console, current, releases_in
-from kg.curation import concordance, coverage, line_coverage, passages, schema
+from kg.curation import concordance, coverage, line_coverage, mappings, passages, schema
 from kg.errors import KgError
 from kg.project.description import said
 from kg.project.location import project_root
@@ -70,6 +70,8 @@ def check_conformance(
 
 
 def write_schema() -> None:
-    """Write ontology/record.schema.json: what editors complete and check in curated files."""
-    path = schema.write(project_root())
-    console.print(f"wrote {path}")
+    """Write what follows from the ontology: record.schema.json for editors, and the Turtle of its mappings, if any."""
+    root = project_root()
+    console.print(f"wrote {schema.write(root)}")
+    if (path := mappings.write(root)) is not None:
+        console.print(f"wrote {path}")
