@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.http.responses import answer, rdf_answer, rdf_offers
 from api.http.route import RDF, Cost, Router
-from api.problems import Problem
+from api.problems import Problem, not_acceptable
 from api.site.site import Site, site_of
 from kg.rdf import formats
 
