@@ -138,9 +138,63 @@ def test_the_body_and_the_post_of_a_person_are_evidence_for_it(
         ("学校法人慶應義塾慶應義塾大学", "organization", "organization/keio-university"),
         ("国立大学法人東京大学東京大学", "organization", "organization/university-of-tokyo"),
         ("大学共同利用機関法人情報・システム研究機構", "organization", "organization/rois"),
+        ("たけうちいちろう", "", "person/ichiro-takeuchi"),
+        ("ICHIRO TAKEUCHI", "", "person/ichiro-takeuchi"),
+        ("Ministry of Education, Culture, Sports, Science and Technology, Japan", "", "organization/mext"),
+        ("MEXT (Japan)", "", "organization/mext"),
+        ("MEXT, China", "", ""),
+        ("University of Tokyo (UTokyo)", "", "organization/university-of-tokyo"),
+        ("AI法第3条2項", "", "law/ai-act/article-3/paragraph-2"),
+        ("AI Promotion Act, Art. 9", "", "law/ai-act/article-9"),
+        ("Article 9 of the AI Promotion Act", "", "law/ai-act/article-9"),
+        ("（令和7年法律第53号）", "", "law/ai-act"),
+        ("第7期基本計画", "", "policy/sti-basic-plan-7"),
+        ("AI for Science戦略方針", "", "policy/ai-for-science-strategy"),
+        ("AI for Science strategy policy", "", "policy/ai-for-science-strategy"),
+        ("人工知能基本計画", "", "policy/ai-basic-plan"),
+        ("研究領域「信頼されるAIシステム」", "", "area/trusted-ai-systems"),
+        ("雑誌「信頼されるAIシステム」", "", ""),
+        ("Chat GPT", "", "product/chatgpt"),
+        ("Society5.0", "", "concept/society-5-0"),
         ("株式会社慶應義塾慶應義塾大学", "organization", ""),
         ("Todai Kenkyujo", "organization", ""),
     ],
 )
-def test_readings_and_official_long_forms_are_known(matcher: Matcher, name: str, kind: str, record: str) -> None:
+def test_readings_long_forms_and_writings_of_laws_and_plans_are_known(
+    matcher: Matcher, name: str, kind: str, record: str
+) -> None:
     assert chosen(matcher.match(name, kinds=[kind] if kind else [])) == record
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "record"),
+    [
+        ("信頼されるAIシステム", "theme", "area/trusted-ai-systems"),
+        ("信頼されるAIシステム", "programme", "area/trusted-ai-systems"),
+        ("信頼されるAIシステム", "concept", "area/trusted-ai-systems"),
+        ("JST AIPネットワークラボ", "infrastructure", "organization/jst-aip-network-lab"),
+        ("AI推進法", "policy", "law/ai-act"),
+    ],
+)
+def test_a_kind_widens_to_related_kinds_at_a_lower_score(matcher: Matcher, name: str, kind: str, record: str) -> None:
+    found = matcher.match(name, kinds=[kind])
+    assert found[0].iri == BASE.id + record
+    assert not found[0].match
+    assert found[0].score < matcher.match(name)[0].score
+    assert features(found, record)["kind"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("AI for Scienceの推進に向けた基本的な戦略方針（概要）", "policy/ai-for-science-strategy"),
+        ("第7期科学技術・イノベーション基本計画 概要", "policy/sti-basic-plan-7"),
+        ("人工知能基本計画の概要", "policy/ai-basic-plan"),
+        ("人工知能基本計画（概要）", "policy/ai-basic-plan"),
+    ],
+)
+def test_a_summary_of_a_plan_is_for_review_with_the_plan_first(matcher: Matcher, name: str, record: str) -> None:
+    found = matcher.match(name)
+    assert chosen(found) == ""
+    assert found[0].iri == BASE.id + record
+    assert features(found, record)["form"] == "edition"

@@ -120,7 +120,8 @@ def test_candidates_are_sorted_limited_and_at_most_one_matches(matcher: Matcher,
         assert len(found) <= 4
         assert sum(c.match for c in found) <= 1
         assert all(0 <= c.score <= 100 for c in found)
-        assert all(not kinds or c.kind in kinds for c in found)
+        of_others = [c for c in found if kinds and c.kind not in kinds]
+        assert all(not c.match and ("kind", False) in {(f.id, f.value) for f in c.features} for c in of_others)
         assert len({c.iri for c in found}) == len(found)
         assert all({"form", "role"} <= {f.id for f in c.features} for c in found)
 

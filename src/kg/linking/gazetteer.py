@@ -3,81 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pyoxigraph import DefaultGraph, NamedNode
-
-from kg.linking.evidence import OWNED_BY
+from kg.linking import surroundings
+from kg.linking.hits import NAMESAKE, UNSURE, NameHit
 from kg.names import forms, law_numbers, normalization
-from kg.names.identifiers import Fault, Identifiers
-from kg.names.law_numbers import LawNumber
+from kg.names.identifiers import Fault
 from kg.names.legal_forms import Stripped
 from kg.names.name_profile import NameProfile
 from kg.rdf import iris
-from kg.rdf.namespaces import KG, OWL, SCHEMA, SKOS
-from kg.rdf.terms import value
+from kg.rdf.namespaces import KG
 from kg.release.search import ONTOLOGY_KIND, IndexEntry
 from kg.release.store import Release
 
-_OWNS = (KG + "hasComponent",)
-LINKS = (OWL + "sameAs", SCHEMA + "sameAs", SKOS + "exactMatch", "http://xmlns.com/foaf/0.1/homepage")
-_LAW_NUMBER = KG + "lawNumber"
 _CODES = (KG + "isoAlpha2", KG + "isoAlpha3")
 # Passages and terms of code lists have the names of what they are about: they are found only if their kind is given.
 _ON_REQUEST = frozenset({ONTOLOGY_KIND, "source", "passage", "concordance", "vocabulary"})
-# The score of each form in percent, before other evidence is considered.
-SCORES: Mapping[str, float] = {
-    "identifier": 100.0,
-    "law-number": 100.0,
-    "exact": 100.0,
-    "legal-form": 98.0,
-    "brackets": 97.0,
-    "unit": 96.0,
-    "abbreviation": 95.0,
-    "honorific": 95.0,
-    "romanised": 94.0,
-    "code": 94.0,
-    "short": 60.0,
-    "unknown-legal-form": 58.0,
-    "number": 55.0,
-    "identifier-only": 50.0,
-    "other-legal-form": 40.0,
-    "owner": 30.0,
-}
-# Forms that may mean something else even if a single record has the name.
-UNSURE = frozenset({"short", "number", "owner", "unknown-legal-form", "other-legal-form", "identifier-only"})
-# Forms that are never a match, whatever else speaks for the record: the name of a part of it, of another corporation,
-# or a name that it does not have beside its number, which its parts and its successors use too.
-NEVER = frozenset({"owner", "other-legal-form", "unknown-legal-form", "identifier-only"})
 # Forms in which the name stands alone, without its owner or a number.
 _ALONE = frozenset({"exact", "brackets", "legal-form", "abbreviation"})
 # Forms that apply to one kind only: without its honorific, 委員長 (chair of a committee) would become the committee.
 _BODY = "organization"
 _ONLY_FOR = {"legal-form": _BODY, "abbreviation": _BODY, "honorific": "person"}
-_TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
-# Parts of these kinds are known by their own names. The short name of any other part (基盤研究, "basic research") means
-# it only together with its owner's name, or if its kind is given.
-_WITH_NAMED_PARTS = frozenset({"organization", "law"})
-_NAMED_BY_OWNERS = frozenset({"scheme"})
+_PLACE = "place"
 _DISTINCTIVE = 10
-_ROLE_COSTS = {"other name": 1.0, "spelling": 2.0, "reading": 2.0}
-
-
-@dataclass(frozen=True, slots=True)
-class NameHit:
-    """A record found by name, the form in which the name was written, and the text of the record that matched."""
-
-    iri: str
-    kind: str
-    form: str
-    matched: str
-    role: str = "name"
-
-    @property
-    def score(self) -> float:
-        return SCORES[self.form] - _ROLE_COSTS.get(self.role, 0.0)
+# The fewest characters of a name that is compared without its spaces.
+_CLOSED = 5
+_NO_DOCUMENTS = frozenset({"organization", "person", "place"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +59,19 @@ class Gazetteer:
             self.kinds[entry.iri] = entry.kind
             if entry.role not in ("identifier", "description"):
                 self._entries[entry.iri].append(entry)
-        self._direct = _owners(release, self.kinds, self._root)
+        self._closed: dict[str, list[IndexEntry]] = defaultdict(list)
+        self._direct = surroundings.owners(release, self.kinds, self._root)
         self._owners = {iri: self._owners_of(iri) for iri in self._entries}
-        self._parts = _parts(self.kinds, self._root)
-        self._identified, self._laws = _identifiers(release, self.kinds, profile.identifiers)
+        usual = {iri: kind for iri, kind in self.kinds.items() if kind not in _ON_REQUEST}
+        self._below = surroundings.below(usual, self._root)
+        self._parts = surroundings.parts(self.kinds, self._root)
+        self._identified, self._laws = surroundings.identifiers(release, self.kinds, profile.identifiers)
         self._forms = {iri: self._forms_of(found) for iri, found in self._entries.items() if self.kinds[iri] == _BODY}
-        self._classes = _classes(release, self._forms)
-        self._codes = {code: iri for predicate in _CODES for iri, code in _pairs(release, predicate)}
+        self._classes = surroundings.classes(release, self._entries)
+        self._codes = {code: iri for predicate in _CODES for iri, code in surroundings.pairs(release, predicate)}
+        self._located = surroundings.located(release, (i for i, kind in self.kinds.items() if kind == _PLACE))
         places = frozenset(
-            normalization.name(e.text).key for found in self._entries.values() for e in found if e.kind == "place"
+            normalization.name(e.text).key for found in self._entries.values() for e in found if e.kind == _PLACE
         )
         for found in self._entries.values():
             for entry in found:
@@ -124,8 +81,11 @@ class Gazetteer:
         key = normalization.name(entry.text).key
         for known in forms.index_keys(key):
             self._names[known].append(entry)
+        self._closed[key.replace(" ", "")].append(entry)
         if entry.kind == "person" and (folded := forms.person(entry.text)):
             self._persons[folded].append(entry)
+            for joined in forms.joined(entry.text):
+                self._romanised[joined].append(entry)
         elif entry.role == "reading" or entry.language == "ja-hrkt":
             self._romanised[forms.romanised(entry.text)].append(entry)
         for stem in forms.unqualified(entry.text, places):
@@ -193,19 +153,43 @@ class Gazetteer:
             self._as_unit,
             self._in_full,
             self._as_person,
+            self._closed_up,
+            self._in_place,
+            self._quoted,
+            self._as_edition,
         ):
-            if found := [hit for hit in reading(name) if self._accepts(hit, wanted)]:
+            if found := self._told_apart(name, [hit for hit in reading(name) if self._accepts(hit, wanted)]):
                 # If no kind is given, a bare number or code may mean anything.
                 return found if wanted else [replace(h, form="number") if h.form == "code" else h for h in found]
         return self.rivals(name, wanted) or self._by_prefix(name, wanted)
 
-    def rivals(self, name: str, wanted: frozenset[str], but: frozenset[str] = frozenset()) -> list[NameHit]:
-        """Other records that may go by this short name."""
-        return [
-            NameHit(e.iri, e.kind, "short", e.text, e.role)
-            for e in self._stems.get(normalization.name(name).key, ())
-            if e.iri not in but and self.fits(e.kind, wanted)
-        ]
+    def _told_apart(self, name: str, hits: list[NameHit]) -> list[NameHit]:
+        """A name alone means the record that has it, not the part of another one that is about that record.
+
+        Nor does it mean a record that has the name only with something in brackets, to be told apart.
+        """
+        apart = [hit for hit in hits if hit.form == "exact" and self._is_namesake(hit, name)]
+        if len(apart) == len(hits):
+            return hits
+        return [replace(hit, form=NAMESAKE) if hit in apart else hit for hit in hits]
+
+    def _is_namesake(self, hit: NameHit, name: str) -> bool:
+        return hit.iri in self._below or bool(forms.brackets(hit.matched) and not forms.brackets(name))
+
+    def rivals(self, name: str, wanted: frozenset[str], best: Sequence[NameHit] = ()) -> list[NameHit]:
+        """Other records that may go by this short name.
+
+        Those that have the preferred name of the best hit with something in brackets are told apart from it by that.
+        """
+        key, known = normalization.name(name).key, {hit.iri for hit in best}
+        is_preferred = bool(best) and best[0].role == "name"
+        found = []
+        for e in self._stems.get(key, ()):
+            if e.iri not in known and self.fits(e.kind, wanted):
+                parts = forms.brackets(e.text) if is_preferred else None
+                is_apart = parts is not None and normalization.name(parts[0]).key == key
+                found.append(NameHit(e.iri, e.kind, NAMESAKE if is_apart else "short", e.text, e.role))
+        return found
 
     def _by_prefix(self, name: str, wanted: frozenset[str]) -> list[NameHit]:
         """The organisation whose name the text begins with: a university, for a faculty of it without a record."""
@@ -240,7 +224,7 @@ class Gazetteer:
         for identifier in found:
             for iri in self.identified(identifier.scheme, identifier.value):
                 yield NameHit(iri, self.kinds[iri], "identifier" if identifier.is_certain else "code", identifier.value)
-        if (law := law_numbers.split(name)) and law[0] in self._laws:
+        if (law := law_numbers.split(forms.unwrapped(name))) and law[0] in self._laws:
             iri, rest = self._laws[law[0]], normalization.name(law[1]).key
             if not rest:
                 yield NameHit(iri, self.kinds[iri], "law-number", str(law[0]))
@@ -267,7 +251,7 @@ class Gazetteer:
         """The name of an owner with that of one of its units, in either order, or of a law with an article."""
         stripped = self._legal.strip(name)
         for head, tail in forms.splits(normalization.name(stripped.bare).key):
-            for owner, unit in ((head, forms.article(tail)), (tail, head)):
+            for owner, unit in ((forms.owner(head), forms.article(tail)), (forms.owner(tail), forms.article(head))):
                 for entry in self._locals.get(unit, ()):
                     owners = self._owners[entry.iri]
                     if self._names_owner(owner, owners):
@@ -277,8 +261,9 @@ class Gazetteer:
     def _names_owner(self, key: str, owners: Sequence[str]) -> bool:
         """Whether a key names one of these owners by its full name, by an abbreviation, or as a unit of another."""
         keys = (key, key + "学") if key.endswith("大") else (key,)
-        if any(e.iri in owners for k in keys for e in self._names.get(k, ())):
-            return True
+        if named := [e.iri for k in keys for e in self._names.get(k, ()) if self.fits(e.kind, frozenset())]:
+            # What is the whole name of one record is no abbreviation of another's.
+            return any(iri in owners for iri in named)
         if any(self._abbreviates(key, owner) for owner in owners):
             return True
         return len(key) > 3 and any(hit.iri in owners for hit in self._as_unit(key))
@@ -305,6 +290,42 @@ class Gazetteer:
             yield from (NameHit(e.iri, e.kind, "romanised", e.text, e.role) for e in self._persons.get(folded, ()))
         if folded := forms.romanised(name):
             yield from (NameHit(e.iri, e.kind, "romanised", e.text, e.role) for e in self._romanised.get(folded, ()))
+
+    def _closed_up(self, name: str) -> Iterator[NameHit]:
+        """A name with other spaces between its words, letters and digits than it has."""
+        key = normalization.name(name).key.replace(" ", "")
+        if len(key) >= _CLOSED:
+            yield from (NameHit(e.iri, e.kind, "spacing", e.text, e.role) for e in self._closed.get(key, ()))
+
+    def _in_place(self, name: str) -> Iterator[NameHit]:
+        """A name followed by the country of the record, after a comma or in brackets."""
+        if not (parts := forms.with_place(name)):
+            return
+        places = {hit.iri for hit in self._exactly(parts[1]) if hit.kind == _PLACE}
+        for hit in self._exactly(parts[0]):
+            if hit.form not in UNSURE and any(hit.iri in self._located[place] for place in places):
+                yield replace(hit, form="placed")
+
+    def _quoted(self, name: str) -> Iterator[NameHit]:
+        """A name in quotation marks after a word for what it is, which is sure if the record is of that class."""
+        if not (parts := forms.quoted(name)):
+            return
+        classes = {
+            e.iri.replace("#", "/").rpartition("/")[2]
+            for e in self._names.get(normalization.name(parts[0]).key, ())
+            if e.kind == ONTOLOGY_KIND
+        }
+        for hit in self._exactly(parts[1]):
+            is_class = hit.form not in UNSURE and not classes.isdisjoint(self._classes.get(hit.iri, ()))
+            yield replace(hit, form="with-class" if is_class else "quoted")
+
+    def _as_edition(self, name: str) -> Iterator[NameHit]:
+        """The name of a document with a word for a summary, draft or other edition of it."""
+        if (bare := forms.without_edition(name)) and bare != name:
+            found = self._told_apart(bare, list(self._exactly(bare))) or list(self._closed_up(bare))
+            for hit in found:
+                if hit.kind not in _NO_DOCUMENTS:
+                    yield hit if hit.form == NAMESAKE else replace(hit, form="edition")
 
     # ---- identifiers ----
 
@@ -339,64 +360,3 @@ class Gazetteer:
                 path = path.rpartition(".")[0] if part == "data/" and "." in path else path
         iri = self._root + path
         return iri if iris.SLUG.fullmatch(path) and iri in self.kinds else ""
-
-
-# ---- reading a release ----
-
-
-def _pairs(release: Release, predicate: str) -> Iterator[tuple[str, str]]:
-    graph = DefaultGraph() if release.manifest.is_merged else None
-    for quad in release.store.quads_for_pattern(None, NamedNode(predicate), None, graph):
-        yield value(quad.subject), value(quad.object)
-
-
-def _classes(release: Release, records: Iterable[str]) -> dict[str, frozenset[str]]:
-    """The local names of the classes of records."""
-    wanted, found = frozenset(records), defaultdict[str, set[str]](set)
-    for iri, of in _pairs(release, _TYPE):
-        if iri in wanted:
-            found[iri].add(of.replace("#", "/").rpartition("/")[2])
-    return {iri: frozenset(names) for iri, names in found.items()}
-
-
-def _identifiers(
-    release: Release, kinds: Mapping[str, str], identifiers: Identifiers
-) -> tuple[dict[tuple[str, str], list[str]], dict[LawNumber, str]]:
-    """Records by identifier, and laws by number."""
-    found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-    laws: dict[LawNumber, str] = {}
-    for predicate in (*identifiers.of_properties, *LINKS, _LAW_NUMBER):
-        for iri, text in sorted(_pairs(release, predicate)):
-            if iri not in kinds or text.startswith(release.manifest.base_iri):
-                continue
-            own = identifiers.of_property(predicate, text)
-            for identifier in [own] if own else identifiers.read(text)[0]:
-                found[identifier.scheme, identifier.value][iri] = None
-                if law := law_numbers.of_law_id(identifier.value):
-                    laws[law] = iri
-            if predicate == _LAW_NUMBER and (law := law_numbers.read(text)):
-                laws[law] = iri
-    return {key: list(known) for key, known in found.items()}, laws
-
-
-def _parts(kinds: Mapping[str, str], root: str) -> frozenset[str]:
-    """The records whose names are meaningful only within their owner."""
-    below = {iri for iri, kind in kinds.items() if "/" in iri.removeprefix(root + kind + "/")}
-    named = {iri for iri in below if kinds[iri] in _WITH_NAMED_PARTS}
-    return frozenset((below - named) | {iri for iri, kind in kinds.items() if kind in _NAMED_BY_OWNERS})
-
-
-def _owners(release: Release, kinds: Mapping[str, str], root: str) -> dict[str, list[str]]:
-    """The direct owners of each record: from its path, and from what the data states about units and parts."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for predicate in OWNED_BY:
-        for iri, owner in sorted(_pairs(release, predicate)):
-            found[iri].append(owner)
-    for predicate in _OWNS:
-        for owner, iri in sorted(_pairs(release, predicate)):
-            found[iri].append(owner)
-    for iri in kinds:
-        above = iri.rpartition("/")[0]
-        if above.startswith(root) and above in kinds:
-            found[iri].append(above)
-    return dict(found)

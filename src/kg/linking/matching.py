@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kg.linking.evidence import Facts
-from kg.linking.gazetteer import LINKS, NEVER, UNSURE, Gazetteer, Identified, NameHit
+from kg.linking.gazetteer import Gazetteer, Identified
+from kg.linking.hits import NAMESAKE, NEVER, UNSURE, NameHit
+from kg.linking.surroundings import LINKS
 from kg.names.name_profile import NameProfile
 from kg.release import search
 from kg.release.store import Release
@@ -24,6 +26,8 @@ _MAX_NAME = 400
 _MAX_SIMILAR = 58.0
 # The factor for the score of a candidate that a property contradicts.
 _CONTRADICTED = 0.5
+# The factor for the score of a candidate of a kind that is only related to the one that was asked for.
+_RELATED = 0.7
 # Index entries that are compared for a name that no form finds: enough for suggestions, not a full list.
 _DEPTH = 40
 
@@ -57,7 +61,7 @@ class Matcher:
     """Matches names and identifiers against one release; thread-safe."""
 
     def __init__(self, release: Release, index: search.Search, profile: NameProfile) -> None:
-        self._search = index
+        self._search, self._profile = index, profile
         self.identifiers = self._identifiers = profile.identifiers
         self._known = Gazetteer(release, index.entries, profile)
         manifest = release.manifest
@@ -71,7 +75,8 @@ class Matcher:
 
         `kinds` are class names as in IRIs. `properties` are pairs of a property (an IRI or its local name) and a value,
         which may be the name or identifier of another record; several values of one property are alternatives. Without
-        a name, candidates are found by properties alone.
+        a name, candidates are found by properties alone. If nothing of these kinds has the name, records of related
+        kinds that have it are candidates, but never a match.
         """
         wanted = frozenset(kinds)
         name = name[:_MAX_NAME].strip()
@@ -81,9 +86,10 @@ class Matcher:
             by_property = self._beside_name(by_name, by_property)
         best = _best([*by_name, *by_property])
         known = frozenset(hit.iri for hit in best)
-        rivals = self._known.rivals(name, wanted, known) if best and best[0].form == "exact" else []
+        rivals = self._known.rivals(name, wanted, best) if best and best[0].form == "exact" else []
         candidates = self._candidates([*best, *_best(rivals)], properties, _is_contradictory(by_name, by_property))
         if name and all(hit.form in UNSURE for hit in best):
+            candidates += self._related_candidates(name, wanted, properties)
             candidates += self._similar_candidates(name, wanted, known, properties, limit)
         candidates.sort(key=lambda c: (not c.match, -c.score, len(c.matched), c.iri))
         return candidates[:limit]
@@ -143,15 +149,16 @@ class Matcher:
         agreements = {hit.iri: self._agreements(hit.iri, properties) for hit in hits}
         contradicted = {iri for iri, found in agreements.items() if any(feature.value is False for feature in found)}
         supported = {iri for iri, found in agreements.items() if any(f.value is True for f in found)} - contradicted
-        remaining = [hit for hit in hits if hit.iri not in contradicted]
+        remaining = [hit for hit in hits if hit.iri not in contradicted and hit.form != NAMESAKE]
         if len(supported) == 1:
             # Properties that support a single hit rule out the others.
-            remaining = [hit for hit in remaining if hit.iri in supported]
+            remaining = [hit for hit in hits if hit.iri in supported]
             contradicted = {hit.iri for hit in hits} - supported
         chosen = ""
         # What is true of an owner is often true of its units too, so it does not make the owner the match.
         if len(remaining) == 1 and remaining[0].form not in NEVER and not is_contradictory:
-            is_sure = len(hits) == 1 and remaining[0].form not in UNSURE
+            is_single = all(hit in remaining or hit.form == NAMESAKE for hit in hits)
+            is_sure = is_single and remaining[0].form not in UNSURE
             chosen = remaining[0].iri if is_sure or remaining[0].iri in supported else ""
         rivals = max(len(remaining), 1)
         candidates = []
@@ -177,6 +184,15 @@ class Matcher:
             *(Feature(f"property:{pid}", agrees) for pid, agrees in found.items()),
             *(Feature(f"unusable:{pid}", fault) for pid, fault in unusable.items()),
         )
+
+    def _related_candidates(self, name: str, wanted: frozenset[str], properties: Properties) -> Iterator[Candidate]:
+        """Candidates of kinds that may be taken for the one that was asked for."""
+        related = self._profile.related_to(wanted) if wanted else frozenset()
+        hits = self._known.hits(name, related) if related else []
+        for hit in _best(hit for hit in hits if hit.form not in UNSURE):
+            said = (Feature("form", hit.form), Feature("role", hit.role), Feature("kind", False))
+            features = (*said, *self._agreements(hit.iri, properties))
+            yield Candidate(hit.iri, hit.kind, round(hit.score * _RELATED, 1), False, features, hit.matched)
 
     def _similar_candidates(
         self, name: str, wanted: frozenset[str], known: frozenset[str], properties: Properties, limit: int

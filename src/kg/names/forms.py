@@ -23,7 +23,17 @@ _STEM_ENDS = tuple(
     for end in ("ネットワークラボ", "ラボ", "センター", "プロジェクト", "network lab", "lab", "center", "project")
 )
 _LONGEST_PLACE = 60
-_ARTICLE_WITHOUT_MARK = re.compile(r"\d+条")
+_NUMBER_WITHOUT_MARK = re.compile(r"(?<![第\d])(\d+)(?=[条項号])")
+_SHORT_ARTICLE = re.compile(r"\barts? (?=\d)")
+_OF = re.compile(r"^(?:of )?(?:the )?")
+_QUOTED = re.compile(r"^(?P<outer>[^「『“\"]+)[「『“\"](?P<inner>[^「」『』“”\"]+)[」』”\"]$")
+_WRAPPED = re.compile(r"^[(「『【\[]\s*(?P<inner>[^()「」『』【】\[\]]+?)\s*[)」』】\]]$")
+# Words for an edition of a document, at the end of its name.
+_EDITION = re.compile(
+    r"(?:の|\s|[(\[「【:：,、_\-])*(?:概要版?|要旨|要約|骨子案?|素案|原案|案|ポイント|本文|全文|summary|outline|overview|draft)"
+    r"\s*[)\]」】]?$",
+    re.IGNORECASE,
+)
 
 
 def lookup_keys(text: str, bare: str) -> Iterator[tuple[str, Form]]:
@@ -64,6 +74,12 @@ def person(text: str) -> str:
     if not words.isascii() or not 2 <= len(parts := words.split()) <= 3:
         return ""
     return " ".join(sorted(romanization.fold(part) for part in parts))
+
+
+def joined(text: str) -> Iterator[str]:
+    """The keys of a personal name that is written without a space, the family name first or last."""
+    if len(parts := person(text).split()) == 2:
+        yield from (first + last for first, last in (parts, parts[::-1]))
 
 
 def romanised(text: str) -> str:
@@ -107,8 +123,36 @@ def unqualified(text: str, places: Collection[str]) -> Iterator[str]:
 
 
 def article(key: str) -> str:
-    """The key of a part of a law, with the mark before its number added: 9条 becomes 第9条."""
-    return "第" + key if _ARTICLE_WITHOUT_MARK.match(key) else key
+    """The key of a part of a law as laws write it: 9条2項 becomes 第9条第2項, and art 9 becomes article 9."""
+    return _SHORT_ARTICLE.sub("article ", _NUMBER_WITHOUT_MARK.sub(r"第\1", key))
+
+
+def owner(key: str) -> str:
+    """The key of an owner without what joins it to its unit: of the X, Xの."""
+    return _OF.sub("", key).removesuffix("ノ")
+
+
+def unwrapped(text: str) -> str:
+    """A text without brackets or quotation marks around all of it."""
+    text = unicodedata.normalize("NFKC", text).strip()
+    return match["inner"] if (match := _WRAPPED.match(text)) else text
+
+
+def quoted(text: str) -> tuple[str, str] | None:
+    """The text before quotation marks at the end of a name, and the text inside."""
+    match = _QUOTED.match(unicodedata.normalize("NFKC", text).strip())
+    return (match["outer"].strip(), match["inner"].strip()) if match else None
+
+
+def with_place(text: str) -> tuple[str, str] | None:
+    """The text before brackets or the last comma, and the text after it, which may name a place."""
+    name_, comma, place = unicodedata.normalize("NFKC", text).strip().rpartition(",")
+    return brackets(text) or ((name_.strip(), place.strip()) if comma and name_.strip() and place.strip() else None)
+
+
+def without_edition(text: str) -> str:
+    """The name of a document without the word for a summary, draft or other edition of it."""
+    return _EDITION.sub("", unicodedata.normalize("NFKC", text).strip()).strip()
 
 
 def splits(key: str) -> Iterator[tuple[str, str]]:

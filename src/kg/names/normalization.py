@@ -19,21 +19,28 @@ _KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _CJK = r"\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々〆"
 _LONG_VOWEL = re.compile(rf"(?<=[{_CJK}])[ー―‐−-](?=[{_CJK}]|\W|$)")
 _APART = re.compile(r"[\W_]+")
+_SPREAD = re.compile(r" +")
 _SPACED = re.compile(r"(?<![a-z0-9])[a-z](?: [a-z])+(?![a-z0-9])")
 _TOKEN = re.compile(rf"[{_CJK}]+|[^\s{_CJK}]+")
 _BESIDE_CJK = re.compile(rf"(?<=[{_CJK}]) | (?=[{_CJK}])")
 _IS_CJK = re.compile(rf"[{_CJK}]")
-# Spellings of English that differ by country.
+# Spellings of English that differ by country; both become the American one.
 _AMERICAN = {
     "centre": "center",
     "centres": "centers",
+    "centred": "centered",
     "programme": "program",
     "programmes": "programs",
-    "organisation": "organization",
-    "organisations": "organizations",
+    "modelling": "modeling",
+    "behaviour": "behavior",
+    "defence": "defense",
     " & ": " and ",
 }
-_BRITISH = re.compile(r"\b(?:centres?|programmes?|organisations?)\b| & ")
+_BRITISH = re.compile(rf"\b(?:{'|'.join(word for word in _AMERICAN if word.isalpha())})\b| & ")
+_BRITISH_ENDING = re.compile(r"(?<=[a-z]{3}i)s(?=ations?\b)")
+# Small kana are printed large in old texts and by mistake, and 箇 is written ヶ, ヵ or か before a counter.
+_LARGE_KANA = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
+_COUNTED = re.compile(r"(?<=[0-9一二三四五六七八九十百数])[ヶヵケ箇ヵ](?=[年月国所条村町])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +53,14 @@ class Name:
 
 def normal(text: str) -> str:
     """The text in one width, case and script, with words separated by single spaces."""
-    text = unicodedata.normalize("NFKC", text).casefold().translate(_KATAKANA).translate(_OLD_KANJI)
+    text = unicodedata.normalize("NFKC", text)
+    if text[1:2] == " " and all(len(word) == 1 for word in text.split()):
+        # A space after each character, which sets a name wider.
+        text = _SPREAD.sub(lambda m: " " if len(m[0]) > 1 else "", text.strip())
+    text = text.casefold().translate(_KATAKANA).translate(_OLD_KANJI)
     if not text.isascii():
         text = "".join(map(_without_accent, text))
-    text = _BRITISH.sub(lambda m: _AMERICAN[m[0]], text)
+    text = _BRITISH_ENDING.sub("z", _BRITISH.sub(lambda m: _AMERICAN[m[0]], text))
     text = numerals.with_digits(_APART.sub(" ", _LONG_VOWEL.sub("", text)).strip())
     return _SPACED.sub(lambda m: m[0].replace(" ", ""), text)
 
@@ -69,7 +80,7 @@ def _without_accent(character: str) -> str:
 @lru_cache(maxsize=20_000)
 def name(text: str) -> Name:
     """Normalises a name; in `key`, spaces next to Japanese characters are ignored."""
-    text = normal(text)
+    text = _COUNTED.sub("カ", normal(text)).translate(_LARGE_KANA)
     tokens = [t for run in _TOKEN.findall(text) for t in _parts(run)]
     return Name(_BESIDE_CJK.sub("", text), tuple(dict.fromkeys(tokens)))
 

@@ -99,6 +99,7 @@ class _SiteFile(YamlDocument):
             "schema-types": self._schema_types,
             "registers": self._registers,
             "legal-forms": self._legal_forms,
+            "related-classes": self._related,
             "faulty-example": self.text,
             "badge": self.in_languages,
             **dict.fromkeys(("report",), self.text),
@@ -106,7 +107,11 @@ class _SiteFile(YamlDocument):
         values = self.fields(node, readers)
         self.require(node, (key.value for key, _ in node.value), _REQUIRED)
         lead, charts = values.pop("charts", ({}, {}))
-        names = NameProfile(Identifiers(values.pop("registers", ())), LegalForms(values.pop("legal-forms", {})))
+        names = NameProfile(
+            Identifiers(values.pop("registers", ())),
+            LegalForms(values.pop("legal-forms", {})),
+            values.pop("related-classes", ()),
+        )
         return {
             **{key.replace("-", "_"): value for key, value in values.items()},
             "charts_lead": lead,
@@ -303,6 +308,12 @@ class _SiteFile(YamlDocument):
             )
             return None
         return written
+
+    def _related(self, key: str, node: yaml.Node) -> tuple[frozenset[str], ...]:
+        if not isinstance(node, yaml.SequenceNode):
+            self.report(node, "wrong-type", f"'{key}' needs a list of lists of classes: [[law, policy]]")
+            return ()
+        return tuple(frozenset(self.members(key, group)) for group in node.value)
 
     def _legal_forms(self, key: str, node: yaml.Node) -> dict[str, LegalForm]:
         content = self.mapping(key, node, "a map of a legal form to how it is written")
