@@ -55,6 +55,7 @@ PROCESSES = {
     "partners",
     "publication",
     "publish",
+    "reading",
     "reasoning",
     "reconciliation",
     "reconciliation_clients",

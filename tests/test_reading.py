@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -113,3 +116,50 @@ def test_a_record_begins_with_its_key_facts(real_http: httpx.Client, path: str, 
     text = real_http.get(f"/page/{path}?lang=ja", headers=HTML).text
     assert section(text, 'class="key"', "</dl>").partition("> ")[2].strip().startswith(wanted)
     assert text.index('class="key"') < text.index('id="ui-incoming"')
+
+
+def test_budgets_say_what_changed_and_hang_the_part_from_its_whole(real_http: httpx.Client) -> None:
+    """The heading is computed; the part is named as one and no sum is given; each amount has its lines."""
+    text = real_http.get("/charts/budgets?lang=ja", headers=HTML).text
+    heading = section(text, 'id="ui-budgets-by-programme"', "</h2>").replace(" ", "")
+    assert "は10億円増の122億円、" in heading
+    assert "8億円（前年度も8億円）" in heading
+    figure = section(text, "<figure", "</figure>")
+    assert figure.index("122億円") < figure.index("上の一部。足さない") < figure.index("94.42億円")
+    for words in ("推計を含む", "検討案 L523–529", "足さないでください", "資料に金額の記載がないもの"):
+        assert words in figure
+    for sum_ in ("216.42億円", "196.4億円"):
+        assert sum_ not in text
+    programme = section(real_http.get("/page/programme/aip?lang=ja", headers=HTML).text, "<figure", "</figure>")
+    assert programme.index("122億円") < programme.index("上の一部。足さない") < programme.index("94.42億円")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("path", "section_of", "kind", "begins"),
+    [
+        ("/charts/budgets", "figure", "svg", b"<svg"),
+        ("/charts/budgets", "figure", "png", b"\x89PNG"),
+        ("/charts/strategies", "section:has(#ui-foreign-strategies)", "svg", b"<svg"),
+    ],
+)
+def test_a_chart_is_saved_as_it_is_seen(
+    visit: Callable[..., Any], path: str, section_of: str, kind: str, begins: bytes
+) -> None:
+    page = visit(f"{path}?lang=ja")
+    with page.expect_download() as saving:
+        page.locator(f"{section_of} [data-save={kind}]").first.click()
+    saved = Path(saving.value.path()).read_bytes()
+    assert saved.startswith(begins)
+    assert len(saved) > 2_000
+
+
+@pytest.mark.browser
+def test_strategies_stand_in_lanes_by_country(visit: Callable[..., Any]) -> None:
+    page = visit("/charts/strategies?lang=ja")
+    words = page.locator("section:has(#ui-foreign-strategies) .chart svg text").all_text_contents()
+    lanes = [
+        word for word in words if word in ("カナダ", "中国", "EU", "ドイツ", "韓国", "シンガポール", "英国", "米国")
+    ]
+    assert len(lanes) == 8
+    assert words.index("中国") < next(i for i, word in enumerate(words) if "次世代人工知能" in word)

@@ -71,6 +71,15 @@ class Names(Reader):
         compact = self.site.context.compact(iri)
         return compact if compact != iri else iri.removeprefix("https://").removeprefix("http://")
 
+    def shortened(self, text: str, most: int = 26) -> str:
+        """Truncate a text to `most` half-width characters, with an ellipsis."""
+        width = 0
+        for i, character in enumerate(text):
+            width += 1 if character < "\u2e80" else 2
+            if width > most:
+                return text[:i] + "…"
+        return text
+
     # ---- links ----
 
     def link(self, iri: str, title: str = "") -> Markup:

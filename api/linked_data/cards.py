@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 from pyoxigraph import NamedNode, QuerySolutions
 
+from api.html import figures
 from api.html.access import Access, of_query
+from api.html.figures import MoneyFigure
 from api.html.view import View
 from kg.rdf import iris
 from kg.rdf.terms import AnyTerm, value
@@ -38,6 +40,7 @@ class Card:
     rows: list[list[AnyTerm | None]]
     total: int
     access: Access
+    figure: MoneyFigure | None = None
 
 
 def cards(view: View, iri: str, host: str) -> list[Card]:
@@ -75,7 +78,8 @@ def _card(view: View, iri: str, host: str, query: StoredQuery) -> Card:
     rows = [row for row in rows if any(cell is not None for cell in row)]
     used = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
     shown = [[row[i] for i in used] for row in rows[:_MAX_ROWS]]
-    return Card(query, [columns[i] for i in used], shown, len(rows), of_query(view, host, text))
+    figure = figures.money(view, query, columns, rows) if rows and query.chart.get("type") == figures.MONEY else None
+    return Card(query, [columns[i] for i in used], shown, len(rows), of_query(view, host, text), figure)
 
 
 def shared_money(view: View, iri: str) -> list[str]:
@@ -145,17 +149,9 @@ def _neighbour(view: View, i: int, of: int, other: str, fact: Fact, is_incoming:
     y = _HEIGHT / 2 + 0.43 * _HEIGHT * math.sin(angle)
     anchor = "start" if x >= _WIDTH / 2 else "end"
     label, link = view.plain(other), view.plain(fact.predicate)
-    return Neighbour(other, view.href(other), shortened(label), link, round(x, 1), round(y, 1), anchor, is_incoming)
-
-
-def shortened(text: str, most: int = 26) -> str:
-    """Truncates a text to `most` half-width characters, with an ellipsis."""
-    width = 0
-    for i, character in enumerate(text):
-        width += 1 if character < "\u2e80" else 2
-        if width > most:
-            return text[:i] + "…"
-    return text
+    return Neighbour(
+        other, view.href(other), view.shortened(label), link, round(x, 1), round(y, 1), anchor, is_incoming
+    )
 
 
 @dataclass(frozen=True, slots=True)

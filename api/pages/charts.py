@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.admission.slots import in_thread
-from api.html.access import Access
+from api.html import figures
+from api.html.figures import MoneyFigure
 from api.html.rendering import page
 from api.html.view import View, view_of
 from api.http.route import PAGE, QUERY_ERRORS, Cost, Router
 from api.i18n import language
+from api.pages import answers, questions
+from api.pages.answers import Chart
+from api.pages.questions import AnsweredQuestion
 from api.problems import Problem
-from api.queries import execution
-from api.queries.execution import QueryOutcome
 from api.site.site import Site, site_of
-from kg.engines.evaluation import Query
 from kg.errors import nearest
-from kg.sparql import library
-from kg.sparql.library import StoredQuery
+from kg.project.description import FrontQuestion
 
 router = Router()
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A stored query with its result."""
-
-    query: StoredQuery
-    result: QueryOutcome
-    access: Access
 
 
 @router.get("/charts", "Charts", Cost.SMALL, gives=PAGE)
@@ -52,25 +41,54 @@ async def show(request: Request, name: str) -> Response:
     if moved := language.redirect(request):
         return moved
     view = view_of(request, language.language_of(request))
-    charts = [await chart(request, site, view, site.queries[q]) for q in subjects[name].queries]
+    charts = [await answers.chart(request, site, view, site.queries[q]) for q in subjects[name].queries]
+    found = {}
+    for shown in charts:
+        told = _sentence(site, shown)
+        if told:
+            found[shown.query.name] = (told, await answers.chart(request, site, view, site.queries[told.query]))
     return await in_thread(
         request,
         Cost.MEDIUM,
-        page,
+        _page,
+        request,
+        view,
+        name,
+        charts,
+        found,
+    )
+
+
+def _sentence(site: Site, shown: Chart) -> FrontQuestion | None:
+    """The words of the finding of a chart: those of the query that its hint names, else its own."""
+    name = shown.query.chart.get("finding", shown.query.name)
+    query = site.queries.get(name)
+    if query is not None and query.sentence:
+        return FrontQuestion(name, query.title, query.sentence["answer"], query.sentence["row"])
+    asked = (question for question in site.project.questions if question.query == name)
+    return next(asked, None) if query is not None and "finding" in shown.query.chart else None
+
+
+def _page(
+    request: Request, view: View, name: str, charts: list[Chart], told: dict[str, tuple[FrontQuestion, Chart]]
+) -> Response:
+    findings: dict[str, AnsweredQuestion] = {}
+    for shown, (question, answer) in told.items():
+        if found := questions.answered(view, question, answer):
+            findings[shown] = found
+    money: dict[str, MoneyFigure] = {}
+    for chart in charts:
+        table = chart.result.table
+        if chart.query.chart.get("type") == figures.MONEY and table is not None and table.rows:
+            money[chart.query.name] = figures.money(view, chart.query, table.columns, table.rows)
+    return page(
         request,
         view.language,
         "chart.html",
         name=name,
         charts=charts,
-        subjects=subjects,
+        findings=findings,
+        money=money,
+        subjects=view.site.chart_pages,
         libraries=True,
     )
-
-
-async def chart(request: Request, site: Site, view: View, query: StoredQuery) -> Chart:
-    """The result of a query in the reader's language, with default parameters."""
-    values = {p.name: view.language for p in query.parameters if p.type == "language"}
-    text = library.fill(query.text, library.bind(query, values, site.context))
-    result = await execution.run(request, site, Query(text), execution.Formats(html=True))
-    host = str(request.base_url).rstrip("/")
-    return Chart(query, result, Access(view, f"queries/{query.name}", tuple(values.items()), text, host))

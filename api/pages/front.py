@@ -14,7 +14,7 @@ from api.html.view import View, view_of
 from api.http.responses import json_answer, prefers_json
 from api.http.route import JSON, PAGE, Cost, Router
 from api.i18n import language
-from api.pages import charts, papers, questions
+from api.pages import answers, papers, questions
 from api.site.site import Site, site_of
 from kg.errors import BrokenRelease
 from kg.project.description import FrontQuestion
@@ -41,10 +41,10 @@ async def front(request: Request) -> Response:
     project = site.project
     asked = [question for question in project.questions if question.query in site.queries]
     query = None if asked else site.queries.get(project.worked_query) or next(iter(site.queries.values()), None)
-    worked = await charts.chart(request, site, view, query) if query else None
-    told = [(question, await charts.chart(request, site, view, site.queries[question.query])) for question in asked]
+    worked = await answers.chart(request, site, view, query) if query else None
+    told = [(question, await answers.chart(request, site, view, site.queries[question.query])) for question in asked]
     counted = site.queries.get(project.evidence_query)
-    evidence = await charts.chart(request, site, view, counted) if counted else None
+    evidence = await answers.chart(request, site, view, counted) if counted else None
     return await in_thread(request, Cost.MEDIUM, _front, request, site, view, worked, told, evidence)
 
 
@@ -52,9 +52,9 @@ def _front(
     request: Request,
     site: Site,
     view: View,
-    worked: charts.Chart | None,
-    told: list[tuple[FrontQuestion, charts.Chart]],
-    evidence: charts.Chart | None,
+    worked: answers.Chart | None,
+    told: list[tuple[FrontQuestion, answers.Chart]],
+    evidence: answers.Chart | None,
 ) -> Response:
     step, root = _latest(site), site.entities.root
     order = list(site.project.classes)
@@ -84,7 +84,7 @@ def _front(
     )
 
 
-def _kinds(evidence: charts.Chart | None) -> list[tuple[str, int]]:
+def _kinds(evidence: answers.Chart | None) -> list[tuple[str, int]]:
     """The number of facts by kind of evidence, in the order of trust."""
     if evidence is None or evidence.result.table is None:
         return []

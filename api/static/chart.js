@@ -70,9 +70,13 @@ export function period(text) {
   return [from, day ? from : month ? Date.UTC(year, month, 1) - 1 : Date.UTC(year + 1, 0, 1) - 1];
 }
 
-function timeline(data, { x, y, series }) {
-  const dated = data.filter((r) => !r[x].empty).sort((a, b) => period(a[x].value)[0] - period(b[x].value)[0] || period(a[x].value)[1] - period(b[x].value)[1]);
-  const groups = series ? [...new Set(dated.map((r) => r[series].shown))] : [""];
+function timeline(data, { x, y, series, lane }) {
+  const byDate = (a, b) => period(a[x].value)[0] - period(b[x].value)[0] || period(a[x].value)[1] - period(b[x].value)[1];
+  let dated = data.filter((r) => !r[x].empty).sort(byDate);
+  // Lanes in the order of the table, each below a line with its name.
+  if (lane) dated = [...new Set(data.map((r) => r[lane].shown))].flatMap((name) => [{ heading: name }, ...dated.filter((r) => r[lane].shown === name)]);
+  const entries = dated.map((r, i) => [r, i]).filter(([r]) => !r.heading);
+  const groups = series ? [...new Set(entries.map(([r]) => r[series].shown))] : [""];
   const narrow = innerWidth < 640;
   const of = (r) => (series ? r[series].shown : "");
   const isDay = (r) => r[x].value.length > 7;
@@ -83,11 +87,12 @@ function timeline(data, { x, y, series }) {
     tooltip: { trigger: "item", confine: true, formatter: (p) => `${p.data.when} ${p.data.title}` },
     xAxis: { type: "time", position: "top", axisLabel: { color: style("--soft"), hideOverlap: true, formatter: "{yyyy}" }, minInterval: 365 * 864e5, splitLine: { show: true, lineStyle: { color: style("--line") } } },
     yAxis: { type: "category", inverse: true, data: dated.map((_, i) => i), axisTick: { show: false }, axisLine: { show: false },
-      axisLabel: { color: style("--ink"), interval: 0, width: narrow ? 170 : 420, overflow: "truncate", formatter: (i) => `${dated[i][x].shown}  ${dated[i][y].shown}` } },
+      axisLabel: { color: style("--ink"), interval: 0, width: narrow ? 170 : 420, overflow: "truncate", rich: { lane: { fontWeight: "bold", fontSize: 14, color: style("--ink") } },
+        formatter: (i) => (dated[i].heading ? `{lane|${dated[i].heading}}` : `${dated[i][x].shown}  ${dated[i][y].shown}`) } },
     series: [
       ...groups.map((name, n) => ({ name, type: "scatter", symbolSize: 13, itemStyle: { color: colours()[n % 6] },
-        data: dated.map((r, i) => [r, i]).filter(([r]) => of(r) === name && isDay(r)).map(([r, i]) => ({ ...item(r), value: [period(r[x].value)[0], i] })) })),
-      ...dated.map((r, i) => [r, i]).filter(([r]) => !isDay(r)).map(([r, i]) => {
+        data: entries.filter(([r]) => of(r) === name && isDay(r)).map(([r, i]) => ({ ...item(r), value: [period(r[x].value)[0], i] })) })),
+      ...entries.filter(([r]) => !isDay(r)).map(([r, i]) => {
         const color = colours()[groups.indexOf(of(r)) % 6];
         return { name: of(r), type: "line", symbol: "rect", symbolSize: [3, 12], triggerLineEvent: true, lineStyle: { width: 10, color, opacity: 0.55 }, itemStyle: { color },
           data: period(r[x].value).map((when) => ({ ...item(r), value: [when, i] })) };
@@ -124,14 +129,14 @@ async function network(place, data, hint) {
       { selector: "edge", style: { label: isNarrow ? "" : "data(label)", "font-size": 10, color: style("--soft"), width: 1.5, "line-color": style("--soft"), "target-arrow-color": style("--soft"), "target-arrow-shape": "triangle", "curve-style": "bezier" } },
     ],
     layout: hint.layout === "layers"
-      ? { name: "breadthfirst", directed: true, spacingFactor: 1, animate: false, transform: (_, { x, y }) => (isNarrow ? { x: y * 1.1, y: x * 2.5 } : { x: y * 2.6, y: x }) }
+      ? { name: "breadthfirst", directed: true, spacingFactor: 1, animate: false, transform: (_, { x, y }) => (isNarrow ? { x: y * 1.1, y: x * 2.5 } : { x: y * 2.6, y: x * 1.4 }) }
       : { name: "fcose", animate: false, nodeSeparation: 130, idealEdgeLength: 110 },
     minZoom: 0.2, maxZoom: 3, userZoomingEnabled: false,
   });
   graph.on("tap", "node", (event) => { location.href = event.target.id(); });
 }
 
-/** Draws a table; `hint` is {type: bar|timeline|graph, x, y, series, note, unless, source, target, label, layout}. */
+/** Draws a table; `hint` is {type: bar|timeline|graph, x, y, series, lane, note, unless, source, target, label, layout}. */
 export async function draw(table, hint = JSON.parse(table.dataset.chart)) {
   const data = rows(table);
   if (!data.length) return;
@@ -151,4 +156,41 @@ export async function draw(table, hint = JSON.parse(table.dataset.chart)) {
   return figure;
 }
 
-for (const table of document.querySelectorAll("table[data-chart]")) draw(table);
+/** Saves a drawing as it is, with its own colours, or as pixels of twice its size. */
+async function save(svg, kind, name) {
+  const copy = svg.cloneNode(true), { width, height } = svg.viewBox.baseVal?.width ? svg.viewBox.baseVal : svg.getBoundingClientRect();
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  copy.setAttribute("width", width);
+  copy.setAttribute("height", height);
+  copy.setAttribute("font-family", "Noto Sans JP, sans-serif");
+  copy.removeAttribute("class");
+  const text = new XMLSerializer().serializeToString(copy);
+  let file = new Blob([text], { type: "image/svg+xml" });
+  if (kind === "png") {
+    const picture = new Image(), canvas = document.createElement("canvas");
+    picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+    await picture.decode();
+    Object.assign(canvas, { width: width * 2, height: height * 2 });
+    const pen = canvas.getContext("2d");
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    file = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  }
+  const link = element("a", { href: URL.createObjectURL(file), download: `${name}.${kind}` });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+/** Shows the buttons below a chart that has a drawing. */
+function offerToSave(section) {
+  const svg = section?.querySelector("svg.fig-svg, .chart svg"), tools = section?.querySelector("[data-figure-tools]");
+  if (!svg || !tools) return;
+  for (const button of tools.querySelectorAll("[data-save]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => save(svg, button.dataset.save, tools.dataset.figureTools));
+  }
+}
+
+for (const table of document.querySelectorAll("table[data-chart]")) draw(table).then(() => offerToSave(table.closest("section")));
+for (const figure of document.querySelectorAll("figure[data-figure]")) offerToSave(figure);

@@ -1,15 +1,15 @@
 """The query library: `.rq` files with a header, whose parameters are bound to terms.
 
 The header is YAML in lines that begin with `#+ `: title and description in ja and en, parameters, result columns, a
-chart hint, units of columns, tags, the premises of a rule, the source whose coverage a query measures, and how a card
-is laid out if not as a table.
+chart hint, units of columns, tags, the premises of a rule, the source whose coverage a query measures, how a card is
+laid out if not as a table, and the sentence (`answer` and `row`, as for questions in `site.yaml`) that its rows make.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ _FIELDS = (
     "severity",
     "source",
     "layout",
+    "sentence",
 )
 PARAMETER_TYPES = ("iri", "string", "language", *(d.removeprefix(XSD) for d in DATATYPES))
 
@@ -72,6 +73,7 @@ class StoredQuery:
     severity: str = "violation"
     source: str = ""
     layout: str = ""
+    sentence: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def read(path: Path) -> StoredQuery:
@@ -108,6 +110,7 @@ def read(path: Path) -> StoredQuery:
         severity=header.get("severity", "violation"),
         source=header.get("source", ""),
         layout=header.get("layout", ""),
+        sentence=header.get("sentence", {}),
     )
 
 
