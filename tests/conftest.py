@@ -69,10 +69,12 @@ def tiny_quads() -> list[Quad]:
     return [*parse(path=str(fixture)), *builder.ontology_quads(PROJECT)]
 
 
-def make_release(folder: Path, quads: list[Quad], base: str = BASE.iri) -> store.Release:
+def make_release(
+    folder: Path, quads: list[Quad], base: str = BASE.iri, issued: str = "2026-07-01T00:00:00+00:00"
+) -> store.Release:
     """Publishes quads as a release and opens it."""
     records = len({q.subject for q in quads})
-    account = store.BuildInfo(base, "2026-07-01T00:00:00+00:00", "tests", records)
+    account = store.BuildInfo(base, issued, "tests", records)
     prefixes = builder.read_context(ROOT).prefixes
     with store.build_lock(folder):
         return store.open_release(store.publish(folder, store.stage(folder, quads, account, prefixes)))

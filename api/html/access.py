@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from api.html.view import View
+from kg.rdf.terms import AnyTerm
+from kg.receipts import claims, digests
+from kg.receipts.claims import Claim
 
 # The formats offered with every table; the page of the query has all.
 _TABLE = ("csv", "excel", "json", "jsonl")
@@ -41,6 +45,22 @@ class Access:
     def page(self) -> str:
         """The permalink."""
         return self.view.url(self.path, **{"format": "html", **dict(self.parameters)})
+
+    @property
+    def claim(self) -> Claim:
+        """The claim about the result, of which a receipt is made."""
+        if self.path == "sparql":
+            return claims.of_sparql(self.query)
+        return claims.of_query(self.path.removeprefix("queries/"), dict(self.parameters))
+
+    @property
+    def receipt(self) -> str:
+        """The URL of the receipt of the whole result."""
+        return self.view.receipt(self.claim)
+
+    def row_receipt(self, columns: Sequence[str], row: Sequence[AnyTerm | None]) -> str:
+        """The URL of the receipt of one row."""
+        return self.view.receipt(self.claim.of_row(digests.of_row(columns, row)))
 
     @property
     def names(self) -> tuple[str, ...]:

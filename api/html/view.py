@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import quote
 
 from markupsafe import Markup, escape
-from pyoxigraph import Literal, NamedNode
+from pyoxigraph import Literal, NamedNode, Triple
 from starlette.requests import Request
 
 from api.html.names import Names
@@ -20,6 +20,8 @@ from api.queries.empty_results import Explanation
 from api.site.site import site_of
 from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SCHEMA, SKOS
 from kg.rdf.terms import value
+from kg.receipts import claims
+from kg.receipts.claims import Claim
 from kg.release.entities import NAMES
 from kg.release.facts import Evidence, Fact, by_predicate
 from kg.sparql.emptiness import QueryTerm
@@ -138,15 +140,32 @@ class View(Names):
             if evidence.kind == "register" and evidence.source:
                 text = f"{text}{self.t('colon')}{self.plain(evidence.source)}"
         href = self.why(fact) if fact and evidence.kind == "inferred" else self.href(evidence.graph)
-        kind, at = _KINDS[evidence.kind], self.place(evidence)
+        kind, at = _KINDS[evidence.kind], self.place(evidence, fact)
         return Markup(f'<a class="ev {kind}" href="{escape(href)}" title="{escape(title)}"{at}>{escape(text)}</a>')
 
-    def place(self, evidence: Evidence) -> str:
+    def place(self, evidence: Evidence, fact: Fact | None = None) -> str:
         """Return the attribute by which a script finds the lines of a passage in the text of its source."""
         if not (evidence.first and evidence.text):
             return ""
         path = evidence.text.removeprefix(self.site.entities.root)
-        return f' data-at="{escape(path)}#{evidence.first}-{evidence.last}"'
+        about = ""
+        if fact:
+            claim = claims.of_fact(fact.subject, fact.predicate, fact.object)
+            about = f' data-receipt="{escape(self.receipt(claim))}"'
+        return f' data-at="{escape(path)}#{evidence.first}-{evidence.last}"{about}'
+
+    @staticmethod
+    def kind_class(kind: str) -> str:
+        """Return the class of a kind of evidence in the style sheet."""
+        return _KINDS[kind]
+
+    def receipt(self, claim: Claim) -> str:
+        """Return the URL of the receipt of a claim about this release."""
+        return f"{self.root}/{replace(claim, release=self.site.version).address}&lang={self.language}"
+
+    def triple_receipt(self, triple: Triple) -> str:
+        """Return the URL of the receipt of a fact."""
+        return self.receipt(Claim(triple))
 
     def language_of(self, source: str) -> str:
         """Return the language that the text of a source is in, '' if it does not say."""

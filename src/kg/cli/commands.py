@@ -26,6 +26,7 @@ _COMMANDS = {
     "serve": "kg.cli.serving:serve",
     "mcp": "kg.cli.agents:mcp",
     "query": "kg.cli.asking:query",
+    "verify": "kg.cli.verifying:verify",
     "answers": "kg.cli.projects:check_answers",
     "dump": "kg.cli.releasing:dump",
     "release": "kg.cli.releasing:release",

@@ -15,8 +15,9 @@ from kg.rdf.terms import AnyTerm
 from kg.receipts.claims import Claim
 from kg.release.facts import KINDS, Evidence, Fact, Kind
 
-# `current`: of the release that is served; `holds`: of an earlier one, and still so; `changed`: no longer so.
-State = Literal["current", "holds", "changed"]
+# `current`: of the release that is served; `holds`: of another one, and so in this one, too; `changed`: not so in this
+# one; `wrong`: said of this very release, whose answer is another.
+State = Literal["current", "holds", "changed", "wrong"]
 
 _CONTEXT = {
     "dcterms": DCTERMS,
@@ -73,6 +74,14 @@ class Receipt:
         return "; ".join(f"{name}: {text}" for name, text in self.shown if text) or self.title
 
 
+def state_of(claim: Claim, release: str, *, holds: bool) -> State:
+    """Return how a claim stands in a release."""
+    is_own = claim.release in ("", release)
+    if holds:
+        return "current" if is_own else "holds"
+    return "wrong" if is_own else "changed"
+
+
 def passages(facts: Sequence[Fact]) -> tuple[Evidence, ...]:
     """Return the passages that state facts, in the order of the texts, each once."""
     found = {e for fact in facts for e in fact.evidence if e.first}
@@ -99,6 +108,7 @@ def json_ld(receipt: Receipt) -> dict[str, object]:
         "dcterms:publisher": receipt.publisher,
         "dcterms:bibliographicCitation": citation(receipt),
         "schema:creativeWorkStatus": receipt.state,
+        "schema:version": claim.release,
         "schema:isPartOf": {"@id": receipt.dataset, "schema:version": receipt.release},
         "prov:wasDerivedFrom": [_passage(e) for e in receipt.passages],
         "schema:evidenceOrigin": [f"{kind}: {n}" for kind, n in receipt.kinds],

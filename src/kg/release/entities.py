@@ -161,6 +161,11 @@ class Entities:
         section, text = (next((value(v) for v in self.values(source, KG + p)), "") for p in ("inSection", "passageOf"))
         return Evidence(graph, "passage", source, section, first, last, text)
 
+    def stated(self, triple: Triple) -> Fact | None:
+        """Return a triple with its evidence; None if the release does not have it."""
+        found = self._facts(self._named(triple.subject, triple.predicate, triple.object))
+        return found[0] if found else None
+
     @cached_property
     def has_several_texts(self) -> bool:
         """Whether passages of several sources are evidence, so that lines alone do not say where a fact is from."""
