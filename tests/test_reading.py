@@ -163,3 +163,23 @@ def test_strategies_stand_in_lanes_by_country(visit: Callable[..., Any]) -> None
     ]
     assert len(lanes) == 8
     assert words.index("中国") < next(i for i, word in enumerate(words) if "次世代人工知能" in word)
+
+
+def ticks(text: str, kind: str) -> int:
+    """How many lines the paths of the strips of a page draw."""
+    return sum(path.count("m") for path in re.findall(rf'class="{kind}" d="([^"]*)"', text))
+
+
+def test_the_strip_has_every_line_and_marks_those_of_the_record(real_http: httpx.Client) -> None:
+    """Front page: all lines of both sources; records, passages and topics: their own lines; sections as a list."""
+    front = real_http.get("/?lang=ja", headers=HTML).text
+    assert ticks(front, "tick") == 773 + 91
+    assert ticks(front, "hit") == 0
+    hrefs = re.findall(r'href="([^"]+)"', front[front.index('class="strip-list"') :].partition("</ol>")[0])
+    assert len(hrefs) == 17
+    assert real_http.get(hrefs[-1].replace("&amp;", "&"), headers=HTML).status_code == 200
+    passage = real_http.get("/page/passage/mext-2026-06-29/551-555?lang=en", headers=HTML).text
+    assert ticks(passage, "hit") == 5
+    assert "the red ticks are the 5 lines of this record, of 773" in passage
+    for path in ("programme/aip", "vocabulary/topics/computing-resources", "law/ai-act"):
+        assert ticks(real_http.get(f"/page/{path}?lang=ja", headers=HTML).text, "hit") > 3

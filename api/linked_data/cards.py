@@ -107,8 +107,8 @@ def neighbours(view: View, iri: str, description: EntityDescription) -> list[Nei
     """Up to `_MAX_NEIGHBOURS` linked records on an ellipse around a record, with outgoing links first."""
     links: dict[str, Fact] = {}
     for fact in (
-        *_flattened(description.node.facts),
-        *(f for part in description.loose_parts for f in _flattened(part.facts)),
+        *flattened(description.node.facts),
+        *(f for part in description.loose_parts for f in flattened(part.facts)),
     ):
         links.setdefault(iris.document_of(value(fact.object)), fact)
     out = len(links)
@@ -124,9 +124,9 @@ def neighbours(view: View, iri: str, description: EntityDescription) -> list[Nei
     return [_neighbour(view, i, len(chosen), other, fact, n >= out) for i, (n, other, fact) in enumerate(chosen)]
 
 
-def _flattened(facts: tuple[Fact, ...]) -> list[Fact]:
+def flattened(facts: tuple[Fact, ...]) -> list[Fact]:
     """The facts, including those of parts that are shown inline."""
-    return [f for fact in facts for f in (_flattened(fact.part.facts) if fact.part else [fact])]
+    return [f for fact in facts for f in (flattened(fact.part.facts) if fact.part else [fact])]
 
 
 def _balanced(near: list[tuple[int, str, Fact]]) -> list[tuple[int, str, Fact]]:

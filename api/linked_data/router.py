@@ -11,8 +11,10 @@ from pyoxigraph import Literal, NamedNode, Quad
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.html import strips
 from api.html.access import of_query
 from api.html.rendering import page
+from api.html.strips import Strip
 from api.html.view import View, view_of
 from api.http.parameters import PageNumber, page_number
 from api.http.responses import HTML_OFFER, answer, chosen_rdf, json_answer, rdf_answer, rdf_offers, write_triples
@@ -25,7 +27,7 @@ from kg.rdf import formats, iris
 from kg.rdf.namespaces import SKOS
 from kg.rdf.ordering import sort_quads
 from kg.release.entities import PREF_LABEL
-from kg.release.facts import Fact, by_predicate
+from kg.release.facts import EntityDescription, Fact, by_predicate
 from kg.sparql import library
 
 router = Router()
@@ -90,6 +92,7 @@ def show(
     successor = site.entities.successor(iri)
     view, host = view_of(request, language.language_of(request)), str(request.base_url).rstrip("/")
     description, this = site.entities.describe(iri), {"this": NamedNode(iri)}
+    about = said.of_record(site, iri)
     response = page(
         request,
         view.language,
@@ -104,7 +107,7 @@ def show(
         partners=partners.linked_from(site, description.incoming),
         successor=successor,
         shared_money=cards.shared_money(view, iri),
-        said=said.of_record(site, iri),
+        said=about,
         is_topic=CONCEPT in site.entities.types(iri),
         cards=cards.cards(view, iri, host),
         key=key_facts.of_record(view, iri, host),
@@ -115,12 +118,25 @@ def show(
         links_access=of_query(view, host, library.fill(_LINKS, this)),
         embedded=structured_data.blocks(site, iri, language.language_of(request), f"{_root(request)}context.jsonld"),
         graph=site.entities.graph_of(iri),
+        strip=_strips(view, iri, description, about),
         formats=formats.RDF_FORMATS,
     )
     response.headers["Link"] = signposting.landing_page(site, iri, str(request.base_url))
     # The page does not depend on Accept, so shared caches need a single copy.
     del response.headers["Vary"]
     return response
+
+
+def _strips(view: View, iri: str, description: EntityDescription, about: said.Said | None) -> list[Strip]:
+    """Where in the sources a record is: its own facts, those that link to it, and what is said of it."""
+    evidence = [e for fact in (*cards.flattened(description.node.facts), *description.incoming) for e in fact.evidence]
+    for part in description.loose_parts:
+        evidence += [e for fact in cards.flattened(part.facts) for e in fact.evidence]
+    if about is not None:
+        evidence += [e for statement in about.statements for e in statement.evidence]
+    if graph := view.site.entities.graph_of(iri):
+        evidence.append(view.site.entities.evidence(graph))
+    return strips.of_evidence(view, evidence)
 
 
 class IncomingLinks(NamedTuple):

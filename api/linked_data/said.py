@@ -23,6 +23,13 @@ class Said:
     units: list[tuple[str, list[ListedStatement]]]
     matrix: StatementMatrix | None
 
+    @property
+    def statements(self) -> list[ListedStatement]:
+        """All statements that are shown."""
+        rows = self.matrix.rows if self.matrix else ()
+        in_cells = [s for _, cells in rows for cell in cells for s in cell]
+        return [*(s for _, listed in self.units for s in listed), *in_cells]
+
 
 def of_record(site: Site, iri: str) -> Said | None:
     """What a document says, else what an actor does, whichever is more, else what is said of it; None for nothing."""

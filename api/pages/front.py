@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.admission.slots import in_thread
+from api.html import strips
 from api.html.rendering import page
 from api.html.view import View, view_of
 from api.http.responses import json_answer, prefers_json
@@ -76,6 +77,7 @@ def _front(
         evidence=evidence,
         kinds=_kinds(evidence),
         paper=papers.main(view),
+        strip=strips.of_all(view),
         example=example(site),
         host=str(request.base_url).rstrip("/"),
         subjects=site.chart_pages,

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from api.problems import Problem
 from api.settings import Settings
 from api.site.completion import Vocabulary
+from api.site.lines import LinesOfSource, lines_of_sources
 from api.site.pools import query_pool, table_pool, validation_pool
 from api.site.profile import Profile
 from kg.isolation.pool import Pool
@@ -168,6 +169,11 @@ class Site:
     def explanations(self) -> Explanations:
         """Explanations of facts, by the rules of the release."""
         return Explanations(self.release.store, list(queries.library(self.project.root, "rules").values()), self.base)
+
+    @cached_property
+    def lines(self) -> dict[str, LinesOfSource]:
+        """The lines of the sources and the facts on them; none of a release too large to be read as a whole."""
+        return lines_of_sources(self.entities) if self.is_surveyed else {}
 
     @cached_property
     def history(self) -> tuple[history.ReleaseChanges, ...]:
