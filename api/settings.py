@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     query_workers: int = Field(6, ge=1, description="Queries evaluated at the same time, each in a separate process.")
     query_queue: int = Field(512, ge=0, description="Queries that may wait for a worker; one more gets a 503.")
     client_queries: int = Field(8, ge=1, description="Concurrent queries of one client; one more gets a 429.")
+    in_place: bool = Field(True, description="Whether small queries are answered without a worker.")
     services: tuple[str, ...] = Field((), description="Endpoints that SERVICE may query, as a JSON list of IRIs.")
     service_seconds: float = Field(10.0, gt=0, description="How long another endpoint may take to answer.")
     validate_max_bytes: int = Field(

@@ -1,8 +1,9 @@
 """The hot path: responses that bypass the application.
 
-A cached response to a GET is sent from memory. A query to the endpoint goes directly to a worker, and its result is
-cached and sent the same way. Everything else, every error, and unusual requests fall through to the application, which
-can answer everything that is answered here.
+A cached response to a GET is sent from memory. A query to the endpoint is answered in place if it is certain to be
+small (`kg.sparql.bounded`), otherwise it goes directly to a worker; its result is cached and sent the same way.
+Everything else, every error, and unusual requests fall through to the application, which can answer everything that is
+answered here.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from api.http.heads import Head, Heads
 from api.http.representation import EncodedResponse, Representation, of_answer
 from api.http.responses import answer
 from api.middleware import ALWAYS, known_or_new_id
+from api.queries import execution
 from api.queries.execution import Formats, QueryOutcome, seconds_asked, wanted
 from api.settings import Settings
 from api.site.current import Serving
@@ -45,6 +47,15 @@ _TARGET = re.compile(rb"/[!\"$-~]*")
 _LONGEST_QUERY, _LONGEST_ACCEPT = 5_000, 1_000
 # A single strong entity tag; lists, weak tags and `*` are left to the application.
 _ONE_TAG = re.compile(r'"[^"]*"')
+
+
+class Asked(NamedTuple):
+    """A query as a request asks it, with its time limit, and whether two evaluations may differ."""
+
+    query: Query
+    want: ResultFormats
+    seconds: float
+    is_volatile: bool
 
 
 class Waiter(NamedTuple):
@@ -162,14 +173,20 @@ class Shortcut:
         except KgError:
             # The application reports the error.
             return False
-        client = client_of(head.client or connection.peer)
-        if read is None or not site.pool.has_room(client):
+        if read is None:
             return False
-        message, seconds, is_volatile = read
-        flight = Flight(key, target, site, time.monotonic(), seconds, is_volatile)
-        flight.job = Job(message, client, seconds, functools.partial(self._on_answer, flight))
+        flight = Flight(key, target, site, time.monotonic(), read.seconds, read.is_volatile)
+        if (small := execution.answer_in_place(site, read.query, read.want)) is not None:
+            flight.waiting.append(Waiter(connection, data, head, 0.0))
+            self._deliver(flight, _representation(flight, small))
+            return True
+        client = client_of(head.client or connection.peer)
+        if not site.pool.has_room(client):
+            return False
+        message = codec.request(read.query, read.want, self._settings.max_result_bytes)
+        flight.job = Job(message, client, read.seconds, functools.partial(self._on_answer, flight))
         self._join(flight, connection, data, head)
-        if not is_volatile:
+        if not read.is_volatile:
             self._flights[key] = flight
         site.pool.submit(flight.job)
         return True
@@ -199,8 +216,8 @@ class Shortcut:
         for waiter in late:
             waiter.connection.fall_through(waiter.data, QueryTimeout(flight.seconds))
 
-    def _read(self, target: bytes, head: Head, site: Site) -> tuple[bytes, float, bool] | None:
-        """The message to a worker, its time limit, and whether its result may vary; None for the application.
+    def _read(self, target: bytes, head: Head, site: Site) -> Asked | None:
+        """What a request asks; None if the application has to answer it.
 
         Raises `KgError` for an invalid query.
         """
@@ -219,7 +236,7 @@ class Shortcut:
         reading = guard.read(query, self._limits)
         want = ResultFormats(formats.results, formats.graph)
         seconds = seconds_asked(site, values.get("timeout"))
-        return codec.request(Query(query), want, self._settings.max_result_bytes), seconds, reading.is_volatile
+        return Asked(Query(query), want, seconds, reading.is_volatile)
 
     def leave(self, connection: Connection, flight: Flight) -> None:
         """Removes a lost connection; ends the query if no other connection waits for it."""

@@ -1,4 +1,7 @@
-"""Runs untrusted queries: checks their limits, sends them to a worker, and cancels them if the client disconnects."""
+"""Runs untrusted queries: checks their limits, answers small ones in place, and sends others to a worker.
+
+A query is cancelled if its client disconnects.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,16 @@ from kg.engines.evaluation import Query
 from kg.errors import FormatNotOffered, KgError, QueryMalformed
 from kg.rdf import formats, iris
 from kg.rdf.terms import AnyTerm
-from kg.sparql import guard, lexer
+from kg.sparql import bounded, guard, lexer
 
 HTML_OFFER = (formats.HTML, formats.XHTML)
 _RESULT_NAMES = {f.name: f.media_type for f in formats.RESULT_FORMATS}
 _RDF_NAMES = {f.name: f.media_type for f in formats.RDF_FORMATS}
 _Value = TypeVar("_Value")
 _LONG = 5_000
+# A longer text takes longer to read than a worker needs to answer it.
+_SHORT = 2_000
+_JSON = next(f.content_type for f in formats.RESULT_FORMATS if f.name == "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,17 @@ def seconds_asked(site: Site, asked: str | None) -> float:
     return min(seconds, most)
 
 
+def answer_in_place(site: Site, query: Query, want: evaluation.ResultFormats) -> evaluation.Answer | None:
+    """Answer a query that is certain to be small, without a worker; None for any other, and for other formats."""
+    if not site.settings.in_place or want.results != "json" or want.rows is not None or len(query.text) > _SHORT:
+        return None
+    # A store over the network would block the event loop, and a dataset of the client's needs the engine.
+    if site.release.store.needs_network or query.default_graphs or query.named_graphs or query.services:
+        return None
+    found = bounded.answer(site.release.store, query.text, site.prefixes, site.settings.max_result_bytes)
+    return found and evaluation.Answer(found[0], _JSON, found[1])
+
+
 async def run(request: Request, site: Site, query: Query, want: Formats, timeout: str | None = None) -> QueryOutcome:
     """Evaluate a query in a worker process; raises `Problem` or another `KgError`."""
     settings = site.settings
@@ -132,6 +149,8 @@ async def run(request: Request, site: Site, query: Query, want: Formats, timeout
     sent = evaluation.ResultFormats(want.results, want.graph)
     if want.html:
         sent = evaluation.ResultFormats("json", "ttl", settings.max_table_rows)
+    if (small := answer_in_place(site, query, sent)) is not None:
+        return QueryOutcome(small.body, small.content_type, is_volatile=reading.is_volatile)
     client = client_in(request.scope)
     if not site.pool.has_room(client):
         # There may be room in a moment.
