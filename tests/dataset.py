@@ -18,7 +18,7 @@ from kg.partners.fetch import FetchLimits
 from kg.project.reading import read_project
 from kg.rdf import iris
 from kg.rdf.terms import value
-from kg.release import store
+from kg.release import dataset_record, store
 from kg.sparql import library
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,7 +94,10 @@ def build() -> tuple[builder.Curated, list[Quad], list[Quad]]:
     stated = [*asserted, *builder.ontology_quads(PROJECT)]
     inferred = reasoning.inferred_quads(reasoning.close(stated, ROOT / "queries" / "rules"), BASE)
     ours = [*stated, *inferred]
-    return curated, asserted, [*ours, *datasets.load(PROJECT, ours, FetchLimits()).quads]
+    everything = [*ours, *datasets.load(PROJECT, ours, FetchLimits()).quads]
+    stored = library.library(ROOT).values()
+    told = dataset_record.quads(PROJECT, BASE.iri, builder.read_context(ROOT), stored, everything)
+    return curated, asserted, [*everything, *told]
 
 
 @functools.cache

@@ -30,7 +30,7 @@ from kg.partners.fetch import FetchLimits
 from kg.project.reading import read_project
 from kg.rdf import iris
 from kg.rdf.terms import value
-from kg.release import catalogue, store
+from kg.release import catalogue, dataset_record, store
 
 DESCRIPTION = """\
 title: {ja: 連携, en: A ministry's data}
@@ -603,15 +603,13 @@ def test_the_catalogue_lists_it_with_its_linksets(small: Path, tmp_path: Path) -
     project = copy_project(small, tmp_path / "project")
     write(project, {"dataset.yaml": BESIDE, "links.ttl": LINKS})
     release = store.open_release(pipeline.build(project, tmp_path / "releases").release or tmp_path)
-    texts = {"en": "x"}
-    said = {"titles": texts, "descriptions": texts, "publisher": texts}
-    quads = catalogue.describe(release, {}, licence="urn:x", ontology="urn:y", **said)
+    quads = catalogue.describe(release, {}, read_project(project))
     described = Store()
     described.bulk_extend(quads)
     me = f"<{BASE.id}source/partner/ministry>"
     rows = described.query(
-        f"""PREFIX void: <{catalogue.VOID}> PREFIX dcat: <{catalogue.DCAT}> PREFIX dcterms: <http://purl.org/dc/terms/>
-        PREFIX foaf: <{catalogue.FOAF}> PREFIX vcard: <{catalogue.VCARD}>
+        f"""PREFIX void: <{dataset_record.VOID}> PREFIX dcat: <{dataset_record.DCAT}> PREFIX dcterms: <http://purl.org/dc/terms/>
+        PREFIX foaf: <{dataset_record.FOAF}> PREFIX vcard: <{dataset_record.VCARD}>
         SELECT ?p ?n ?title ?mail {{ [] dcat:dataset {me} . {me} a dcat:Dataset ; dcterms:title ?title ;
           dcterms:license ?c ; dcterms:publisher/foaf:name "A ministry"@en ; dcat:contactPoint/vcard:hasEmail ?mail ;
           dcat:distribution/dcat:accessURL ?url ; dcat:landingPage ?page ; void:subset ?l .

@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
+from api.html import json_ld
 from api.html.rendering import page
 from api.http.representation import condition
 from api.http.responses import answer, chosen_rdf, json_answer, prefers_json, rdf_answer
@@ -40,10 +41,12 @@ def dataset(request: Request) -> Response:
         return rdf_answer(site, site.catalogue, syntax)
     if moved := language.redirect(request):
         return moved
+    spoken = language.language_of(request)
     return page(
         request,
-        language.language_of(request),
+        spoken,
         "dataset.html",
+        embedded=json_ld.dataset(site, str(request.base_url).rstrip("/"), spoken),
         formats=formats.RDF_FORMATS,
         dumps=site.manifest.dumps,
         partners=partners.datasets(site),

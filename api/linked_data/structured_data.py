@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from markupsafe import Markup
 from pyoxigraph import Literal, NamedNode
 
+from api.html import json_ld
 from api.http.responses import compacted
 from api.site.site import Site
 from kg.rdf import iris
@@ -45,12 +45,12 @@ def blocks(site: Site, iri: str, language: str, context: str) -> list[Markup]:
 
     The data of a record with many parts is left to its own document.
     """
-    found = [_script(_in_schema(site, iri, language))]
+    found = [json_ld.script(_in_schema(site, iri, language))]
     triples = site.entities.triples(iri)
     if len(triples) <= _MOST_TRIPLES:
         document = compacted(site, triples)
         document["@context"] = context
-        found.append(_script(document))
+        found.append(json_ld.script(document))
     return found
 
 
@@ -75,9 +75,3 @@ def _in_schema(site: Site, iri: str, language: str) -> dict[str, object]:
         document["sameAs"] = sorted(same)
     document["subjectOf"] = {"@type": "WebPage", "license": site.licence, "inLanguage": language}
     return {key: found for key, found in document.items() if found}
-
-
-def _script(document: object) -> Markup:
-    """JSON escaped so that it cannot close the script element or begin a comment (HTML, 4.12.1.3)."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.admission.slots import in_thread
-from api.html import strips
+from api.html import json_ld, strips
 from api.html.rendering import page
 from api.html.view import View, view_of
 from api.http.responses import json_answer, prefers_json
@@ -57,7 +57,7 @@ def _front(
     told: list[tuple[FrontQuestion, answers.Chart]],
     evidence: answers.Chart | None,
 ) -> Response:
-    step, root = _latest(site), site.entities.root
+    step, root, host = _latest(site), site.entities.root, str(request.base_url).rstrip("/")
     order = list(site.project.classes)
     classes = sorted(
         site.entities.classes().items(),
@@ -79,7 +79,8 @@ def _front(
         paper=papers.main(view),
         strip=strips.of_all(view),
         example=example(site),
-        host=str(request.base_url).rstrip("/"),
+        host=host,
+        embedded=json_ld.dataset(site, host, view.language),
         subjects=site.chart_pages,
         changed=[e for e in step.entries if site.entities.exists(root + e.path)][:_MAX_CHANGES],
         changes=step.total or 0,

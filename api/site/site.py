@@ -189,16 +189,7 @@ class Site:
     @cached_property
     def catalogue(self) -> list[Quad]:
         """The catalogue record, with statistics if the store is small enough (DCAT 3, VoID)."""
-        return catalogue.describe(
-            self.release,
-            self.prefixes,
-            is_counted=self.is_surveyed,
-            licence=self.licence,
-            ontology=self.project.ontology,
-            titles=self.project.title,
-            descriptions=self.project.lead,
-            publisher=self.project.publisher,
-        )
+        return catalogue.describe(self.release, self.prefixes, self.project, is_counted=self.is_surveyed)
 
 
 def make_site(settings: Settings, release: Release, count: Callable[[str], None]) -> Site:

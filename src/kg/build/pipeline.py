@@ -31,8 +31,9 @@ from kg.rdf.context import Context
 from kg.rdf.iris import Base
 from kg.rdf.namespaces import KG
 from kg.rdf.terms import value
-from kg.release import history, search, store
+from kg.release import dataset_record, history, search, store
 from kg.release.store import BuildInfo
+from kg.sparql import library
 
 _SHA256 = iris.ONTOLOGY + "#sha256"
 
@@ -143,7 +144,10 @@ def build(
         with _stage("partners", summary, report):
             everything += _joined(everything, project, base, summary)
         with _stage("write", summary, report):
-            quads, _ = canonical.ordered(builder.rebase(everything, project.base, base))
+            everything = builder.rebase(everything, project.base, base)
+            stored = library.library(root, moved=project.moving(base)).values()
+            everything += dataset_record.quads(project, base, curated.context, stored, everything)
+            quads, _ = canonical.ordered(everything)
             if base == project.base.iri and is_workplace(root):
                 summary.changed_files = write_ttl(project, quads, curated.context)
             account = _account(base, project.ontology, issued, records=len(curated.records), sources=_sources(asserted))

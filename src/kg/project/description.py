@@ -34,6 +34,22 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """What data catalogues ask of a dataset; `frequency`, `access`, `spatial` and `themes` are IRIs of their lists.
+
+    `issued` is the day of the first release, `period` the first and the last day that the data is about.
+    """
+
+    issued: str
+    frequency: str
+    access: str
+    spatial: str
+    period: tuple[str, str]
+    themes: tuple[str, ...]
+    keywords: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class ChartPage:
     """A page that shows the answers of a few stored queries as charts."""
 
@@ -101,6 +117,7 @@ class Project:
     badge: Texts = field(default_factory=dict)
     main_source: str = ""
     report: str = ""
+    catalogue: CatalogueEntry | None = None
 
     @property
     def vocabularies(self) -> tuple[str, ...]:

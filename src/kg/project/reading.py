@@ -17,9 +17,10 @@ from kg.names.identifiers import Identifiers
 from kg.names.legal_forms import LegalForm, LegalForms
 from kg.names.name_profile import NameProfile
 from kg.names.registers import Register
-from kg.project.description import ChartPage, FrontQuestion, Licence, Project
+from kg.project.description import CatalogueEntry, ChartPage, FrontQuestion, Licence, Project
 from kg.project.location import SITE
 from kg.rdf import iris
+from kg.rdf.datatypes import DATATYPES, XSD
 from kg.rdf.iris import Base
 
 EXAMPLES = (
@@ -102,6 +103,7 @@ class _SiteFile(YamlDocument):
             "related-classes": self._related,
             "faulty-example": self.text,
             "badge": self.in_languages,
+            "catalogue": self._catalogue,
             **dict.fromkeys(("report",), self.text),
         }
         values = self.fields(node, readers)
@@ -177,6 +179,34 @@ class _SiteFile(YamlDocument):
     def _licence(self, key: str, node: yaml.Node) -> Licence | None:
         readers: Mapping[str, Reader] = {"iri": self._iri, "name": self.text, "text": self.in_languages}
         return self._part(key, node, readers, Licence)
+
+    def _catalogue(self, key: str, node: yaml.Node) -> CatalogueEntry | None:
+        readers: Mapping[str, Reader] = {
+            "issued": self._date,
+            **dict.fromkeys(("frequency", "access", "spatial"), self._iri),
+            "period": self._period,
+            "themes": self._iris,
+            "keywords": self._search_examples,
+        }
+        return self._part(key, node, readers, CatalogueEntry)
+
+    def _date(self, key: str, node: yaml.Node) -> str | None:
+        text = self.text(key, node)
+        if text is not None and not DATATYPES[XSD + "date"].accepts(text):
+            self.report(node, "wrong-type", f"'{text}' under '{key}' is no date; expected one such as 2026-06-29")
+            return None
+        return text
+
+    def _period(self, key: str, node: yaml.Node) -> tuple[str, str] | None:
+        days = [self._date(key, day) for day in node.value] if isinstance(node, yaml.SequenceNode) else []
+        if len(days) != 2:
+            self.report(node, "wrong-type", f"'{key}' is the first and the last day, as [2024-04-01, 2027-03-31]")
+        return (days[0], days[1]) if len(days) == 2 and days[0] and days[1] else None
+
+    def _iris(self, key: str, node: yaml.Node) -> tuple[str, ...]:
+        members = node.value if isinstance(node, yaml.SequenceNode) else ()
+        self.members(key, node)
+        return tuple(found for member in members if (found := self._iri(key, member)) is not None)
 
     def _part(self, key: str, node: yaml.Node, readers: Mapping[str, Reader], make: Callable[..., Made]) -> Made | None:
         """A map whose keys are all needed, as the dataclass that has them as fields; None when one is faulty."""

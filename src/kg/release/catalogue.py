@@ -10,35 +10,29 @@ from dataclasses import dataclass, field
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
 
+from kg.project.description import Project
 from kg.rdf import formats, iris
+from kg.rdf.datatypes import XSD
 from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SCHEMA, SKOS
 from kg.rdf.ordering import sort_quads
+from kg.release import dataset_record
+from kg.release.dataset_record import DCAT, FOAF, VCARD, VOID, Statement, namespace
 from kg.release.store import Release
 
-DCAT = "http://www.w3.org/ns/dcat#"
-VOID = "http://rdfs.org/ns/void#"
 SD = "http://www.w3.org/ns/sparql-service-description#"
-SH = "http://www.w3.org/ns/shacl#"
 SPDX = "http://spdx.org/rdf/terms#"
-VCARD = "http://www.w3.org/2006/vcard/ns#"
-FOAF = "http://xmlns.com/foaf/0.1/"
-XSD = "http://www.w3.org/2001/XMLSchema#"
 W3C_FORMATS = "http://www.w3.org/ns/formats/"
-_IANA = "https://www.iana.org/assignments/media-types/"
-_LANGUAGES = "http://publications.europa.eu/resource/authority/language/"
-_LANGUAGE_CODES = {
-    "de": "DEU",
-    "en": "ENG",
-    "es": "SPA",
-    "fr": "FRA",
-    "it": "ITA",
-    "ja": "JPN",
-    "ko": "KOR",
-    "nl": "NLD",
-    "pt": "POR",
-    "sv": "SWE",
-    "zh": "ZHO",
+DCATAP = "http://data.europa.eu/r5r/"
+_AUTHORITY = "http://publications.europa.eu/resource/authority/"
+_FILE_TYPES = {
+    "ttl": "RDF_TURTLE",
+    "jsonld": "JSON_LD",
+    "nt": "RDF_N_TRIPLES",
+    "rdf": "RDF_XML",
+    "trig": "RDF_TRIG",
+    "nq": "RDF_N_QUADS",
 }
+_IANA = "https://www.iana.org/assignments/media-types/"
 _IDENTITY = frozenset({SKOS + "exactMatch", SKOS + "closeMatch", OWL + "sameAs", SCHEMA + "sameAs", RDFS + "seeAlso"})
 # Part and property of a partner's record → their equivalents in the catalogue.
 _WORDS_OF_PARTNERS = {
@@ -48,14 +42,10 @@ _WORDS_OF_PARTNERS = {
     ("#publisher", FOAF + "mbox"): ("#contact", VCARD + "hasEmail"),
     ("#publisher", FOAF + "page"): ("#contact", VCARD + "hasURL"),
 }
-_MOST_EXAMPLES = 12
 # Scheme and host with port; urlsplit refuses some hosts that are valid in IRIs.
 _ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)(?:[^/?#@]*@)?([^/?#]+)", re.ASCII)
 # Special characters of XPath regular expressions; re.escape also escapes characters for which that is invalid.
 _SPECIAL = re.compile(r"([\\.?*+^$|(){}\[\]])")
-
-Object = NamedNode | Literal
-Statement = tuple[str, str, Object]
 
 
 @dataclass(slots=True)
@@ -118,24 +108,12 @@ def value_of(term: object) -> str:
     return term.value if isinstance(term, NamedNode) else ""
 
 
-def describe(
-    release: Release,
-    prefixes: Mapping[str, str],
-    *,
-    is_counted: bool = True,
-    licence: str,
-    ontology: str,
-    titles: Mapping[str, str],
-    descriptions: Mapping[str, str],
-    publisher: Mapping[str, str],
-) -> list[Quad]:
+def describe(release: Release, prefixes: Mapping[str, str], project: Project, *, is_counted: bool = True) -> list[Quad]:
     """The dataset `{base}dataset` with its parts as fragments, sorted; texts are by language.
 
     Statistics and individual graphs are included only if `is_counted`, which reads the whole dataset.
     """
-    return _Description(release, prefixes, licence, ontology, titles, descriptions, publisher).quads(
-        is_counted=is_counted
-    )
+    return _Description(release, prefixes, project).quads(is_counted=is_counted)
 
 
 def fragment(kind: str, iri: str) -> str:
@@ -148,14 +126,11 @@ def fragment(kind: str, iri: str) -> str:
 class _Description:
     release: Release
     prefixes: Mapping[str, str]
-    licence: str
-    ontology: str
-    titles: Mapping[str, str]
-    descriptions: Mapping[str, str]
-    publisher: Mapping[str, str]
+    project: Project
 
     def quads(self, *, is_counted: bool) -> list[Quad]:
-        statements = [*self._record(), *self._dumps(), *self._services(), *self._partners(), *self._prefixes()]
+        statements = [*self._record(), *self._dumps(), *self._services(), *self._partners()]
+        statements += dataset_record.declared(self.base, self.prefixes)
         if is_counted:
             everything = self.release.store.quads_for_pattern(None, None, None, DefaultGraph())
             figures = statistics(everything, self.own)
@@ -163,7 +138,7 @@ class _Description:
             statements += self._graphs()
         else:
             statements.append((self.dataset, VOID + "triples", _number(self.release.manifest.triples)))
-        return sort_quads(Quad(NamedNode(s), NamedNode(p), o) for s, p, o in statements)
+        return sort_quads(Quad(NamedNode(s), NamedNode(p), o) for s, p, o in dict.fromkeys(statements))
 
     @property
     def base(self) -> str:
@@ -180,34 +155,22 @@ class _Description:
     def _part(self, name: str) -> str:
         return f"{self.dataset}#{name}"
 
-    def _texts(self, subject: str, predicate: str, texts: Mapping[str, str]) -> Iterator[Statement]:
-        return ((subject, predicate, Literal(text, language=tongue)) for tongue, text in texts.items())
+    @property
+    def licence(self) -> str:
+        return self.project.licence.iri
 
     def _record(self) -> Iterator[Statement]:
+        """The record of every release with what this one adds."""
         manifest, me = self.release.manifest, self.dataset
-        catalogue, agent = self._part("catalogue"), self._part("publisher")
-        issued = Literal(manifest.issued, datatype=NamedNode(XSD + "dateTime"))
-        for kind in (DCAT + "Dataset", VOID + "Dataset", SD + "Dataset"):
-            yield me, iris.RDF_TYPE, NamedNode(kind)
-        for subject in (me, catalogue):
-            yield from self._texts(subject, DCTERMS + "title", self.titles)
-            yield from self._texts(subject, DCTERMS + "description", self.descriptions)
-            yield subject, DCTERMS + "license", NamedNode(self.licence)
-            yield subject, DCTERMS + "publisher", NamedNode(agent)
-            yield subject, DCTERMS + "issued", issued
-            yield subject, DCTERMS + "modified", issued
-            for tongue in self.titles:
-                if code := _LANGUAGE_CODES.get(tongue):
-                    yield subject, DCTERMS + "language", NamedNode(_LANGUAGES + code)
-        yield catalogue, iris.RDF_TYPE, NamedNode(DCAT + "Catalog")
-        yield catalogue, DCAT + "dataset", NamedNode(me)
-        yield catalogue, FOAF + "homepage", NamedNode(self.base)
-        yield agent, iris.RDF_TYPE, NamedNode(FOAF + "Agent")
-        yield from self._texts(agent, FOAF + "name", self.publisher)
-        yield me, DCTERMS + "identifier", Literal(manifest.id)
+        built = Literal(manifest.issued, datatype=NamedNode(XSD + "dateTime"))
+        yield from dataset_record.record(self.project, self.base)
+        yield me, iris.RDF_TYPE, NamedNode(SD + "Dataset")
+        for subject in (me, self._part("catalogue")):
+            if self.project.catalogue is None:
+                yield subject, DCTERMS + "issued", built
+            yield subject, DCTERMS + "modified", built
+        yield me, OWL + "versionInfo", Literal(manifest.id)
         yield me, DCAT + "version", Literal(manifest.id[:16])
-        yield me, DCAT + "landingPage", NamedNode(me)
-        yield me, DCTERMS + "conformsTo", NamedNode(self.ontology)
         for source in manifest.sources:
             yield me, DCTERMS + "source", NamedNode(source)
 
@@ -223,6 +186,11 @@ class _Description:
             yield self.dataset, VOID + "dataDump", address
             yield me, iris.RDF_TYPE, NamedNode(DCAT + "Distribution")
             yield me, DCTERMS + "title", Literal(f"{syntax.title}, gzip", language="en")
+            what = "with the named graphs" if syntax.has_graphs else "the graphs merged into one"
+            yield me, DCTERMS + "description", Literal(f"The whole dataset as {syntax.title}, {what}.", language="en")
+            yield me, DCTERMS + "format", NamedNode(f"{_AUTHORITY}file-type/{_FILE_TYPES[syntax.name]}")
+            # A release never changes.
+            yield me, DCATAP + "availability", NamedNode(_AUTHORITY + "planned-availability/STABLE")
             yield me, DCTERMS + "license", NamedNode(self.licence)
             yield me, DCAT + "accessURL", address
             yield me, DCAT + "downloadURL", address
@@ -244,7 +212,7 @@ class _Description:
         yield me, DCAT + "servesDataset", NamedNode(self.dataset)
         yield me, DCTERMS + "license", NamedNode(self.licence)
         yield me, DCTERMS + "conformsTo", NamedNode("https://www.w3.org/TR/sparql11-protocol/")
-        yield self.dataset, VOID + "sparqlEndpoint", endpoint
+        yield from dataset_record.service(self.project, self.base, me)
         yield from self._feed()
 
     def _feed(self) -> Iterator[Statement]:
@@ -256,6 +224,8 @@ class _Description:
         yield me, DCAT + "servesDataset", NamedNode(self.dataset)
         yield me, DCTERMS + "license", NamedNode(self.licence)
         yield me, DCTERMS + "conformsTo", NamedNode("https://www.rfc-editor.org/info/rfc4287")
+        yield me, DCAT + "endpointDescription", NamedNode("https://www.rfc-editor.org/info/rfc4287")
+        yield from dataset_record.service(self.project, self.base, me)
 
     def _figures(self, figures: Statistics) -> Iterator[Statement]:
         me, records = self.dataset, {v for s in figures.subjects if (v := value_of(s)).startswith(self.own)}
@@ -270,17 +240,13 @@ class _Description:
             "distinctObjects": len(figures.objects),
         }.items():
             yield me, VOID + name, _number(number)
-        yield me, VOID + "uriSpace", Literal(self.own)
         yield me, VOID + "uriRegexPattern", Literal("^" + _SPECIAL.sub(r"\\\1", self.own))
         yield me, VOID + "rootResource", NamedNode(self.base)
         for syntax in formats.RDF_FORMATS:
             yield me, VOID + "feature", NamedNode(W3C_FORMATS + syntax.w3c_name)
-        for vocabulary in sorted({_namespace(term) for term in (*figures.properties, *figures.members)}):
+        for vocabulary in sorted({namespace(term) for term in (*figures.properties, *figures.members)}):
             yield me, VOID + "vocabulary", NamedNode(vocabulary)
-        first: dict[str, str] = {}
-        for document in sorted(documents):
-            first.setdefault(document.removeprefix(self.own).partition("/")[0], document)
-        for example in list(first.values())[:_MOST_EXAMPLES]:
+        for example in dataset_record.examples(documents, self.own):
             yield me, VOID + "exampleResource", NamedNode(example)
 
     def _partitions(self, figures: Statistics) -> Iterator[Statement]:
@@ -373,23 +339,10 @@ class _Description:
             yield f"{me}-contents", iris.RDF_TYPE, NamedNode(VOID + "Dataset")
             yield f"{me}-contents", VOID + "triples", _number(size)
 
-    def _prefixes(self) -> Iterator[Statement]:
-        for prefix, namespace in self.prefixes.items():
-            me = self._part(f"prefix-{prefix}")
-            yield self.dataset, SH + "declare", NamedNode(me)
-            yield me, iris.RDF_TYPE, NamedNode(SH + "PrefixDeclaration")
-            yield me, SH + "prefix", Literal(prefix)
-            yield me, SH + "namespace", Literal(namespace, datatype=NamedNode(XSD + "anyURI"))
-
 
 def _number(number: int, datatype: str = "integer") -> Literal:
     return Literal(str(number), datatype=NamedNode(XSD + datatype))
 
 
-def _namespace(term: str) -> str:
-    """The namespace of a term: its IRI up to the last `#` or `/`."""
-    return re.sub(r"[^#/]*\Z", "", term) or term
-
-
 def _local(term: str) -> str:
-    return term.removeprefix(_namespace(term))
+    return term.removeprefix(namespace(term))

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pyoxigraph import NamedNode, Quad
 
 from kg.rdf.namespaces import RDFS
-from kg.release.catalogue import DCAT, value_of
+from kg.release.catalogue import value_of
+from kg.release.dataset_record import DCAT
 
 # The address of the whole record, below that of the dataset.
 STATISTICS = "/statistics"
