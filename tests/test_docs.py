@@ -218,8 +218,8 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
     special = {"": "(none)", "None": "(found)", "()": "`[]`", "True": "`true`", "False": "`false`"}
     for name, field in fields.items():
         shown = special.get(str(field.default), f"`{field.default}`")
-        # A project is looked for where none is named; nothing stands in for other settings.
-        assert rows[name] == (shown if name == "PROJECT" else shown.replace("(found)", "(none)")), name
+        # A place is found for most; nothing stands in for texts that the operator may show.
+        assert rows[name] == ("(none)" if name == "SOURCE_TEXTS" else shown), name
         assert field.description in text, name
 
 
