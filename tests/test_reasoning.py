@@ -33,6 +33,7 @@ PREFIX prov: <http://www.w3.org/ns/prov#>
 PREFIX bibo: <http://purl.org/ontology/bibo/>
 PREFIX qb: <http://purl.org/linked-data/cube#>
 PREFIX xsd: <http://www.w3.org/2001/XMLSchema#>
+PREFIX time: <http://www.w3.org/2006/time#>
 PREFIX acts: <https://w3id.org/aikg/id/vocabulary/acts/>
 PREFIX actors: <https://w3id.org/aikg/id/vocabulary/actor-kinds/>
 PREFIX directions: <https://w3id.org/aikg/id/vocabulary/directions/>
@@ -112,6 +113,14 @@ INFERS = {
         ":b qb:dataSet kg:budgetDataSet",
     ),
 }
+INFERS["a policy has one date, the most precise"] = (
+    ':p a kg:Plan ; dcterms:issued "2025"^^xsd:gYear , "2025-07-23"^^xsd:date .'
+    ' :q a kg:Plan ; kg:hasEdition :q1, :q2 . :q1 dcterms:issued "2017"^^xsd:gYear .'
+    ' :q2 dcterms:issued "2022"^^xsd:gYear .'
+    ' :r a kg:Plan ; dcterms:temporal :t . :t time:hasBeginning :i . :i time:inXSDgYear "2026"^^xsd:gYear .',
+    ':p kg:dated "2025-07-23"^^xsd:date . :q kg:dated "2017"^^xsd:gYear . :r kg:dated "2026"^^xsd:gYear'
+    ' FILTER NOT EXISTS { :p kg:dated "2025"^^xsd:gYear } FILTER NOT EXISTS { :q kg:dated "2022"^^xsd:gYear }',
+)
 INFERS["what happened is an activity of those who did it"] = (
     ":e a kg:CabinetDecision ; kg:by :cabinet .",
     ":e a prov:Activity ; prov:wasAssociatedWith :cabinet",
