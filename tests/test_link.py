@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import ministry
 import pytest
 import yaml
 from conftest import make_release
@@ -54,7 +55,7 @@ def links(path: Path) -> set[tuple[str, str, str]]:
     return {
         (q.subject.value, q.predicate.value.rpartition("#")[2], q.object.value)  # type: ignore[union-attr]
         for q in parse(path=str(path))
-        if q.predicate.value.endswith("Match")
+        if q.object.value.startswith(BASE.id)  # type: ignore[union-attr]
     }
 
 
@@ -67,7 +68,7 @@ def test_the_bodies_of_the_paper_come_back_right(releases: Path, tmp_path: Path)
     found = {r["機関名"]: r["kg_uri"].removeprefix(BASE.id) for r in rows}
     assert found == {r["機関名"]: r["期待"] for r in rows}
     assert len({r["期待"] for r in rows if r["期待"]}) == 44
-    expected = {(f"https://example.go.jp/id/{r['番号']}", "exactMatch", BASE.id + r["期待"]) for r in rows if r["期待"]}
+    expected = {(f"https://example.go.jp/id/{r['番号']}", "sameAs", BASE.id + r["期待"]) for r in rows if r["期待"]}
     assert links(tmp_path / "bodies.links.ttl") == expected
     assert "57 rows: 52 linked, 0 to be reviewed, 5 no candidate" in done.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bodies.linked.csv", "bodies.links.ttl", "bodies.sssom.tsv"]
@@ -81,8 +82,8 @@ def test_the_bodies_of_the_paper_come_back_right(releases: Path, tmp_path: Path)
         prefix, _, local = curie.partition(":")
         return f"{space[prefix]}{local}"
 
-    assert {(expand(m["subject_id"]), "exactMatch", expand(m["object_id"])) for m in listed} == expected
-    assert {m["predicate_id"] for m in listed} == {"skos:exactMatch"}
+    assert {(expand(m["subject_id"]), "sameAs", expand(m["object_id"])) for m in listed} == expected
+    assert {m["predicate_id"] for m in listed} == {"owl:sameAs"}
     assert {m["mapping_justification"] for m in listed} == {"semapv:LexicalMatching"}
     assert all(0.9 <= float(m["confidence"]) <= 1 for m in listed)
 
@@ -126,14 +127,17 @@ def test_what_a_person_left_in_the_table_becomes_the_linkset(releases: Path, tmp
     reviewed = tmp_path / "x.linked.csv"
     header = "番号,n,kg_uri,kg_match\n"
     riken, tokyo = BASE.id + "organization/riken", BASE.id + "organization/university-of-tokyo"
-    reviewed.write_text(f"{header}1,a,{riken},exact\n2,b,{tokyo},close\n3,c,,none\n4,d,,review\n", encoding="utf-8")
+    reviewed.write_text(
+        f"{header}1,a,{riken},exact\n2,b,{tokyo},close\n3,c,,none\n4,d,,review\n5,e,{tokyo},part\n", encoding="utf-8"
+    )
     before = reviewed.read_bytes()
     arguments = (reviewed, "--column", "n", "--subject", SUBJECT, "--reviewed-by", "山田")
     done = run(releases, *arguments)
     assert done.returncode == 0, done.stderr
     assert links(tmp_path / "x.links.ttl") == {
-        ("https://example.go.jp/id/1", "exactMatch", riken),
-        ("https://example.go.jp/id/2", "closeMatch", tokyo),
+        ("https://example.go.jp/id/1", "sameAs", riken),
+        ("https://example.go.jp/id/2", "seeAlso", tokyo),
+        ("https://example.go.jp/id/5", "unitOf", tokyo),
     }
     assert "山田" in (tmp_path / "x.links.ttl").read_text(encoding="utf-8")
     assert reviewed.read_bytes() == before
@@ -299,3 +303,32 @@ def test_without_a_column_the_columns_are_proposed_and_odd_numbers_are_told(rele
         assert told in done.stdout
     found = {row["機関名"]: row["kg_match"] for row in table(tmp_path / "t.linked.csv")}
     assert found == {"理化学研究所": "exact", "東京大学": "exact", "放射光科学研究センター": "review"}
+
+
+def test_a_table_of_a_ministry_gives_no_false_link(releases: Path, tmp_path: Path) -> None:
+    file = tmp_path / ministry.NAME
+    file.write_bytes(ministry.body())
+    done = run(releases, file, "--subject", ministry.SUBJECT)
+    assert done.returncode == 0, done.stderr
+    assert "columns  機関名 (names), 法人番号 (corporateNumber), 所属機関 (unitOf)" in done.stdout
+    for rows, told in (
+        (ministry.WRONG, "is not used: the check digit"),
+        (ministry.ROUNDED, "is not used: a spreadsheet has rounded"),
+        (ministry.REPAIRED, "is read as the number"),
+    ):
+        for row in rows:
+            assert re.search(rf"^note +row {row}, column 3: .*{told}", done.stdout, re.MULTILINE), (row, told)
+    rows_ = table(tmp_path / "機関一覧.linked.csv")
+    found = {row["整理番号"]: row["kg_uri"].removeprefix(BASE.id) for row in rows_ if row["kg_uri"]}
+    assert found == ministry.EXPECTED
+    assert all(row["kg_reason"] for row in rows_ if row["kg_match"] == "review")
+    expected = {
+        (ministry.SUBJECT.replace("{整理番号}", n), "sameAs", BASE.id + path) for n, path in ministry.EXPECTED.items()
+    }
+    assert links(tmp_path / "機関一覧.links.ttl") == expected
+    mappings = (tmp_path / "機関一覧.sssom.tsv").read_text(encoding="utf-8").splitlines()
+    metadata = yaml.safe_load("\n".join(line[1:] for line in mappings if line.startswith("#")))
+    listed = list(csv.DictReader((line for line in mappings if not line.startswith("#")), delimiter="\t"))
+    assert {m["predicate_id"] for m in listed} == {"owl:sameAs"}
+    assert len(listed) == len(ministry.EXPECTED)
+    assert all(m["object_id"].partition(":")[0] in metadata["curie_map"] for m in listed)

@@ -10,11 +10,11 @@ from dataset import BASE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyoxigraph import Literal, NamedNode, Store, parse
-from rdflib.namespace import DCAT, FOAF, PROV, SKOS, VOID
+from rdflib.namespace import DCAT, FOAF, ORG, OWL, PROV, RDFS, SKOS, VOID
 
 from kg.errors import KgError
 from kg.linking import linkset, review
-from kg.linking.linkset import Link, LinksetInfo
+from kg.linking.linkset import Link, LinksetInfo, Target
 from kg.linking.review import Decision, MatchSetup
 from kg.rdf import formats, iris
 from kg.tables.rows import TableError
@@ -27,6 +27,8 @@ LINKS = [
     Link("https://example.go.jp/id/2", RIKEN),
     Link("https://example.go.jp/id/1", TOKYO, is_reviewed=True),
     Link("https://example.go.jp/id/3", RIKEN, "close", is_reviewed=True),
+    Link("https://example.go.jp/id/4", RIKEN, "part", is_reviewed=True, of="body"),
+    Link("https://example.go.jp/id/5", BASE.id + "concept/ai-for-science", of="concept"),
 ]
 SYNTAXES = [f for f in formats.RDF_FORMATS if f.name in ("ttl", "nt", "jsonld")]
 
@@ -46,27 +48,31 @@ def holds(store: Store, pattern: str) -> bool:
 def test_the_links_stand_as_plain_triples(syntax: formats.Rdf) -> None:
     body = linkset.write(LINKS, ACCOUNT, syntax)
     store = graph(body, syntax)
-    found = {
-        (quad.subject.value, quad.predicate.value.rpartition("#")[2], quad.object.value)  # type: ignore[union-attr]
-        for quad in store
-        if quad.predicate.value.endswith("Match")
+    wanted = {
+        ("1", OWL.sameAs, TOKYO),
+        ("2", OWL.sameAs, RIKEN),
+        ("3", RDFS.seeAlso, RIKEN),
+        ("4", ORG.unitOf, RIKEN),
+        ("5", SKOS.exactMatch, BASE.id + "concept/ai-for-science"),
     }
-    assert found == {(link.subject, f"{link.relation}Match", link.target) for link in LINKS}
+    for row, predicate, target in wanted:
+        assert holds(store, f"<https://example.go.jp/id/{row}> <{predicate}> <{target}>")
+    assert len(list(store.quads_for_pattern(None, None, NamedNode(RIKEN)))) == 3
     assert body == linkset.write(LINKS[::-1] + LINKS, ACCOUNT, syntax)
 
 
 def test_each_predicate_is_a_linkset_of_its_own() -> None:
     store = graph(linkset.write(LINKS, ACCOUNT, SYNTAXES[0]), SYNTAXES[0])
-    for name, n in (("exact", 2), ("close", 1)):
+    for name, n in (("owl:sameAs", 2), ("rdfs:seeAlso", 1), ("org:unitOf", 1), ("skos:exactMatch", 1)):
         assert holds(
             store,
-            f"""?whole void:subset ?part ; void:triples 3 .
-            ?part a void:Linkset ; void:linkPredicate skos:{name}Match ; void:triples {n} ;
+            f"""?whole void:subset ?part ; void:triples 5 .
+            ?part a void:Linkset ; void:linkPredicate {name} ; void:triples {n} ;
                 void:objectsTarget <{BASE.dataset}> ; void:subjectsTarget ?theirs .
             ?theirs a void:Dataset ; void:uriSpace "https://example.go.jp/id/" """,
         )
     one = graph(linkset.write(LINKS[:2], ACCOUNT, SYNTAXES[0]), SYNTAXES[0])
-    assert not holds(one, "?part void:linkPredicate skos:closeMatch")
+    assert not holds(one, "?part void:linkPredicate rdfs:seeAlso")
 
 
 def test_it_tells_who_matched_what_when_and_by_which_release() -> None:
@@ -83,13 +89,13 @@ def test_it_tells_who_matched_what_when_and_by_which_release() -> None:
     )
     reviewed = store.quads_for_pattern(None, NamedNode(linkset.PROV + "used"), None)
     subjects = {q.object.value for q in reviewed if q.subject.value.endswith("#review")}  # type: ignore[union-attr]
-    assert subjects == {"https://example.go.jp/id/1", "https://example.go.jp/id/3"}
+    assert subjects == {f"https://example.go.jp/id/{n}" for n in (1, 3, 4)}
     alone = graph(linkset.write(LINKS[:1], ACCOUNT, SYNTAXES[0]), SYNTAXES[0])
     assert not holds(alone, "?person a prov:Person")
 
 
 def test_its_terms_exist_in_their_vocabularies() -> None:
-    namespaces = {str(n._NS): n for n in (VOID, PROV, SKOS, FOAF, DCAT, rdflib.RDFS, rdflib.RDF)}
+    namespaces = {str(n._NS): n for n in (VOID, PROV, SKOS, FOAF, DCAT, ORG, OWL, RDFS, rdflib.RDF)}
     described = linkset.describe(LINKS, ACCOUNT)
     types = [t.object.value for t in described if t.predicate.value == iris.RDF_TYPE]  # type: ignore[union-attr]
     # `dcat:version` is of DCAT 3; rdflib has DCAT 2.
@@ -139,12 +145,16 @@ TABLE = Table(("code", "IRI", "名"), [("a/1 東", "https://example.go.jp/1", "x
 EXACT = Decision(RIKEN, "exact", "machine", 100)
 
 
+def thing(_: str) -> Target:
+    return "thing"
+
+
 def test_a_template_makes_iris_and_escapes_what_it_takes() -> None:
-    made = review.links(TABLE, [EXACT, Decision()], MatchSetup(2, subject="https://example.go.jp/id/{code}"))
+    made = review.links(TABLE, [EXACT, Decision()], MatchSetup(2, subject="https://example.go.jp/id/{code}"), thing)
     assert made == [Link("https://example.go.jp/id/a%2F1%20%E6%9D%B1", RIKEN)]
-    assert review.links(TABLE, [Decision(RIKEN, "close", "person"), Decision()], MatchSetup(2, subject="IRI")) == [
-        Link("https://example.go.jp/1", RIKEN, "close", True)
-    ]
+    assert review.links(
+        TABLE, [Decision(RIKEN, "close", "person"), Decision()], MatchSetup(2, subject="IRI"), thing
+    ) == [Link("https://example.go.jp/1", RIKEN, "close", True)]
 
 
 @pytest.mark.parametrize(
@@ -152,16 +162,16 @@ def test_a_template_makes_iris_and_escapes_what_it_takes() -> None:
 )
 def test_a_row_without_an_iri_is_reported(subject: str, code: str, column: int) -> None:
     with pytest.raises(TableError) as caught:
-        review.links(TABLE, [EXACT, EXACT], MatchSetup(2, subject=subject))
+        review.links(TABLE, [EXACT, EXACT], MatchSetup(2, subject=subject), thing)
     assert (caught.value.code, caught.value.row, caught.value.column) == (code, 2, column)
 
 
 def test_two_rows_of_one_iri_may_not_contradict() -> None:
     table = Table(("IRI",), [("https://example.go.jp/1",)] * 3)
     choice = MatchSetup(0, subject="IRI")
-    assert len(set(review.links(table, [EXACT] * 3, choice))) == 1
+    assert len(set(review.links(table, [EXACT] * 3, choice, thing))) == 1
     with pytest.raises(TableError, match=r"row 3: .* here, but to .* in row 1"):
-        review.links(table, [EXACT, EXACT, Decision(TOKYO, "exact", "person")], choice)
+        review.links(table, [EXACT, EXACT, Decision(TOKYO, "exact", "person")], choice, thing)
 
 
 @pytest.mark.parametrize("subject", ["nothing", "{code}", "https://example.go.jp/{kode}", "https://exa mple/{code}"])

@@ -8,6 +8,7 @@ from dataclasses import replace
 from api.html.view import View
 from api.i18n import texts
 from kg.linking import review
+from kg.linking.linkset import Relation
 from kg.linking.matching import Candidate
 from kg.linking.review import Decision, MatchSetup
 from kg.tables.rows import Notice
@@ -52,12 +53,12 @@ def decisions(view: View, rows: list[tuple[str, ...]], choice: MatchSetup) -> li
     return list(review.match_rows(view.site.matcher, rows, choice, view.plain))
 
 
-def by_person(view: View, row: tuple[str, ...], choice: MatchSetup, iri: str, *, is_close: bool) -> Decision:
-    """Return a person's decision on a row: a record that matches exactly or closely, or none without an IRI."""
+def by_person(view: View, row: tuple[str, ...], choice: MatchSetup, iri: str, relation: Relation) -> Decision:
+    """Return a person's decision on a row: how it is related to a record, or to none without an IRI."""
     if not iri:
         return Decision(by="person")
     found = next((c for c in review.candidates(view.site.matcher, row, choice) if c.iri == iri), None)
-    decision = Decision(iri, "close" if is_close else "exact", "person")
+    decision = Decision(iri, relation, "person")
     return replace(decision, score=found.score, reason=review.reason(found)) if found else decision
 
 

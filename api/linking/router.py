@@ -30,7 +30,7 @@ from kg import __version__
 from kg.errors import DeskBusy
 from kg.linking import columns, findings, linkset, review, sssom
 from kg.linking.evidence import OWNED_BY
-from kg.linking.linkset import LinksetInfo
+from kg.linking.linkset import LinksetInfo, Relation
 from kg.linking.matching import Candidate
 from kg.linking.review import Decision, MatchSetup
 from kg.rdf import formats
@@ -269,7 +269,7 @@ def _columns(request: Request, view: View, work: Work, form: Form, problem: Prob
 
 # Texts of the script that are not in the page.
 _SCRIPT_TEXTS = (
-    *("matching", "cancelled", "failed", "empty", "close", "other", "choice", "none", "no_candidates", "score"),
+    *("matching", "cancelled", "failed", "empty", "close", "part", "other", "choice", "none", "no_candidates", "score"),
     *("by_machine", "by_person", "to_review", "accepted", "other_label", "not_matched"),
 )
 
@@ -319,9 +319,9 @@ def _merged(view: View, work: Work, form: Form) -> Work:
             continue
         at, old = int(row), decisions[int(row)]
         chosen = form.get(f"other-{at}", "").strip() or form[name]
-        is_close = f"close-{at}" in form
-        if chosen != old.iri or old.relation != ("close" if is_close else "exact"):
-            decisions[at] = candidates.by_person(view, work.table.rows[at], work.choice, chosen, is_close=is_close)
+        relation: Relation = "part" if f"part-{at}" in form else "close" if f"close-{at}" in form else "exact"
+        if chosen != old.iri or old.relation != relation:
+            decisions[at] = candidates.by_person(view, work.table.rows[at], work.choice, chosen, relation)
     return state.checked(replace(work, decisions=tuple(decisions)), view.site.entities.exists)
 
 
@@ -385,11 +385,12 @@ def _linkset_file(view: View, work: Work, asked: str) -> Response:
     if work.dataset and not linkset.is_iri(work.dataset):
         detail = f"dataset: '{work.dataset[:200]}' is not an absolute IRI"
         raise Problem(422, "bad-dataset", detail, {"field": "dataset", "iri": work.dataset[:200]})
+    target_of = linkset.targets(view.site.entities)
     try:
-        found = review.links(work.table, work.decisions, work.choice)
+        found = review.links(work.table, work.decisions, work.choice, target_of)
         info = _linkset_info(view.site, work)
         if syntax is None:
-            mappings = sssom.write(work.table, work.decisions, work.choice, info, view.plain)
+            mappings = sssom.write(work.table, work.decisions, work.choice, info, view.plain, target_of)
             return _download(mappings, f"{sssom.MEDIA_TYPE}; charset=utf-8", _name(work, "sssom.tsv"))
         body = linkset.write(found, info, syntax)
     except TableError as error:

@@ -33,5 +33,5 @@ class FinishedWork(BaseModel):
     name: int = Field(description="The column of names, from 0.")
     subject: str = Field("", description="A column, or a template over columns, that gives the IRIs of the rows.")
     decisions: list[Annotated[list[Any], Field(min_length=6, max_length=6)]] = Field(
-        description="For each row: IRI, relation (exact, close), by (machine, person), score, reason, told."
+        description="For each row: IRI, relation (exact, close, part), by (machine, person), score, reason, told."
     )

@@ -200,8 +200,10 @@ class Review {
     if (decision[1] && !candidates.some((c) => c.iri === decision[0])) candidates.push({ iri: decision[0], label: decision[0], score: 0 });
     const list = element("ul", {}, ...candidates.map((c, i) => this.option(n, c, i + 1, decision)), this.option(n, null, 0, decision));
     const close = element("input", { type: "checkbox", checked: decision[1] === "close", className: "close" });
+    const part = element("input", { type: "checkbox", checked: decision[1] === "part", className: "part" });
     const more = element("p", { className: "more" },
-      element("label", {}, close, ` ${this.texts.close}`),
+      element("label", {}, close, ` ${this.texts.close}`), " ",
+      element("label", {}, part, ` ${this.texts.part}`), " ",
       element("button", { type: "button", className: "other", textContent: `${this.texts.other}…` }));
     more.querySelector("button").addEventListener("click", () => this.search(n, more));
     return element("tr", { "data-row": n, "data-state": this.group(decision) },
@@ -244,10 +246,10 @@ class Review {
   decide(row) {
     const n = Number(row.dataset.row), picked = row.querySelector("input[type=radio]:checked");
     if (!picked) return "";
-    const close = row.querySelector(".close").checked, [, , , , , told] = this.work.decisions[n];
+    const relation = ["part", "close"].find((name) => row.querySelector(`.${name}`).checked) ?? "exact", [, , , , , told] = this.work.decisions[n];
     const candidate = (this.found[n] ?? []).find((c) => c.iri === picked.value);
     this.work.decisions[n] = picked.value
-      ? [picked.value, close ? "close" : "exact", "person", candidate?.score ?? 0, candidate?.ground ?? "", told]
+      ? [picked.value, relation, "person", candidate?.score ?? 0, candidate?.ground ?? "", told]
       : ["", "", "person", 0, "", told];
     row.dataset.state = this.group(this.work.decisions[n]);
     row.querySelector(".state").textContent = this.state(this.work.decisions[n]);
@@ -259,7 +261,12 @@ class Review {
 
   onChange(event) {
     const row = event.target.closest("tr[data-row]");
-    if (row && event.target.matches("input[type=radio], .close")) this.decide(row);
+    if (!row || !event.target.matches("input[type=radio], .close, .part")) return;
+    // A row is close to a record or a part of it, not both.
+    if (event.target.checked && event.target.type === "checkbox") {
+      row.querySelector(event.target.matches(".close") ? ".part" : ".close").checked = false;
+    }
+    this.decide(row);
   }
 
   onKey(event) {
@@ -269,7 +276,7 @@ class Review {
     const key = event.key.toLowerCase(), at = [...this.body.children].indexOf(row);
     if (key === "j" || key === "k") this.go(at + (key === "j" ? 1 : -1));
     else if (/^[0-9]$/.test(key)) this.pick(row, Number(key));
-    else if (key === "c") row.querySelector(".close").click();
+    else if (key === "c" || key === "p") row.querySelector(key === "c" ? ".close" : ".part").click();
     else if (key === "/") row.querySelector(".other")?.click();
     else if (key === "enter" && !event.target.matches("a, button")) { this.decide(row); this.go(at + 1); }
     else return;

@@ -97,8 +97,16 @@ def _print_outcome(outcome: batch.BatchOutcome) -> None:
         console.print(f"note     {notice}", markup=False, highlight=False, soft_wrap=True)
     if (more := len(outcome.notices) - _NOTICES) > 0:
         console.print(f"note     {more:,} more", markup=False)
-    names = {"exact": "linked", "close": "closely linked", "review": "to be reviewed", "none": "no candidate"}
-    found = ", ".join(f"{n:,} {names[state]}" for state, n in outcome.counts.items() if n or state != "close")
+    names = {
+        "exact": "linked",
+        "close": "closely linked",
+        "part": "linked to their whole",
+        "review": "to be reviewed",
+        "none": "no candidate",
+    }
+    found = ", ".join(
+        f"{n:,} {names[state]}" for state, n in outcome.counts.items() if n or state not in ("close", "part")
+    )
     console.print(f"{sum(outcome.counts.values()):,} rows: {found}", markup=False, highlight=False)
     console.print(f"table    {outcome.table}", markup=False, highlight=False)
     if outcome.linkset:

@@ -145,7 +145,8 @@ class _Run:
         """Writes the linkset if the IRIs of the rows are known (`--subject`)."""
         if not self.setup.subject:
             return None, 0
-        links = review.links(self.table, decisions, self.setup)
+        target_of = linkset.targets(self.entities)
+        links = review.links(self.table, decisions, self.setup, target_of)
         info = LinksetInfo(
             base=self.release.manifest.base_iri,
             release=self.release.manifest.id[:16],
@@ -158,7 +159,7 @@ class _Run:
         )
         path = self.folder / f"{_stem(self.options.file)}.links.{self.syntax.name}"
         _write_file(path, linkset.write(links, info, self.syntax))
-        mappings = sssom.write(self.table, decisions, self.setup, info, self._label)
+        mappings = sssom.write(self.table, decisions, self.setup, info, self._label, target_of)
         _write_file(self.folder / f"{_stem(self.options.file)}.sssom.tsv", mappings)
         return path, len(set(links))
 

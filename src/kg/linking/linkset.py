@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
@@ -18,28 +18,71 @@ from pyoxigraph import Literal, NamedNode, Triple
 from kg.errors import KgError
 from kg.rdf import iris, serialization
 from kg.rdf.formats import Rdf
-from kg.rdf.namespaces import RDFS, SKOS
+from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SKOS
 from kg.rdf.ordering import sort_triples
+from kg.rdf.terms import value
+from kg.release.entities import Entities
 
 PROV = "http://www.w3.org/ns/prov#"
 VOID = "http://rdfs.org/ns/void#"
 FOAF = "http://xmlns.com/foaf/0.1/"
 DCAT = "http://www.w3.org/ns/dcat#"
 XSD = "http://www.w3.org/2001/XMLSchema#"
-PREFIXES = {"dcat": DCAT, "foaf": FOAF, "prov": PROV, "rdfs": RDFS, "skos": SKOS, "void": VOID, "xsd": XSD}
+ORG = "http://www.w3.org/ns/org#"
+PREFIXES = {
+    "dcat": DCAT,
+    "dcterms": DCTERMS,
+    "foaf": FOAF,
+    "org": ORG,
+    "owl": OWL,
+    "prov": PROV,
+    "rdfs": RDFS,
+    "skos": SKOS,
+    "void": VOID,
+    "xsd": XSD,
+}
 
-Relation = OneOf["exact", "close"]
-PREDICATES: dict[Relation, str] = {"exact": SKOS + "exactMatch", "close": SKOS + "closeMatch"}
+Relation = OneOf["exact", "close", "part"]
+Target = OneOf["thing", "body", "concept"]
+RELATIONS: tuple[Relation, ...] = ("exact", "close", "part")
+# SKOS matches concepts alone. A thing is the same, or only worth seeing too; a part of a body is its unit.
+PREDICATES: Mapping[tuple[Relation, Target], str] = {
+    ("exact", "thing"): OWL + "sameAs",
+    ("exact", "body"): OWL + "sameAs",
+    ("exact", "concept"): SKOS + "exactMatch",
+    ("close", "thing"): RDFS + "seeAlso",
+    ("close", "body"): RDFS + "seeAlso",
+    ("close", "concept"): SKOS + "closeMatch",
+    ("part", "thing"): DCTERMS + "isPartOf",
+    ("part", "body"): ORG + "unitOf",
+    ("part", "concept"): SKOS + "broadMatch",
+}
+
+
+def target_of(classes: Iterable[str]) -> Target:
+    """What a record is to a linkset, by its classes with their superclasses."""
+    known = set(classes)
+    return "concept" if SKOS + "Concept" in known else "body" if ORG + "Organization" in known else "thing"
+
+
+def targets(entities: Entities) -> Callable[[str], Target]:
+    """Returns a function that tells what a record of a release is to a linkset."""
+    return lambda iri: target_of(value(term) for term in entities.values(iri, iris.RDF_TYPE))
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An exact or close match between a `subject` of the other dataset and a `target` of this one."""
+    """A link from a `subject` of the other dataset to a `target` of this one: the same, close to it, or its whole."""
 
     subject: str
     target: str
     relation: Relation = "exact"
     is_reviewed: bool = False
+    of: Target = "thing"
+
+    @property
+    def predicate(self) -> str:
+        return PREDICATES[self.relation, self.of]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +141,7 @@ def _uses(statements: Iterable[Triple], namespace: str) -> bool:
 
 def _links(links: Sequence[Link]) -> Iterable[Triple]:
     for link in links:
-        yield _triple(link.subject, PREDICATES[link.relation], NamedNode(link.target))
+        yield _triple(link.subject, link.predicate, NamedNode(link.target))
 
 
 def _dataset(me: str, links: Sequence[Link], info: LinksetInfo) -> Iterable[Triple]:
@@ -106,15 +149,15 @@ def _dataset(me: str, links: Sequence[Link], info: LinksetInfo) -> Iterable[Trip
     subjects = info.dataset or f"{me}#subjects"
     yield _type(me, VOID + "Dataset")
     yield _type(me, PROV + "Entity")
-    yield _triple(me, VOID + "triples", _number(len({(k.subject, k.target, k.relation) for k in links})))
+    yield _triple(me, VOID + "triples", _number(len({(k.subject, k.target, k.predicate) for k in links})))
     yield _type(subjects, VOID + "Dataset")
     if not info.dataset and (space := space_of([link.subject for link in links])):
         yield _triple(subjects, VOID + "uriSpace", Literal(space))
-    for relation, predicate in PREDICATES.items():
-        size = len({(k.subject, k.target) for k in links if k.relation == relation})
+    for predicate in dict.fromkeys(PREDICATES.values()):
+        size = len({(k.subject, k.target) for k in links if k.predicate == predicate})
         if not size:
             continue
-        part = f"{me}#{relation}"
+        part = f"{me}#{predicate.replace('#', '/').rpartition('/')[2]}"
         yield _triple(me, VOID + "subset", NamedNode(part))
         yield _type(part, VOID + "Linkset")
         yield _triple(part, VOID + "linkPredicate", NamedNode(predicate))

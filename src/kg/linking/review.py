@@ -10,7 +10,7 @@ from typing import Literal as OneOf
 from urllib.parse import quote
 
 from kg.linking import linkset
-from kg.linking.linkset import Link, Relation
+from kg.linking.linkset import RELATIONS, Link, Relation, Target
 from kg.linking.matching import Candidate, Matcher
 from kg.tables.rows import TableError
 from kg.tables.table import Table
@@ -38,6 +38,7 @@ class MatchSetup:
 class Decision:
     """The decision for a row, made by the matcher where it is certain, or by a person; `relation` is '' without a link.
 
+    Only a person says that a row is close to a record or a part of it.
     `listed` has the best candidates as text, for the output table.
     """
 
@@ -50,7 +51,7 @@ class Decision:
 
     @property
     def state(self) -> str:
-        """`exact` or `close` for a link, `review` if a person should decide, `none` if there is no candidate."""
+        """`exact`, `close` or `part` for a link, `review` if a person should decide, `none` without a candidate."""
         if self.relation:
             return self.relation
         return "none" if self.by == "person" or not self.listed else "review"
@@ -128,21 +129,27 @@ def reviewed(table: Table, exists: Callable[[str], bool]) -> list[Decision]:
     found = []
     for number, row in enumerate(table.rows, 1):
         iri, state = row[at["kg_uri"]].strip(), row[at["kg_match"]].strip()
-        if state not in ("exact", "close", "review", "none", ""):
+        if state not in (*RELATIONS, "review", "none", ""):
             raise TableError("bad-match", row=number, column=at["kg_match"] + 1, found=state[:40])
-        if state not in ("exact", "close"):
+        relation = next((known for known in RELATIONS if known == state), None)
+        if relation is None:
             found.append(Decision(by="person"))
         elif exists(iri):
-            found.append(Decision(iri, "exact" if state == "exact" else "close", "person"))
+            found.append(Decision(iri, relation, "person"))
         else:
             raise TableError("no-record", row=number, column=at["kg_uri"] + 1, iri=iri[:200])
     return found
 
 
-def links(table: Table, decisions: Iterable[Decision], setup: MatchSetup) -> list[Link]:
-    """The links of all linked rows; raises `TableError` if a row has no IRI, or two rows contradict each other."""
+def links(
+    table: Table, decisions: Iterable[Decision], setup: MatchSetup, target_of: Callable[[str], Target]
+) -> list[Link]:
+    """The links of all linked rows; raises `TableError` if a row has no IRI, or two rows contradict each other.
+
+    `target_of` tells what a record is, which decides the predicate.
+    """
     return [
-        Link(iri, decision.iri, decision.relation, decision.by == "person")
+        Link(iri, decision.iri, decision.relation, decision.by == "person", target_of(decision.iri))
         for _, decision, iri in linked_rows(table, decisions, setup)
         if decision.relation
     ]
@@ -197,7 +204,7 @@ def _checked(iri: str, number: int, at: int) -> str:
 
 def counts(decisions: Iterable[Decision]) -> Mapping[str, int]:
     """The number of rows in each state."""
-    found = dict.fromkeys(("exact", "close", "review", "none"), 0)
+    found = dict.fromkeys((*RELATIONS, "review", "none"), 0)
     for decision in decisions:
         found[decision.state] += 1
     return found

@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kg.linking import review
-from kg.linking.linkset import LinksetInfo, name_of, space_of
+from kg.linking import linkset, review
+from kg.linking.linkset import LinksetInfo, Target, name_of, space_of
 from kg.linking.review import Decision, MatchSetup, linked_rows
 from kg.tables.table import Table, defused
 
@@ -21,7 +21,7 @@ _COLUMNS = (
     *("confidence", "reviewer_label", "comment"),
 )
 _SEMAPV = "https://w3id.org/semapv/vocab/"
-_SKOS = "http://www.w3.org/2004/02/skos/core#"
+_VOCABULARIES = {name: linkset.PREFIXES[name] for name in ("dcterms", "org", "owl", "rdfs", "skos")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +39,28 @@ class _Prefixes:
 
 
 def write(
-    table: Table, decisions: Sequence[Decision], setup: MatchSetup, info: LinksetInfo, label: Callable[[str], str]
+    table: Table,
+    decisions: Sequence[Decision],
+    setup: MatchSetup,
+    info: LinksetInfo,
+    label: Callable[[str], str],
+    target_of: Callable[[str], Target],
 ) -> bytes:
     """The mappings of all linked rows, with the metadata of the set in a comment above the header."""
     found = list(linked_rows(table, decisions, setup))
     prefixes = _Prefixes(space_of([iri for _, _, iri in found]), info.base + "id/")
     output = io.StringIO(newline="")
-    links = review.links(table, decisions, setup)
+    links = review.links(table, decisions, setup, target_of)
     for line in _metadata(name_of(links, info), info, prefixes):
         output.write(f"#{line}\n")
     writer = csv.writer(output, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
     writer.writerow(_COLUMNS)
-    for number, decision, iri in found:
+    for (number, decision, iri), link in zip(found, links, strict=True):
         is_person = decision.by == "person"
         cells = (
             prefixes.shorten(iri),
             table.rows[number - 1][setup.name].strip(),
-            "skos:closeMatch" if decision.relation == "close" else "skos:exactMatch",
+            _curie(link.predicate),
             prefixes.shorten(decision.iri),
             label(decision.iri),
             "semapv:ManualMappingCuration" if is_person else _justification(decision),
@@ -68,6 +73,10 @@ def write(
     return output.getvalue().encode()
 
 
+def _curie(predicate: str) -> str:
+    return next(f"{p}:{predicate.removeprefix(ns)}" for p, ns in _VOCABULARIES.items() if predicate.startswith(ns))
+
+
 def _justification(decision: Decision) -> str:
     """By name alone, or by name together with other columns."""
     return "semapv:CompositeMatching" if "property:" in decision.reason else "semapv:LexicalMatching"
@@ -75,7 +84,8 @@ def _justification(decision: Decision) -> str:
 
 def _metadata(named: str, info: LinksetInfo, prefixes: _Prefixes) -> list[str]:
     """The metadata as lines of YAML; a JSON string is one of YAML too."""
-    spaces = {"ours": prefixes.ours, "yours": prefixes.yours, "graph": info.base, "semapv": _SEMAPV, "skos": _SKOS}
+    spaces = {"ours": prefixes.ours, "yours": prefixes.yours, "graph": info.base, "semapv": _SEMAPV}
+    spaces |= _VOCABULARIES
     # SSSOM names sources by CURIEs only.
     cut = max(info.dataset.rfind(mark) for mark in "/#:") + 1
     space, source = info.dataset[:cut], info.dataset[cut:]
