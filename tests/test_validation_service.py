@@ -128,7 +128,7 @@ def test_a_key_that_the_context_does_not_know(knowledge: validation.Knowledge) -
     told = lines(json.dumps(document).encode(), knowledge, "jsonld")
     assert told == [
         "violation: <http://e/x> <urn:undeclared:quotess>: 'quotess' is not a term of the context; "
-        "did you mean 'quotes' or 'quotedBy'? [unknown-term]"
+        "did you mean 'quotes' (quotes) or 'quotedBy' (is quoted by)? [unknown-term]"
     ]
 
 
@@ -138,8 +138,8 @@ def test_a_deprecated_record_is_a_warning_and_conforms(tiny: Release) -> None:
     found = validation.check(body, intake.syntax_of("ttl"), RdfLimits(), known)
     assert (found.conforms, found.counts) == (True, {"Warning": 1})
     assert list(report.lines(found, "f", known.context)) == [
-        "f:1: warning: <http://e/x> <http://e/p>: concept:old-notion is deprecated; did you mean 'concept:new-notion'?"
-        " [deprecated]"
+        "f:1: warning: <http://e/x> <http://e/p>: concept:old-notion is deprecated; did you mean 'concept:new-notion'"
+        " (new notion)? [deprecated]"
     ]
 
 
@@ -231,7 +231,7 @@ def test_the_format_follows_accept(service: httpx.Client) -> None:
     assert post(service, GOOD, "format=docx").status_code == 406
     assert post(service, GOOD, "", accept="image/png").status_code == 406
     text = post(service, WRONG, "format=text&lang=ja").text.splitlines()
-    assert text[-1] == "-: does not conform: 29 statements, 12 violations, 0 warnings"
+    assert text[-1] == "-: does not conform: 29 statements, 6 links, 2 dead, 12 violations, 0 warnings"
     assert text[0].startswith("-:12: violation: <https://ministry.example/id/a-programme>")
     assert "事業には実施、所管または担当の主体が必要です" in text[0]
 
@@ -259,7 +259,7 @@ def test_a_document_comes_as_body_upload_or_text(
     service: httpx.Client, send: Callable[[httpx.Client], httpx.Response], name: str
 ) -> None:
     answer = send(service)
-    assert answer.text == f"{name}: conforms: 15 statements, 0 violations, 0 warnings\n", answer.text
+    assert answer.text == f"{name}: conforms: 15 statements, 5 links, 0 dead, 0 violations, 0 warnings\n", answer.text
 
 
 @pytest.mark.parametrize(
@@ -605,7 +605,7 @@ def test_the_command_says_by_its_exit_code_what_it_found(real: Release, folder: 
     good, wrong = PARTNER / "good.ttl", PARTNER / "wrong.ttl"
     result = validate(real, str(good))
     assert (result.returncode, result.stdout) == (0, "")
-    assert result.stderr == f"{good}: conforms: 15 statements, 0 violations, 0 warnings\n"
+    assert result.stderr == f"{good}: conforms: 15 statements, 5 links, 0 dead, 0 violations, 0 warnings\n"
     result = validate(real, str(good), str(wrong), "--lang", "ja")
     assert result.returncode == 1
     told = [re.sub(r"_:[0-9a-f]{20,}", "_:b", line) for line in result.stdout.splitlines()]
@@ -696,3 +696,72 @@ def test_two_budgets_of_a_year_are_found_whichever_way_they_are_stated(real_http
     {budgets} ex:a {each} ex:b {each}"""
     found = post(real_http, text.encode()).json()["results"]
     assert "budget-repeated" in {result["rule"] for result in found}
+
+
+TWO = b"""@prefix kg: <https://w3id.org/aikg/ontology#> . @prefix ex: <https://ministry.example/id/> .
+@prefix id: <https://w3id.org/aikg/id/> . @prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+@prefix budget: <https://w3id.org/aikg/id/vocabulary/budget-type/> .
+@prefix year: <https://w3id.org/aikg/id/fiscal-year/> . @prefix dcterms: <http://purl.org/dc/terms/> .
+ex:p kg:\xe8\xb2\xac\xe4\xbb\xbb\xe8\x80\x85 ex:x ;
+  kg:mentions id:organization\\/riken , id:organization\\/rikenn .
+ex:a a kg:BudgetAllocation ; kg:budgetOf ex:p ; kg:amount 100.0 , 200.0 ;
+  kg:fiscalYear year:2025 ; kg:budgetType budget:initial .
+ex:b kg:budgetOf ex:p ; kg:amount 300.0 ; kg:fiscalYear year:2025 ; kg:budgetType budget:initial .
+ex:c dcterms:issued "20x6"^^xsd:gYear .
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "en", "ja"),
+    [
+        ("unknown-term", "did you mean 'kg:headedBy' (is headed by)", "「kg:headedBy」（責任者）"),
+        ("dead-link", "'organization:riken' (RIKEN)", "「organization:riken」（理化学研究所）"),
+        ("ill-typed-literal", "'20x6'^^xsd:gYear", "'20x6'^^xsd:gYear"),
+        ("budget-repeated", "'200'^^xsd:decimal, '300'^^xsd:decimal", "'200'^^xsd:decimal, '300'^^xsd:decimal"),
+        ("shape", "'100.0'^^xsd:decimal, '200.0'^^xsd:decimal", "'100.0'^^xsd:decimal, '200.0'^^xsd:decimal"),
+    ],
+)
+def test_results_name_labels_datatypes_and_both_values(
+    knowledge: validation.Knowledge, rule: str, en: str, ja: str
+) -> None:
+    for language, text in (("en", en), ("ja", ja)):
+        told = [line for line in lines(TWO, knowledge, language=language) if line.endswith(f"[{rule}]")]
+        assert any(text in line for line in told), told
+
+
+def test_the_summary_counts_links_and_dead_ones(knowledge: validation.Knowledge) -> None:
+    found = validation.check(TWO, intake.syntax_of("ttl"), RdfLimits(), knowledge)
+    assert (found.links, found.dead) == (6, 1)
+    assert "6 links, 1 dead" in report.summary(found, "f")
+    assert report.as_json(found)["links"] == {"total": 6, "dead": 1}
+    assert report.load(report.dump(found)) == found
+
+
+def test_a_missing_language_tag_is_told_in_words_of_rdf(knowledge: validation.Knowledge) -> None:
+    body = b'@prefix kg: <https://w3id.org/aikg/ontology#> . <urn:p> a kg:Programme ; skos:prefLabel "No tag" .'
+    body = b"@prefix skos: <http://www.w3.org/2004/02/skos/core#> . " + body
+    found = validation.check(body, intake.syntax_of("ttl"), RdfLimits(), knowledge, profile="japan")
+    told = [result.messages for result in found.results]
+    assert any("language tag ja" in messages["en"] and '"…"@ja' in messages["ja"] for messages in told), told
+    assert not any("{ja:" in text for messages in told for text in messages.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ex:a ex:b ex:c\nex:d ex:e ex:f .", "ピリオド"),
+        ("ex:a fo:p 1 .", "接頭辞「fo:」が宣言されていません"),
+        ('ex:a "p" 1 .', "述語として読めません"),
+        ("ex:a ex:p 「x」 .", "目的語として読めません"),
+        ('ex:a ex:p "x .', "途中で終わっています"),
+        ("ex:a ex:p <x y> .", "IRIに使えない文字"),
+        ("ex:a ex:p <x> .", "相対IRI"),
+    ],
+)
+def test_a_syntax_error_is_told_in_the_language_of_the_reader(service: httpx.Client, text: str, said: str) -> None:
+    body = f"@prefix ex: <http://e/> .\n{text}\n".encode()
+    assert said in post(service, body).json()["message"]["ja"]
+    page = service.post(
+        "/validate", files={"text": (None, body)}, headers={"accept": "text/html", "accept-language": "ja"}
+    )
+    assert said in page.text

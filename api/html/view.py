@@ -244,6 +244,10 @@ class View(Names):
             known = texts.table("tables")[self.language].get(str(code), "")
             place = [self.t("table_" + n) for n in ("row", "column", "line") if problem.members.get(n)]
             known = f"{''.join(place)}{self.t('colon')}{known}" if known and place else known
+        said = problem.members.get("message")
+        # What a parser says is known in more languages than its own, if it is a usual fault.
+        if isinstance(said, dict) and self.language != "en":
+            known += str(said.get(self.language, ""))
         return texts.fill(known, problem.members)
 
     def repaired(self, text: str, term: QueryTerm, iri: str) -> str:

@@ -9,7 +9,7 @@ from pyoxigraph import Literal
 from api.problems import Problem
 from kg.errors import KgError, RdfFault
 from kg.rdf.terms import Term
-from kg.submitted import report
+from kg.submitted import report, syntax_words
 from kg.submitted.report import Report, Result
 
 _LONGEST_LINE = 240
@@ -39,6 +39,8 @@ def placed(problem: Problem, error: KgError, text: str) -> Problem:
     if not isinstance(error, RdfFault) or not error.line:
         return problem
     problem.members |= {"line": error.line, "column": error.column or 1}
+    if said := syntax_words.said_in(str(error), "ja"):
+        problem.members["message"] = {"en": str(error), "ja": said}
     lines = text.split("\n")
     if text and error.line <= len(lines):
         start = max(0, error.column - 60)

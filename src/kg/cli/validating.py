@@ -15,7 +15,7 @@ from kg.project import profiles
 from kg.project.location import project_root
 from kg.project.reading import read_project
 from kg.rdf import formats, serialization
-from kg.submitted import intake, report, validation
+from kg.submitted import intake, report, syntax_words, validation
 from kg.submitted.intake import RdfLimits
 from kg.submitted.report import Report
 from kg.submitted.validation import Knowledge
@@ -51,7 +51,7 @@ def validate(
         knowledge = Knowledge.open(project_root(), release or current(releases_in(None)))
     except KgError as error:
         _stop(error)
-    found = {str(path): _checked(path, syntax, profile, knowledge) for path in files}
+    found = {str(path): _checked(path, syntax, profile, knowledge, language) for path in files}
     told = {name: one for name, one in found.items() if one is not None}
     _print(told, output, language, knowledge)
     if report_file is not None and rdf is not None:
@@ -82,7 +82,7 @@ def _report_format(path: Path | None, output: str, language: str, languages: tup
     return rdf
 
 
-def _checked(path: Path, syntax: str, profile: str, knowledge: Knowledge) -> Report | None:
+def _checked(path: Path, syntax: str, profile: str, knowledge: Knowledge, language: str) -> Report | None:
     """The report of a file; None, after printing the reason, if it cannot be read."""
     name, place = str(path), str(path)
     try:
@@ -93,7 +93,7 @@ def _checked(path: Path, syntax: str, profile: str, knowledge: Knowledge) -> Rep
         place = (
             f"{name}:{error.line}:{error.column}" if error.column else f"{name}:{error.line}" if error.line else name
         )
-        message = str(error)
+        message = syntax_words.said_in(str(error), language) or str(error)
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
     except KgError as error:

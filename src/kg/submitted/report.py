@@ -20,6 +20,7 @@ from kg.rdf.terms import AnyTerm, Term
 
 SH = "http://www.w3.org/ns/shacl#"
 _MAX_LITERAL = 200
+_VALUE = {"en": " (is: {})", "ja": "（値：{}）"}
 PREFIXES = {"sh": SH, "shapes": SHAPES}
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
@@ -49,13 +50,18 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The results for one document, by line; `counts` include those beyond the limit, which are not in `results`."""
+    """The results for one document, by line; `counts` include those beyond the limit, which are not in `results`.
+
+    `links` is the number of times that the document names our records, `dead` of those that lead to none.
+    """
 
     syntax: str
     statements: int
     release: str
     counts: dict[str, int]
     results: tuple[Result, ...]
+    links: int = 0
+    dead: int = 0
 
     @property
     def conforms(self) -> bool:
@@ -67,12 +73,17 @@ class Report:
         return sum(self.counts.values())
 
 
-def make(syntax: str, statements: int, release: str, results: Iterable[Result], most: int) -> Report:
-    """Returns the report of the distinct results in document order, with at most `most` of them listed."""
+def make(
+    syntax: str, statements: int, release: str, results: Iterable[Result], most: int, links: tuple[int, int] = (0, 0)
+) -> Report:
+    """Returns the report of the distinct results in document order, with at most `most` of them listed.
+
+    `links` is the number of links to our records, and of dead ones.
+    """
     found = sorted(dict.fromkeys(map(_Key, results)), key=lambda key: key.order)
     counts = Counter(key.result.severity for key in found)
     listed = tuple(key.result for key in found[:most])
-    return Report(syntax, statements, release, {s: counts[s] for s in SEVERITIES if counts[s]}, listed)
+    return Report(syntax, statements, release, {s: counts[s] for s in SEVERITIES if counts[s]}, listed, *links)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +137,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "release": report.release,
         "syntax": report.syntax,
         "statements": report.statements,
+        "links": {"total": report.links, "dead": report.dead},
         "counts": {severity: report.counts.get(severity, 0) for severity in SEVERITIES},
         "told": len(report.results),
         "results": [_result_as_json(result) for result in report.results],
@@ -164,7 +176,8 @@ def lines(report: Report, name: str, context: Context, language: str = "en") -> 
         place = f"{name}:{result.line}" if result.line else name
         what = " ".join(filter(None, (compact_term(result.focus, context), compact_path(result, context))))
         text = result.messages.get(language) or next(iter(result.messages.values()), "")
-        also = f" (is: {compact_term(result.value, context)})" if result.rule == "shape" and result.value else ""
+        shown = compact_term(result.value, context) if result.rule == "shape" and result.value else ""
+        also = _VALUE.get(language, _VALUE["en"]).format(shown) if shown else ""
         yield f"{place}: {result.severity.lower()}: {what}: {text}{also} [{result.rule}]"
 
 
@@ -175,11 +188,12 @@ def summary(report: Report, name: str) -> str:
     )
     verdict = "conforms" if report.conforms else "does not conform"
     cut = f"; the first {len(report.results):,} are listed" if len(report.results) < report.total else ""
-    return f"{name}: {verdict}: {report.statements:,} statements, {found}{cut}"
+    links = f"{report.links:,} links, {report.dead:,} dead"
+    return f"{name}: {verdict}: {report.statements:,} statements, {links}, {found}{cut}"
 
 
 def compact_term(term: str, context: Context) -> str:
-    """A term for display: an IRI as prefixed name, a literal by its (truncated) text."""
+    """A term for display: an IRI as prefixed name, a literal by its (truncated) text, with language or datatype."""
     if not term:
         return ""
     found = parse_term(term)
@@ -187,7 +201,10 @@ def compact_term(term: str, context: Context) -> str:
         compact = context.compact(found.value)
         return compact if compact != found.value else f"<{compact}>"
     if isinstance(found, pyoxigraph.Literal):
-        return f"'{found.value[:_MAX_LITERAL]}{'…' * (len(found.value) > _MAX_LITERAL)}'"
+        of = f"@{found.language}" if found.language else ""
+        if not of and found.datatype.value != XSD + "string":
+            of = f"^^{compact_term(str(found.datatype), context)}"
+        return f"'{found.value[:_MAX_LITERAL]}{'…' * (len(found.value) > _MAX_LITERAL)}'{of}"
     return str(found)
 
 

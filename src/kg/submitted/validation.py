@@ -17,7 +17,7 @@ from pathlib import Path
 from pyoxigraph import Literal, NamedNode, Quad
 
 from kg.build import checks
-from kg.build.shapes import Shapes
+from kg.build.shapes import Shapes, Violation
 from kg.curation import builder
 from kg.engines.backend import Backend
 from kg.project import profiles
@@ -26,7 +26,7 @@ from kg.project.reading import read_project
 from kg.rdf import iris
 from kg.rdf.context import Context
 from kg.rdf.formats import Rdf
-from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SHAPES
+from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SHAPES, SKOS
 from kg.rdf.terms import value
 from kg.release import store
 from kg.release.entities import Entities
@@ -44,6 +44,9 @@ _SKIPPED_CHECKS = frozenset({"graph-without-evidence", "undeclared-term"})
 _CLASS_OF = frozenset({iris.RDF_TYPE, RDFS + "subClassOf", RDFS + "domain", RDFS + "range"})
 _MAX_NEAREST = 3
 _MAX_SEARCHES = 50
+_LABELS = (RDFS + "label", SKOS + "prefLabel")
+# Suggestions by name: the IRI, and its labels by language.
+_Near = Mapping[str, tuple[str, Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,20 @@ class Knowledge:
             if value(quad.subject).startswith(self.project.vocabularies) and quad.predicate.value == iris.RDF_TYPE:
                 found.setdefault(value(quad.subject), set()).add(value(quad.object))
         return found
+
+    @cached_property
+    def labels(self) -> dict[str, dict[str, str]]:
+        """The labels of terms by language."""
+        found: dict[str, dict[str, str]] = {}
+        for quad in self.ontology:
+            if quad.predicate.value in _LABELS and isinstance(quad.object, Literal):
+                found.setdefault(value(quad.subject), {}).setdefault(quad.object.language or "", quad.object.value)
+        return found
+
+    def record_labels(self, iri: str) -> dict[str, str]:
+        """The labels of a record by language."""
+        found = (term for term in self.values(iri, SKOS + "prefLabel") if isinstance(term, Literal))
+        return {term.language or "": term.value for term in found}
 
     @cached_property
     def entities(self) -> Entities:
@@ -127,7 +144,7 @@ def check(
     subjects = {str(q.subject) for q in triples}
     seen = [*triples, *_context_of(triples, knowledge), *_plain(knowledge.ontology)]
     found = [
-        *_against_shapes(seen, shapes, subjects),
+        *_against_shapes(seen, shapes, subjects, knowledge.context),
         *_against_checks(seen, knowledge, subjects),
         *_unknown_terms(triples, knowledge),
         *_links(triples, knowledge),
@@ -136,7 +153,7 @@ def check(
     if found:
         places = positions.find(text, syntax.syntax, read, base)
         found = [_with_line(result, places) for result in found]
-    return report.make(syntax.name, len(triples), knowledge.release, found, most)
+    return report.make(syntax.name, len(triples), knowledge.release, found, most, _counted(triples, found, knowledge))
 
 
 def _plain(quads: Iterable[Quad]) -> list[Quad]:
@@ -158,13 +175,23 @@ def _context_of(triples: Sequence[Quad], knowledge: Knowledge) -> list[Quad]:
 # ---- shapes and checks ----
 
 
-def _against_shapes(seen: Sequence[Quad], shapes: Shapes, subjects: set[str]) -> Iterator[Result]:
+def _against_shapes(seen: Sequence[Quad], shapes: Shapes, subjects: set[str], context: Context) -> Iterator[Result]:
     for found in shapes.violations(seen):
         if found.focus in subjects:
             severity: Severity = "Violation" if found.severity == SH + "Violation" else "Warning"
+            also = _in_conflict(found, seen, context)
+            messages = {tongue: text + also for tongue, text in found.messages.items()}
             yield Result(
-                "shape", severity, found.component, found.shape, found.focus, found.path, found.value, found.messages
+                "shape", severity, found.component, found.shape, found.focus, found.path, found.value, messages
             )
+
+
+def _in_conflict(found: Violation, seen: Sequence[Quad], context: Context) -> str:
+    """The values of which a record has too many."""
+    if found.component != SH + "MaxCountConstraintComponent":
+        return ""
+    values = {str(q.object) for q in seen if str(q.subject) == found.focus and q.predicate.value in found.path}
+    return ": " + ", ".join(report.compact_term(text, context) for text in sorted(values)) if values else ""
 
 
 def _against_checks(seen: Sequence[Quad], knowledge: Knowledge, subjects: set[str]) -> Iterator[Result]:
@@ -227,7 +254,12 @@ def _unknown_terms(triples: Sequence[Quad], knowledge: Knowledge) -> Iterator[Re
         near = _nearest_keys(name, knowledge) if is_key else _nearest_terms(name, use, knowledge)
         words = ("the context", "コンテキスト") if is_key else ("the ontology", "語彙")
         text = f"'{name}' is not a term of {words[0]}", f"「{name}」という語は{words[1]}にありません"
-        yield _mention("unknown-term", "UnknownTerm", iri, use, text, near, counts[iri])
+        yield _mention("unknown-term", "UnknownTerm", iri, use, text, _labelled(near, knowledge), counts[iri])
+
+
+def _labelled(near: dict[str, str], knowledge: Knowledge) -> _Near:
+    """Suggestions with their labels by language."""
+    return {name: (iri, knowledge.labels.get(iri, {})) for name, iri in near.items()}
 
 
 def _nearest_terms(name: str, use: _Use, knowledge: Knowledge) -> dict[str, str]:
@@ -238,7 +270,8 @@ def _nearest_terms(name: str, use: _Use, knowledge: Knowledge) -> dict[str, str]
         for term, kinds in knowledge.terms.items()
         if not wanted or any(kind.endswith(wanted) for kind in kinds)
     }
-    return _nearest(name, names)
+    labels = {label: term for term in names.values() for label in knowledge.labels.get(term, {}).values()}
+    return _nearest(name, names, labels)
 
 
 def _nearest_keys(key: str, knowledge: Knowledge) -> dict[str, str]:
@@ -246,11 +279,24 @@ def _nearest_keys(key: str, knowledge: Knowledge) -> dict[str, str]:
     return _nearest(key, {key: term.iri for key, term in knowledge.context.terms.items() if "://" in term.iri})
 
 
-def _nearest(name: str, among: dict[str, str]) -> dict[str, str]:
-    """Compares local names only, since the namespace is the same for all."""
-    by_local = {known.rpartition(":")[2].lower(): known for known in among}
-    found = difflib.get_close_matches(name.rpartition(":")[2].lower(), by_local, n=_MAX_NEAREST, cutoff=0.6)
-    return {by_local[local]: among[by_local[local]] for local in found}
+def _nearest(name: str, among: dict[str, str], labels: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Compares local names only, since the namespace is the same for all; and labels, as words or in one word."""
+    names = {iri: known for known, iri in among.items()}
+    by_local = {_word(known.rpartition(":")[2]): iri for known, iri in among.items()}
+    by_label = {_word(label): iri for label, iri in (labels or {}).items()}
+    asked = _word(name.rpartition(":")[2])
+    found: dict[str, None] = {}
+    for written in (by_local, by_label):
+        close = difflib.get_close_matches(asked, written, n=_MAX_NEAREST, cutoff=0.6)
+        # What has the whole word is near, however long it is.
+        is_long = len(asked) > (4 if asked.isascii() else 1)
+        within = sorted((key for key in written if is_long and asked in key), key=len)
+        found |= dict.fromkeys(written[key] for key in (*close, *within))
+    return {names[iri]: iri for iri in list(found)[:_MAX_NEAREST]}
+
+
+def _word(text: str) -> str:
+    return "".join(text.lower().split())
 
 
 def _mention(
@@ -259,29 +305,36 @@ def _mention(
     iri: str,
     use: _Use,
     text: tuple[str, str],
-    near: dict[str, str],
+    near: _Near,
     count: int,
     severity: Severity = "Violation",
 ) -> Result:
-    """A result about an IRI in our namespaces; `near` has the suggestions by name."""
+    """A result about an IRI in our namespaces; `near` has the suggestions with their labels."""
     more = (f" (used {count:,} times)", f"（ほかに{count - 1:,}か所）") if count > 1 else ("", "")
     suggestion = ("", "。")
     if near:
-        names, quoted = " or ".join(f"'{name}'" for name in near), "、".join(f"「{name}」" for name in near)
+        names = " or ".join(f"'{name}'{_in_brackets(of, 'en', ' (', ')')}" for name, (_, of) in near.items())
+        quoted = "、".join(f"「{name}」{_in_brackets(of, 'ja', '（', '）')}" for name, (_, of) in near.items())
         suggestion = (f"; did you mean {names}?", f"。{quoted}ではありませんか。")
     messages = {tongue: text[n] + more[n] + suggestion[n] for n, tongue in enumerate(("en", "ja"))}
     path = () if use.subject == f"<{iri}>" else (use.predicate,)
     where = f"{SHAPES}{component}ConstraintComponent"
-    return Result(rule, severity, where, "", use.subject, path, f"<{iri}>", messages, tuple(near.values()))
+    return Result(
+        rule, severity, where, "", use.subject, path, f"<{iri}>", messages, tuple(iri for iri, _ in near.values())
+    )
+
+
+def _in_brackets(labels: Mapping[str, str], language: str, before: str, after: str) -> str:
+    """The label of a suggestion in a language, else in another."""
+    label = labels.get(language) or next(iter(labels.values()), "")
+    return f"{before}{label}{after}" if label else ""
 
 
 # ---- links ----
 
 
 def _links(triples: Sequence[Quad], knowledge: Knowledge) -> Iterator[Result]:
-    bare = knowledge.base.partition("://")[2]
-    prefixes = tuple(f"{scheme}://{bare}{part}/" for scheme in ("http", "https") for part in ("id", "page", "data"))
-    first, counts = _uses(triples, prefixes)
+    first, counts = _uses(triples, tuple(_record_prefixes(knowledge)))
     root, searches = knowledge.entities.root, 0
     for iri, use in first.items():
         name = report.compact_term(f"<{iri}>", knowledge.context)
@@ -307,8 +360,21 @@ def _links(triples: Sequence[Quad], knowledge: Knowledge) -> Iterator[Result]:
             yield _mention("dead-link", "DeadLink", iri, use, text, near, counts[iri])
 
 
-def _by_name(found: Iterable[str], knowledge: Knowledge) -> dict[str, str]:
-    return {knowledge.context.compact(iri): iri for iri in found}
+def _by_name(found: Iterable[str], knowledge: Knowledge) -> _Near:
+    return {knowledge.context.compact(iri): (iri, knowledge.record_labels(iri)) for iri in found}
+
+
+def _counted(triples: Sequence[Quad], found: Iterable[Result], knowledge: Knowledge) -> tuple[int, int]:
+    """How often a document names our records, and how often it means one that does not exist."""
+    dead = {result.value for result in found if result.rule in ("dead-link", "page-link")}
+    root = tuple(_record_prefixes(knowledge))
+    named = [iri for q in triples for t in (q.subject, q.object) if (iri := value(t)).startswith(root)]
+    return len(named), sum(f"<{iri}>" in dead for iri in named)
+
+
+def _record_prefixes(knowledge: Knowledge) -> Iterator[str]:
+    bare = knowledge.base.partition("://")[2]
+    yield from (f"{scheme}://{bare}{part}/" for scheme in ("http", "https") for part in ("id", "page", "data"))
 
 
 def _meant(iri: str, knowledge: Knowledge) -> str:
