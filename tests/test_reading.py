@@ -183,3 +183,35 @@ def test_the_strip_has_every_line_and_marks_those_of_the_record(real_http: httpx
     assert "the red ticks are the 5 lines of this record, of 773" in passage
     for path in ("programme/aip", "vocabulary/topics/computing-resources", "law/ai-act"):
         assert ticks(real_http.get(f"/page/{path}?lang=ja", headers=HTML).text, "hit") > 3
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "instead"),
+    [
+        ("SELECT * { ?s a kg:Law }", "term", "eli:LegalResource"),
+        ("SELECT * { ?s kg:country ?c }", "term", "kg:jurisdiction"),
+        ("ASK { ?s a kg:Programe ; kg:budjet ?b }", "term", "kg:Programme, kg:budget"),
+        ('SELECT * { ?s skos:altLabel "理研" }', "language", '"理研"@ja'),
+        ('SELECT * { ?s skos:altLabel "理研"@en }', "language", '"理研"@ja'),
+        ('SELECT * { ?s kg:since "2016" }', "datatype", '"2016"^^<http://www.w3.org/2001/XMLSchema#gYear>'),
+        ("CONSTRUCT WHERE { ?s kg:since 2016 }", "datatype", '"2016"^^<http://www.w3.org/2001/XMLSchema#gYear>'),
+        ("PREFIX schema: <http://schema.org/> SELECT * { ?s schema:currency ?c }", "scheme", "<https://schema.org/>"),
+        ("SELECT * { GRAPH ?g { ?o kg:hasArm programme:aip } }", "direction", "^kg:hasArm"),
+    ],
+)
+def test_an_empty_answer_is_repaired(real_http: httpx.Client, query: str, kind: str, instead: str) -> None:
+    """The first repair is the one that is meant, and its query has rows."""
+    repair = real_http.get("/why", params={"query": query, "lang": "ja"}).json()["repairs"][0]
+    assert (repair["kind"], repair["instead"]) == (kind, instead)
+    answer = real_http.get("/sparql", params={"query": repair["query"]})
+    assert answer.status_code == 200
+    assert '"bindings":[]' not in answer.text.replace(" ", "")
+    assert '"boolean":false' not in answer.text.replace(" ", "")
+
+
+def test_what_the_sources_do_not_say_is_said(real_http: httpx.Client) -> None:
+    query = "SELECT * { law:ai-act kg:quotes ?what }"
+    assert "罰則" in str(real_http.get("/why", params={"query": query}).json()["not_in_source"])
+    page = real_http.get("/sparql", params={"query": query, "format": "html", "lang": "en"}, headers=HTML).text
+    assert "What the sources do not say of" in page
+    assert "Any penalty" in page

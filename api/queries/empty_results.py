@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import re
 from dataclasses import dataclass, replace
 
+from pyoxigraph import Literal
 from starlette.requests import Request
 
 from api.admission.clients import client_in
 from api.site.site import Site
 from kg.engines import codec
 from kg.engines.evaluation import Query, ResultFormats
-from kg.errors import KgError
+from kg.errors import KgError, QueryMalformed
+from kg.rdf.namespaces import KG
 from kg.sparql import emptiness, lexer
+from kg.sparql.decomposition import read
 from kg.sparql.emptiness import EmptinessCause, QueryTerm
+from kg.sparql.repairs import Repair, Replacement, candidates, question
 
 # In addition to the time of the query itself.
 _SECONDS = 3.0
 _MOST_STEPS = 60
 _MOST_NEAR = 3
+_MOST_TRIED, _MOST_REPAIRS = 40, 3
+# A prefixed name that needs no escapes in a query.
+_PLAIN_NAME = re.compile(r"[\w-]*:[\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,9 @@ class Explanation:
 
     finding: EmptinessCause
     missing: tuple[Missing, ...]
+    repairs: tuple[Repair, ...] = ()
+    # What the sources do not say about the records that the query names, in the words of the curators.
+    absent: tuple[tuple[str, tuple[Literal, ...]], ...] = ()
 
 
 async def explain(request: Request, site: Site, query: Query) -> Explanation | None:
@@ -47,7 +60,49 @@ async def explain(request: Request, site: Site, query: Query) -> Explanation | N
         return None
     if finding is None or finding.kind == "unknown":
         return None
-    return Explanation(finding, tuple(Missing(term, tuple(_nearest(site, term))) for term in finding.terms))
+    missing = tuple(Missing(term, tuple(_nearest(site, term))) for term in finding.terms)
+    repairs: list[Repair] = []
+    with contextlib.suppress(TimeoutError, KgError):
+        async with asyncio.timeout(_SECONDS):
+            await _repair(site, query, missing, client, repairs)
+    return Explanation(finding, missing, tuple(repairs), _absent(site, query))
+
+
+async def _repair(site: Site, query: Query, missing: tuple[Missing, ...], client: str, found: list[Repair]) -> None:
+    """Adds the repairs after which the query has rows, up to `_MOST_REPAIRS`."""
+    text = lexer.with_plain_spaces(query.text)
+    replacements = [
+        Replacement(_offset(text, m.term), m.term.written, tuple(_written(site, iri) for iri in m.nearest))
+        for m in missing
+    ]
+    offered = candidates(text, site.prefixes, site.project.languages, replacements)
+    for repair in itertools.islice(offered, _MOST_TRIED):
+        if not (ask := question(repair.query, site.prefixes)):
+            continue
+        if await _is_so(site, replace(query, text=ask), client):
+            found.append(repair)
+            if len(found) == _MOST_REPAIRS:
+                return
+
+
+def _offset(text: str, term: QueryTerm) -> int:
+    lines = text.split("\n")
+    return sum(len(line) + 1 for line in lines[: term.line - 1]) + term.column - 1
+
+
+def _written(site: Site, iri: str) -> str:
+    compact = site.context.compact(iri)
+    return compact if compact != iri and _PLAIN_NAME.fullmatch(compact) else f"<{iri}>"
+
+
+def _absent(site: Site, query: Query) -> tuple[tuple[str, tuple[Literal, ...]], ...]:
+    try:
+        uses = read(lexer.with_plain_spaces(query.text), site.prefixes).uses
+    except QueryMalformed:
+        return ()
+    named = dict.fromkeys(use.iri for use in uses if use.place == "node")
+    said = ((iri, site.entities.values(iri, KG + "notInSource")) for iri in named)
+    return tuple((iri, tuple(v for v in values if isinstance(v, Literal))) for iri, values in said if values)
 
 
 async def _finding(site: Site, query: Query, client: str) -> EmptinessCause | None:
@@ -55,13 +110,18 @@ async def _finding(site: Site, query: Query, client: str) -> EmptinessCause | No
     try:
         ask = next(steps)
         for _ in range(_MOST_STEPS):
-            message = codec.request(replace(query, text=ask), ResultFormats("json"), site.settings.max_result_bytes)
-            answer = codec.read_answer(await site.pool.run(message, client=client, seconds=_SECONDS))
-            ask = steps.send(b'"boolean":true' in answer.body.replace(b" ", b""))
+            ask = steps.send(await _is_so(site, replace(query, text=ask), client))
     except StopIteration as end:
         found: EmptinessCause | None = end.value
         return found
     return None
+
+
+async def _is_so(site: Site, query: Query, client: str) -> bool:
+    """The answer to an ASK query."""
+    message = codec.request(query, ResultFormats("json"), site.settings.max_result_bytes)
+    answer = codec.read_answer(await site.pool.run(message, client=client, seconds=_SECONDS))
+    return b'"boolean":true' in answer.body.replace(b" ", b"")
 
 
 def _nearest(site: Site, term: QueryTerm) -> list[str]:
@@ -86,6 +146,12 @@ def as_json(site: Site, found: Explanation | None, message: str) -> dict[str, ob
         "column": finding.column,
         "alone": finding.alone,
         "before": finding.before,
+        "repairs": [
+            {"kind": r.kind, "written": r.written, "instead": r.instead, "query": r.query} for r in found.repairs
+        ],
+        "not_in_source": [
+            {"iri": iri, "text": text.value, "lang": text.language} for iri, texts in found.absent for text in texts
+        ],
         "terms": [
             {
                 "iri": m.term.iri,

@@ -67,6 +67,15 @@ class QueryOutcome:
     is_volatile: bool = False
 
     @property
+    def is_empty(self) -> bool:
+        """Whether a result for a page has no rows, says no, or is a graph without triples."""
+        if self.table is not None:
+            return not self.table.total
+        if self.turtle is not None:
+            return not any(line and not line.startswith("@prefix") for line in self.turtle.splitlines())
+        return not self.truth
+
+    @property
     def headers(self) -> dict[str, str]:
         """Header fields for caches, which must not store volatile results."""
         return {"Vary": "Accept", **({"Cache-Control": "no-store"} if self.is_volatile else {})}

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
-from rapidfuzz import process
+from rapidfuzz import fuzz
 
 from kg.names import normalization
 from kg.rdf.context import Context
+from kg.rdf.namespaces import SKOS
 from kg.release import catalogue
 from kg.release.entities import LABELS
 from kg.sparql.quadstore import QuadStore
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|[-_]")
+_MEANINGS = (SKOS + "altLabel", SKOS + "hiddenLabel", SKOS + "definition")
+# The least resemblance of a term that is offered instead of another.
+_LEAST = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,8 @@ class Vocabulary:
     def __init__(self, store: QuadStore, own: str, context: Context) -> None:
         quads: Iterable[Quad] = store.quads_for_pattern(None, None, None, DefaultGraph())
         figures = catalogue.statistics(quads, own)
-        self._names = _names(store)
+        self._names = _names(store, LABELS)
+        self._texts = _names(store, _MEANINGS)
         self._context = context
         self.classes = self._used({iri: len(members) for iri, members in figures.members.items()})
         self.properties = self._used({iri: found.triples for iri, found in figures.properties.items()})
@@ -72,17 +80,28 @@ class Vocabulary:
         """The used classes or properties with names similar to an unused one."""
         among = self.classes if is_class else self.properties
         asked = self._context.compact(iri)
-        by_name = {used.compact: used.iri for used in among}
         local = asked.rpartition(":")[2].rpartition("#")[2].rpartition("/")[2]
-        keys = {name: normalization.normal(name.rpartition(":")[2]) for name in by_name}
-        found = process.extract(normalization.normal(local), keys, limit=most, score_cutoff=60)
-        return [by_name[name] for _, _, name in found]
+        # Words of a name in camel case: budgetType → budget type.
+        word = normalization.normal(_CAMEL.sub(" ", local))
+        scored = [(self._resemblance(word, used), -rank, used.iri) for rank, used in enumerate(among)]
+        return [iri for score, _, iri in sorted(scored, reverse=True)[:most] if score >= _LEAST]
+
+    def _resemblance(self, word: str, used: Used) -> float:
+        """How much a word is like a term, up to 100: by its names in any language, by spelling, by its definition."""
+        own = normalization.normal(_CAMEL.sub(" ", used.compact.rpartition(":")[2]))
+        names = [normalization.normal(name) for name in self._names.get(used.iri, ())]
+        if word in (own, *names):
+            return 100
+        spelling = fuzz.WRatio(word, own)
+        named = 88 if any(word in name.split() or name in word.split() for name in names) else 0
+        defined = 76 if any(word in normalization.normal(text).split() for text in self._texts.get(used.iri, ())) else 0
+        return max(spelling, named, defined)
 
 
-def _names(store: QuadStore) -> dict[str, list[str]]:
-    """The names of all terms, in all languages."""
+def _names(store: QuadStore, predicates: Iterable[str]) -> dict[str, list[str]]:
+    """The texts of all terms by some properties, in all languages."""
     found: dict[str, list[str]] = {}
-    for predicate in LABELS:
+    for predicate in predicates:
         for quad in store.quads_for_pattern(None, NamedNode(predicate), None, DefaultGraph()):
             if isinstance(quad.subject, NamedNode) and isinstance(quad.object, Literal):
                 found.setdefault(quad.subject.value, []).append(quad.object.value)

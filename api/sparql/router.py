@@ -134,7 +134,7 @@ async def _respond(request: Request, operation: _Operation) -> Response:
         return await in_thread(request, Cost.MEDIUM, _form, request, query.text, problem=of_error(error))
     if want.html:
         reason = None
-        if result.table is not None and not result.table.total:
+        if result.is_empty:
             reason = await empty_results.explain(request, site, query)
         return await in_thread(request, Cost.MEDIUM, _form, request, query.text, result=result, reason=reason)
     return answer(result.body, result.content_type, result.headers)
@@ -159,8 +159,8 @@ async def why(
     # An invalid query is reported first, and one that has rows.
     result = await execution.run(request, site, Query(query), execution.Formats(html=True))
     view = view_of(request, language.language_of(request))
-    if result.table is None or result.table.total:
-        document = {"kind": None, "message": view.t("why_rows" if result.table else "why_select_only")}
+    if not result.is_empty:
+        document = {"kind": None, "message": view.t("why_rows")}
         return json_answer(document, {"Vary": "Accept-Language, Cookie"})
     found = await empty_results.explain(request, site, Query(query))
     return json_answer(empty_results.as_json(site, found, view.reason(found)), {"Vary": "Accept-Language, Cookie"})
