@@ -12,8 +12,8 @@ from api.html.rendering import page
 from api.html.view import View, view_of
 from api.http.route import PAGE, QUERY_ERRORS, Cost, Router
 from api.i18n import language
-from api.pages import answers, questions
-from api.pages.answers import Chart
+from api.pages import query_answers, questions
+from api.pages.query_answers import Chart
 from api.pages.questions import AnsweredQuestion
 from api.problems import Problem
 from api.site.site import Site, site_of
@@ -41,12 +41,12 @@ async def show(request: Request, name: str) -> Response:
     if moved := language.redirect(request):
         return moved
     view = view_of(request, language.language_of(request))
-    charts = [await answers.chart(request, site, view, site.queries[q]) for q in subjects[name].queries]
+    charts = [await query_answers.chart(request, site, view, site.queries[q]) for q in subjects[name].queries]
     found = {}
     for shown in charts:
         told = _sentence(site, shown)
         if told:
-            found[shown.query.name] = (told, await answers.chart(request, site, view, site.queries[told.query]))
+            found[shown.query.name] = (told, await query_answers.chart(request, site, view, site.queries[told.query]))
     return await in_thread(
         request,
         Cost.MEDIUM,

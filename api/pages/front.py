@@ -15,7 +15,7 @@ from api.html.view import View, view_of
 from api.http.responses import json_answer, prefers_json
 from api.http.route import JSON, PAGE, Cost, Router
 from api.i18n import language
-from api.pages import answers, papers, questions
+from api.pages import papers, query_answers, questions
 from api.site.site import Site, site_of
 from kg.errors import BrokenRelease
 from kg.project.description import FrontQuestion
@@ -42,10 +42,12 @@ async def front(request: Request) -> Response:
     project = site.project
     asked = [question for question in project.questions if question.query in site.queries]
     query = None if asked else site.queries.get(project.worked_query) or next(iter(site.queries.values()), None)
-    worked = await answers.chart(request, site, view, query) if query else None
-    told = [(question, await answers.chart(request, site, view, site.queries[question.query])) for question in asked]
+    worked = await query_answers.chart(request, site, view, query) if query else None
+    told = [
+        (question, await query_answers.chart(request, site, view, site.queries[question.query])) for question in asked
+    ]
     counted = site.queries.get(project.evidence_query)
-    evidence = await answers.chart(request, site, view, counted) if counted else None
+    evidence = await query_answers.chart(request, site, view, counted) if counted else None
     return await in_thread(request, Cost.MEDIUM, _front, request, site, view, worked, told, evidence)
 
 
@@ -53,9 +55,9 @@ def _front(
     request: Request,
     site: Site,
     view: View,
-    worked: answers.Chart | None,
-    told: list[tuple[FrontQuestion, answers.Chart]],
-    evidence: answers.Chart | None,
+    worked: query_answers.Chart | None,
+    told: list[tuple[FrontQuestion, query_answers.Chart]],
+    evidence: query_answers.Chart | None,
 ) -> Response:
     step, root, host = _latest(site), site.entities.root, str(request.base_url).rstrip("/")
     order = list(site.project.classes)
@@ -87,7 +89,7 @@ def _front(
     )
 
 
-def _kinds(evidence: answers.Chart | None) -> list[tuple[str, int]]:
+def _kinds(evidence: query_answers.Chart | None) -> list[tuple[str, int]]:
     """The number of facts by kind of evidence, in the order of trust."""
     if evidence is None or evidence.result.table is None:
         return []

@@ -13,7 +13,7 @@ from pyoxigraph import Literal, NamedNode
 from api.html.view import View
 from api.i18n.collation import natural
 from api.i18n.values import amount, shown
-from api.pages.answers import Chart
+from api.pages.query_answers import Chart
 from kg.project.description import FrontQuestion
 from kg.rdf import formats
 from kg.rdf.terms import AnyTerm, value
