@@ -215,3 +215,34 @@ def test_what_the_sources_do_not_say_is_said(real_http: httpx.Client) -> None:
     page = real_http.get("/sparql", params={"query": query, "format": "html", "lang": "en"}, headers=HTML).text
     assert "What the sources do not say of" in page
     assert "Any penalty" in page
+
+
+def test_links_from_elsewhere_are_named_from_this_end(real_http: httpx.Client) -> None:
+    """By the inverse property, or in words; what has no name of its own is shown by its term, not by a code."""
+    law = real_http.get("/page/law/ai-act?lang=en", headers=HTML).text
+    links = section(law, 'id="ui-incoming"', 'class="all"')
+    assert "is cited by" in links
+    assert "is mentioned in" in links
+    topic = real_http.get("/page/vocabulary/topics/computing-resources?lang=ja", headers=HTML).text
+    assert "これを「主題」とするもの" in section(topic, 'id="ui-incoming"', 'class="all"')
+    for text in (topic, real_http.get("/page/concordance/mext-2026-06-29?lang=ja", headers=HTML).text):
+        shown = re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.DOTALL)
+        assert not re.search(r"concordance/mext-2026-06-29#[a-z]", shown)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("path", ["/id/person", "/page/law/ai-act", "/charts/strategies", "/explore?node=law/ai-act"])
+def test_fingers_reach_what_is_listed(browser: Any, real_server: str, path: str) -> None:
+    """Links in lists and tables, and buttons, are 44 px high where a finger points."""
+    context = browser.new_context(base_url=real_server, viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{path}{'&' if '?' in path else '?'}lang=ja")
+    page.wait_for_load_state("networkidle")
+    small = page.evaluate(
+        """selector => [...document.querySelectorAll(selector)]
+             .filter((e) => e.checkVisibility() && e.offsetHeight < 44 && !e.matches(".ev, .kind a, .via a"))
+             .map((e) => e.outerHTML.slice(0, 90))""",
+        "main :is(.members, .toc .art, .says, .grid td, .inward .value, .record h4) a, main button",
+    )
+    context.close()
+    assert small == []

@@ -10,7 +10,7 @@ from pyoxigraph import Literal, NamedNode
 from api.html.reader import Reader
 from api.i18n.values import amount, shown
 from kg.rdf import formats, iris
-from kg.rdf.namespaces import DCTERMS, SKOS
+from kg.rdf.namespaces import DCTERMS, KG, OWL, SKOS
 from kg.rdf.terms import AnyTerm, value
 
 _LANGUAGE_OF_TAG = {"ja-hrkt": "ja-Hrkt"}
@@ -38,12 +38,20 @@ class Names(Reader):
 
     def name(self, iri: str) -> Markup:
         """Render the label of a resource, or a short form of its IRI if it has none."""
-        label = self.site.entities.label(iri, self.languages)
+        label = self._label(iri)
         return self.literal(label) if label else Markup("<code>{}</code>").format(self.short(iri))
+
+    def _label(self, iri: str) -> Literal | None:
+        """The label of a resource; of a part without one, such as an entry of a concordance, that of its term."""
+        known = self.site.entities
+        if (label := known.label(iri, self.languages)) or "#" not in iri:
+            return label
+        terms = known.values(iri, KG + "term")
+        return known.label(value(terms[0]), self.languages) if terms else None
 
     def plain(self, iri: str) -> str:
         """Return the label as plain text, for titles and tooltips."""
-        label = self.site.entities.label(iri, self.languages)
+        label = self._label(iri)
         return label.value if label else self.short(iri)
 
     def other_name(self, iri: str) -> Literal | None:
@@ -115,6 +123,17 @@ class Names(Reader):
         if iri == iris.RDF_TYPE:
             return escape(self.t("types"))
         return self.link(iri, self.definition(iri) or self.short(iri))
+
+    def inverse(self, iri: str) -> Markup:
+        """Render the name of a property as seen from its object: that of its inverse, or words that say so."""
+        known = self.site.entities
+        declared = [value(v) for v in known.values(iri, OWL + "inverseOf")] + known.inverses.get(iri, [])
+        named = next((other for other in declared if known.label(other, self.languages)), "")
+        if named:
+            return self.property(named)
+        title = self.definition(iri) or self.short(iri)
+        words = self.t("inverse_of", name=self.plain(iri))
+        return Markup(f'<a href="{escape(self.href(iri))}" title="{escape(title)}">{escape(words)}</a>')
 
     def shown_parameter(self, written: str) -> Markup | str:
         """Render the IRI in a form field as a link with its label; '' if it has no label or is no IRI."""

@@ -142,6 +142,14 @@ class Entities:
             return None
         return next((value(v) for v in self.values(iri, DCTERMS + "isReplacedBy")), "")
 
+    @cached_property
+    def inverses(self) -> dict[str, list[str]]:
+        """The properties that are declared as the inverse of a property."""
+        found: dict[str, list[str]] = {}
+        for quad in self.store.quads_for_pattern(None, NamedNode(OWL + "inverseOf"), None, self._all):
+            found.setdefault(value(quad.object), []).append(value(quad.subject))
+        return found
+
     # ---- evidence ----
 
     def evidence(self, graph: str) -> Evidence:
