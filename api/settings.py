@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     desk_batch: int = Field(500, ge=1, description="Names in one request to /link/match.")
     desk_seconds: float = Field(30.0, gt=0, description="How long reading or matching one table may take.")
     desk_memory_mb: int = Field(600, ge=64, description="Memory that reading one table may use, in MB.")
+    desk_characters: int = Field(
+        50_000, ge=1, description="The longest text that names are looked for in, in characters."
+    )
     desk_places: int = Field(2, ge=1, description="Tables read at the same time, each in a separate process.")
     desk_queue: int = Field(16, ge=0, description="Tables that may wait for a process; one more gets a 503.")
     remote_user: str = Field("", description="The user at a remote engine, for publishing and for queries.")

@@ -60,6 +60,7 @@ PAGES = {
     "ontology": "/ontology",
     "validate": "/validate?example=1",
     "publish": "/publish",
+    "mentions": "/mentions",
     "dataset": "/dataset",
     "about": "/about",
 }

@@ -1,1 +1,1 @@
-"""`/link`, the link desk: matches a table against the records (`router`, `state`, `candidates`)."""
+"""`/link`: matches a table against the records (`router`, `state`, `candidates`); `/mentions`: a text (`text_desk`)."""

@@ -25,6 +25,7 @@ from api.site.pools import query_pool, table_pool, validation_pool
 from api.site.profile import Profile
 from kg.isolation.pool import Pool
 from kg.linking import matching
+from kg.linking.mentions import Mentions
 from kg.project.description import ChartPage, Project
 from kg.project.location import project_root
 from kg.project.reading import read_project
@@ -153,6 +154,11 @@ class Site:
         """The matcher of names and identifiers, for reconciliation and the link desk."""
         self.survey()
         return matching.Matcher(self.release, self.search, self.project.names)
+
+    @cached_property
+    def mentions(self) -> Mentions:
+        """What finds the names of records in texts."""
+        return Mentions(self.release, self.search.entries, self.matcher)
 
     @cached_property
     def profile(self) -> Profile:

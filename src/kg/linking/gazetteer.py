@@ -20,7 +20,7 @@ from kg.release.store import Release
 
 _CODES = (KG + "isoAlpha2", KG + "isoAlpha3")
 # Passages and terms of code lists have the names of what they are about: they are found only if their kind is given.
-_ON_REQUEST = frozenset({ONTOLOGY_KIND, "source", "passage", "concordance", "vocabulary"})
+ON_REQUEST = frozenset({ONTOLOGY_KIND, "source", "passage", "concordance", "vocabulary"})
 # Forms in which the name stands alone, without its owner or a number.
 _ALONE = frozenset({"exact", "brackets", "legal-form", "abbreviation"})
 # Forms that apply to one kind only: without its honorific, 委員長 (chair of a committee) would become the committee.
@@ -62,7 +62,7 @@ class Gazetteer:
         self._closed: dict[str, list[IndexEntry]] = defaultdict(list)
         self._direct = surroundings.owners(release, self.kinds, self._root)
         self._owners = {iri: self._owners_of(iri) for iri in self._entries}
-        usual = {iri: kind for iri, kind in self.kinds.items() if kind not in _ON_REQUEST}
+        usual = {iri: kind for iri, kind in self.kinds.items() if kind not in ON_REQUEST}
         self._below = surroundings.below(usual, self._root)
         self._parts = surroundings.parts(self.kinds, self._root)
         self._identified, self._laws = surroundings.identifiers(release, self.kinds, profile.identifiers)
@@ -127,11 +127,11 @@ class Gazetteer:
     @cached_property
     def usual_kinds(self) -> frozenset[str]:
         """The kinds of records that a name may mean if no kind is given."""
-        return frozenset(self.kinds.values()) - _ON_REQUEST
+        return frozenset(self.kinds.values()) - ON_REQUEST
 
     def fits(self, kind: str, wanted: frozenset[str]) -> bool:
-        """Whether a kind is wanted; if no kinds are given, all are except those in `_ON_REQUEST`."""
-        return kind in wanted if wanted else kind not in _ON_REQUEST
+        """Whether a kind is wanted; if no kinds are given, all are except those in `ON_REQUEST`."""
+        return kind in wanted if wanted else kind not in ON_REQUEST
 
     def _accepts(self, hit: NameHit, wanted: frozenset[str]) -> bool:
         if not wanted and hit.iri in self._parts and hit.form in _ALONE:

@@ -18,7 +18,7 @@ from pyoxigraph import Literal, NamedNode, Triple
 from kg.errors import KgError
 from kg.rdf import iris, serialization
 from kg.rdf.formats import Rdf
-from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SKOS
+from kg.rdf.namespaces import DCTERMS, OWL, RDFS, SCHEMA, SKOS
 from kg.rdf.ordering import sort_triples
 from kg.rdf.terms import value
 from kg.release.entities import Entities
@@ -37,6 +37,7 @@ PREFIXES = {
     "owl": OWL,
     "prov": PROV,
     "rdfs": RDFS,
+    "schema": SCHEMA,
     "skos": SKOS,
     "void": VOID,
     "xsd": XSD,
@@ -46,7 +47,9 @@ Relation = OneOf["exact", "close", "part"]
 Target = OneOf["thing", "body", "concept"]
 RELATIONS: tuple[Relation, ...] = ("exact", "close", "part")
 # SKOS matches concepts alone. A thing is the same, or only worth seeing too; a part of a body is its unit.
-PREDICATES: Mapping[tuple[Relation, Target], str] = {
+# A text has no counterpart here: it mentions records.
+OfText = OneOf["mentions"]
+PREDICATES: Mapping[tuple[Relation | OfText, Target], str] = {
     ("exact", "thing"): OWL + "sameAs",
     ("exact", "body"): OWL + "sameAs",
     ("exact", "concept"): SKOS + "exactMatch",
@@ -56,6 +59,9 @@ PREDICATES: Mapping[tuple[Relation, Target], str] = {
     ("part", "thing"): DCTERMS + "isPartOf",
     ("part", "body"): ORG + "unitOf",
     ("part", "concept"): SKOS + "broadMatch",
+    ("mentions", "thing"): SCHEMA + "mentions",
+    ("mentions", "body"): SCHEMA + "mentions",
+    ("mentions", "concept"): SCHEMA + "mentions",
 }
 
 
@@ -72,11 +78,14 @@ def targets(entities: Entities) -> Callable[[str], Target]:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link from a `subject` of the other dataset to a `target` of this one: the same, close to it, or its whole."""
+    """A link from a `subject` of the other dataset to a `target` of this one: the same, close to it, or its whole.
+
+    The subject may also be a text that mentions the target.
+    """
 
     subject: str
     target: str
-    relation: Relation = "exact"
+    relation: Relation | OfText = "exact"
     is_reviewed: bool = False
     of: Target = "thing"
 

@@ -69,14 +69,20 @@ class Matcher:
         self._similar = lru_cache(maxsize=20_000)(self._find_similar)
 
     def match(
-        self, name: str, *, kinds: Sequence[str] = (), properties: Properties = (), limit: int = 5
+        self,
+        name: str,
+        *,
+        kinds: Sequence[str] = (),
+        properties: Properties = (),
+        limit: int = 5,
+        similar: bool = True,
     ) -> list[Candidate]:
         """The records that a name may mean, best first, with at most one match.
 
         `kinds` are class names as in IRIs. `properties` are pairs of a property (an IRI or its local name) and a value,
         which may be the name or identifier of another record; several values of one property are alternatives. Without
         a name, candidates are found by properties alone. If nothing of these kinds has the name, records of related
-        kinds that have it are candidates, but never a match.
+        kinds that have it are candidates, but never a match. Records whose names are merely `similar` can be left out.
         """
         wanted = frozenset(kinds)
         name = name[:_MAX_NAME].strip()
@@ -88,7 +94,7 @@ class Matcher:
         known = frozenset(hit.iri for hit in best)
         rivals = self._known.rivals(name, wanted, best) if best and best[0].form == "exact" else []
         candidates = self._candidates([*best, *_best(rivals)], properties, _is_contradictory(by_name, by_property))
-        if name and all(hit.form in UNSURE for hit in best):
+        if similar and name and all(hit.form in UNSURE for hit in best):
             candidates += self._related_candidates(name, wanted, properties)
             candidates += self._similar_candidates(name, wanted, known, properties, limit)
         candidates.sort(key=lambda c: (not c.match, -c.score, len(c.matched), c.iri))
@@ -100,6 +106,10 @@ class Matcher:
         A bare number, which may occur in several registers, needs its `scheme`.
         """
         return self._known.identify(text, scheme)
+
+    def owners(self, iri: str) -> Sequence[str]:
+        """The owners of a record, direct and indirect, nearest first."""
+        return self._known.owners(iri)
 
     def has_property(self, pid: str) -> bool:
         """Whether any record has this property, given as an IRI, a prefixed name or a local name."""
