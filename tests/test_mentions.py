@@ -178,7 +178,7 @@ def test_a_marked_text_is_a_whole_page(visit: Callable[..., Any], language: str,
     # A mark leads to the box of its record, which the keyboard then changes.
     page.focus(".named >> nth=0")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.name === 'record:organization/jst'")
+    page.wait_for_selector("input[name='record:organization/jst']:focus")
     page.keyboard.press("Space")
     assert not {"科学技術振興機構", "JST"} & set(marked(page))
     assert page.locator("h1").count() == 1

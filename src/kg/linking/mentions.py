@@ -46,7 +46,9 @@ _ARTICLE = re.compile(r"第[0-9０-９一二三四五六七八九十百]+条")
 _RUN = re.compile(r"[\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff々〆A-Za-z0-9Ａ-Ｚａ-ｚ０-９]")
 # A legal form in brackets, or what looks like one.
 _FORM_BEFORE = re.compile(r"[(（][\u3400-\u9fff]{1,4}[)）]$")
-_LONGEST_RUN = 60
+_LONGEST_RUN = 30
+# What the matcher is asked about one text; each question takes up to a millisecond.
+_MOST_QUESTIONS = 1_000
 # Words with a capital that may stand before an English name without being part of it.
 _BEFORE = frozenset(
     {
@@ -189,6 +191,8 @@ class Mentions:
         """The record and kind that the matcher is sure of for a name."""
         key = name, *sorted(kinds)
         if key not in meanings:
+            if len(meanings) >= _MOST_QUESTIONS:
+                return None
             best = next(iter(self._matcher.match(name, kinds=key[1:], limit=1, similar=False)), None)
             meanings[key] = (best.iri, best.kind) if best and best.match else None
         return meanings[key]
