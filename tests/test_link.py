@@ -10,6 +10,8 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +29,11 @@ from kg.linking import journal
 
 BODIES = ROOT / "tests" / "fixtures" / "bodies.csv"
 SUBJECT = "https://example.go.jp/id/{番号}"
+# Runs a command and prints the most memory that it had, in kB; a process that begins large counts as large for ever.
+PEAK = """import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)"""
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +93,32 @@ def test_the_bodies_of_the_paper_come_back_right(releases: Path, tmp_path: Path)
     assert {m["predicate_id"] for m in listed} == {"owl:sameAs"}
     assert {m["mapping_justification"] for m in listed} == {"semapv:LexicalMatching"}
     assert all(0.9 <= float(m["confidence"]) <= 1 for m in listed)
+
+
+def test_all_projects_of_all_ministries_in_bounded_memory(releases: Path, tmp_path: Path, beside: Path) -> None:
+    """A long table that nobody here wrote: what is linked has the same project number, and the rest says why."""
+    source = beside / "source" / "rs-projects-2025.tsv"
+    arguments = ["--column", "name", "--property", "project_id=kg:reviewProjectId", "--out", tmp_path]
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, *command(releases, source, *arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *report, peak = done.stdout.splitlines()
+    assert int(peak) < 300_000
+    rows = table(tmp_path / "rs-projects-2025.linked.csv")
+    assert len(rows) == 5_794
+    linked = [row for row in rows if row["kg_match"] == "exact"]
+    assert len(linked) >= 6
+    assert all("reviewProjectId=true" in row["kg_reason"] for row in linked)
+    counts = Counter(row["kg_match"] for row in rows)
+    assert f"{len(linked)} linked, {counts['review']} to be reviewed, {counts['none']:,} no candidate" in report[0]
+    # Every row is counted in one of the lines that say why.
+    why = [re.fullmatch(r"(?:linked|review|none) +([\d,]+) .+", line) for line in report]
+    assert sum(int(found[1].replace(",", "")) for found in why if found) == len(rows)
 
 
 def test_columns_stay_and_ours_are_added_once(releases: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +18,22 @@ from kg.project.reading import read_project
 from kg.rdf import formats
 from kg.release import store
 
+# How a row was decided. A name that is known and not linked has several records, or another column contradicts it.
+_FORMS = {
+    "exact": "by the name",
+    "legal-form": "by the name, but for the legal form",
+    "brackets": "by the name and another in brackets",
+    "unit": "by the owner and the name of its unit",
+    "identifier": "by an identifier",
+    "owner": "begins with the name of a body",
+    "similar": "only a similar name",
+    "identifier-only": "the number agrees, the name does not",
+    "other-legal-form": "another legal form",
+    "unknown-legal-form": "a legal form that the body is not known to have",
+}
+_AMBIGUOUS = "a name that several records have, or that another column contradicts"
+_UNSAFE = frozenset({"owner", "similar", "identifier-only", "other-legal-form", "unknown-legal-form"})
+_NO_CANDIDATE = "no record has that name, an identifier or a similar name"
 # Notices that are printed; more would hide the result.
 _NOTICES = 50
 
@@ -108,6 +126,8 @@ def _print_outcome(outcome: batch.BatchOutcome) -> None:
         f"{n:,} {names[state]}" for state, n in outcome.counts.items() if n or state not in ("close", "part")
     )
     console.print(f"{sum(outcome.counts.values()):,} rows: {found}", markup=False, highlight=False)
+    for line in _reasons(outcome):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"table    {outcome.table}", markup=False, highlight=False)
     if outcome.linkset:
         console.print(f"linkset  {outcome.linkset} ({outcome.links:,} links)", markup=False, highlight=False)
@@ -116,3 +136,16 @@ def _print_outcome(outcome: batch.BatchOutcome) -> None:
         console.print(
             "linkset  none: say with --subject which column or template gives the IRIs of your rows", markup=False
         )
+
+
+def _reasons(outcome: batch.BatchOutcome) -> Iterator[str]:
+    """Why rows were linked, are to be reviewed, or have no candidate: lines with the number of rows, most first."""
+    for state, forms in sorted(outcome.grounds.items(), key=lambda item: tuple(outcome.counts).index(item[0])):
+        told: Counter[str] = Counter()
+        for form, rows in forms.items():
+            is_unsaid = state == "review" and form not in _UNSAFE
+            told[_AMBIGUOUS if is_unsaid else _FORMS.get(form, f"by {form.replace('-', ' ')}")] += rows
+        head = "review" if state == "review" else "linked"
+        yield from (f"{head:<8} {rows:>7,} {what}" for what, rows in told.most_common())
+    if rows := outcome.counts["none"]:
+        yield f"none     {rows:>7,} {_NO_CANDIDATE}"

@@ -57,7 +57,8 @@ class LinkOptions:
 class BatchOutcome:
     """The result of a run: files written, number of rows by state, and rows resumed from an interrupted run.
 
-    `notices` say what was repaired or cannot be used, and `columns` which columns were proposed.
+    `notices` say what was repaired or cannot be used, `columns` which columns were proposed, and `grounds` how the rows
+    of each state were decided.
     """
 
     table: Path
@@ -67,6 +68,7 @@ class BatchOutcome:
     resumed: int
     notices: Sequence[Notice] = ()
     columns: str = ""
+    grounds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def mappings(self) -> Path | None:
@@ -129,7 +131,8 @@ class _Run:
             _write_file(path, tables.write(review.linked(self.table, decisions, self._label)))
             notices = (*self.table.notices, *findings.of_numbers(self.table, self.setup, matcher))
             told = self._columns() if not self.options.column else ""
-            return BatchOutcome(path, *self._linkset(decisions), review.counts(decisions), resumed, notices, told)
+            counts, grounds = review.counts(decisions), review.grounds(decisions)
+            return BatchOutcome(path, *self._linkset(decisions), counts, resumed, notices, told, grounds)
 
     def _columns(self) -> str:
         names = self.table.columns

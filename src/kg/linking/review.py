@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal as OneOf
@@ -18,6 +19,8 @@ from kg.tables.table import Table
 By = OneOf["machine", "person", ""]
 COLUMNS = ("kg_uri", "kg_label", "kg_score", "kg_match", "kg_by", "kg_reason", "kg_candidates")
 _BLANK = re.compile(r"\{([^{}]*)\}")
+# The form is the first of the features, after the quoted text, which may contain anything.
+_FORM = re.compile(r"” \(form=([\w-]+)[;)](?!.*” \(form=)")
 _MAX_LISTED = 3
 
 
@@ -207,6 +210,15 @@ def counts(decisions: Iterable[Decision]) -> Mapping[str, int]:
     found = dict.fromkeys((*RELATIONS, "review", "none"), 0)
     for decision in decisions:
         found[decision.state] += 1
+    return found
+
+
+def grounds(decisions: Iterable[Decision]) -> Mapping[str, Mapping[str, int]]:
+    """The number of rows in each state by the form of the name that decided, such as `legal-form` or `similar`."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for decision in decisions:
+        if form := _FORM.search(decision.reason):
+            found[decision.state][form[1]] += 1
     return found
 
 
