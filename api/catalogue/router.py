@@ -181,8 +181,8 @@ def robots(request: Request) -> Response:
     root, host = _root(request), str(request.base_url)
     closed = [f"{route.path}?" for route in _routes(request) if not route.declared.for_robots]
     closed += [f"{route.path}?*{name}=" for route in _routes(request) for name in route.declared.endless]
-    # Only a choice of language that is kept; the page is the same.
-    closed.append("/*remember=")
+    # A choice of language that is kept, and one of evidence: the same pages again.
+    closed += ["/*remember=", "/*evidence="]
     disallowed = "".join(f"Disallow: {root}{path}\n" for path in dict.fromkeys(closed))
     return PlainTextResponse(f"User-agent: *\n{disallowed}Allow: /\n\nSitemap: {host}sitemap.xml\n")
 

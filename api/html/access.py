@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from api.html.view import View
@@ -51,7 +51,9 @@ class Access:
         """The claim about the result, of which a receipt is made."""
         if self.path == "sparql":
             return claims.of_sparql(self.query)
-        return claims.of_query(self.path.removeprefix("queries/"), dict(self.parameters))
+        values = dict(self.parameters)
+        limited_to = values.pop("evidence", "")
+        return replace(claims.of_query(self.path.removeprefix("queries/"), values), evidence=limited_to)
 
     @property
     def receipt(self) -> str:

@@ -13,6 +13,7 @@ from api.i18n.values import shown
 from api.site.site import Site
 from kg.project.description import Texts, said
 from kg.rdf import formats
+from kg.release import evidence_sets
 
 
 @lru_cache(maxsize=20_000)
@@ -31,6 +32,21 @@ class Reader:
     path: str
     query: tuple[tuple[str, str], ...] = ()
     host: str = ""
+
+    @cached_property
+    def evidence(self) -> str:
+        """The level of evidence that the page is limited to, '' for all."""
+        asked = dict(self.query).get("evidence", "")
+        return asked if asked in evidence_sets.LEVELS and asked != evidence_sets.EVERYTHING else ""
+
+    @property
+    def is_limitable(self) -> bool:
+        """Whether what the page shows depends on the level of evidence."""
+        return self.path == "/" or self.path.startswith(("/page/", "/charts/", "/queries/"))
+
+    @property
+    def evidence_levels(self) -> tuple[str, ...]:
+        return tuple(evidence_sets.LEVELS)
 
     # ---- texts ----
 
@@ -90,6 +106,8 @@ class Reader:
 
     def url(self, path: str, fragment: str = "", **query: object) -> str:
         """Return the URL of a page in the reader's language."""
+        if self.evidence:
+            query.setdefault("evidence", self.evidence)
         pairs = urlencode({"lang": self.language, **query}) if query else f"lang={self.language}"
         return f"{self.root}/{_quoted(path)}?{pairs}{'#' + _quoted(fragment) if fragment else ''}"
 

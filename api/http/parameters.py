@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticUseDefault, core_schema
 
 from api.problems import Problem
+from kg.release import evidence_sets
 
 
 def _default_if_empty(written: str) -> str:
@@ -66,6 +67,22 @@ Timeout = Annotated[
     Query(description="Seconds after which the query is stopped."),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
 ]
+# How far the facts may be from the sources; see `kg.release.evidence_sets`.
+EvidenceLevel = Annotated[
+    str,
+    Query(description="Only facts of these kinds of evidence, each with those before it; without it, all."),
+    WithJsonSchema({"type": "string", "enum": list(evidence_sets.LEVELS)}),
+]
+
+
+def evidence_level(written: str) -> str:
+    """Return the level of evidence asked for; raises `Problem` for one that there is not."""
+    if written and written not in evidence_sets.LEVELS:
+        known = ", ".join(evidence_sets.LEVELS)
+        raise Problem(400, "bad-parameter", f"evidence: expected one of {known}, not '{written[:40]}'")
+    return written
+
+
 # How many pages there are is known when they have been counted: see `page_number`.
 PageNumber = Annotated[
     str, Query(description="The page, from 1."), WithJsonSchema({"type": "integer", "minimum": 1, "default": 1})

@@ -12,8 +12,10 @@ from api.html import figures
 from api.html.access import Access, of_query
 from api.html.figures import MoneyFigure
 from api.html.view import View
+from kg.engines.evaluation import Query
 from kg.rdf import iris
 from kg.rdf.terms import AnyTerm, value
+from kg.release import evidence_sets
 from kg.release.facts import EntityDescription, Fact
 from kg.release.paths import AUXILIARY
 from kg.sparql import library
@@ -58,20 +60,27 @@ def with_layout(view: View, iri: str, layout: str) -> StoredQuery | None:
 
 def rows(view: View, iri: str, query: StoredQuery) -> tuple[str, list[dict[str, AnyTerm | None]]]:
     """The query of a card about a record, and its rows by column."""
-    text = library.fill(query.text, {"this": NamedNode(iri)})
+    text = _text(view, iri, query)
     result = _solutions(view, text)
     columns = [v.value for v in result.variables]
     return text, [dict(zip(columns, solution, strict=True)) for solution in result]
 
 
 def _solutions(view: View, text: str) -> QuerySolutions:
-    result = view.site.release.store.query(text, prefixes=dict(view.site.prefixes))
+    store, asked = view.site.evidence_sets.resolved(Query(text))
+    result = store.query(asked.text, prefixes=dict(view.site.prefixes))
     assert isinstance(result, QuerySolutions)
     return result
 
 
-def _card(view: View, iri: str, host: str, query: StoredQuery) -> Card:
+def _text(view: View, iri: str, query: StoredQuery) -> str:
+    """The query of a card about a record, limited to the evidence that the page shows."""
     text = library.fill(query.text, {"this": NamedNode(iri)})
+    return evidence_sets.with_from(text, view.evidence, view.site.base, view.site.prefixes)
+
+
+def _card(view: View, iri: str, host: str, query: StoredQuery) -> Card:
+    text = _text(view, iri, query)
     result = _solutions(view, text)
     columns = [v.value for v in result.variables]
     rows = [list(solution) for solution in result]

@@ -26,6 +26,7 @@ from api.site.site import Site, site_of
 from kg.rdf import formats, iris
 from kg.rdf.namespaces import SKOS
 from kg.rdf.ordering import sort_quads
+from kg.release import evidence_sets
 from kg.release.entities import PREF_LABEL
 from kg.release.facts import EntityDescription, Fact, by_predicate
 from kg.sparql import library
@@ -91,8 +92,9 @@ def show(
         return moved
     successor = site.entities.successor(iri)
     view, host = view_of(request, language.language_of(request)), str(request.base_url).rstrip("/")
-    description, this = site.entities.describe(iri), {"this": NamedNode(iri)}
-    about = said.of_record(site, iri)
+    description = evidence_sets.description_of(site.entities.describe(iri), view.evidence)
+    this = {"this": NamedNode(iri)}
+    about = said.of_record(site, iri, view.evidence)
     response = page(
         request,
         view.language,

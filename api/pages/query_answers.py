@@ -12,6 +12,7 @@ from api.queries import execution
 from api.queries.execution import QueryOutcome
 from api.site.site import Site
 from kg.engines.evaluation import Query
+from kg.release import evidence_sets
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
@@ -29,6 +30,9 @@ async def chart(request: Request, site: Site, view: View, query: StoredQuery) ->
     """The result of a query in the reader's language, with default parameters."""
     values = {p.name: view.language for p in query.parameters if p.type == "language"}
     text = library.fill(query.text, library.bind(query, values, site.context))
+    text = evidence_sets.with_from(text, view.evidence, site.base, site.prefixes)
+    if view.evidence:
+        values["evidence"] = view.evidence
     result = await execution.run(request, site, Query(text), execution.Formats(html=True))
     host = str(request.base_url).rstrip("/")
     return Chart(query, result, Access(view, f"queries/{query.name}", tuple(values.items()), text, host))

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from api.admission.slots import in_thread
 from api.html.rendering import CSP, page
 from api.html.view import View, view_of
+from api.http.parameters import EvidenceLevel, evidence_level
 from api.http.responses import HTML_OFFER, answer
 from api.http.route import PAGE, QUERY_ERRORS, Cost, Router
 from api.i18n import language
@@ -29,6 +30,7 @@ from kg.rdf.terms import AnyTerm, value
 from kg.receipts import checking, claims, receipt
 from kg.receipts.claims import Claim, NoReceipt
 from kg.receipts.receipt import Receipt
+from kg.release import evidence_sets
 from kg.release.facts import Fact
 from kg.release.history import ReleaseChanges
 from kg.sparql import library, tracing
@@ -79,13 +81,14 @@ async def show(
     row: Annotated[str, Parameter(description="The digest of a row.")] = "",
     result: Annotated[str, Parameter(description="The digest of a whole answer.")] = "",
     release: Annotated[str, Parameter(description="The release that the receipt was made from.")] = "",
+    evidence: EvidenceLevel = "",
     embed: Annotated[str, Parameter(description="1 for a small page that other sites may frame.")] = "",
 ) -> Response:
     """Return what a number, a row or a fact rests on: query, release, passages, kinds of evidence, citation.
 
     It says whether the claim of the address holds in the release that is served.
     """
-    del subject, predicate, object_, query, sparql, row, result, release
+    del subject, predicate, object_, query, sparql, row, result, release, evidence
     site, media_type = site_of(request), _wanted(request)
     try:
         claim = claims.of_pairs(request.query_params.multi_items(), site.context)
@@ -112,6 +115,7 @@ async def _answered(request: Request, site: Site, claim: Claim) -> _Answer:
     text = claim.sparql
     if stored:
         text = library.fill(stored.text, library.bind(stored, dict(claim.values), site.context))
+    text = evidence_sets.with_from(text, evidence_level(claim.evidence), site.base, site.prefixes)
     outcome = await execution.run(request, site, Query(text), Formats(results="json", graph="nt"))
     if not outcome.content_type.startswith("application/sparql-results+json"):
         raise Problem(400, "bad-parameter", "a receipt is of the answer to SELECT or ASK, and this query makes a graph")

@@ -33,6 +33,7 @@ from kg.rdf import iris
 from kg.rdf.context import Context
 from kg.release import catalogue, history, paths, search, source_texts
 from kg.release.entities import Entities
+from kg.release.evidence_sets import EvidenceSets
 from kg.release.explanation import Explanations
 from kg.release.source_texts import SourceTexts
 from kg.release.store import Manifest, Release
@@ -91,6 +92,11 @@ class Site:
                 "KG_SOURCE_TEXTS: %s is the text of no source (its SHA-256 is none of theirs), so it is not shown", name
             )
         return found
+
+    @cached_property
+    def evidence_sets(self) -> EvidenceSets:
+        """The sets of facts by kind of evidence, for pages that are limited to one."""
+        return EvidenceSets(self.release.store, self.base)
 
     @cached_property
     def chart_pages(self) -> dict[str, ChartPage]:

@@ -13,7 +13,7 @@ from api.admission.slots import in_thread
 from api.html.access import Access
 from api.html.rendering import page
 from api.html.view import view_of
-from api.http.parameters import Timeout
+from api.http.parameters import EvidenceLevel, Timeout, evidence_level
 from api.http.responses import answer, json_answer, prefers_json
 from api.http.route import JSON, PAGE, QUERY_ERRORS, RDF, RESULTS, Cost, Router
 from api.i18n import language
@@ -23,11 +23,12 @@ from api.queries.execution import QueryOutcome
 from api.site.site import site_of
 from kg.engines.evaluation import Query
 from kg.errors import KgError
+from kg.release import evidence_sets
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
 router = Router()
-_RESERVED = ("lang", "format", "remember", "timeout")
+_RESERVED = ("lang", "format", "remember", "timeout", "evidence")
 
 
 @router.get("/queries", "The query library", Cost.SMALL, gives=(*JSON, *PAGE), in_sitemap=True)
@@ -68,9 +69,9 @@ def listing(
     gives=(*RESULTS, *RDF, *PAGE),
     statuses=(404, *QUERY_ERRORS),
 )
-async def run(request: Request, name: str, timeout: Timeout = "") -> Response:
+async def run(request: Request, name: str, timeout: Timeout = "", evidence: EvidenceLevel = "") -> Response:
     """Evaluate a stored query with the parameters of the URL, which must match their types."""
-    site = site_of(request)
+    site, level = site_of(request), evidence_level(evidence)
     query = library.find(site.queries, name)
     want = execution.wanted(request.headers.get("accept"), request.query_params.get("format"))
     if want.html and (moved := language.redirect(request)):
@@ -78,6 +79,7 @@ async def run(request: Request, name: str, timeout: Timeout = "") -> Response:
     values, text = _values(request, query), query.text
     try:
         text = library.fill(text, library.bind(query, values, site.context))
+        text = evidence_sets.with_from(text, level, site.base, site.prefixes)
         result = await execution.run(request, site, Query(text), want, timeout)
     except KgError as error:
         if not want.html:
@@ -108,6 +110,7 @@ def _page(
 ) -> Response:
     view = view_of(request, language.language_of(request))
     bound = tuple((p.name, values.get(p.name, p.default)) for p in query.parameters)
+    bound += (("evidence", view.evidence),) if view.evidence else ()
     is_graph = result is not None and result.turtle is not None
     return page(
         request,

@@ -12,14 +12,17 @@ from pyoxigraph import DefaultGraph, Quad, RdfFormat, Store, parse
 
 from kg.cli.terminal import Releases, console, current, releases_in
 from kg.curation import builder
+from kg.engines.backend import Backend
+from kg.engines.embedded import EmbeddedStore
+from kg.engines.evaluation import Query
 from kg.errors import KgError
 from kg.project.location import project_root
 from kg.project.reading import read_project
 from kg.receipts import checking, claims
 from kg.receipts.claims import Claim
-from kg.release import store
+from kg.release import evidence_sets, store
+from kg.release.evidence_sets import EvidenceSets
 from kg.sparql import guard, library
-from kg.sparql.quadstore import QuadStore
 
 _DOES_NOT_HOLD = 3
 
@@ -44,13 +47,18 @@ def verify(
     context = builder.read_context(project.root)
     claim = claims.read(_address(receipt), context)
     text = claim.sparql
+    if claim.evidence not in ("", *evidence_sets.LEVELS):
+        raise KgError(f"evidence: expected one of {', '.join(evidence_sets.LEVELS)}, not '{claim.evidence[:40]}'")
     if claim.query:
         stored = library.find(library.library(project.root), claim.query)
         text = library.fill(stored.text, library.bind(stored, dict(claim.values), context))
     guard.read(text)
     held, name = _target(claim, against, out)
+    base = project.base.iri
+    text = evidence_sets.with_from(text, claim.evidence, base, context.prefixes) if text else ""
     try:
-        holds = checking.in_store(claim, held, text, context.prefixes)
+        asked, query = EvidenceSets(held, base).resolved(Query(text))
+        holds = checking.in_store(claim, asked, query.text, context.prefixes)
     except (SyntaxError, OSError, ValueError) as error:
         raise KgError(f"the query of the receipt cannot be evaluated: {error}") from error
     said = "a digest is missing, so only the query was run" if _says_nothing(claim) else "as the receipt says"
@@ -82,7 +90,7 @@ def _address(written: str) -> str:
         raise KgError(f"{path}: expected the JSON-LD of a receipt, with its address as @id") from error
 
 
-def _target(claim: Claim, against: Path | None, out: Path | None) -> tuple[QuadStore, str]:
+def _target(claim: Claim, against: Path | None, out: Path | None) -> tuple[Backend, str]:
     """The store to check in, with its name."""
     if against is not None and against.is_file():
         return _dump(against), str(against)
@@ -96,7 +104,7 @@ def _target(claim: Claim, against: Path | None, out: Path | None) -> tuple[QuadS
     return opened.store, f"release {opened.manifest.id[:16]}"
 
 
-def _dump(path: Path) -> Store:
+def _dump(path: Path) -> EmbeddedStore:
     """A dump with its graphs merged into the default graph, as a release has them."""
     name = path.name.removesuffix(".gz")
     syntax = RdfFormat.from_extension(name.rpartition(".")[2])
@@ -110,4 +118,4 @@ def _dump(path: Path) -> Store:
                 held.add(Quad(quad.subject, quad.predicate, quad.object, DefaultGraph()))
     except (OSError, SyntaxError, ValueError) as error:
         raise KgError(f"{path} cannot be read: {error}") from error
-    return held
+    return EmbeddedStore(held)

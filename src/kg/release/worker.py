@@ -11,6 +11,7 @@ from kg.engines.backend import Backend
 from kg.engines.federation import Forwarder
 from kg.isolation.program import MessageHandler
 from kg.release import store
+from kg.release.evidence_sets import EvidenceSets
 
 
 def hold(options: Mapping[str, Any]) -> Callable[[], Backend]:
@@ -23,12 +24,14 @@ def begin(held: Callable[[], Backend], options: Mapping[str, Any], services: Map
     opened = held()
     forwarder = Forwarder(services) if services else None
     base, prefixes = options["base"], options["prefixes"]
+    sets = EvidenceSets(opened, base)
 
     def answer(message: bytes) -> bytes:
         query, want, most_bytes = codec.read_request(message)
         if forwarder:
             query = forwarder.redirect(query)
-        found = evaluation.evaluate(opened, query, want, base=base, prefixes=prefixes, most_bytes=most_bytes)
+        asked, query = sets.resolved(query)
+        found = evaluation.evaluate(asked, query, want, base=base, prefixes=prefixes, most_bytes=most_bytes)
         return codec.answer(found)
 
     # A remote store is asked over the network; it evaluates nothing here.
