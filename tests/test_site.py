@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from accessibility import violations
+from dataset import BASE
 from visits import WIDTHS
 
 from kg.release import store
@@ -472,3 +473,42 @@ def test_an_unexpected_error_is_a_page_for_a_reader(
     assert page.headers["x-request-id"] in page.text
     data = real_http.get(f"/search?q=AI&format=json&nothing={language}")
     assert data.headers["content-type"] == "application/problem+json"
+
+
+# ---- stored queries ----
+
+
+@pytest.mark.parametrize(("language", "told"), [("ja", "という項目はありません"), ("en", "There is no record")])
+def test_a_misspelt_record_is_told_with_the_nearest(real_http: httpx.Client, language: str, told: str) -> None:
+    asked = {"document": "policy:ai-for-science-strateg", "lang": language}
+    problem = real_http.get("/queries/citations-of-a-document", params={**asked, "format": "csv"})
+    assert (problem.status_code, problem.json()["type"]) == (400, "urn:aikg:problem:no-such-record")
+    assert problem.json()["nearest"][0] == BASE.id + "policy/ai-for-science-strategy"
+    assert "did you mean 'policy:ai-for-science-strategy'" in problem.json()["detail"]
+    page = real_http.get("/queries/citations-of-a-document", params={**asked, "format": "html"})
+    assert told in page.text
+    assert "policy:ai-for-science-strategy" in page.text
+    right = real_http.get("/queries/citations-of-a-document", params={"document": "policy:ai-basic-plan"})
+    assert right.status_code == 200
+
+
+def test_a_table_for_a_spreadsheet_has_labels_units_totals_and_the_date(real_http: httpx.Client) -> None:
+    def rows(name: str, language: str) -> list[list[str]]:
+        answer = real_http.get(f"/queries/{name}", params={"format": "excel", "lang": language})
+        assert answer.content.startswith(b"\xef\xbb\xbf")
+        return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+
+    head, first, *_, date, release, source = rows("budgets", "ja")
+    assert head[:2] == ["事業", "事業のURI"]
+    assert any(title.endswith("（JPY）") for title in head)
+    assert first[1].startswith(BASE.id + "programme/")
+    assert first[0] not in ("", first[1])
+    assert date[0] == "データの日付"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", date[1])
+    assert release[1]
+    assert "/queries/budgets?" in source[1]
+    assert not any(row[:1] == ["合計"] for row in rows("budgets", "ja"))
+    head, *found = rows("projects-per-scheme", "en")
+    total = next(row for row in found if row[:1] == ["Total"])
+    at = head.index("Projects")
+    assert int(total[at]) == sum(int(row[at]) for row in found[: found.index(total)])

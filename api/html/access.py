@@ -70,7 +70,9 @@ class Access:
 
     def data(self, name: str) -> str:
         """The URL of the result in a format."""
-        return f"{self.view.file(self.path)}?{urlencode([*self.parameters, ('format', name)])}"
+        # A table for people has labels, so it is in their language.
+        spoken = [("lang", self.view.language)] if name == "excel" and self.path != "sparql" else []
+        return f"{self.view.file(self.path)}?{urlencode([*self.parameters, ('format', name), *spoken])}"
 
     @property
     def snippets(self) -> list[Snippet]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import Query as Parameter
 from starlette.requests import Request
@@ -21,13 +22,15 @@ from api.problems import Problem, of_error
 from api.queries import execution
 from api.queries.execution import QueryOutcome
 from api.site.site import site_of
+from api.sparql import spreadsheet
 from kg.engines.evaluation import Query
-from kg.errors import KgError
-from kg.release import evidence_sets
+from kg.errors import KgError, NoSuchRecord
+from kg.release import evidence_sets, parameters
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
 router = Router()
+_EXCEL = "excel"
 _RESERVED = ("lang", "format", "remember", "timeout", "evidence")
 
 
@@ -78,16 +81,34 @@ async def run(request: Request, name: str, timeout: Timeout = "", evidence: Evid
         return moved
     values, text = _values(request, query), query.text
     try:
-        text = library.fill(text, library.bind(query, values, site.context))
-        text = evidence_sets.with_from(text, level, site.base, site.prefixes)
+        bound = library.bind(query, values, site.context)
+        if any(p.type == "iri" and p.name in values for p in query.parameters):
+            await in_thread(request, Cost.SMALL, parameters.check, bound, site.entities, site.context)
+        text = evidence_sets.with_from(library.fill(text, bound), level, site.base, site.prefixes)
         result = await execution.run(request, site, Query(text), want, timeout)
     except KgError as error:
+        problem = _missing(request, error) if isinstance(error, NoSuchRecord) else of_error(error)
         if not want.html:
-            raise
-        return await in_thread(request, Cost.MEDIUM, _page, request, query, values, text, problem=of_error(error))
+            raise problem from None
+        return await in_thread(request, Cost.MEDIUM, _page, request, query, values, text, problem=problem)
     if want.html:
         return await in_thread(request, Cost.MEDIUM, _page, request, query, values, text, result=result)
+    if want.results == _EXCEL and result.content_type.startswith("text/csv"):
+        asked, known = request.query_params.get("lang", ""), site.project.languages
+        view = view_of(request, asked if asked in known else known[0])
+        address = f"{str(request.base_url).rstrip('/')}/queries/{name}?{urlencode({**values, 'lang': view.language})}"
+        body = await in_thread(request, Cost.MEDIUM, spreadsheet.written, view, result.body, query, address)
+        return answer(body, result.content_type, result.headers)
     return answer(result.body, result.content_type, result.headers)
+
+
+def _missing(request: Request, error: NoSuchRecord) -> Problem:
+    """Return the error for a record that does not exist, with the nearest ones by label."""
+    view = view_of(request, language.language_of(request))
+    near = view.t("comma").join(f"{view.plain(iri)} ({short})" for short, iri in error.near)
+    members = {"parameter": error.parameter, "written": error.written, "nearest": [iri for _, iri in error.near]}
+    told = view.t("no_such_record_near", near=near) if near else ""
+    return Problem(400, "no-such-record", str(error), {**members, "near": told})
 
 
 def _values(request: Request, query: StoredQuery) -> dict[str, str]:

@@ -258,6 +258,16 @@ class BadParameter(KgError):
     """A query parameter that is missing, unknown or invalid."""
 
 
+class NoSuchRecord(BadParameter):
+    """A parameter of a query with the IRI of no record; `near` has the nearest IRIs, short and whole."""
+
+    def __init__(self, parameter: str, written: str, near: tuple[tuple[str, str], ...] = ()) -> None:
+        names = " or ".join(f"'{short}'" for short, _ in near)
+        hint = f"; did you mean {names}?" if names else ""
+        super().__init__(f"parameter '{parameter}': no record has the IRI '{written}'{hint}")
+        self.parameter, self.written, self.near = parameter, written, near
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Returns `; did you mean 'x'?` with the most similar known word, or ''."""
     matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -17,6 +17,8 @@ from kg.project.location import project_root
 from kg.rdf import formats, serialization
 from kg.rdf.context import Context
 from kg.release import store
+from kg.release.entities import Entities
+from kg.release.parameters import check as check_records
 from kg.sparql import guard, library
 from kg.sparql.diagnosis import diagnose
 
@@ -44,6 +46,8 @@ def query(
     bound = library.bind(stored, values, context)
     guard.read(stored.text)
     opened = store.open_release(current(releases_in(out)))
+    entities = Entities(opened.store, opened.manifest.base_iri, {}, opened.manifest.is_merged)
+    check_records({name: bound[name] for name in values}, entities, context)
     try:
         result = opened.store.query(library.fill(stored.text, bound), prefixes=context.prefixes)
     except SyntaxError as error:

@@ -245,7 +245,7 @@ def _write_spreadsheet(columns: list[str], rows: list[list[AnyTerm | None]], out
     output.write("\ufeff".encode())
     text = io.TextIOWrapper(output, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)
-    writer.writerow([_harmless(c) for c in columns])
+    writer.writerow([harmless(c) for c in columns])
     for row in rows:
         writer.writerow(["" if cell is None else _cell(cell) for cell in row])
     text.detach()
@@ -254,9 +254,9 @@ def _write_spreadsheet(columns: list[str], rows: list[list[AnyTerm | None]], out
 def _cell(term: AnyTerm) -> str:
     if isinstance(term, Literal) and not term.language and term.datatype.value in formats.NUMERIC:
         return term.value
-    return _harmless(term.value if isinstance(term, NamedNode | Literal) else str(term))
+    return harmless(term.value if isinstance(term, NamedNode | Literal) else str(term))
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """The text, prefixed with an apostrophe if a spreadsheet would evaluate it."""
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -33,6 +33,7 @@ _FIELDS = (
     "columns",
     "chart",
     "units",
+    "totals",
     "tags",
     "expected",
     "premises",
@@ -74,6 +75,7 @@ class StoredQuery:
     source: str = ""
     layout: str = ""
     sentence: dict[str, dict[str, str]] = field(default_factory=dict)
+    totals: tuple[str, ...] = ()
 
 
 def read(path: Path) -> StoredQuery:
@@ -111,6 +113,7 @@ def read(path: Path) -> StoredQuery:
         source=header.get("source", ""),
         layout=header.get("layout", ""),
         sentence=header.get("sentence", {}),
+        totals=tuple(header.get("totals", ())),
     )
 
 
