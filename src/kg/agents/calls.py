@@ -71,7 +71,7 @@ class ServerCalls:
 
     async def get(self, path: str, parameters: Mapping[str, str] | None = None, accept: str = _JSON) -> ServerAnswer:
         """The answer to GET; raises `CallRefused`."""
-        return await self._send("GET", path, accept, params=dict(parameters or {}))
+        return await self._send("GET", path, accept, params=dict(parameters) if parameters else None)
 
     async def post(self, path: str, document: object) -> ServerAnswer:
         """The answer to a posted JSON document; raises `CallRefused`."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kg.agents.calls import ServerAnswer, ServerCalls
+from kg.agents.calls import CallRefused, ServerAnswer, ServerCalls
+from kg.agents.results import ResultRows
+from kg.receipts.claims import Claim
 from kg.release.facts import KINDS, Kind, kind_of
 
 _MOST_RECORDS = 40
@@ -31,6 +33,32 @@ async def receipt(calls: ServerCalls, reply: ServerAnswer, query: str, iris: Ite
     if passages:
         return {**document, **_listed({("passage", iri): [] for iri in passages}, 0)}
     return {**document, **await _evidence(calls, base, known)}
+
+
+async def of_claim(
+    calls: ServerCalls, reply: ServerAnswer, claim: Claim, query: str, found: ResultRows
+) -> dict[str, Any]:
+    """The receipt that the server makes for an answer (`/receipt`); if it makes none, that of the records in it."""
+    try:
+        made = (await calls.get(f"/{claim.address}", accept="application/ld+json")).json()
+    except CallRefused:
+        return await receipt(calls, reply, query, found.iris)
+    origins = [origin.partition(":")[0] for origin in _each(made.get("schema:evidenceOrigin"))]
+    passages = [source["@id"] for source in _each(made.get("prov:wasDerivedFrom"))]
+    listed: list[dict[str, Any]] = [{"kind": "passage", "source": iri} for iri in passages[:_MOST_LISTED]]
+    return {
+        "release": reply.release,
+        "query": query,
+        "address": made["@id"],
+        "citation": made.get("dcterms:bibliographicCitation", ""),
+        "evidence": listed,
+        "evidence_left_out": max(0, len(passages) - _MOST_LISTED),
+        "kinds": origins,
+    }
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 async def _evidence(calls: ServerCalls, base: str, records: list[str]) -> dict[str, Any]:

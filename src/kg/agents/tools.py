@@ -16,6 +16,8 @@ from pydantic import Field
 from kg import __version__
 from kg.agents import receipts, results
 from kg.agents.calls import CallRefused, ServerAnswer, ServerCalls
+from kg.receipts import claims
+from kg.receipts.claims import Claim
 
 _Function = TypeVar("_Function", bound=Callable[..., Awaitable[Any]])
 # A tool changes nothing, answers the same again, and asks this dataset only.
@@ -156,7 +158,8 @@ class Tools:
     ) -> dict[str, Any]:
         """Run a stored query with parameters."""
         reply = await self._calls.get(f"/queries/{name}", {"format": "json", **(parameters or {})})
-        return await self._answer(reply, f"stored query {name} {json.dumps(parameters or {})}", limit)
+        claim = claims.of_query(name, parameters or {})
+        return await self._answer(reply, claim, f"stored query {name} {json.dumps(parameters or {})}", limit)
 
     async def query(
         self,
@@ -170,7 +173,7 @@ class Tools:
             graph = reply.body.decode()
             receipt = await receipts.receipt(self._calls, reply, sparql, results.iris_in(graph))
             return {"turtle": graph[:50_000], "receipt": receipt}
-        answer = await self._answer(reply, sparql, limit)
+        answer = await self._answer(reply, Claim(sparql=sparql), sparql, limit)
         if answer.get("total") == 0:
             answer["why_empty"] = (await self._calls.get("/why", {"query": sparql})).json()
         return answer
@@ -201,7 +204,8 @@ class Tools:
         """What an answer rests on, so that you can cite it: release, query, and the passages behind its records."""
         reply = await self._calls.query(sparql)
         found = results.rows(reply.body)
-        return {"rows": found.total, "receipt": await receipts.receipt(self._calls, reply, sparql, found.iris)}
+        receipt = await receipts.of_claim(self._calls, reply, Claim(sparql=sparql), sparql, found)
+        return {"rows": found.total, "receipt": receipt}
 
     async def link_names(
         self,
@@ -220,9 +224,9 @@ class Tools:
         linked = [row["iri"] for row in told if row["iri"]]
         return {"rows": told, "receipt": await receipts.receipt(self._calls, reply, "link_names", linked)}
 
-    async def _answer(self, reply: ServerAnswer, query: str, limit: int) -> dict[str, Any]:
+    async def _answer(self, reply: ServerAnswer, claim: Claim, query: str, limit: int) -> dict[str, Any]:
         found = results.rows(reply.body)
-        receipt = await receipts.receipt(self._calls, reply, query, found.iris)
+        receipt = await receipts.of_claim(self._calls, reply, claim, query, found)
         if found.truth is not None:
             return {"answer": found.truth, "receipt": receipt}
         return {
