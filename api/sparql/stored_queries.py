@@ -25,7 +25,7 @@ from api.site.site import site_of
 from api.sparql import spreadsheet
 from kg.engines.evaluation import Query
 from kg.errors import KgError, NoSuchRecord
-from kg.release import evidence_sets, parameters
+from kg.release import evidence_sets, named_records
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
 
@@ -83,7 +83,7 @@ async def run(request: Request, name: str, timeout: Timeout = "", evidence: Evid
     try:
         bound = library.bind(query, values, site.context)
         if any(p.type == "iri" and p.name in values for p in query.parameters):
-            await in_thread(request, Cost.SMALL, parameters.check, bound, site.entities, site.context)
+            await in_thread(request, Cost.SMALL, named_records.check, bound, site.entities, site.context)
         text = evidence_sets.with_from(library.fill(text, bound), level, site.base, site.prefixes)
         result = await execution.run(request, site, Query(text), want, timeout)
     except KgError as error:

@@ -18,7 +18,7 @@ from kg.rdf import formats, serialization
 from kg.rdf.context import Context
 from kg.release import store
 from kg.release.entities import Entities
-from kg.release.parameters import check as check_records
+from kg.release.named_records import check as check_records
 from kg.sparql import guard, library
 from kg.sparql.diagnosis import diagnose
 
