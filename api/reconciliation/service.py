@@ -215,12 +215,17 @@ class ReconciliationService:
     # ---- extending ----
 
     def propose(self, type_: str, limit: int) -> list[Thing]:
-        """Return the properties of a type's records, the most frequent first; without a type, of all records."""
+        """Return the properties of a type's records, the most frequent first, those of parts only after all others.
+
+        The rows of a table are seldom parts. Without a type, the properties are those of all records.
+        """
+        whole: Counter[str] = Counter()
         counts: Counter[str] = Counter()
         for kind in self._kinds_of(type_) if type_ else self._profile.properties:
+            whole += self._profile.whole.get(kind, Counter())
             counts += self._profile.properties.get(kind, Counter())
-        ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-        return [self.property_thing(iri) for iri, _ in ordered][: limit or None]
+        ordered = sorted(counts, key=lambda iri: (-whole[iri], -counts[iri], iri))
+        return [self.property_thing(iri) for iri in ordered][: limit or None]
 
     def values(self, iri: str, wanted: ExtensionProperty) -> list[Cell]:
         """Return the values of a property of a record, with literals in the language of the view if there are any."""

@@ -12,10 +12,14 @@ from kg.release.entities import Entities
 
 
 class Profile:
-    """The stated properties of records by kind, and the records by class."""
+    """The stated properties of records by kind, and the records by class.
+
+    `whole` leaves out the records that are parts of others, such as the articles of a law.
+    """
 
     def __init__(self, known: Entities) -> None:
         self.properties: dict[str, Counter[str]] = defaultdict(Counter)
+        self.whole: dict[str, Counter[str]] = defaultdict(Counter)
         self.members: dict[str, set[str]] = defaultdict(set)
         self.kinds: dict[str, Counter[str]] = defaultdict(Counter)
         stated: set[tuple[str, str, str]] = set()
@@ -30,7 +34,10 @@ class Profile:
             ):
                 stated.add((iri, predicate, str(target)))
         for iri, predicate, _ in stated:
-            self.properties[_kind(iri, known)][predicate] += 1
+            kind, _, name = iri.removeprefix(known.root).partition("/")
+            self.properties[kind][predicate] += 1
+            if "/" not in name:
+                self.whole[kind][predicate] += 1
         for class_, members in self.members.items():
             self.kinds[class_].update(_kind(iri, known) for iri in members)
 
