@@ -71,12 +71,36 @@ def test_every_term_is_labelled_defined_and_at_home(core: rdflib.Graph) -> None:
         assert core.value(term, RDFS.isDefinedBy) == rdflib.URIRef(iris.ONTOLOGY), term
 
 
-def test_every_borrowed_term_is_labelled_and_names_its_home() -> None:
+def test_every_borrowed_term_keeps_its_label_beside_ours_and_names_its_home() -> None:
     external = graph("imports/external.ttl")
     for term in terms(external):
-        assert languages(external, term, RDFS.label) == ["en", "ja"], term
+        assert len(list(external.objects(term, RDFS.label))) == 1, term
+        assert languages(external, term, SKOS.altLabel) == ["en", "ja"], term
         home = str(external.value(term, RDFS.isDefinedBy))
         assert str(term).startswith(home), term
+
+
+@pytest.mark.usefixtures("beside")
+@pytest.mark.parametrize("namespace", COPIES)
+def test_the_label_of_a_borrowed_term_is_that_of_its_vocabulary(namespace: str) -> None:
+    external = graph("imports/external.ttl")
+    name, syntax = COPIES[namespace]
+    copy = rdflib.Graph().parse(VOCABULARIES / name, format=syntax)
+    borrowed = [term for term in terms(external) if term.startswith(namespace)]
+    assert borrowed
+    for term in borrowed:
+        own = {(str(label).strip(), label.language) for label in copy.objects(term, RDFS.label)}
+        label = external.value(term, RDFS.label)
+        assert (str(label), label.language) in own, term
+
+
+def test_readers_see_our_name_of_a_borrowed_term(real_http: httpx.Client) -> None:
+    """In their language, and not the one of the vocabulary that few speak."""
+    for language, name in (("ja", "組織"), ("en", "organisation")):
+        page = real_http.get(f"/ontology?lang={language}", headers={"accept": "text/html"}).text
+        shown = re.search(r'<li id="ui-org-Organization"><a [^>]*>(.*?)</a>', page)
+        assert shown is not None
+        assert re.sub("<[^>]*>", "", shown[1]) == name
 
 
 def test_no_two_terms_share_a_label(both: rdflib.Graph) -> None:

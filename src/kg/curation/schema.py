@@ -92,7 +92,8 @@ def _term(term: ContextTerm, ontology: rdflib.Graph, patterns: dict[str, str]) -
 
 def _help(iri: str, ontology: rdflib.Graph) -> str:
     subject = rdflib.URIRef(iri)
-    texts = [*ontology.objects(subject, SKOS.definition)] or [*ontology.objects(subject, RDFS.label)]
+    told = (ontology.objects(subject, said) for said in (SKOS.definition, SKOS.altLabel, RDFS.label))
+    texts: list[Any] = next((found for found in map(list, told) if found), [])
     by_language = {getattr(t, "language", ""): str(t) for t in texts}
     return " / ".join(by_language[k] for k in ("en", "ja") if k in by_language)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, QuerySolutions, Triple
@@ -118,17 +118,19 @@ class Entities:
 
     def text(self, iri: str, predicate: str, languages: Iterable[str]) -> Literal | None:
         """Return the literal of a property in the first of these languages that has one, else any."""
-        literals = [v for v in self.values(iri, predicate) if isinstance(v, Literal)]
-        for language in languages:
-            for literal in literals:
-                if literal.language == language:
-                    return literal
-        return min(literals, key=lambda v: v.language or "", default=None)
+        return _in_first([v for v in self.values(iri, predicate) if isinstance(v, Literal)], languages)
 
     def label(self, iri: str, languages: Iterable[str]) -> Literal | None:
-        """Return the label of a resource: `skos:prefLabel`, else its title, else `rdfs:label`."""
+        """Return the label of a resource: `skos:prefLabel`, else its title, else `rdfs:label`.
+
+        A borrowed term keeps the label of its vocabulary; readers see the name that the ontology has beside it.
+        """
         wanted = tuple(languages)
-        return next((found for p in LABELS if (found := self.text(iri, p, wanted))), None)
+        if (first := next((found for p in LABELS[:-1] if (found := self.text(iri, p, wanted))), None)) is not None:
+            return first
+        quads = self.store.quads_for_pattern(NamedNode(iri), NamedNode(SKOS + "altLabel"), None, self.ontology)
+        beside = [q.object for q in quads if isinstance(q.object, Literal)]
+        return _in_first(beside, wanted) or self.text(iri, LABELS[-1], wanted)
 
     def types(self, iri: str) -> list[str]:
         """Return the asserted classes of a subject, or the inferred ones if none is asserted."""
@@ -309,6 +311,15 @@ class Entities:
     ) -> Iterator[Quad]:
         quads = self.store.quads_for_pattern(subject, predicate, target, None)  # type: ignore[arg-type]
         return (q for q in quads if not self._is_merged or isinstance(q.graph_name, NamedNode))
+
+
+def _in_first(literals: Sequence[Literal], languages: Iterable[str]) -> Literal | None:
+    """The literal in the first of these languages that has one, else any."""
+    for language in languages:
+        for literal in literals:
+            if literal.language == language:
+                return literal
+    return min(literals, key=lambda v: v.language or "", default=None)
 
 
 def _above(path: str) -> list[str]:
