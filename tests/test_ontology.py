@@ -103,6 +103,17 @@ def test_readers_see_our_name_of_a_borrowed_term(real_http: httpx.Client) -> Non
         assert re.sub("<[^>]*>", "", shown[1]) == name
 
 
+def test_every_link_of_ours_reads_from_the_other_end(both: rdflib.Graph) -> None:
+    """By its inverse, as the same if it is symmetric, else by an inverse label in both languages."""
+    paired = {p for pair in both.subject_objects(OWL.inverseOf) for p in pair}
+    alike = set(both.subjects(RDF.type, OWL.SymmetricProperty))
+    own = [t for t in both.subjects(RDF.type, OWL.ObjectProperty) if str(t).startswith(str(KG))]
+    assert len(own) > 100
+    for term in own:
+        labelled = languages(both, term, KG.inverseLabel)
+        assert labelled == ([] if term in paired | alike else ["en", "ja"]), term
+
+
 def test_no_two_terms_share_a_label(both: rdflib.Graph) -> None:
     own = [t for t in terms(both) if str(t).startswith(str(KG))]
     for language in ("en", "ja"):

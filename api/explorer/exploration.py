@@ -178,12 +178,10 @@ class Exploration:
 
     def heading(self, group: Group) -> str:
         """Return the name of a property as seen from the record."""
-        site, inverse = self.view.site, self.view.site.links.inverse(group.property)
         if group.direction == "out":
             return self.view.plain(group.property)
-        if inverse and (label := site.entities.label(inverse, self.view.languages)):
-            return label.value
-        return self.view.t("explore_of", name=self.view.plain(group.property))
+        other = self.view.from_the_other_end(group.property)
+        return other or self.view.t("explore_of", name=self.view.plain(group.property))
 
     @property
     def kinds(self) -> list[tuple[str, int, bool]]:

@@ -54,6 +54,14 @@ class Names(Reader):
         label = self._label(iri)
         return label.value if label else self.short(iri)
 
+    def from_the_other_end(self, predicate: str) -> str:
+        """Return the name of a property as read from its object: its inverse's or inverse label, '' if it has none."""
+        known, links = self.site.entities, self.site.links
+        if inverse := predicate if links.is_symmetric(predicate) else links.inverse(predicate):
+            return self.plain(inverse)
+        label = known.text(predicate, KG + "inverseLabel", self.languages)
+        return label.value if label else ""
+
     def other_name(self, iri: str) -> Literal | None:
         """Return the label in another language, unless the page shows that one already."""
         own = self.site.entities.label(iri, self.languages)

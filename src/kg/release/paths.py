@@ -134,6 +134,10 @@ class LinkGraph:
         """The inverse of a property."""
         return self._terms.inverses.get(predicate)
 
+    def is_symmetric(self, predicate: str) -> bool:
+        """Whether a property reads the same from both ends."""
+        return predicate in self._terms.symmetric
+
     def knows(self, predicate: str) -> bool:
         """Whether a property links records; False for a text that is not an IRI."""
         try:
