@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,3 +70,18 @@ def test_an_approach_in_quotation_marks_is_a_term_and_has_no_definition(data: Da
     approach = "<concept/open-and-closed-strategy>"
     assert data.holds(f"{approach} a kg:PolicyTerm")
     assert not data.holds(f"{approach} skos:definition ?definition")
+
+
+def test_a_citation_says_which_sentence_it_quotes_without_its_words(data: Data, texts: Mapping[str, str]) -> None:
+    """The digest is that of the last line of the citation's passage: what stands above it are headings."""
+    found = [(quad, digest.value) for quad, digest in literals(data.asserted, KG + "quotedTextSha256")]
+    for quad, digest in found:
+        sentence = passage(texts, quad.graph_name).rsplit("\n", 1)[-1].removeprefix("- ")
+        words = "".join(unicodedata.normalize("NFKC", sentence).split())
+        assert hashlib.sha256(words.encode()).hexdigest() == digest, short(value(quad.subject))
+    excerpts = data.one("?c a kg:Citation ; kg:headingPath ?path", "c")
+    assert {short(value(quad.subject)) for quad, _ in found} == excerpts
+    twice = "?one kg:quotedTextSha256 ?digest . ?other kg:quotedTextSha256 ?digest FILTER(STR(?one) < STR(?other))"
+    assert data.rows(twice, "one", "other") == {
+        ("programme/aip#citation-new-capitalism", "programme/genai-transparency#citation-new-capitalism-3")
+    }
