@@ -7,12 +7,12 @@ import contextlib
 import gc
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import time
 import weakref
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ from typing import Any
 import loops
 import pytest
 from pyoxigraph import Literal, NamedNode, Quad, Store
-from servers import descendants, descriptors, is_alive, processor_seconds, serve, threads, until
+from servers import descendants, descriptors, is_alive, serve, threads, until
 
 from api.admission.clients import client_of
 from api.problems import of_error
@@ -97,23 +97,6 @@ def test_the_first_of_few_is_next_and_the_last_of_a_crowd() -> None:
     assert waiting.next(may_be_slow=True) is None
 
 
-@pytest.mark.parametrize("others", [1, 12], ids=["few", "crowd"])
-def test_what_was_given_out_and_taken_back_is_no_newer_than_what_came_since(others: int) -> None:
-    waiting, back = Waiting(), [job(f"ASK {{}} # {n}") for n in range(3)]
-    since = [job("ASK {}") for _ in range(others)]
-    for one in since:
-        waiting.add(one)
-    back[1].is_over = True
-    waiting.put_back(back)
-    assert list(waiting) == [back[0], back[2], *since]
-    assert waiting.next(may_be_slow=True) is (since[-1] if others > 8 else back[0])
-    slow, other = job("ASK {}", is_slow=True), job("ASK {}", is_slow=True)
-    waiting.add(other)
-    waiting.put_back([slow])
-    assert waiting.next(may_be_slow=True) is slow
-    assert waiting.remove(slow)
-
-
 def test_who_waited_for_too_long_waits_no_longer() -> None:
     waiting = Waiting()
     late, slow, early = job("ASK {}", seconds=1), job("ASK {}", is_slow=True, seconds=2), job("ASK {}", seconds=30)
@@ -126,8 +109,8 @@ def test_who_waited_for_too_long_waits_no_longer() -> None:
 def test_who_is_kept_from_the_processor_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 0.2 s a process ran for 1 ms and waited for 198 ms, then it ran for 3 ms more."""
     ours, theirs = socket.socketpair()
-    worker = Worker(os.getpid(), ours, theirs)
-    worker.begin()
+    worker = Worker(os.getpid(), ours)
+    worker.begin(job("ASK {}"))
     told = iter([b"5000000 0 1\n", b"6000000 198000000 2\n", b"9000000 198000000 2\n"])
     monkeypatch.setattr(os, "pread", lambda *_: next(told))
     start = worker.since
@@ -369,53 +352,25 @@ def test_small_queries_behind_a_large_one_are_taken_back_and_none_is_lost(tiny: 
     run(work)
 
 
-def test_a_worker_that_reads_while_its_queries_are_taken_back_keeps_what_it_read(
-    tiny: Release, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The server may take back the first and third of three jobs while the worker reads the second."""
-
-    async def work() -> None:
-        async with started(tiny) as pool:
-            busy = asyncio.ensure_future(ask(pool, PRODUCT.format(""), seconds=1))
-            await asyncio.sleep(0.1)
-            (worker,) = pool._busy
-            names = [f"ASK {{ <urn:{n}> ?p ?o }}" for n in range(3)]
-            three = [job(name) for name in names]
-            first = worker.jobs.popleft()
-            worker.jobs.extend(three)
-            monkeypatch.setattr(Worker, "_unread_messages", lambda _: [three[0].message, three[2].message])
-            pool._take_back(worker)
-            assert list(worker.jobs) == [three[1]]
-            monkeypatch.undo()
-            assert pool._waiting.clear() == [three[0], three[2]]
-            worker.jobs = deque([first])
-            with pytest.raises(QueryTimeout):
-                await busy
-
-    run(work)
-
-
 def test_what_a_worker_answered_before_it_died_is_heard(tiny: Release) -> None:
-    """The worker is killed at its third query while the results of two are unread in its channel."""
+    """The worker is killed while its result is unread in its channel."""
 
     async def work() -> None:
         async with started(tiny) as pool:
             await ask(pool, "ASK {}")
             (worker,) = pool._idle
-            pool._at_once = 1
             asyncio.get_running_loop().remove_reader(worker.channel.fileno())
-            given = [job(text, seconds=30) for text in ("ASK {}", "ASK { ?s ?p ?o }", PRODUCT.format(""))]
-            for one in given:
-                pool.submit(one)
-            assert list(worker.jobs) == given
-            # Only the third takes any time.
-            await asyncio.to_thread(until, lambda: processor_seconds(worker.pid) > 0.1)
+            given = job("ASK { ?s ?p ?o }", seconds=30)
+            pool.submit(given)
+            assert worker.job is given
+            end = select.poll()
+            end.register(worker.channel, select.POLLIN)
+            assert await asyncio.to_thread(end.poll, 20_000)
             os.kill(worker.pid, signal.SIGKILL)
-            while not given[2].is_over:
+            while not given.is_over:
                 await asyncio.sleep(0.01)
-            assert [one.error for one in given[:2]] == [None, None]
-            assert [b"true" in one.result() for one in given[:2]] == [True, True]
-            assert given[2].error is not None
+            assert given.error is None
+            assert b"true" in given.result()
 
     run(work)
 

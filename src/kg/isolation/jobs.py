@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import time
@@ -45,11 +44,6 @@ class Job:
         self.came = time.monotonic()
         self.deadline = self.came + self.seconds
 
-    @property
-    def is_small(self) -> bool:
-        """Whether it fits into one packet."""
-        return len(self.message) < messages.LARGEST
-
     def result(self) -> bytes:
         """The reply; raises the error that there was instead."""
         if self.error is not None:
@@ -66,37 +60,29 @@ class Effort(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Worker:
-    """A child process, idle or processing the first of `jobs`; the others lie unread in its channel."""
+    """A child process, idle or processing a job."""
 
     pid: int
-    # Our end, and a copy of the worker's end, from which unread jobs are taken back.
     channel: socket.socket
-    unread: socket.socket
-    jobs: deque[Job] = field(default_factory=deque)
+    job: Job | None = None
     # Packets that the channel had no room for.
     backlog: deque[bytes] = field(default_factory=deque)
     receiver: messages.Receiver = field(default_factory=messages.Receiver)
-    # When the first job had its turn, and whether it has turned out to be large.
+    # When the job began, and whether it has turned out to be large.
     since: float = 0.0
     is_stuck: bool = False
     # Its priority is the lowest.
     is_slow: bool = False
     # It may be given another job.
     is_fit: bool = True
-    # The last job has several packets: nothing is sent behind it, and nothing can be taken back.
-    has_large: bool = False
     answered: int = 0
     # At the first look: the time, for how long it had run, and for how long it had waited for a processor.
     _before: tuple[float, float, float] | None = None
     _clock: int = -1
 
-    def begin(self) -> None:
-        """The first of its jobs has its turn."""
-        self.since, self._before, self.is_stuck = time.monotonic(), None, False
-
-    def post(self, job: Job) -> None:
-        """Sends a job behind those in the channel, as far as there is room; the rest when there is."""
-        self.has_large = not job.is_small
+    def begin(self, job: Job) -> None:
+        """Sends a job, as far as there is room in the channel; the rest when there is."""
+        self.job, self.since, self._before, self.is_stuck = job, time.monotonic(), None, False
         self.backlog.extend(messages.split(job.message))
         self._flush()
 
@@ -114,42 +100,8 @@ class Worker:
         asyncio.get_running_loop().remove_writer(self.channel.fileno())
         self._flush()
 
-    def withdraw(self) -> deque[Job]:
-        """Takes the unread jobs back from its channel and returns them; keeps what it has read, or else the first job.
-
-        The worker may be reading at the same time, so it may get any one of them; each is read by exactly one side.
-        """
-        unread = self._unread_messages()
-        back: deque[Job] = deque()
-        kept: deque[Job] = deque()
-        # Two jobs with the same message have the same reply, so it does not matter which of them was read.
-        for job in reversed(self.jobs):
-            if job.message in unread:
-                unread.remove(job.message)
-                back.appendleft(job)
-            else:
-                kept.appendleft(job)
-        if back and not kept:
-            kept.append(back.popleft())
-            self.post(kept[0])
-        self.jobs = kept
-        return back
-
-    def _unread_messages(self) -> list[bytes]:
-        """Empties the channel of unread messages."""
-        if self.has_large:
-            return []
-        unsent = [packet[1:] for packet in self.backlog]
-        self.backlog.clear()
-        taken: list[bytes] = []
-        receiver = messages.Receiver()
-        with contextlib.suppress(BlockingIOError, EOFError):
-            while (message := receiver.receive(self.unread, wait=False)) is not None:
-                taken.append(message)
-        return taken + unsent
-
     def look(self, now: float) -> Effort:
-        """Return its effort since the first look at its first job, which is a tick or two after `since`.
+        """Return its effort since the first look at its job, which is a tick or two after `since`.
 
         Waiting for a processor says nothing about a job. The system counts such a wait when it is over; until then it
         looks like rest.
@@ -175,7 +127,6 @@ class Worker:
     def close(self) -> None:
         """Closes the descriptors kept for it."""
         self.channel.close()
-        self.unread.close()
         if self._clock >= 0:
             os.close(self._clock)
             self._clock = -1

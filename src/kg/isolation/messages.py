@@ -37,12 +37,9 @@ class Receiver:
         self._view = memoryview(self._buffer)
         self._begun: list[bytes] = []
 
-    def receive(self, channel: socket.socket, *, wait: bool = True) -> bytes | None:
-        """Return the message that the next packet completes, None when more must come; raises `EOFError` at the end.
-
-        Without `wait`, raises `BlockingIOError` when there is no packet.
-        """
-        size = channel.recv_into(self._buffer, 0, 0 if wait else socket.MSG_DONTWAIT)
+    def receive(self, channel: socket.socket) -> bytes | None:
+        """Return the message that the next packet completes, None when more must come; raises `EOFError` at the end."""
+        size = channel.recv_into(self._buffer)
         if not size:
             raise EOFError
         part = self._view[1:size].tobytes()

@@ -4,21 +4,19 @@ Where workers are reused, a job starts in the fast lane. If it is not done withi
 job at the lowest priority, provided that a slow slot is free; otherwise it is stopped if other jobs wait, and starts
 again when a slow slot is free. The slice is short while jobs wait, so that a new job has its first turn soon.
 
-The pool keeps as many workers busy as there are processors. Further small jobs are sent to busy workers and lie in
-their channels until they are read, which costs less than a process each. If the job in front turns out to be large,
-those behind it are taken back and given to other workers. What counts is the processor time of a worker, not the time
-for which others, this process among them, kept it from its processor.
+The pool keeps as many workers busy as there are processors; further jobs wait until one of them is free, or turns out
+to have a large job, beside which others go on. What counts is the processor time of a worker, not the time for which
+others, this process among them, kept it from its processor.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, MutableSequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +32,9 @@ _TICK = 0.002
 # Seconds after which a job is slow if no other waits, and if others do. Starting again costs a fork and the work done
 # so far (0.1 s with a million quads in memory), so with shorter slices a crowd would get little done.
 _SLOW_AFTER, _SLOW_AFTER_ITS_TURN = 0.25, 0.03
-# The most jobs in the channel of one worker, into which two hundred small ones fit.
-_BEHIND_ONE = 64
 # Beyond these a worker may keep much memory, and is replaced.
 _REUSED_UP_TO_BYTES, _REUSED_UP_TO_SECONDS, _JOBS_OF_ONE_WORKER = 4_000_000, 5.0, 10_000
-# Seconds without running, such as waiting for an endpoint, after which the jobs behind move, and the job is slow.
+# Seconds without running, such as waiting for an endpoint, after which others go on beside a job, and it is slow.
 _REST, _LONG_REST = 0.02, 1.0
 # Seconds without running after which a worker hangs that waits for nothing.
 _HANGS = 2.0
@@ -51,9 +47,9 @@ _TURN = 1.0
 class PoolLimits:
     """The most jobs that run, that wait, and that run or wait for one client; the longest time of a job in seconds.
 
-    If `is_reused`, a worker answers many jobs, and up to `at_once` workers (0: one for each processor) are used before
-    jobs share one; otherwise each job gets a new worker. The zygote ends after `idle_seconds` without a job, if given.
-    If a job `never_rests`, as it waits for nothing outside, a worker that does is replaced.
+    If `is_reused`, a worker answers many jobs, one after the other, and `at_once` (0: one for each processor) have
+    small ones at once; otherwise each job gets a new worker. The zygote ends after `idle_seconds` without a job, if
+    given. If a job `never_rests`, as it waits for nothing outside, a worker that does is replaced.
     """
 
     workers: int
@@ -218,16 +214,10 @@ class Pool:
         """Ends a job whose result is no longer needed, unless it is over."""
         if job.is_over:
             return
-        worker = job.worker
-        if worker is None:
+        if job.worker is None:
             self._waiting.remove(job)
-        elif worker.jobs[0] is not job:
-            self._take_back(worker)
-            if not self._waiting.remove(job):
-                # The worker has already read it: it is stopped like a job whose deadline has passed.
-                job.deadline = 0.0
         else:
-            self._end(worker)
+            self._end(job.worker)
         self._finish(job, None)
 
     def _finish(self, job: Job, error: KgError | None) -> None:
@@ -271,18 +261,13 @@ class Pool:
 
     def _place(self, job: Job) -> bool:
         """Gives a job to a worker, or asks for a new one; False when it has to wait."""
-        if self.limits.is_reused and job.is_small and not (job.grants or job.is_new or job.is_slow):
-            lively = [w for w in self._busy if w.is_fit and not (w.is_stuck or w.is_slow or w.has_large)]
-            if len(lively) + self._processes.forking >= self._at_once or (lively and not self._has_slot()):
-                # One more worker would slow these down, and there may be too many: only the fullest get more jobs.
-                roomy = [w for w in lively if len(w.jobs) < _BEHIND_ONE and not w.backlog]
-                if fullest := heapq.nlargest(self._at_once, roomy, key=_jobs):
-                    self._give(min(fullest, key=_jobs), job)
-                    return True
-                if not self._idle:
-                    return False
         if not self._has_slot():
             return False
+        if self.limits.is_reused and not (job.grants or job.is_new or job.is_slow):
+            lively = sum(not (w.is_stuck or w.is_slow) for w in self._busy)
+            # One more would slow these down, which are done in a moment or turn out to be large.
+            if lively + self._processes.forking >= self._at_once:
+                return False
         if self._idle and not (job.grants or job.is_new):
             self._give(self._idle.pop(), job)
         else:
@@ -291,35 +276,28 @@ class Pool:
 
     def _give(self, worker: Worker, job: Job) -> None:
         job.worker = worker
-        worker.jobs.append(job)
-        if len(worker.jobs) == 1:
-            self._busy.add(worker)
-            self._begin(worker)
-        worker.post(job)
-
-    def _begin(self, worker: Worker) -> None:
-        """The first of a worker's jobs has its turn."""
-        worker.begin()
-        if worker.jobs[0].is_slow:
+        self._busy.add(worker)
+        worker.begin(job)
+        if job.is_slow:
             self._slow_down(worker)
 
     def _hear(self, worker: Worker) -> bool:
-        """Reads a packet of a worker's reply, if there is one; the job that the worker continues with has its turn."""
+        """Reads a packet of a worker's reply; False when there will be no more."""
         try:
             reply = worker.receiver.receive(worker.channel)
         except (OSError, EOFError):
+            # It has ended, which the zygote will report.
+            worker.leave_loop()
             return False
-        if reply is None:
+        job = worker.job
+        if reply is None or job is None:
             return True
-        job = worker.jobs.popleft()
+        worker.job = None
         worker.answered += 1
         is_worn = worker.answered >= _JOBS_OF_ONE_WORKER or time.monotonic() - worker.since > _REUSED_UP_TO_SECONDS
         if is_worn or len(reply) > _REUSED_UP_TO_BYTES:
             worker.is_fit = False
-        if worker.jobs and worker.is_fit:
-            self._begin(worker)
-        else:
-            self._release(worker)
+        self._release(worker)
         job.reply = reply
         self._finish(job, None)
         if self._waiting:
@@ -336,46 +314,31 @@ class Pool:
             self._busy.discard(worker)
             self._idle.append(worker)
         else:
-            # What lies behind is given to others; it has not begun, or not long ago.
-            self._put_back(worker.jobs)
             self._end(worker)
 
     def _end(self, worker: Worker) -> Job | None:
-        """Kills a worker; returns the job that it processed, and puts those behind it back."""
+        """Kills a worker; returns the job that it processed."""
         self._forget(worker)
         self._processes.kill(worker)
-        first = worker.jobs.popleft() if worker.jobs else None
-        self._put_back(worker.jobs)
-        return first
+        job, worker.job = worker.job, None
+        if self._waiting:
+            self._wake()
+        return job
 
     def _forget(self, worker: Worker) -> None:
         self._busy.discard(worker)
         worker.leave_loop()
 
-    def _put_back(self, back: MutableSequence[Job]) -> None:
-        self._waiting.put_back(back)
-        back.clear()
-        if self._waiting:
-            self._wake()
-
-    def _take_back(self, worker: Worker) -> None:
-        """Puts back what lies unread behind a worker's first job."""
-        first = worker.jobs[0]
-        back = worker.withdraw()
-        if worker.jobs[0] is not first:
-            self._begin(worker)
-        self._put_back(back)
-
     # ---- time ----
 
     def _tick(self) -> None:
-        """Looks at the busy workers: whose deadline has passed, which job is slow, what lies behind a slow one."""
+        """Looks at the busy workers: whose deadline has passed, which job is large, and which is slow."""
         self._ticking = None
         now = time.monotonic()
         for worker in list(self._busy):
-            if not worker.jobs:  # it was ended while those before it were looked at
+            job = worker.job
+            if job is None:  # it was ended while those before it were looked at
                 continue
-            job = worker.jobs[0]
             if now >= job.deadline:
                 self._processes.count("deadline")
                 self._end(worker)
@@ -388,13 +351,11 @@ class Pool:
                 self._replace(worker)
                 continue
             worker.is_stuck = ran >= _TICK or rested >= _REST
-            if worker.is_stuck and len(worker.jobs) > 1:
-                self._take_back(worker)
             if worker.is_slow:
                 self._slow_clients.add(job.client)
-                self._end_of_turn(worker, max(ran, rested))
+                self._end_of_turn(worker, job, max(ran, rested))
             elif ran >= self._slice() or rested >= _LONG_REST:
-                self._end_of_slice(worker)
+                self._end_of_slice(worker, job)
         for job in [*self._waiting.remove_late(now), *self._processes.late(now)]:
             self._processes.count("refused: waited")
             self._finish(job, self._failures.too_late(job.seconds))
@@ -407,14 +368,14 @@ class Pool:
         job = self._end(worker)
         assert job is not None
         job.worker = None
-        self._waiting.put_back([job])
+        self._waiting.add(job)
 
-    def _end_of_turn(self, worker: Worker, ran: float) -> None:
+    def _end_of_turn(self, worker: Worker, job: Job, ran: float) -> None:
         """Stops a slow job for one that has run for less than half as long, if no slow slot is free for that.
 
         So each stopped job has its turn soon, and a long one begins anew a few times only.
         """
-        if ran < _TURN or self._has_slow_slot() or worker.jobs[0].grants:
+        if ran < _TURN or self._has_slow_slot() or job.grants:
             return
         other = self._waiting.next_stopped()
         if other is not None and other.tried * 2 < ran:
@@ -432,11 +393,11 @@ class Pool:
             self._processes.count("refused: slow")
             self._finish(job, self._failures.busy("too many slow ones are waiting"))
 
-    def _end_of_slice(self, worker: Worker) -> None:
-        self._slow_clients.add(worker.jobs[0].client)
+    def _end_of_slice(self, worker: Worker, job: Job) -> None:
+        self._slow_clients.add(job.client)
         if self._has_slow_slot():
             self._slow_down(worker)
-        elif self._waiting.new and not worker.jobs[0].grants:
+        elif self._waiting.new and not job.grants:
             self._stop(worker, self._slice())
 
     def _slow_down(self, worker: Worker) -> None:
@@ -466,21 +427,23 @@ class Pool:
         self._wake()
 
     def on_exit(self, pid: int, code: int) -> None:
-        """The job that it processed ends with it, those behind go to others."""
+        """The job that it processed ends with it."""
         for worker in [w for w in self._idle if w.pid == pid]:
             self._idle.remove(worker)
             self._forget(worker)
             worker.close()
         for worker in [w for w in self._busy if w.pid == pid]:
             while worker in self._busy and self._hear(worker):
-                pass  # its last replies still lie there
+                pass  # its last reply still lies there
             if worker not in self._busy:
                 continue
             self._forget(worker)
             worker.close()
-            job = worker.jobs.popleft()
-            self._put_back(worker.jobs)
-            self._finish(job, self._failures.of_end(code, job.seconds))
+            if (job := worker.job) is not None:
+                worker.job = None
+                self._finish(job, self._failures.of_end(code, job.seconds))
+            if self._waiting:
+                self._wake()
 
     def on_zygote_lost(self, jobs_lost: list[Job]) -> None:
         """Another zygote is started when a job needs one."""
@@ -526,10 +489,6 @@ class Pool:
     def _refuse_all(self, error: KgError) -> None:
         for job in self._waiting.clear():
             self._finish(job, error)
-
-
-def _jobs(worker: Worker) -> int:
-    return len(worker.jobs)
 
 
 def _nothing() -> None:

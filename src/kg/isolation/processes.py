@@ -91,7 +91,7 @@ class Processes:
         self._program = program
         self._owner = owner
         self._count_outside = count
-        self._forks: dict[int, tuple[socket.socket, socket.socket, Job]] = {}
+        self._forks: dict[int, tuple[socket.socket, Job]] = {}
         # When the oldest worker was asked for that is not there yet.
         self._asked = 0.0
         self._next_fork = 0
@@ -112,7 +112,7 @@ class Processes:
 
     def late(self, now: float) -> list[Job]:
         """The jobs whose deadline has passed before their worker is there; it will serve another."""
-        return [job for _, _, job in self._forks.values() if now >= job.deadline and not job.is_over]
+        return [job for _, job in self._forks.values() if now >= job.deadline and not job.is_over]
 
     def check(self, now: float) -> None:
         """Kills a zygote that does not answer; whoever needs one starts another."""
@@ -179,8 +179,9 @@ class Processes:
             self._asked = time.monotonic()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        self._forks[self._next_fork] = (ours, theirs, job)
-        self._tell({"fork": self._next_fork, "grants": dict(job.grants)}, theirs)
+        self._forks[self._next_fork] = (ours, job)
+        with theirs:
+            self._tell({"fork": self._next_fork, "grants": dict(job.grants)}, theirs)
 
     def kill(self, worker: Worker) -> None:
         """Kills a worker; its channel is closed at once."""
@@ -230,9 +231,9 @@ class Processes:
         elif "fork" in message:
             self.count("forked")
             self.alive.add(message["pid"])
-            ours, theirs, job = self._forks.pop(message["fork"])
+            ours, job = self._forks.pop(message["fork"])
             self._asked = time.monotonic()
-            self._owner.on_worker(Worker(message["pid"], ours, theirs), job)
+            self._owner.on_worker(Worker(message["pid"], ours), job)
         elif "exit" in message:
             self._bury(message["exit"], message["code"])
 
@@ -251,9 +252,8 @@ class Processes:
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(Busy("the worker processes could not be started"))
         lost, self._forks = self._forks, {}
-        for ours, theirs, _ in lost.values():
+        for ours, _ in lost.values():
             ours.close()
-            theirs.close()
         for pid in list(self.alive):
             self._bury(pid, -signal.SIGKILL)
-        self._owner.on_zygote_lost([job for _, _, job in lost.values()])
+        self._owner.on_zygote_lost([job for _, job in lost.values()])

@@ -115,11 +115,13 @@ def _exchange(channel: socket.socket, program: Program, message: bytes, until: f
     for packet in (specification(program, forks=False), *messages.split(message)):
         _limit(channel, until)
         # A child that could not start has said why before it ended.
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(ConnectionError):
             channel.send(packet)
     while reply is None:
         _limit(channel, until)
-        reply = receiver.receive(channel)
+        # One that ended without reading everything is reported once, before its last words.
+        with contextlib.suppress(ConnectionResetError):
+            reply = receiver.receive(channel)
     return reply
 
 

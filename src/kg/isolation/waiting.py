@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from kg.isolation.jobs import Job
 
@@ -52,19 +52,6 @@ class Waiting:
 
     def add(self, job: Job) -> None:
         self._queue_of(job).append(job)
-
-    def put_back(self, jobs: Iterable[Job]) -> None:
-        """Puts jobs back that a worker has not begun, in the order in which they came.
-
-        Otherwise a job that was given out and put back would count as newer than those that came after it.
-        """
-        back = [job for job in jobs if not job.is_over]
-        for job in back:
-            job.worker = None
-        self._stopped.extendleft(job for job in reversed(back) if job.is_slow)
-        new = [job for job in back if not job.is_slow]
-        self._new = deque(sorted([*(job for job in new if not job.after_slow), *self._new], key=_came))
-        self._behind = deque(sorted([*(job for job in new if job.after_slow), *self._behind], key=_came))
 
     def next(self, *, may_be_slow: bool) -> Job | None:
         """Return the job whose turn is next; it stays in the queue until it is removed."""
@@ -120,7 +107,3 @@ class SlowClients:
         if len(self._until) > _MOST_NOTED:
             self._until = {c: until for c, until in self._until.items() if until > now}
         self._until[client] = now + _NOTED_SECONDS
-
-
-def _came(job: Job) -> float:
-    return job.came
