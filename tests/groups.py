@@ -36,6 +36,7 @@ PROCESSES = {
     "canonical",
     "capacity",
     "cli",
+    "client",
     "clients",
     "compaction",
     "desk",
