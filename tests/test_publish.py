@@ -222,3 +222,21 @@ def test_pasted_markup_stays_text(real_http: httpx.Client) -> None:
         answer = post(real_http, "/publish?lang=en", step=step, text=evil, **{"title.en": evil, "homepage": evil})
         assert "<script>alert" not in answer.text
         assert "&lt;script&gt;alert" in answer.text
+
+
+def test_a_linkset_of_this_site_is_taken_as_it_is(real_http: httpx.Client) -> None:
+    """What the link desk and the page for texts hand over needs no change."""
+    form = {"page": "https://ministry.example/news/1", "record:place/japan": "1"}
+    of_text = real_http.post("/mentions/links", data=form).text
+    work = {
+        "columns": ["code", "name"],
+        "rows": [["7", "日本"]],
+        "name": 1,
+        "subject": "https://ministry.example/id/{code}",
+        "decisions": [[f"{BASE.id}place/japan", "exact", "machine", 100, "", ""]],
+    }
+    of_table = real_http.post("/link/linkset", json=work).text
+    for text in (of_text, of_table):
+        answer = post(real_http, text=text)
+        assert answer.status_code == 200, answer.text
+        assert "1 link to our records" in post(real_http, "/publish?lang=en", text=text).text
