@@ -246,3 +246,28 @@ def test_fingers_reach_what_is_listed(browser: Any, real_server: str, path: str)
     )
     context.close()
     assert small == []
+
+
+def test_forms_have_names_and_take_them(real_http: httpx.Client) -> None:
+    """No field of a form shows a code where a name means the same record alone."""
+    name = {"article": "AI法 第14条"}
+    assert "programme/aip" in real_http.get("/queries/who-quotes-an-article", params={**name, "format": "csv"}).text
+    query = real_http.get("/queries/who-quotes-an-article?lang=ja&format=html", headers=HTML).text
+    assert 'name="article" value="AI法 第9条"' in query
+    path = "/explore?from=organization/university-of-tokyo&to=law/ai-act&lang=en"
+    ends = re.findall(
+        r'<input id="ui-explore-(?:from|to)"[^>]* value="([^"]*)"', real_http.get(path, headers=HTML).text
+    )
+    assert ends[0] == "The University of Tokyo"
+    assert "/" not in ends[1]
+    suggested = real_http.get("/suggest?q=Article+14&lang=en").json()["suggestions"][0]
+    assert suggested["field"] == "AI Promotion Act, Article 14"
+
+
+def test_an_error_is_reported_in_words(real_http: httpx.Client) -> None:
+    """Without an address for reports there is a text to copy, which names record and release."""
+    page = real_http.get("/about?record=law/ai-act&lang=en", headers=HTML).text
+    told = section(page, 'id="ui-report"', "<h2>")
+    assert "What is wrong" in told
+    assert "https://w3id.org/aikg/id/law/ai-act" in told
+    assert told.index("What is right") < told.index(".yaml")

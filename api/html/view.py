@@ -18,6 +18,7 @@ from api.i18n.values import amount
 from api.problems import Problem
 from api.queries.empty_results import Explanation
 from api.site.site import site_of
+from kg.rdf import iris
 from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SCHEMA, SKOS
 from kg.rdf.terms import value
 from kg.receipts import claims
@@ -221,6 +222,14 @@ class View(Names):
         """Return the URL of suggestions for a form field, of the same class as its default."""
         kind = self.site.context.expand(like).removeprefix(self.site.base + "id/").partition("/")[0]
         return self.url("suggest", kind=kind) if kind in self.site.entities.classes() else self.url("suggest")
+
+    def field(self, written: str) -> str:
+        """Return what stands for a record in a form field: its name if that means it alone, else what is written."""
+        entities = self.site.entities
+        iri = self.site.context.expand(written.removeprefix("<").removesuffix(">"))
+        iri = iri if ":" in iri or not written else entities.root + written
+        label = entities.label(iri, self.languages) if iris.ABSOLUTE.match(iri) else None
+        return label.value if label and self.site.search.meant(label.value) == iri else written
 
     def report(self, iri: str) -> str:
         """Return the URL for reporting an error in a record."""

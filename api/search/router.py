@@ -98,7 +98,7 @@ def suggest(
     view = view_of(request, language.language_of(request))
     if sort == "record":
         found = site.search.find(asked, kinds=list(kind), limit=limit)
-        suggestions = [_hit(view, hit) for hit in found.hits]
+        suggestions = [{**_hit(view, hit), "field": view.field(view.short(hit.iri))} for hit in found.hits]
     else:
         known = site.vocabulary
         among = known.classes if sort == "class" else known.properties_of(site.context.expand(owner))

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.admission.slots import in_thread
+from api.html import figures
 from api.html.access import Access
 from api.html.rendering import page
 from api.html.view import view_of
@@ -21,10 +22,11 @@ from api.i18n import language
 from api.problems import Problem, of_error
 from api.queries import execution
 from api.queries.execution import QueryOutcome
-from api.site.site import site_of
+from api.site.site import Site, site_of
 from api.sparql import spreadsheet
 from kg.engines.evaluation import Query
 from kg.errors import KgError, NoSuchRecord
+from kg.rdf import iris
 from kg.release import evidence_sets, named_records
 from kg.sparql import library
 from kg.sparql.library import StoredQuery
@@ -81,6 +83,7 @@ async def run(request: Request, name: str, timeout: Timeout = "", evidence: Evid
         return moved
     values, text = _values(request, query), query.text
     try:
+        values = _with_records(site, query, values)
         bound = library.bind(query, values, site.context)
         if any(p.type == "iri" and p.name in values for p in query.parameters):
             await in_thread(request, Cost.SMALL, named_records.check, bound, site.entities, site.context)
@@ -121,6 +124,18 @@ def _values(request: Request, query: StoredQuery) -> dict[str, str]:
     }
 
 
+def _with_records(site: Site, query: StoredQuery, values: dict[str, str]) -> dict[str, str]:
+    """The parameters with the record in place of its name or path, where one is meant."""
+    found = dict(values)
+    for parameter in query.parameters:
+        text = values.get(parameter.name, "")
+        if parameter.type == "iri" and text and ":" not in text:
+            path = iris.SLUG.fullmatch(text) and site.entities.exists(site.entities.root + text)
+            if iri := site.entities.root + text if path else site.search.meant(text):
+                found[parameter.name] = site.context.compact(iri)
+    return found
+
+
 def _page(
     request: Request,
     query: StoredQuery,
@@ -133,6 +148,8 @@ def _page(
     bound = tuple((p.name, values.get(p.name, p.default)) for p in query.parameters)
     bound += (("evidence", view.evidence),) if view.evidence else ()
     is_graph = result is not None and result.turtle is not None
+    table = result.table if result is not None else None
+    is_money = query.chart.get("type") == figures.MONEY and table is not None and bool(table.rows)
     return page(
         request,
         view.language,
@@ -144,6 +161,7 @@ def _page(
         values=values,
         text=text,
         result=result,
+        figure=figures.money(view, query, table.columns, table.rows) if table is not None and is_money else None,
         problem=problem,
     )
 

@@ -313,6 +313,11 @@ class Search:
             hits = [h for h in hits if h.how != "similar"]
         return hits
 
+    def meant(self, text: str) -> str:
+        """The only record or term that has this name; '' if none has, or several do."""
+        exact = [hit.iri for hit in self.find(text, limit=2).hits if hit.how == "exact"]
+        return exact[0] if len(exact) == 1 else ""
+
     def resembles(self, text: str, others: Iterable[str]) -> bool:
         """Whether all words of a text occur in one of the others."""
         asked = normalization.name(text[:_LONGEST_QUERY])
