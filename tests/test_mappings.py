@@ -157,5 +157,7 @@ def test_they_are_served_as_rdf_and_as_a_table(real_http: httpx.Client, known: m
     assert table.content == (FOLDER / "mappings.sssom.tsv").read_bytes()
     for address, kind in (("/ontology/mappings.ttl", "text/turtle"), ("/ontology/mappings.sssom.tsv", "text/tab-sep")):
         assert real_http.get(address).headers["content-type"].startswith(kind)
+    page = real_http.get("/ontology?lang=en", headers={"accept": "text/html"}).text
+    assert 'href="/ontology/mappings.sssom.tsv"' in page
     assert real_http.get("/ontology/mappings.docx").status_code == 404
     assert real_http.get("/ontology/mappings", headers={"accept": "image/png"}).status_code == 406

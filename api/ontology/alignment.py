@@ -47,8 +47,17 @@ def _in_syntax(site: Site, name: str) -> Response:
     return rdf_answer(site, [Quad(q.subject, q.predicate, q.object) for q in stated], syntax)
 
 
+def has_mappings(site: Site) -> bool:
+    """Whether the project maps its ontology to others."""
+    return _path(site, "mappings.ttl").is_file()
+
+
+def _path(site: Site, name: str) -> Path:
+    return site.project.root / "ontology" / "mappings" / name
+
+
 def _file(site: Site, name: str) -> Path:
-    path = site.project.root / "ontology" / "mappings" / name
+    path = _path(site, name)
     if not path.is_file():
         raise Problem(404, "not-found", "this release has no mappings to other vocabularies")
     return path

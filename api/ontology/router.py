@@ -17,7 +17,7 @@ from api.html.view import View, view_of
 from api.http.responses import answer, chosen_rdf, rdf_answer
 from api.http.route import PAGE, RDF, TOO_LARGE, Cost, Router
 from api.i18n import language, texts
-from api.ontology import recipes, vocabulary
+from api.ontology import alignment, recipes, vocabulary
 from api.problems import Problem
 from api.site.site import Site, site_of
 from kg.project import profiles
@@ -63,6 +63,7 @@ def ontology(request: Request) -> Response:
         example=cache(lambda term: _example(view, term)),
         titles=texts.texts()[view.language],
         characteristics=_CHARACTERISTICS,
+        has_mappings=alignment.has_mappings(site),
         recipes=(found := recipes.recipes(site)),
         recipes_of=recipes.by_term(found),
         shapes=[name for name, path in _shapes(site).items() if path.is_file()],
