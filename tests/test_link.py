@@ -364,4 +364,14 @@ def test_a_table_of_a_ministry_gives_no_false_link(releases: Path, tmp_path: Pat
     listed = list(csv.DictReader((line for line in mappings if not line.startswith("#")), delimiter="\t"))
     assert {m["predicate_id"] for m in listed} == {"owl:sameAs"}
     assert len(listed) == len(ministry.EXPECTED)
+    checked = subprocess.run(
+        kg_command(
+            "validate", str(tmp_path / "機関一覧.links.ttl"), "--release", str(next(releases.glob("*[0-9a-f]")))
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
+    assert f"{len(listed)} links, 0 dead" in checked.stderr
     assert all(m["object_id"].partition(":")[0] in metadata["curie_map"] for m in listed)
