@@ -271,3 +271,15 @@ def test_an_error_is_reported_in_words(real_http: httpx.Client) -> None:
     assert "What is wrong" in told
     assert "https://w3id.org/aikg/id/law/ai-act" in told
     assert told.index("What is right") < told.index(".yaml")
+
+
+@pytest.mark.browser
+def test_labels_of_citations_do_not_cover_each_other(visit: Callable[..., Any]) -> None:
+    page = visit("/charts/citations?lang=ja")
+    boxes = [label.bounding_box() for label in page.locator(".chart svg text").all()]
+    assert len(boxes) > 20
+    for i, one in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            apart = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+            assert apart or abs(one["y"] - other["y"]) >= one["height"] * 0.9
+    assert page.evaluate("shifts") < 0.01

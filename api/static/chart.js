@@ -128,18 +128,49 @@ async function network(place, data, hint) {
       { selector: "node", style: { label: "data(label)", "background-color": style("--accent"), color: style("--ink"), "font-size": 12, "font-family": style("--sans"), "text-wrap": isNarrow ? "ellipsis" : "wrap", "text-max-width": isNarrow ? 150 : 130, "text-valign": "bottom", "text-margin-y": 4, width: 18, height: 18, "text-background-color": style("--paper"), "text-background-opacity": 0.8 } },
       { selector: "edge", style: { label: isNarrow ? "" : "data(label)", "font-size": 10, color: style("--soft"), width: 1.5, "line-color": style("--soft"), "target-arrow-color": style("--soft"), "target-arrow-shape": "triangle", "curve-style": "bezier" } },
     ],
-    layout: hint.layout === "layers"
-      ? { name: "breadthfirst", directed: true, spacingFactor: 1, animate: false, transform: (_, { x, y }) => (isNarrow ? { x: y * 1.1, y: x * 2.5 } : { x: y * 2.6, y: x * 1.4 }) }
-      : { name: "fcose", animate: false, nodeSeparation: 130, idealEdgeLength: 110 },
+    layout: { name: "fcose", animate: false, nodeSeparation: 130, idealEdgeLength: 110 },
     minZoom: 0.2, maxZoom: 3, userZoomingEnabled: false,
   });
   graph.on("tap", "node", (event) => { location.href = event.target.id(); });
 }
 
+/** Draws links from the records on the left to those on the right, each once on its side, so that no label is covered. */
+function sides(place, data, { source, target, label }) {
+  const rows = data.filter((r) => r[source]?.href && r[target]?.href), step = 30;
+  const [left, right] = [source, target].map((c) => [...new Map(rows.map((r) => [r[c].href, r[c].shown]))]);
+  const height = Math.max(left.length, right.length) * step + 20;
+  const at = (list, href) => 20 + (list.findIndex(([h]) => h === href) + 0.5) * ((height - 20) / list.length);
+  const node = (name, attributes, text = "") => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.textContent = text;
+    return made;
+  };
+  const short = (text, most = 30) => { let width = 0; for (let i = 0; i < text.length; i += 1) { width += text.charCodeAt(i) < 0x2e80 ? 0.55 : 1; if (width > most) return `${text.slice(0, i)}…`; } return text; };
+  const svg = node("svg", { viewBox: `0 0 1100 ${height}`, "font-size": 14, fill: style("--ink") });
+  for (const r of rows) {
+    const [y1, y2] = [at(left, r[source].href), at(right, r[target].href)];
+    const line = node("path", { d: `M456 ${y1}C560 ${y1} 540 ${y2} 640 ${y2}`, fill: "none", stroke: style("--accent"), "stroke-width": 1.5, "stroke-opacity": 0.7 });
+    line.append(node("title", {}, `${r[source].shown} → ${r[target].shown}${label ? ` (${r[label]?.shown})` : ""}`));
+    svg.append(line);
+  }
+  for (const [list, x, anchor, dot] of [[left, 446, "end", 456], [right, 652, "start", 640]]) {
+    for (const [href, name] of list) {
+      const link = node("a", { href }), y = at(list, href);
+      link.append(node("title", {}, name), node("circle", { cx: dot, cy: y, r: 4, fill: style("--accent") }),
+        node("text", { x, y: y + 5, "text-anchor": anchor }, short(name)));
+      svg.append(link);
+    }
+  }
+  place.setAttribute("role", "group");
+  place.append(svg);
+}
+
 /** Draws a table; `hint` is {type: bar|timeline|graph, x, y, series, lane, note, unless, source, target, label, layout}. */
 export async function draw(table, hint = JSON.parse(table.dataset.chart)) {
-  const data = rows(table);
-  if (!data.length) return;
+  const data = rows(table), isTwoSided = hint.type === "graph" && hint.layout === "layers";
+  // The labels of both sides do not fit on a phone, which has the table.
+  if (!data.length || (isTwoSided && innerWidth < 640)) return;
   const figure = document.createElement("figure");
   figure.className = "chart";
   const place = document.createElement("div");
@@ -151,7 +182,7 @@ export async function draw(table, hint = JSON.parse(table.dataset.chart)) {
   const notes = new Set(data.filter((row) => isMarked(row, hint)).map((row) => row[hint.note].shown));
   if (notes.size) figure.append(element("figcaption", { textContent: `≈ ${[...notes].join(ja ? "、" : ", ")}` }));
   table.closest(".scroll").before(figure);
-  await (hint.type === "graph" ? network : picture)(place, data, hint);
+  await (isTwoSided ? sides : hint.type === "graph" ? network : picture)(place, data, hint);
   figure.dataset.drawn = "true";
   return figure;
 }
