@@ -45,6 +45,7 @@ def test_every_route_is_described_and_each_stored_query_is_an_operation(http: ht
         "timeout",
         "format",
         "lang",
+        "evidence",
     }
     posted = paths["/sparql"]["post"]["requestBody"]["content"]
     assert set(posted) == {"application/x-www-form-urlencoded", "application/sparql-query"}

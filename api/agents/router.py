@@ -31,7 +31,9 @@ _TOOLS = ("search", "describe", "list_queries", "ask", "query", "why", "receipt"
     Cost.QUERY,
     body={formats.JSON: {"schema": {"type": "object", "description": "A JSON-RPC message of the protocol."}}},
     gives=JSON,
-    statuses=(202, 400, 406, 413, 415),
+    statuses=(202, 413, 415),
+    # The protocol has errors of its own, in its own form.
+    responses={status: {"description": "An error of the protocol, as JSON-RPC."} for status in (400, 406)},
 )
 async def mcp(request: Request) -> Response:
     """Answer one message of an agent. Each tool makes requests of its own, which count and cost like any others."""
