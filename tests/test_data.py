@@ -415,6 +415,19 @@ def test_every_record_is_described_in_japanese_and_english(data: Data) -> None:
 # ---- build output ----
 
 
+def test_every_observation_is_in_a_data_set_and_dated_and_there_once(data: Data) -> None:
+    """RDF Data Cube: what is counted or budgeted, when, and of which kind, tell one observation from another."""
+    known = data.one("?x a qb:Observation", "x")
+    assert len(known) > 30
+    found = data.rows(
+        "?x a qb:Observation ; qb:dataSet ?set ; kg:budgetOf|kg:projectCountOf ?of ; kg:fiscalYear|kg:asOf ?when"
+        " OPTIONAL { ?x kg:budgetType|kg:projectStatus ?kind }",
+        *("x", "set", "of", "when", "kind"),
+    )
+    assert {row[0] for row in found} == known
+    assert len({row[1:] for row in found}) == len(found)
+
+
 def test_two_builds_are_the_same(data: Data) -> None:
     _, _, again = dataset.build()
     assert canonical.ordered(data.everything)[1] == canonical.ordered(again)[1]
