@@ -168,3 +168,13 @@ def test_a_literal_in_a_receipt_of_a_fact_keeps_its_language(http: httpx.Client,
     )
     address = claims.of_fact(ARTICLE, quad.predicate.value, quad.object, "").address  # type: ignore[arg-type]
     assert http.get(f"/{address}&format=jsonld").json()["rdf:object"]["@language"] == "ja"
+
+
+def test_each_key_fact_of_a_record_has_a_receipt(real_http: httpx.Client) -> None:
+    page = real_http.get("/page/programme/aip?lang=ja", headers=HTML).text
+    found = links(page[page.index('class="key"') :].partition("</dl>")[0])
+    assert len(found) >= 3
+    for href in found:
+        receipt = real_http.get(href, headers={"accept": "application/ld+json"}).json()
+        assert receipt["schema:creativeWorkStatus"] == "current"
+        assert receipt["prov:wasDerivedFrom"]

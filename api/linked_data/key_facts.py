@@ -6,7 +6,7 @@ A card with `#+ layout: key` gives them: `fact` is a property, class or record t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 from pyoxigraph import Literal, NamedNode
@@ -25,13 +25,17 @@ _MOST_VALUES = 4
 
 @dataclass(frozen=True, slots=True)
 class KeyFact:
-    """A fact by its name, with its values and the marks of its evidence; none for what is counted."""
+    """A fact by its name, with its values and the marks of its evidence; none for what is counted.
+
+    `receipt` is the URL of the receipt of its row, or of the whole card if it has several rows.
+    """
 
     name: Markup
     values: tuple[Markup, ...]
     more: int
     marks: tuple[Markup, ...]
     is_amount: bool
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,18 @@ def of_record(view: View, iri: str, host: str) -> KeyFacts | None:
         if row["fact"] is not None:
             groups.setdefault(value(row["fact"]), []).append(row)
     unit = query.units.get("amount", "")
-    facts = tuple(_fact(view, name, found, unit) for name, found in list(groups.items())[:_MOST])
-    return KeyFacts(facts, of_query(view, host, text)) if facts else None
+    access = of_query(view, host, text)
+    facts = tuple(
+        replace(_fact(view, name, found, unit), receipt=_receipt(access, found))
+        for name, found in list(groups.items())[:_MOST]
+    )
+    return KeyFacts(facts, access) if facts else None
+
+
+def _receipt(access: Access, rows: list[dict[str, AnyTerm | None]]) -> str:
+    if len(rows) > 1:
+        return access.receipt
+    return access.row_receipt(list(rows[0]), list(rows[0].values()))
 
 
 def _fact(view: View, name: str, rows: list[dict[str, AnyTerm | None]], unit: str) -> KeyFact:
