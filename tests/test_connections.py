@@ -106,6 +106,15 @@ def test_a_target_that_the_parser_refuses_is_refused_here_as_well(peer: Peer, ch
     assert statuses(peer.said(head[:9], head[9:])) == [400]
 
 
+def test_a_target_with_bare_utf_8_is_told_to_percent_encode(peer: Peer) -> None:
+    """As `curl 'http://…/search?q=理研'` sends it."""
+    head = "GET /search?q=理研 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    for at in (0, 16, 20):
+        said = peer.said(head[:at], head[at:]) if at else peer.said(head)
+        assert statuses(said) == [400]
+        assert b"percent-encode" in said
+
+
 def test_a_head_over_the_limit_is_refused_also_for_a_kept_answer(peer: Peer) -> None:
     head = f"GET {KEPT} HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nX: {'y' * 70_000}\r\n\r\n".encode()
     assert statuses(peer.said(head)) == [431]

@@ -203,7 +203,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         problem, self._refusal = self._refusal, None
-        self._refuse_in_turn(problem or Problem(400, "malformed-request", "this is no HTTP/1.1 request"))
+        # The same for every fault: where a request broke depends on how it was cut into segments.
+        detail = "this is no HTTP/1.1 request; percent-encode what its target has outside ASCII, as UTF-8"
+        self._refuse_in_turn(problem or Problem(400, "malformed-request", detail))
 
     def _too_large(self) -> Problem:
         most = self.settings.max_head_bytes
