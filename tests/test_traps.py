@@ -665,7 +665,7 @@ def test_f2_amounts_posts_and_counts_are_nodes(data: Data) -> None:
 
 def test_f3_inference_and_judgement_can_be_left_out(data: Data) -> None:
     graphs = {short(value(q.graph_name)).partition("/")[0] for q in data.everything}
-    assert graphs == {*dataset.TEXTS, "curator", "register", "about", "ontology", "inferred", "partner"}
+    assert graphs == {*dataset.TEXTS, "curator", "register", "about", "ontology", "inferred", "partner", "catalogue"}
 
 
 def test_f4_what_every_record_of_a_kind_must_have(data: Data) -> None:
