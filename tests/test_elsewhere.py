@@ -60,7 +60,15 @@ def test_it_keeps_its_names_to_itself(project: Path, release: store.Release) -> 
 PAGES = (
     *("/", "/about", "/search?q=fjord", "/charts", "/charts/money", "/explore?node=programme/fjord", "/queries"),
     *("/queries/budgets?format=html", "/sparql", "/sparql?query=ASK%7B%7D&format=html", "/ontology", "/dataset"),
-    *("/link", "/validate", "/page/programme/fjord", "/page/organization/polar-institute", "/id/programme"),
+    *(
+        "/link",
+        "/mentions",
+        "/validate",
+        "/publish",
+        "/page/programme/fjord",
+        "/page/organization/polar-institute",
+        "/id/programme",
+    ),
     *("/page/passage/research-act/12", "/graph/research-act/4-9", "/graph/inferred", "/conformance"),
     "/explain?subject=organization:polar-institute&predicate=a&object=org:Organization",
 )

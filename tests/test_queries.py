@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyoxigraph import Literal, NamedNode, RdfFormat, Store, Triple, parse
 
+from kg.errors import KgError
 from kg.rdf import formats, serialization, turtle
 from kg.rdf.datatypes import DATATYPES, XSD
 from kg.sparql import library
@@ -100,3 +102,10 @@ def test_prefixes_come_in_order_and_change_nothing(known: formats.Rdf) -> None:
     assert declared == sorted(declared)
     assert len(declared) in (0, 30)
     assert not list(parse(serialization.to_bytes([], known, prefixes), format=known.syntax))
+
+
+def test_a_text_of_a_header_that_is_cut_off_by_a_comma_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "cut.rq"
+    path.write_text("#+ title: {en: A}\n#+ description: {en: Euros, in all.}\n#+ columns: [x]\nSELECT ?x {}\n")
+    with pytest.raises(KgError, match=r"'description' needs a text in each language, in quotes"):
+        library.read(path)

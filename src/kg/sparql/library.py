@@ -89,6 +89,10 @@ def read(path: Path) -> StoredQuery:
     missing = {"title", "description", "columns"} - set(header)
     if unknown or missing:
         raise KgError(f"{path}: unknown header fields {sorted(unknown)}, missing {sorted(missing)}")
+    for name in ("title", "description"):
+        # A comma outside of quotes begins another key of the map.
+        if not isinstance(header[name], dict) or not all(isinstance(said, str) for said in header[name].values()):
+            raise KgError(f"{path}: '{name}' needs a text in each language, in quotes: {{en: \"…\"}}")
     parameters = tuple(
         Parameter(p["name"], p["type"], str(p["default"]), p["label"]) for p in header.get("parameters", ())
     )
