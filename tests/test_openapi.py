@@ -53,6 +53,13 @@ def test_every_route_is_described_and_each_stored_query_is_an_operation(http: ht
     assert len(ids) == len(set(ids))
 
 
+def test_the_document_says_where_and_under_which_terms(http: httpx.Client) -> None:
+    document = http.get("/openapi.json").json()
+    assert document["servers"] == [{"url": "/"}]
+    assert document["info"]["description"]
+    assert document["info"]["license"]["url"].startswith("https://")
+
+
 def test_the_documented_media_types_are_those_returned(http: httpx.Client) -> None:
     paths = http.get("/openapi.json").json()["paths"]
     for path, name in {"/ontology": "/ontology", "/dataset": "/dataset", "/data/{path}": "/id/law/ai-act"}.items():

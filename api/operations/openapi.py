@@ -38,7 +38,17 @@ _PROBLEM = {
 
 def document(app: FastAPI, site: Site) -> dict[str, Any]:
     """Return the OpenAPI document of this server, with the stored queries of `site`."""
-    described = get_openapi(title=app.title, version=app.version, routes=app.routes, summary=site.base)
+    project = site.project
+    described = get_openapi(
+        title=app.title,
+        version=app.version,
+        routes=app.routes,
+        summary=site.base,
+        description=said(project.lead, _ENGLISH),
+        # Where the document was fetched from, below the path of the mount.
+        servers=[{"url": "/" + site.settings.root_path.strip("/")}],
+        license_info={"name": project.licence.name, "url": project.licence.iri},
+    )
     paths: dict[str, Any] = described["paths"]
     # Examples by the name of the parameter.
     examples = {"query": "ASK { ?s ?p ?o }", **site.project.examples}
