@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -170,6 +171,11 @@ def test_no_text_is_shown_unless_the_operator_says_so(address: str) -> None:
 def test_a_folder_of_texts_that_is_not_there_stops_the_server(small: Path, release: store.Release) -> None:
     with pytest.raises(KgError, match="KG_SOURCE_TEXTS"):
         create_app(Settings(project=small, source_texts=small / "nowhere"), release)
+
+
+def test_a_passage_in_a_result_opens_its_lines_too(real_http: httpx.Client) -> None:
+    page = real_http.get("/queries/which-passage-says-so?lang=en&format=html", headers={"accept": "text/html"}).text
+    assert re.search(r'<a data-at="source/[^"#]+#[0-9]+-[0-9]+" href="[^"]*/page/passage/', page)
 
 
 @pytest.mark.browser

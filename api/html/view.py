@@ -20,7 +20,7 @@ from api.queries.empty_results import Explanation
 from api.site.site import site_of
 from kg.rdf import iris
 from kg.rdf.namespaces import DCTERMS, KG, OWL, RDFS, SCHEMA, SKOS
-from kg.rdf.terms import value
+from kg.rdf.terms import AnyTerm, value
 from kg.receipts import claims
 from kg.receipts.claims import Claim
 from kg.release.entities import NAMES
@@ -143,6 +143,14 @@ class View(Names):
         href = self.why(fact) if fact and evidence.kind == "inferred" else self.href(evidence.graph)
         kind, at = _KINDS[evidence.kind], self.place(evidence, fact)
         return Markup(f'<a class="ev {kind}" href="{escape(href)}" title="{escape(title)}"{at}>{escape(text)}</a>')
+
+    def cell(self, term: AnyTerm, unit: str = "", *, codes: bool = True) -> Markup:
+        """Render a table cell; one that is a passage opens its lines as a mark does."""
+        shown, known = super().cell(term, unit, codes=codes), self.site.entities
+        if not isinstance(term, NamedNode) or not term.value.startswith(known.root + "passage/"):
+            return shown
+        graph = known.graph_of(term.value)
+        return Markup(str(shown).replace("<a ", f"<a{self.place(known.evidence(graph))} ", 1)) if graph else shown
 
     def place(self, evidence: Evidence, fact: Fact | None = None) -> str:
         """Return the attribute by which a script finds the lines of a passage in the text of its source."""
