@@ -282,9 +282,10 @@ def test_a_name_of_another_graph_exists_where_a_graph_is_meant() -> None:
     [
         (
             "SELECT ?s (COUNT(?o) AS ?n) { ?s kg:cites ?o } GROUP BY ?s HAVING (?n > 1) ORDER BY ?s",
-            "having",
+            "alias",
             "(?n > 1)",
         ),
+        ("SELECT ?s { ?s kg:cites ?o } GROUP BY ?s HAVING (COUNT(?o) > 99)", "having", "(COUNT(?o) > 99)"),
         ("SELECT ?s { ?s kg:cites ?o } ORDER BY ?s LIMIT 0", "modifier", "LIMIT 0"),
         ("SELECT ?s { ?s kg:cites ?o } LIMIT 10 OFFSET 20", "modifier", "OFFSET 20"),
         ("SELECT ?s FROM id:g1 { ?s kg:cites ?o } OFFSET 1", "modifier", "OFFSET 1"),

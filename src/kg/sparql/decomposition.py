@@ -15,7 +15,7 @@ from kg.errors import QueryMalformed
 from kg.sparql import lexer
 
 Place = Literal["predicate", "class", "node", "graph"]
-Kind = Literal["term", "pattern", "filter", "having", "modifier", "graph", "unknown"]
+Kind = Literal["term", "pattern", "filter", "having", "alias", "modifier", "graph", "unknown"]
 
 _RDF_TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 _PAIRS = {"{": "}", "(": ")", "[": "]"}

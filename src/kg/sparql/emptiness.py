@@ -9,10 +9,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 from kg.errors import QueryMalformed
 from kg.sparql import decomposition as pieces
+from kg.sparql import lexer
 from kg.sparql.decomposition import DecomposedQuery, Kind, Piece, Place, Use
 
 # Limits on ASK queries about names, about parts with missing names, and about FROM.
@@ -85,8 +86,18 @@ def _search(reading: DecomposedQuery) -> Generator[str, bool, EmptinessCause]:
     for name, start, end in reading.clauses:
         if name not in ("GROUP", "ORDER") and not (yield reading.ask_up_to(end)):
             kinds: dict[str, Kind] = {"HAVING": "having", "VALUES": "pattern"}
-            return _finding(reading, kinds.get(name, "modifier"), absent, reading.query[start:end], start, before)
+            kind, text = kinds.get(name, "modifier"), reading.query[start:end]
+            if kind == "having" and _names_an_alias(reading.query[:start], text):
+                kind = "alias"
+            return _finding(reading, kind, absent, text, start, before)
     return _finding(reading, "unknown", absent, before=before)
+
+
+def _names_an_alias(select: str, having: str) -> bool:
+    """Whether a HAVING clause names a variable of `(… AS ?n)`, which has its value afterwards (SPARQL 1.1, 18.2.4)."""
+    words = [token[0] for token in lexer.tokens(select) if token.lastgroup]
+    made = {name[1:] for word, name in pairwise(words) if word.upper() == "AS" and name[:1] in ("?", "$")}
+    return any(token[0][1:] in made for token in lexer.tokens(having) if token["variable"])
 
 
 def _absent(reading: DecomposedQuery) -> Generator[str, bool, list[Use]]:
