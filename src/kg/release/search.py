@@ -286,9 +286,9 @@ class Search:
         asked = normalization.name(text[:_LONGEST_QUERY])
         if not asked.tokens:
             return ()
-        words = _words(asked)
+        words, chosen = _words(asked), frozenset(kinds)
         # To filter what was found is faster than a query with a filter, which is for kinds that have few texts.
-        found = [entry for entry in self._entries_for(words, (), depth * 3) if entry.kind in kinds][:depth]
+        found = [entry for entry in self._entries_for(words, (), depth * 2) if entry.kind in chosen][:depth]
         hits = self._hits(asked, found or self._entries_for(words, kinds, depth))
         may_be_misspelt = any(_errors(token) and not normalization.is_japanese(token) for token in asked.tokens)
         if may_be_misspelt and (not hits or asked.key.isascii()) and all(hit.how == "similar" for hit in hits):
