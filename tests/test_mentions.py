@@ -42,6 +42,7 @@ def found(mentions: Mentions, text: str) -> dict[str, str]:
 
 
 TOKYO, RIKEN = "organization/university-of-tokyo", "organization/riken"
+UNIT = "国立情報学研究所 大規模言語モデル研究開発センター"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,10 @@ TOKYO, RIKEN = "organization/university-of-tokyo", "organization/riken"
             {"人工知能関連技術の研究開発及び活用の推進に関する法律第9条": "law/ai-act/article-9"},
         ),
         ("文部科学省研究振興局が担う", {"文部科学省研究振興局": "organization/mext-research-promotion-bureau"}),
+        (
+            "東京大学 次世代知能科学研究センターは",
+            {"東京大学 次世代知能科学研究センター": "organization/utokyo-ai-center"},
+        ),
         ("岡田康志教授", {"岡田康志教授": "person/yasushi-okada"}),
         ("The University of Tokyo and RIKEN agreed.", {"The University of Tokyo": TOKYO, "RIKEN": RIKEN}),
         ("at the University of Tokyo.", {"the University of Tokyo": TOKYO}),
@@ -78,6 +83,8 @@ def test_what_is_sure(mentions: Mentions, text: str, expected: dict[str, str]) -
         *("東京大学附属病院", "東京大学出版会", "株式会社東京大学", "（株）東京大学", "北東京大学", "旧文部科学省"),
         *("東京大会", "有名大学", "東大阪市", "理研ビタミン", "中国電力", "中国地方", "日本銀行", "富岳三十六景"),
         *("人工知能戦略本部長", "京都大学大学院情報学研究科", "富岳NEXT2"),
+        *("㈱東京大学", "東京大学 医学部", "NII 人工知能研究センター", "日本たばこ産業", "日本さくらの会"),
+        *("株式会社AAIC Japan", "Royal Society of Edinburgh", "理研-富士通連携センター"),
         *("University of Tokyo Hospital", "The Bank of Japan", "RIKEN Center for Something", "Kyoto RIKEN"),
         # Abbreviations alone may mean something else.
         *("9:00 JST", "A DOE study of three factors", "IPAを飲む", "EUのAI法", "戦略方針を定める"),

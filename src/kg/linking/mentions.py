@@ -45,7 +45,7 @@ _ARTICLE = re.compile(r"第[0-9０-９一二三四五六七八九十百]+条")
 # What a run of characters that could all be one name consists of.
 _RUN = re.compile(r"[\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff々〆A-Za-z0-9Ａ-Ｚａ-ｚ０-９]")
 # A legal form in brackets, or what looks like one.
-_FORM_BEFORE = re.compile(r"[(（][\u3400-\u9fff]{1,4}[)）]$")
+_FORM_BEFORE = re.compile(r"(?:[(（][\u3400-\u9fff]{1,4}[)）]|[\u3220-\u32ff])$")
 _LONGEST_RUN = 30
 # What the matcher is asked about one text; each question takes up to a millisecond.
 _MOST_QUESTIONS = 1_000
@@ -76,9 +76,13 @@ _BEFORE = frozenset(
         *("professor", "prof", "dr", "mr", "ms", "mrs"),
     }
 )
-_WORD_BEFORE = re.compile(r"([\w’'&.-]+) $")
+_WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z0-9’'&.-]*) $")
 _OF_BEFORE = re.compile(r"\b([A-Z][\w’'-]*) (?:of|for) (?:the )?$")
-_WORD_AFTER = re.compile(r" ([A-Z][\w’'-]*)|-[0-9A-Z]")
+_WORD_AFTER = re.compile(r" (?:(?:of|for) (?:the )?)?[A-Z]|-[0-9A-Z\u3400-\u9fff]")
+# What an owner and its unit may be written with between them.
+_GAPS = " \u3000"
+# Beside a hiragana that is no particle, a name of two or three kanji may be the beginning of a word.
+_FEW, _PARTICLES = 3, "はがをにのとでもやへかよなだしま"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +180,10 @@ class Mentions:
         if article := _ARTICLE.match(text, end):
             last = article.end()
         else:
-            while first and start - first < _LONGEST_RUN and _RUN.match(text[first - 1]):
-                first -= 1
-            while last < len(text) and last - end < _LONGEST_RUN and _RUN.match(text[last]):
-                last += 1
+            while start - first < _LONGEST_RUN and (step := _step(text[max(0, first - 2) : first][::-1])):
+                first -= step
+            while last - end < _LONGEST_RUN and (step := _step(text[last : last + 2])):
+                last += step
         if form := _FORM_BEFORE.search(text[max(0, first - 6) : first]):
             first -= len(form[0])
         if (first, last) == (start, end) or not is_wide(text[start]):
@@ -251,6 +255,13 @@ def _is_written_so(written: str, name: str) -> bool:
 # ---- what stands around a name ----
 
 
+def _step(beyond: str) -> int:
+    """How many of the next two characters continue a run: one, or two with a gap before it; 0 at its end."""
+    if _RUN.match(beyond):
+        return 1
+    return 2 if beyond[:1] and beyond[0] in _GAPS and _RUN.match(beyond[1:]) else 0
+
+
 def _is_apart(folded: str, start: int, end: int) -> bool:
     """Whether a name does not begin or end within a word of letters and digits."""
     before, after = folded[start - 1 : start], folded[end : end + 1]
@@ -272,19 +283,29 @@ def _is_part(text: str, start: int, end: int, kind: str) -> bool:
 
 def _touches(text: str, start: int, end: int, kind: str) -> bool:
     """Whether characters that names consist of stand directly before or after a name."""
-    before, after = text[start - 1 : start], text[end : end + 1]
+    before, after = text[max(0, start - 1) : start], text[end : end + 1]
     if before and (_continues(before) or (is_hiragana(before) and is_hiragana(text[start]))):
         return True
-    if _FORM_BEFORE.search(text[max(0, start - 6) : start]):
+    if _FORM_BEFORE.search(text[max(0, start - 6) : start]) or _is_beyond_gap(text[max(0, start - 2) : start][::-1]):
         return True
-    if not after or (not _continues(after) and not (is_hiragana(after) and is_hiragana(text[end - 1]))):
-        return False
+    if after and is_hiragana(after):
+        is_few = end - start <= _FEW and is_wide(text[end - 1])
+        return is_hiragana(text[end - 1]) or (is_few and after not in _PARTICLES)
+    if not after or not _continues(after):
+        return _is_beyond_gap(text[end : end + 2])
     may_follow = _MAY_FOLLOW.match(text, end) or (kind == _PERSON and _MAY_FOLLOW_PERSON.match(text, end))
     return not may_follow
 
 
+def _is_beyond_gap(beyond: str) -> bool:
+    """Whether a name may go on beyond a gap: with kanji, katakana or a capital."""
+    if len(beyond) < 2 or beyond[0] not in _GAPS:
+        return False
+    return beyond[1].isupper() or (is_wide(beyond[1]) and not is_hiragana(beyond[1]))
+
+
 def _continues(character: str) -> bool:
-    return _is_letter(character) or (is_wide(character) and not is_hiragana(character)) or character in "ー・･"
+    return _is_letter(character) or (is_wide(character) and not is_hiragana(character)) or character in "ー・･-‐"
 
 
 def _is_part_of_english(text: str, start: int, end: int) -> bool:
