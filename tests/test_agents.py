@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
+import loops
 import pytest
 from conftest import Server
 from mcp import Client, StdioServerParameters, stdio_client
@@ -38,7 +38,7 @@ def talk(agent: Client, conversation: Callable[[Client], Awaitable[None]]) -> No
         async with agent as connected:
             await conversation(connected)
 
-    asyncio.run(held())
+    loops.run(held())
 
 
 def text_of(result: Any) -> str:

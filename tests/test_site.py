@@ -66,6 +66,7 @@ PAGES = {
     "publish": "/publish",
     "mentions": "/mentions",
     "dataset": "/dataset",
+    "agents": "/agents",
     "about": "/about",
 }
 
