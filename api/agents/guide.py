@@ -1,4 +1,4 @@
-"""What an agent is told at the beginning: `/llms.txt`, which is also the instructions of the protocol's server."""
+"""What an agent reads at the beginning: `/llms.txt`, which is also the instructions of the protocol's server."""
 
 from __future__ import annotations
 
