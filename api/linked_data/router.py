@@ -120,7 +120,8 @@ def show(
         links_access=of_query(view, host, library.fill(_LINKS, this)),
         embedded=structured_data.blocks(site, iri, language.language_of(request), f"{_root(request)}context.jsonld"),
         graph=site.entities.graph_of(iri),
-        strip=_strips(view, iri, description, about),
+        # A deprecated record only leads to another.
+        strip=_strips(view, iri, description, about) if successor is None else [],
         formats=formats.RDF_FORMATS,
     )
     response.headers["Link"] = signposting.landing_page(site, iri, str(request.base_url))
