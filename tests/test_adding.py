@@ -144,6 +144,15 @@ def a_card(copy: Copy) -> None:
     )
 
 
+def a_list_order(copy: Copy) -> None:
+    copy.write(
+        "queries/lists/agreement.rq",
+        '#+ title: {en: "Agreements", ja: "協定"}\n#+ description: {en: "With their parties.", ja: "当事者とともに。"}\n'
+        "#+ columns: [record, party]\nPREFIX kg: <https://w3id.org/aikg/ontology#>\n"
+        "SELECT ?record ?party WHERE { ?record a kg:Agreement ; kg:party ?party } ORDER BY ?record ?party\n",
+    )
+
+
 def a_check(copy: Copy) -> None:
     copy.write(
         "queries/checks/example-check.rq",
@@ -224,12 +233,20 @@ def a_chart(copy: Copy) -> None:
     )
 
 
+def a_finding(copy: Copy) -> None:
+    copy.insert(
+        "queries/agreements.rq",
+        "#+ columns: [agreement, party]\n",
+        '#+ sentence:\n#+   answer: {en: "Example finding of {n}", ja: "例の結果{n}"}\n#+   row: {en: "", ja: ""}\n',
+    )
+
+
 def a_chart_page(copy: Copy) -> None:
     copy.insert(
         "site.yaml",
         "      queries: [timeline]\n",
         "    example-chart:\n      title: {ja: 例の図, en: Example charts}\n      lead: {ja: 例。, en: An example.}\n"
-        "      queries: [timeline]\n",
+        "      queries: [agreements]\n",
     )
 
 
@@ -286,11 +303,13 @@ ADDED: dict[str, Callable[[Copy], None]] = {
     "a property": a_property,
     "a stored query": a_stored_query,
     "a card": a_card,
+    "the order of a list": a_list_order,
     "a check": a_check,
     "an inference rule": a_rule,
     "a page": a_page,
     "an output format": an_output_format,
     "a chart": a_chart,
+    "the finding above a chart": a_finding,
     "a chart page": a_chart_page,
     "a command": a_command,
     "a setting": a_setting,
@@ -347,7 +366,10 @@ def test_queries_are_served(site: httpx.Client) -> None:
     assert "agreement/aisi-nii" in text_of(site, "/queries/example-query", format="csv")
     assert "Example card" in text_of(site, "/page/agreement/aisi-nii", lang="en")
     assert "data-chart" in text_of(site, "/queries/agreements", lang="en", format="html")
-    assert "Example charts" in text_of(site, "/charts/example-chart", lang="en")
+    chart = text_of(site, "/charts/example-chart", lang="en")
+    assert "Example charts" in chart
+    assert "Example finding of" in chart
+    assert "National Institute of Informatics" in text_of(site, "/id/agreement", lang="en", format="html")
     proof = text_of(
         site,
         "/explain",
