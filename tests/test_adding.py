@@ -147,7 +147,7 @@ def a_card(copy: Copy) -> None:
 def a_list_order(copy: Copy) -> None:
     copy.write(
         "queries/lists/agreement.rq",
-        '#+ title: {en: "Agreements", ja: "協定"}\n#+ description: {en: "With their parties.", ja: "当事者とともに。"}\n'
+        '#+ title: {en: "Agreements", ja: "協定"}\n#+ description: {en: "Parties.", ja: "当事者とともに。"}\n'
         "#+ columns: [record, party]\nPREFIX kg: <https://w3id.org/aikg/ontology#>\n"
         "SELECT ?record ?party WHERE { ?record a kg:Agreement ; kg:party ?party } ORDER BY ?record ?party\n",
     )
