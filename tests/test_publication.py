@@ -189,6 +189,8 @@ def test_literals_of_every_kind(empty: engines.Engine, tmp_path: Path) -> None:
         "token": "t",
     }
     terms = [Literal(text, datatype=NamedNode(XSD + name)) for name, text in values.items()]
+    large = ("2147483647", "2147483648", "-9093670000")
+    terms += [Literal(text, datatype=NamedNode(XSD + "integer")) for text in large]
     terms += [Literal("a\"b\\c\nd\r\t'"), Literal("長" * 5_000, language="ja"), Literal("かな", language="ja-hrkt")]
     terms += [Literal("𠮷野 😀"), Literal(""), Literal("x", datatype=NamedNode("urn:custom"))]
     graph = NamedNode(f"{BASE}graph/curator/literals")

@@ -48,9 +48,9 @@ TRIPLES = "application/n-triples"
 class Dialect:
     """The dialect of an engine.
 
-    `kept` are datatypes that must be hidden from it; `markers` are bytes without which a result needs no repair;
-    `isolates_paths` as in `kg.sparql.translation`; `most_named` is the maximum number of graphs in a request; with
-    `is_transactional`, the operations of an update become visible together.
+    `kept` are datatypes that must be hidden from it, as are integers of more than `integer_bits`; `markers` are bytes
+    without which a result needs no repair; `isolates_paths` as in `kg.sparql.translation`; `most_named` is the maximum
+    number of graphs in a request; with `is_transactional`, the operations of an update become visible together.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Dialect:
     most_named: int
     kept: frozenset[str]
     markers: tuple[bytes, ...]
+    integer_bits: int | None = None
 
     # ---- terms ----
 
@@ -69,9 +70,15 @@ class Dialect:
         """The engine's form of one of our terms."""
         if isinstance(term, BlankNode):
             return NamedNode(BLANK + term.value)
-        if isinstance(term, Literal) and term.datatype.value in self.kept:
+        if isinstance(term, Literal) and self._is_hidden(term):
             return Literal(term.value, datatype=NamedNode(AS_WRITTEN + term.datatype.value.removeprefix(XSD)))
         return term
+
+    def _is_hidden(self, term: Literal) -> bool:
+        if self.integer_bits is None or term.datatype.value != XSD + "integer":
+            return term.datatype.value in self.kept
+        # The most significant bit is that of the sign.
+        return len(term.value) > 9 and int(term.value).bit_length() >= self.integer_bits
 
     def back(self, term: Any) -> Any:
         """Our form of a term of the engine."""
@@ -249,6 +256,8 @@ VIRTUOSO = Dialect(
     1_000,
     frozenset(XSD + d for d in ("duration", "dayTimeDuration", "yearMonthDuration")),
     (*_MARKERS, b"nodeID://", b"#boolean"),
+    # A larger integer comes back as another number.
+    32,
 )
 
 
