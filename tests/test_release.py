@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from dataset import BASE
 from projects import copy_project, environment, kg_command, make_project, run_kg
+from pyoxigraph import Quad
 
-from kg.build import pipeline
+from kg.build import pipeline, reasoning
 from kg.errors import BrokenRelease, KgError
 from kg.project import location
 from kg.rdf import canonical, iris
@@ -24,7 +25,7 @@ from kg.release import search, store
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from kg.build import pipeline
+from kg.build import pipeline, reasoning
 root = Path(sys.argv[1])
 die = lambda stage: os.kill(os.getpid(), signal.SIGKILL) if stage == sys.argv[2] else None
 pipeline.build(root, root / ".releases", report=die)
@@ -73,6 +74,28 @@ def test_kill_at_any_stage_leaves_the_last_release(built: Path, stage: str) -> N
     assert current(built).manifest.id == before
     pipeline.build(built, built / ".releases")
     assert current(built).manifest.id != before
+    assert left_over(built) == []
+
+
+def test_what_the_reasoner_refuses_leaves_the_release_and_the_files_as_they_were(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an inconsistency that no check finds; the reasoner runs beside the other stages."""
+    before, files = current(built).manifest.id, {p: p.read_bytes() for p in (built / "data" / "ttl").rglob("*.ttl")}
+    change_a_fact(built)
+    # What was proved before is not proved again.
+    shutil.rmtree(built / ".cache")
+    document_of = reasoning.document_of
+
+    def with_a_conflict(quads: list[Quad]) -> tuple[bytes, int]:
+        document, size = document_of(quads)
+        return document + f"<urn:x> <{iris.RDF_TYPE}> <http://www.w3.org/2002/07/owl#Nothing> .\n".encode(), size
+
+    monkeypatch.setattr(reasoning, "document_of", with_a_conflict)
+    with pytest.raises(KgError, match="inconsistent in OWL 2 DL"):
+        pipeline.build(built, built / ".releases")
+    assert current(built).manifest.id == before
+    assert {p: p.read_bytes() for p in (built / "data" / "ttl").rglob("*.ttl")} == files
     assert left_over(built) == []
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 import gzip
 import itertools
+import multiprocessing
 import os
 import resource
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +41,7 @@ from kg.sparql import library
 _SHA256 = iris.ONTOLOGY + "#sha256"
 
 Report = Callable[[str], None]
-STAGES = ("read", "map", "check", "infer", "check again", "reason", "partners", "write", "publish")
+STAGES = ("read", "map", "check", "infer", "check again", "partners", "write", "reason", "publish")
 
 
 @dataclass(slots=True)
@@ -123,7 +126,11 @@ def build(
     """
     summary, project = Summary(), read_project(root)
     base = base or project.base.iri
-    with store.build_lock(releases), parses.opened(project, builder.read_context(root)) as kept:
+    with (
+        store.build_lock(releases),
+        parses.opened(project, builder.read_context(root)) as kept,
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as beside,
+    ):
         with _stage("read", summary, report):
             curated = builder.read_all(project, parses=kept)
             if curated.problems:
@@ -133,14 +140,14 @@ def build(
             ontology = builder.ontology_quads(project)
         with _stage("check", summary, report):
             _refuse(_check([*asserted, *ontology], root, curated), summary)
+        # Only what is published has to wait for the reasoner.
+        proof = _Proof(ontology, asserted, curated, beside)
         with _stage("infer", summary, report):
             closure = reasoning.close([*asserted, *ontology], root / "queries" / "rules")
             inferred = reasoning.inferred_quads(closure, project.base)
         everything = [*asserted, *ontology, *inferred]
         with _stage("check again", summary, report):
             _refuse(_check(everything, root, curated), summary)
-        with _stage("reason", summary, report):
-            _prove(ontology, asserted, curated, summary)
         with _stage("partners", summary, report):
             everything += _joined(everything, project, base, summary)
         with _stage("write", summary, report):
@@ -148,13 +155,19 @@ def build(
             stored = library.library(root, moved=project.moving(base)).values()
             everything += dataset_record.quads(project, base, curated.context, stored, everything)
             quads, _ = canonical.ordered(everything)
-            if base == project.base.iri and is_workplace(root):
-                summary.changed_files = write_ttl(project, quads, curated.context)
             account = _account(base, project.ontology, issued, records=len(curated.records), sources=_sources(asserted))
             prefixes = _prefixes(curated.context, project.base, base)
             staged = _staged(releases, quads, account, prefixes, project)
             manifest = store.read_manifest(staged)
+        with _stage("reason", summary, report):
+            try:
+                proof.conclude(summary)
+            except KgError:
+                shutil.rmtree(staged, ignore_errors=True)
+                raise
         with _stage("publish", summary, report):
+            if base == project.base.iri and is_workplace(root):
+                summary.changed_files = write_ttl(project, quads, curated.context)
             summary.release = store.publish(releases, staged)
     summary.parsed, summary.records, summary.asserted = kept.missed, manifest.records, manifest.asserted
     summary.inferred, summary.quads = manifest.inferred, manifest.quads
@@ -170,23 +183,37 @@ def _refuse(problems: list[FileProblem], summary: Summary) -> None:
     summary.warnings = sorted(map(str, problems))
 
 
-def _prove(ontology: list[Quad], asserted: list[Quad], curated: builder.Curated, summary: Summary) -> None:
-    """Stops the build on inconsistency; of a large dataset, only the ontology and changed records are checked.
+class _Proof:
+    """Proves in another process that the dataset is consistent, while the build goes on.
 
-    A conflict between an unchanged and a changed record is then left to the check queries, which see everything.
+    Of a large dataset, only the ontology and changed records are checked. A conflict between an unchanged and a changed
+    record is then left to the check queries, which see everything.
     """
-    bounds = reasoning.ReasoningBounds()
-    proved = next((part for part in (asserted, curated.fresh, []) if len(part) <= bounds.statements), [])
-    if len(proved) < len(asserted):
-        what = f"the ontology and {len(proved):,} of {len(asserted):,} statements" if proved else "the ontology alone"
-        summary.warnings.append(f"proved consistent: {what} (KG_REASON_STATEMENTS={bounds.statements})")
-    key = reasoning.key([*proved, *ontology], builder.ontology_files(curated.root))
-    if curated.parses and curated.parses.has_passed(key):
-        return
-    if not reasoning.is_consistent([*proved, *ontology], bounds):
-        raise KgError("the dataset is inconsistent in OWL 2 DL, and no check query names the conflict")
-    if curated.parses:
-        curated.parses.passed(key)
+
+    def __init__(self, ontology: list[Quad], asserted: list[Quad], curated: builder.Curated, beside: Executor) -> None:
+        bounds = reasoning.ReasoningBounds()
+        proved = next((part for part in (asserted, curated.fresh, []) if len(part) <= bounds.statements), [])
+        self._warning = ""
+        if len(proved) < len(asserted):
+            part = f"and {len(proved):,} of {len(asserted):,} statements" if proved else "alone"
+            self._warning = f"proved consistent: the ontology {part} (KG_REASON_STATEMENTS={bounds.statements})"
+        self._parses = curated.parses
+        self._key = reasoning.key([*proved, *ontology], builder.ontology_files(curated.root))
+        self._result: Future[bool] | None = None
+        if not (self._parses and self._parses.has_passed(self._key)):
+            document, size = reasoning.document_of([*proved, *ontology])
+            self._result = beside.submit(reasoning.is_document_consistent, document, size, bounds.memory_mb)
+
+    def conclude(self, summary: Summary) -> None:
+        """Waits for the result; stops the build on inconsistency."""
+        if self._warning:
+            summary.warnings.append(self._warning)
+        if self._result is None:
+            return
+        if not self._result.result():
+            raise KgError("the dataset is inconsistent in OWL 2 DL, and no check query names the conflict")
+        if self._parses:
+            self._parses.passed(self._key)
 
 
 def _joined(ours: list[Quad], project: Project, base: str, summary: Summary) -> list[Quad]:

