@@ -428,6 +428,17 @@ def test_every_observation_is_in_a_data_set_and_dated_and_there_once(data: Data)
     assert len({row[1:] for row in found}) == len(found)
 
 
+def test_every_observation_has_the_dimensions_of_its_data_set_and_differs_in_them(data: Data) -> None:
+    """RDF Data Cube, IC-11 and IC-12: a dimension is never optional, and no two observations agree in all."""
+    dimension = "?x qb:dataSet ?set . ?set qb:structure/qb:component/qb:dimension ?dimension"
+    assert data.one(f"{dimension} FILTER NOT EXISTS {{ ?x ?dimension ?value }}", "x") == set()
+    place: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for x, data_set, which, that in data.rows(f"{dimension} . ?x ?dimension ?value", "x", "set", "dimension", "value"):
+        place.setdefault((x, data_set), set()).add((which, that))
+    assert len({x for x, _ in place}) == len(place) > 30
+    assert len({(data_set, frozenset(values)) for (_, data_set), values in place.items()}) == len(place)
+
+
 def test_two_builds_are_the_same(data: Data) -> None:
     _, _, again = dataset.build()
     assert canonical.ordered(data.everything)[1] == canonical.ordered(again)[1]
