@@ -312,6 +312,12 @@ def test_b12_the_reorganisation_results_in_three_groups_from_nothing_invented(da
     assert not data.holds(f"{change} org:originalOrganization ?unit")
 
 
+def test_b13_a_body_that_has_ended_is_bound_by_no_later_act(data: Data) -> None:
+    ended = "?body org:changedBy/org:resultingOrganization <organization/science-tokyo>"
+    assert len(data.one(ended, "body")) == 2
+    assert not data.holds(f"{ended} ; kg:subjectToNorm ?norm")
+
+
 # ---- C: money ----
 
 
