@@ -99,6 +99,8 @@ def _defines(body: list[ast.stmt], names: list[str]) -> bool:
     for node in body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name == names[0]:
             return _defines(node.body, names[1:])
+        if isinstance(node, ast.ImportFrom) and any(alias.asname == names[0] for alias in node.names):
+            return len(names) == 1  # A package that offers a name of one of its modules: import X as X.
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == names[0] for target in targets):
             return len(names) == 1
