@@ -103,7 +103,7 @@ def test_a_law_is_read_by_chapter_and_article(real_http: httpx.Client, language:
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [
-        ("programme/aip", "2026年度 当初予算 122億円 検討案 L523–529 所管 文部科学省 検討案 L533"),
+        ("programme/aip", "2026年度 当初予算 122億円 検討案 L523–529 控え 所管 文部科学省 検討案 L533"),
         ("law/ai-act", "法令番号 令和七年法律第五十三号 条文 L1–2"),
         ("person/yasushi-okada", "教授 東大"),
         ("organization/riken-aip", "上位の組織 理研 検討案 L123"),

@@ -373,11 +373,12 @@ def test_what_was_proved_is_not_proved_again(tmp_path: Path, monkeypatch: pytest
     project = make_project(tmp_path / "project")
     asked: list[int] = []
 
-    def counted(quads: list[Quad], bounds: reasoning.ReasoningBounds) -> bool:
+    def counted(quads: list[Quad]) -> tuple[bytes, int]:
         asked.append(len(quads))
-        return True
+        return b"", 0
 
-    monkeypatch.setattr(reasoning, "is_consistent", counted)
+    # What the reasoner is asked, in a process of its own.
+    monkeypatch.setattr(reasoning, "document_of", counted)
     path = project / "data" / "person" / "someone.yaml"
     proofs = []
     for edit in ("", "  note: {en: A note, ja: 注}\n", "  possiblySameAs: law:act\n"):

@@ -359,7 +359,7 @@ def test_json_lines_have_typed_values(real_http: httpx.Client) -> None:
     answer = real_http.get("/queries/budgets?format=jsonl")
     assert answer.headers["content-type"] == "application/x-ndjson"
     rows = [json.loads(line) for line in answer.text.splitlines()]
-    assert len(rows) == 14
+    assert len(rows) == 15
     assert {9_442_000_000, 12_200_000_000, 4_700_000_000} <= {row["amount"] for row in rows}
     empty = real_http.get("/sparql", params={"format": "jsonl", "query": "SELECT (1.5 AS ?n) (true AS ?t) ?none {}"})
     assert json.loads(empty.text) == {"n": 1.5, "t": True, "none": None}

@@ -128,7 +128,7 @@ class Entities:
         wanted = tuple(languages)
         if (first := next((found for p in LABELS[:-1] if (found := self.text(iri, p, wanted))), None)) is not None:
             return first
-        quads = self.store.quads_for_pattern(NamedNode(iri), NamedNode(SKOS + "altLabel"), None, self.ontology)
+        quads = self._quads(iri, SKOS + "altLabel", self.ontology)
         beside = [q.object for q in quads if isinstance(q.object, Literal)]
         return _in_first(beside, wanted) or self.text(iri, LABELS[-1], wanted)
 
@@ -301,10 +301,16 @@ class Entities:
             for q in self.store.quads_for_pattern(term, label, None, self._all)
         ]
 
-    def _quads(self, iri: str, predicate: str | None = None) -> Iterator[Quad]:
-        return self.store.quads_for_pattern(
-            NamedNode(iri), NamedNode(predicate) if predicate else None, None, self._all
-        )
+    def _quads(
+        self, iri: str, predicate: str | None = None, graph: NamedNode | DefaultGraph | None = None
+    ) -> Iterator[Quad]:
+        """The quads about a resource; none where a reader has typed something that is no IRI."""
+        try:
+            subject = NamedNode(iri)
+        except ValueError:
+            return iter(())
+        property_ = NamedNode(predicate) if predicate else None
+        return self.store.quads_for_pattern(subject, property_, None, graph or self._all)
 
     def _named(
         self, subject: Quad | object | None, predicate: NamedNode | None, target: object | None
