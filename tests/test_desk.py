@@ -454,6 +454,7 @@ def test_links_are_a_table_of_mappings_too(real_http: httpx.Client) -> None:
             "table-broken",
         ),
         ("/link/result", {"json": work(decisions=[["x", "same", "person", 1, "", ""]])}, 422, "bad-work"),
+        ("/link/result", {"json": work(decisions=[["東大", "exact", "person", 1, "", ""]])}, 422, "bad-work"),
         ("/link/result", {"json": work(decisions=[["", "", "", "NaN", "", ""]])}, 422, "bad-work"),
         ("/link/result", {"json": work(release="<x>")}, 422, "bad-work"),
         ("/link/result", {"content": json.dumps(work(file="\ud800")).encode()}, 422, "bad-work"),
@@ -539,6 +540,28 @@ def test_without_scripts_a_long_table_is_reviewed_page_by_page(real_http: httpx.
     assert shown == [1]
     _, shown, _ = step(work=json.dumps(state), show="review", page="99")
     assert shown == list(range(204, 250, 2))
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "said"),
+    [
+        ({"other-0": "理化学研究所", "row-0": ""}, 200, "organization/riken"),
+        ({"other-0": "理化学研究所"}, 200, "organization/riken"),
+        ({"other-0": "理化学研究"}, 422, 'aria-invalid="true"'),
+        ({"row-0": "理化学研究所"}, 422, "項目はありません"),
+        ({"row-0": ORGANIZATION + "university-of-tokyo", "close-0": "1", "part-0": "1"}, 422, "同時に選べません"),
+    ],
+)
+def test_without_scripts_a_typed_name_is_looked_up(
+    real_http: httpx.Client, fields: dict[str, str], status: int, said: str
+) -> None:
+    """What is typed is taken or refused with its place, never ignored."""
+    told = {"work": json.dumps(work()), **fields}
+    for path in ("/link?lang=ja", "/link/result?lang=ja"):
+        answer = real_http.post(path, data=told, headers={"accept": "text/html"})
+        assert answer.status_code == status, answer.text
+        assert said in answer.text
+        assert status == 200 or all(value in answer.text for value in fields.values())
 
 
 def test_formulas_in_what_comes_back_are_defused(real_http: httpx.Client) -> None:

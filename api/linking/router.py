@@ -21,7 +21,7 @@ from api.http.responses import json_answer, prefers_json
 from api.http.route import JSON, PAGE, TOO_LARGE, Cost, Router
 from api.http.uploads import Form
 from api.i18n import language
-from api.linking import candidates, state
+from api.linking import candidates, choices, state
 from api.linking.schemas import FinishedWork, NameBatch, TableForm
 from api.linking.state import Work
 from api.problems import Problem, of_error
@@ -30,7 +30,7 @@ from kg import __version__
 from kg.errors import DeskBusy
 from kg.linking import columns, findings, linkset, review, sssom
 from kg.linking.evidence import OWNED_BY
-from kg.linking.linkset import LinksetInfo, Relation
+from kg.linking.linkset import LinksetInfo
 from kg.linking.matching import Candidate
 from kg.linking.review import Decision, MatchSetup
 from kg.rdf import formats
@@ -96,7 +96,10 @@ async def go_on(request: Request) -> Response:
             chosen = state.chosen(work, form, list(site.entities.classes()))
             work = await _matched(request, view, chosen)
         else:
-            work = await in_thread(request, Cost.UPLOAD, _merged, view, work, form)
+            merged, wrong = await in_thread(request, Cost.UPLOAD, choices.merged, view, work, form)
+            work = await in_thread(request, Cost.UPLOAD, state.checked, merged, site.entities.exists)
+            if wrong:
+                raise wrong
         return await in_thread(request, Cost.UPLOAD, _review, request, view, work, form)
     except (Problem, DeskBusy) as error:
         if prefers_json(request):
@@ -296,7 +299,8 @@ def _review(request: Request, view: View, work: Work, form: Form, problem: Probl
     for decision in work.decisions:
         counts[_group(decision)] += 1
     found = {n: [candidates.describe(view, c) for c in _candidates(view, work, n)] for n in rows}
-    return _shown(request, view, work, seen=Seen(show, number, pages, rows, counts), found=found, problem=problem)
+    seen = Seen(show, number, pages, rows, counts)
+    return _shown(request, view, work, seen=seen, found=found, sent=form if problem else Form(), problem=problem)
 
 
 def _candidates(view: View, work: Work, row: int) -> Sequence[Candidate]:
@@ -306,23 +310,6 @@ def _candidates(view: View, work: Work, row: int) -> Sequence[Candidate]:
 
 def _group(decision: Decision) -> str:
     return "matched" if decision.relation else decision.state
-
-
-def _merged(view: View, work: Work, form: Form) -> Work:
-    """Return the work with the choices of the submitted page."""
-    if work.choice is None or not work.decisions:
-        raise Problem(422, "bad-work", "the rows of this table have not been matched yet")
-    decisions = list(work.decisions)
-    for name in form:
-        row = name.removeprefix("row-")
-        if row == name or not row.isascii() or not row.isdigit() or int(row[:9]) >= len(decisions):
-            continue
-        at, old = int(row), decisions[int(row)]
-        chosen = form.get(f"other-{at}", "").strip() or form[name]
-        relation: Relation = "part" if f"part-{at}" in form else "close" if f"close-{at}" in form else "exact"
-        if chosen != old.iri or old.relation != relation:
-            decisions[at] = candidates.by_person(view, work.table.rows[at], work.choice, chosen, relation)
-    return state.checked(replace(work, decisions=tuple(decisions)), view.site.entities.exists)
 
 
 def _shown(request: Request, view: View, work: Work, *, problem: Problem | None = None, **values: Any) -> Response:
@@ -361,7 +348,9 @@ async def _finish(request: Request, make: Made) -> Response:
         raise Problem(422, "bad-work", "the rows of this table have not been matched yet")
     try:
         if form is not None:
-            work = await in_thread(request, Cost.UPLOAD, _merged, view, work, form)
+            work, wrong = await in_thread(request, Cost.UPLOAD, choices.merged, view, work, form)
+            if wrong:
+                raise wrong
         checked = await in_thread(request, Cost.UPLOAD, state.checked, work, site.entities.exists)
         return await in_thread(request, Cost.UPLOAD, make, view, checked, asked)
     except Problem as problem:

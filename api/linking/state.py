@@ -19,6 +19,7 @@ from api.problems import Problem
 from api.queries.execution import unless_gone
 from api.settings import Settings
 from api.site.site import site_of
+from kg.linking import linkset
 from kg.linking.linkset import RELATIONS
 from kg.linking.review import Decision, MatchSetup
 from kg.tables import process
@@ -188,6 +189,8 @@ def _decision(row: Sequence[Any]) -> Decision:
     iri, relation, by, score, reason, told = row
     if relation not in (*RELATIONS, "") or by not in ("machine", "person", "") or bool(relation) > bool(iri):
         raise ValueError(f"not a decision: {json.dumps(row, ensure_ascii=False)[:80]}")
+    if relation and not linkset.is_iri(iri):
+        raise ValueError(f"not an absolute IRI: {json.dumps(iri, ensure_ascii=False)[:80]}")
     if not isinstance(score, int | float) or not 0 <= score <= 100:
         raise ValueError("a score is a number from 0 to 100")
     return Decision(_text(iri) if relation else "", relation, by, float(score), _text(reason), _text(told))

@@ -137,7 +137,7 @@ def reviewed(table: Table, exists: Callable[[str], bool]) -> list[Decision]:
         relation = next((known for known in RELATIONS if known == state), None)
         if relation is None:
             found.append(Decision(by="person"))
-        elif exists(iri):
+        elif linkset.is_iri(iri) and exists(iri):
             found.append(Decision(iri, relation, "person"))
         else:
             raise TableError("no-record", row=number, column=at["kg_uri"] + 1, iri=iri[:200])
