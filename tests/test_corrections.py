@@ -85,3 +85,41 @@ def test_a_citation_says_which_sentence_it_quotes_without_its_words(data: Data, 
     assert data.rows(twice, "one", "other") == {
         ("programme/aip#citation-new-capitalism", "programme/genai-transparency#citation-new-capitalism-3")
     }
+
+
+def test_what_is_quoted_is_said_by_its_source_alone(data: Data) -> None:
+    """No programme says what it quotes, and no document what it takes from another."""
+    said = "<policy/new-capitalism-2025/excerpt-3/statement-1> kg:saidBy ?document"
+    assert data.one(said, "document") == {"policy/new-capitalism-2025"}
+    quoted = "?s a kg:Statement ; prov:wasQuotedFrom ?source ; kg:saidBy ?document FILTER(?document != ?source)"
+    assert data.one(quoted, "document") == set()
+
+
+def test_no_statement_restates_itself(data: Data) -> None:
+    assert data.one("?s kg:restates ?s", "s") == set()
+
+
+def test_what_a_newspaper_tells_of_a_draft_is_not_said_by_the_strategy(data: Data) -> None:
+    reported = f"<{STRATEGY}/reported-targets-1> kg:states ?s . ?s kg:saidBy ?document"
+    assert data.one(reported, "document") == {"policy/ai-for-science-strategy-draft"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "modality"),
+    [
+        *((f"jsai-proposal/pillar-{n}/statement-1", "proposed") for n in range(1, 5)),
+        ("jsai-proposal/conclusion-1/statement-5", "planned"),
+        ("science-for-ai-science-of-ai/question-7/statement-3", "question-important"),
+        ("science-for-ai-science-of-ai/question-9/statement-1", "question-necessary"),
+        ("science-for-ai-science-of-ai/claim-10/statement-3", "question"),
+    ],
+)
+def test_how_firmly_it_is_said_is_as_in_print(data: Data, statement: str, modality: str) -> None:
+    assert data.one(f"<policy/{statement}> kg:modality ?modality", "modality") == {f"vocabulary/modalities/{modality}"}
+
+
+def test_a_particular_need_is_not_any_need(data: Data) -> None:
+    conditions = [
+        data.one(f"<law/ai-act/article-25/paragraph-{n}/statement-1> kg:condition ?condition", "condition") for n in (1, 2)
+    ]
+    assert conditions[0] != conditions[1]

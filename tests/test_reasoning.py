@@ -131,12 +131,12 @@ STATEMENTS_INFER = {
         ":unit kg:mentions :o, :field, :about, :place . :o kg:mentionedIn :unit",
     ),
     "a document says what its units state, and treats the objects": (
-        ":plan kg:hasElement :unit . :unit kg:states :s . :s kg:object :o .",
-        ":plan kg:says :s ; kg:treats :o",
+        ":plan kg:hasElement :unit . :unit kg:states :unit\\/statement-1 . :unit\\/statement-1 kg:object :o .",
+        ":plan kg:says :unit\\/statement-1 ; kg:treats :o",
     ),
     "a law says what its paragraphs state": (
-        ":law kg:hasProvision :art3 . :art3 kg:hasProvision :para4 . :para4 kg:states :norm .",
-        ":law kg:says :norm",
+        ":law kg:hasProvision :art3 . :art3 kg:hasProvision :para4 . :para4 kg:states :para4\\/statement-1 .",
+        ":law kg:says :para4\\/statement-1",
     ),
     "a rationale gives its statement a purpose": (
         ":r a kg:Rationale ; kg:relation relations:purpose ; kg:object :o ; kg:supports :s .",
@@ -196,7 +196,16 @@ STATEMENTS_INFER = {
         ":u kg:actorKind actors:universities ; kg:subjectToNorm :n",
     ),
     "what is given as an answer leads from its ground": (":b kg:because :a .", ":a kg:leadsTo :b"),
-    "the same said three times is the same": (":a kg:restates :b . :b kg:restates :c .", ":c kg:restates :a"),
+    "what restates is restated": (":a kg:restates :b .", ":b kg:restates :a"),
+    "what a society proposes is not decided": (
+        ":unit\\/statement-1 a kg:Commitment . :unit kg:states :unit\\/statement-1 ; kg:elementOf :proposal ."
+        " :proposal a kg:Proposal . modalities:planned a skos:Concept . modalities:proposed a skos:Concept .",
+        ":unit\\/statement-1 kg:modality modalities:proposed",
+    ),
+    "what is quoted is said by its source": (
+        ":s a kg:Statement ; prov:wasQuotedFrom :source .",
+        ":source kg:says :s . :s kg:saidBy :source",
+    ),
     "an assessment is named in both languages": (
         ":s a kg:Assessment ; kg:relation relations:cause ; dcterms:subject :a ; kg:object :o . :a a kg:Risk ;"
         ' skos:prefLabel "ロックイン"@ja , "Lock-in"@en . :o a kg:Risk ; skos:prefLabel "費用"@ja , "Cost"@en .',
