@@ -111,7 +111,7 @@ def test_what_a_newspaper_tells_of_a_draft_is_not_said_by_the_strategy(data: Dat
         ("jsai-proposal/conclusion-1/statement-5", "planned"),
         ("science-for-ai-science-of-ai/question-7/statement-3", "question-important"),
         ("science-for-ai-science-of-ai/question-9/statement-1", "question-necessary"),
-        ("science-for-ai-science-of-ai/claim-10/statement-3", "question"),
+        ("science-for-ai-science-of-ai/claim-10/statement-3", "fact"),
     ],
 )
 def test_how_firmly_it_is_said_is_as_in_print(data: Data, statement: str, modality: str) -> None:
