@@ -120,6 +120,7 @@ def test_how_firmly_it_is_said_is_as_in_print(data: Data, statement: str, modali
 
 def test_a_particular_need_is_not_any_need(data: Data) -> None:
     conditions = [
-        data.one(f"<law/ai-act/article-25/paragraph-{n}/statement-1> kg:condition ?condition", "condition") for n in (1, 2)
+        data.one(f"<law/ai-act/article-25/paragraph-{n}/statement-1> kg:condition ?condition", "condition")
+        for n in (1, 2)
     ]
     assert conditions[0] != conditions[1]
