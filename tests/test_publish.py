@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 import zipfile
@@ -73,7 +74,7 @@ def test_a_dataset_goes_from_the_form_to_the_page_of_the_record(
     describe(page)
     page.fill("#ui-publish-text", LINKS)
     page.click("button[value=submit]")
-    assert "Ready to be submitted" in page.inner_text(".verdict")
+    assert "Ready to download" in page.inner_text(".verdict")
     assert "2 links to our records" in page.inner_text(".verdict")
     patch, folder = downloaded(page, "patch"), downloaded(page, "zip")
 
@@ -214,6 +215,24 @@ def test_a_dataset_of_our_own_passes_as_it_is(real_http: httpx.Client) -> None:
     assert (
         "is listed already" in post(real_http, "/publish?lang=en", **flat, name="government-registers", text=text).text
     )
+
+
+def test_the_last_step_says_how_to_hand_over(real_http: httpx.Client) -> None:
+    """The text to copy is about the dataset; nobody is sent to the form for errors."""
+    body = post(real_http, "/publish?lang=en").text
+    assert "ui-report" not in body
+    letter = re.search(r'data-copy="">([^<]*)', body)
+    assert letter
+    assert "example-ministry" in letter[1]
+    assert "data@ministry.example" in letter[1]
+
+
+def test_a_licence_may_be_given_by_its_name(real_http: httpx.Client) -> None:
+    answer = post(real_http, license="cc-by 4.0")
+    assert answer.status_code == 200, answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        text = archive.read("data/partners/example-ministry/dataset.yaml").decode()
+    assert "https://creativecommons.org/licenses/by/4.0/" in text
 
 
 def test_pasted_markup_stays_text(real_http: httpx.Client) -> None:

@@ -19,6 +19,12 @@ Kind = Literal["slug", "text", "long", "url", "contact"]
 _LONGEST = 4_000
 # An address without the scheme that tells it from the address of a page.
 _MAILBOX = re.compile(r"[^\s@:/]+@[^\s@:/]+")
+# Licences that may be given by their name, without spaces and hyphens.
+_LICENCES = {
+    "ccby4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "cc01.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "cc0": "https://creativecommons.org/publicdomain/zero/1.0/",
+}
 # The keys of a description in their order, with what each takes; those with a `*` have a text in each language.
 _KEYS: tuple[tuple[str, Kind], ...] = (
     ("title.*", "text"),
@@ -107,6 +113,8 @@ class Contribution:
 def contribution_of(form: Form, languages: Sequence[str]) -> Contribution:
     """Return what a form holds; raises `UnknownSyntax`."""
     values = {f.path: _one_line(form.get(f.path, ""), f.kind) for f in form_fields(languages)}
+    by_name = values["license"].casefold().replace(" ", "").replace("-", "")
+    values["license"] = _LICENCES.get(by_name, values["license"])
     text, syntax = form.get("text", ""), intake.syntax_of(form.get("syntax", "") or "ttl")
     if form.upload and form.upload[1]:
         name, body = form.upload
