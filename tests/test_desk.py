@@ -504,7 +504,7 @@ def test_columns_are_proposed_and_odd_numbers_told_with_their_place(real_http: h
         "1行目3列目：「1030005007111.0」を番号1030005007111と読みました。",
         "2行目3列目：「5.01001E+12」は表計算ソフトで丸められて",
         "3行目3列目：「3130005005533」はチェックディジットが合わないため",
-        "番号1030005007111が、名称の異なる行（1, 4行目）にあります",
+        "番号1030005007111が、名称の異なる行（1、4行目）にあります",
     ):
         assert told in body
 
@@ -540,6 +540,13 @@ def test_without_scripts_a_long_table_is_reviewed_page_by_page(real_http: httpx.
     assert shown == [1]
     _, shown, _ = step(work=json.dumps(state), show="review", page="99")
     assert shown == list(range(204, 250, 2))
+
+
+def test_an_unusable_number_is_told_in_the_language_of_the_page(real_http: httpx.Client) -> None:
+    body = {"names": ["理研"], "properties": {"corporateNumber": ["1.03000500711E+12"]}}
+    told = real_http.post("/link/match?lang=ja", json=body).json()["rows"][0]["candidates"][0]["reason"]
+    assert "下の桁が失われ" in told
+    assert "spreadsheet" not in told
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,7 +12,10 @@ from kg.linking import review
 from kg.linking.linkset import Relation
 from kg.linking.matching import Candidate
 from kg.linking.review import Decision, MatchSetup
+from kg.names.identifiers import ROUNDED_NUMBER
 from kg.tables.rows import Notice
+
+_CHECK_DIGIT = re.compile(r"the check digit.* (?:is|are) (\S+) and would be (\S+)")
 
 
 def describe(view: View, found: Candidate) -> dict[str, object]:
@@ -41,11 +45,21 @@ def reason(view: View, found: Candidate) -> str:
             key = "property-agrees" if feature.value else "property-differs"
             told.append(texts.fill(words[key], {"property": view.plain(view.site.context.expand(rest))}))
         elif name == "unusable":
-            values = {"property": view.plain(view.site.context.expand(rest)), "reason": str(feature.value)}
+            values = {"property": view.plain(view.site.context.expand(rest)), "reason": fault(view, str(feature.value))}
             told.append(texts.fill(words["property-unusable"], values))
         elif f"{name}-{feature.value}" in words:
             told.append(words[f"{name}-{feature.value}"])
     return view.t("comma").join(told)
+
+
+def fault(view: View, detail: str) -> str:
+    """Return in the reader's language why a number cannot be used; the engine says it in English."""
+    words = texts.table("features")[view.language]
+    if detail == ROUNDED_NUMBER:
+        return words["fault-rounded"]
+    if digits := _CHECK_DIGIT.search(detail):
+        return texts.fill(words["fault-check-digit"], {"found": digits[1], "expected": digits[2]})
+    return words["fault-other"]
 
 
 def decisions(view: View, rows: list[tuple[str, ...]], choice: MatchSetup) -> list[Decision]:
@@ -67,7 +81,12 @@ def notices(view: View, found: Sequence[Notice]) -> list[str]:
     words = texts.table("notices")[view.language]
     told = []
     for notice in found:
-        values = {**dict(notice.values), "row": notice.row, "column": notice.column, "line": notice.line}
+        said = dict(notice.values)
+        if "reason" in said:
+            said["reason"] = fault(view, str(said["reason"]))
+        if "rows" in said:
+            said["rows"] = str(said["rows"]).replace(", ", view.t("comma"))
+        values = {**said, "row": notice.row, "column": notice.column, "line": notice.line}
         place = [view.t("table_" + name) for name in ("row", "column", "line") if values[name]]
         text = f"{''.join(place)}{view.t('colon')}{words[notice.code]}" if place else words[notice.code]
         told.append(texts.fill(text, values))

@@ -19,6 +19,7 @@ _MAY_BE_ONE = re.compile(r"\d{1,3}|//|\.\w")
 _SHOWN_NUMBER = re.compile(r"['’]?(\d+|\d{1,3}(?:,\d{3})+)(?:\.0+)?")
 _ROUNDED = re.compile(r"['’]?\d(?:\.\d+)?e\+?\d+", re.IGNORECASE)
 ROUNDED = "rounded"
+ROUNDED_NUMBER = "a spreadsheet has rounded this number; its last digits are lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Identifiers:
         if not _MAY_BE_ONE.search(text):
             return found, faults
         if _ROUNDED.fullmatch(text):
-            return found, [Fault(ROUNDED, "a spreadsheet has rounded this number; its last digits are lost")]
+            return found, [Fault(ROUNDED, ROUNDED_NUMBER)]
         if shown := _SHOWN_NUMBER.fullmatch(text):
             text = shown[1].replace(",", "")
         address = _address(text)
