@@ -114,3 +114,29 @@ def test_columns_and_tags_have_names_in_both_languages(query: library.StoredQuer
     charted = [query.chart[key] for key in ("x", "y", "source", "target", "branch", "leaf") if key in query.chart]
     assert set(charted) <= set(query.columns)
     assert set(query.units) <= set(query.columns)
+
+
+# They tell quotations from what quotes them.
+_ABOUT_QUOTATIONS = {"quoted-more-than-once", "units-that-print-a-term", "whose-words"}
+
+
+@pytest.mark.parametrize(
+    "name", sorted(n for n, q in LIBRARY.items() if "unit" in q.columns and n not in _ABOUT_QUOTATIONS)
+)
+def test_a_quotation_is_not_what_the_quoting_document_says(store: Store, name: str) -> None:
+    role = CONTEXT.prefixes["headings"] + "quotation"
+    quoting = store.query(f"SELECT ?unit {{ ?unit <{CONTEXT.prefixes['kg']}headingRole> <{role}> }}")
+    assert isinstance(quoting, QuerySolutions)
+    quotations = {CONTEXT.compact(unit["unit"].value) for unit in quoting}  # type: ignore[union-attr]
+    assert quotations
+    assert not quotations & {cell for row in answer(store, name, {}) for cell in row}
+
+
+def test_each_query_on_the_page_about_the_ontology_has_an_answer(store: Store) -> None:
+    page = (ROOT / "docs" / "ontology.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```sparql\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+    assert examples
+    for example in examples:
+        result = store.query(example, prefixes=CONTEXT.prefixes)
+        assert isinstance(result, QuerySolutions)
+        assert next(iter(result), None) is not None, example
