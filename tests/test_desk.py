@@ -416,6 +416,11 @@ def test_results_are_made_of_json_too(real_http: httpx.Client) -> None:
         }
 
 
+def test_a_linkset_names_its_rows(real_http: httpx.Client) -> None:
+    made = post(real_http, "/link/linkset?format=nt", json=work()).text
+    assert '<https://x.example/%E6%9D%B1%E5%A4%A7> <http://www.w3.org/2000/01/rdf-schema#label> "東大" .' in made
+
+
 def test_links_are_a_table_of_mappings_too(real_http: httpx.Client) -> None:
     answer = post(real_http, "/link/linkset?format=sssom", json=work())
     assert answer.headers["content-type"] == "text/tab-separated-values; charset=utf-8"

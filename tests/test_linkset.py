@@ -151,10 +151,10 @@ def thing(_: str) -> Target:
 
 def test_a_template_makes_iris_and_escapes_what_it_takes() -> None:
     made = review.links(TABLE, [EXACT, Decision()], MatchSetup(2, subject="https://example.go.jp/id/{code}"), thing)
-    assert made == [Link("https://example.go.jp/id/a%2F1%20%E6%9D%B1", RIKEN)]
+    assert made == [Link("https://example.go.jp/id/a%2F1%20%E6%9D%B1", RIKEN, label="x")]
     assert review.links(
         TABLE, [Decision(RIKEN, "close", "person"), Decision()], MatchSetup(2, subject="IRI"), thing
-    ) == [Link("https://example.go.jp/1", RIKEN, "close", True)]
+    ) == [Link("https://example.go.jp/1", RIKEN, "close", True, label="x")]
 
 
 @pytest.mark.parametrize(

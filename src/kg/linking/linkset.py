@@ -80,7 +80,7 @@ def targets(entities: Entities) -> Callable[[str], Target]:
 class Link:
     """A link from a `subject` of the other dataset to a `target` of this one: the same, close to it, or its whole.
 
-    The subject may also be a text that mentions the target.
+    The subject may also be a text that mentions the target. `label` is what the other dataset calls the subject.
     """
 
     subject: str
@@ -88,6 +88,7 @@ class Link:
     relation: Relation | OfText = "exact"
     is_reviewed: bool = False
     of: Target = "thing"
+    label: str = ""
 
     @property
     def predicate(self) -> str:
@@ -130,7 +131,7 @@ def write(links: Sequence[Link], info: LinksetInfo, syntax: Rdf) -> bytes:
 
 def describe(links: Sequence[Link], info: LinksetInfo) -> list[Triple]:
     """The links with their metadata and provenance."""
-    distinct = sorted(set(links), key=lambda link: (link.subject, link.target, link.relation, link.is_reviewed))
+    distinct = sorted(set(links), key=lambda k: (k.subject, k.target, k.relation, k.is_reviewed, k.label))
     me = name_of(distinct, info)
     return [*_links(distinct), *_dataset(me, distinct, info), *_activities(me, distinct, info)]
 
@@ -151,6 +152,8 @@ def _uses(statements: Iterable[Triple], namespace: str) -> bool:
 def _links(links: Sequence[Link]) -> Iterable[Triple]:
     for link in links:
         yield _triple(link.subject, link.predicate, NamedNode(link.target))
+        if link.label:
+            yield _triple(link.subject, RDFS + "label", Literal(link.label))
 
 
 def _dataset(me: str, links: Sequence[Link], info: LinksetInfo) -> Iterable[Triple]:
@@ -158,7 +161,8 @@ def _dataset(me: str, links: Sequence[Link], info: LinksetInfo) -> Iterable[Trip
     subjects = info.dataset or f"{me}#subjects"
     yield _type(me, VOID + "Dataset")
     yield _type(me, PROV + "Entity")
-    yield _triple(me, VOID + "triples", _number(len({(k.subject, k.target, k.predicate) for k in links})))
+    named = {(k.subject, k.label) for k in links if k.label}
+    yield _triple(me, VOID + "triples", _number(len({(k.subject, k.target, k.predicate) for k in links}) + len(named)))
     yield _type(subjects, VOID + "Dataset")
     if not info.dataset and (space := space_of([link.subject for link in links])):
         yield _triple(subjects, VOID + "uriSpace", Literal(space))

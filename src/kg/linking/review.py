@@ -152,8 +152,11 @@ def links(
     `target_of` tells what a record is, which decides the predicate.
     """
     return [
-        Link(iri, decision.iri, decision.relation, decision.by == "person", target_of(decision.iri))
-        for _, decision, iri in linked_rows(table, decisions, setup)
+        Link(
+            *(iri, decision.iri, decision.relation, decision.by == "person", target_of(decision.iri)),
+            label=table.rows[number - 1][setup.name].strip(),
+        )
+        for number, decision, iri in linked_rows(table, decisions, setup)
         if decision.relation
     ]
 
