@@ -207,7 +207,8 @@ function offer(bar, table) {
 // ---- history ----
 
 const past = element("details", { className: "history" }, element("summary", { textContent: texts.history }));
-form.after(past);
+// At the end of its column, so that nothing moves.
+form.parentElement.append(past);
 past.addEventListener("toggle", showHistory);
 
 function stored() {
