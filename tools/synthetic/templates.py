@@ -246,7 +246,7 @@ class Maker:
             return self.slots.marker(where, Slot("year", written, self._next))
         if key in ("amount", "count", "asPrinted"):
             return self._figure(where, facts)
-        if key == "sha256":
+        if key.lower().endswith("sha256"):
             return self.slots.marker(where, Slot("hash", written))
         if key == "corporateNumber":
             return self.slots.marker(where, Slot("corporate", written, self._next))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import datetime
 import gzip
 import itertools
-import multiprocessing
 import os
 import resource
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
@@ -21,6 +19,7 @@ from pyoxigraph import NamedNode, Quad, RdfFormat, parse
 
 from kg import __version__
 from kg.build import checks, reasoning
+from kg.build.proving import Prover
 from kg.curation import builder, parses
 from kg.errors import FileProblem, KgError, Rejected
 from kg.partners import datasets as partners
@@ -129,7 +128,7 @@ def build(
     with (
         store.build_lock(releases),
         parses.opened(project, builder.read_context(root)) as kept,
-        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as beside,
+        ExitStack() as beside,
     ):
         with _stage("read", summary, report):
             curated = builder.read_all(project, parses=kept)
@@ -141,7 +140,8 @@ def build(
         with _stage("check", summary, report):
             _refuse(_check([*asserted, *ontology], root, curated), summary)
         # Only what is published has to wait for the reasoner.
-        proof = _Proof(ontology, asserted, curated, beside)
+        proof = _Proof(ontology, asserted, curated)
+        beside.callback(proof.close)
         with _stage("infer", summary, report):
             closure = reasoning.close([*asserted, *ontology], root / "queries" / "rules")
             inferred = reasoning.inferred_quads(closure, project.base)
@@ -190,7 +190,7 @@ class _Proof:
     record is then left to the check queries, which see everything.
     """
 
-    def __init__(self, ontology: list[Quad], asserted: list[Quad], curated: builder.Curated, beside: Executor) -> None:
+    def __init__(self, ontology: list[Quad], asserted: list[Quad], curated: builder.Curated) -> None:
         bounds = reasoning.ReasoningBounds()
         proved = next((part for part in (asserted, curated.fresh, []) if len(part) <= bounds.statements), [])
         self._warning = ""
@@ -199,21 +199,25 @@ class _Proof:
             self._warning = f"proved consistent: the ontology {part} (KG_REASON_STATEMENTS={bounds.statements})"
         self._parses = curated.parses
         self._key = reasoning.key([*proved, *ontology], builder.ontology_files(curated.root))
-        self._result: Future[bool] | None = None
+        self._prover: Prover | None = None
         if not (self._parses and self._parses.has_passed(self._key)):
-            document, size = reasoning.document_of([*proved, *ontology])
-            self._result = beside.submit(reasoning.is_document_consistent, document, size, bounds.memory_mb)
+            self._prover = Prover(*reasoning.document_of([*proved, *ontology]), bounds.memory_mb)
 
     def conclude(self, summary: Summary) -> None:
         """Waits for the result; stops the build on inconsistency."""
         if self._warning:
             summary.warnings.append(self._warning)
-        if self._result is None:
+        if self._prover is None:
             return
-        if not self._result.result():
+        if not self._prover.is_consistent():
             raise KgError("the dataset is inconsistent in OWL 2 DL, and no check query names the conflict")
         if self._parses:
             self._parses.passed(self._key)
+
+    def close(self) -> None:
+        """Ends a proof that nothing waits for."""
+        if self._prover is not None:
+            self._prover.close()
 
 
 def _joined(ours: list[Quad], project: Project, base: str, summary: Summary) -> list[Quad]:
