@@ -38,7 +38,7 @@ class Vocabulary:
     def __init__(self, store: QuadStore, own: str, context: Context) -> None:
         quads: Iterable[Quad] = store.quads_for_pattern(None, None, None, DefaultGraph())
         figures = catalogue.statistics(quads, own)
-        self._names = _names(store, LABELS)
+        self._names = _names(store, (*LABELS, SKOS + "altLabel"))
         self._texts = _names(store, _MEANINGS)
         self._context = context
         self.classes = self._used({iri: len(members) for iri, members in figures.members.items()})
