@@ -18,8 +18,8 @@ from kg.sparql.quadstore import QuadStore
 
 # Limits of a search: depth of a proof, ways to infer a triple, and triples examined.
 _DEEPEST = 8
-_MOST_DERIVATIONS = 60
-_MOST_ASKED = 1_000
+_MOST_DERIVATIONS = 20
+_MOST_ASKED = 200
 _CONSTRUCT = re.compile(
     r"(?P<prologue>.*?)CONSTRUCT\s*\{\s*(\S+)\s+(\S+)\s+(\S+)\s*\}\s*WHERE\s*(?P<body>\{.*\})\s*\Z", re.DOTALL
 )

@@ -163,6 +163,9 @@ class _Reader:
     @staticmethod
     def _checked(query: BoundedQuery) -> BoundedQuery:
         variables = query.variables
+        if query.columns == () and list(variables) != sorted(variables):
+            # The engine has the columns of `*` in another order, and not every text is changed to have the written one.
+            raise _Outside
         if query.columns is not None:
             query.columns = query.columns or variables
             if not query.columns or len(set(query.columns)) != len(query.columns):
