@@ -116,7 +116,8 @@ def generated(chance: random.Random, quads: list[Quad]) -> str:
             'FILTER LANGMATCHES(LANG(?{}),"{}")',
         )
         body += " " + chance.choice(form).format(chance.choice(names), tag)
-    columns = " ".join({f"?{name[1:]}" for name in re.findall(r"[?$]\w+", body) if chance.random() < 0.7})
+    used = [f"?{name[1:]}" for name in re.findall(r"[?$]\w+", body) if chance.random() < 0.7]
+    columns = " ".join(dict.fromkeys(chance.sample(used, len(used))))
     head = chance.choice(("SELECT *", f"select {columns}", f"SELECT {columns} WHERE", "ASK", "ASK WHERE"))
     tail = chance.choice(("", "", " LIMIT 1", " LIMIT 5", " limit 0", " # more"))
     return f"{head} {{ {body} }}{tail}"
@@ -187,3 +188,17 @@ def test_the_default_graph_only_is_read() -> None:
     store = EmbeddedStore(Store())
     store._store.add(Quad(NamedNode(EX + "s"), NamedNode(EX + "p"), Literal("x"), NamedNode(EX + "g")))
     assert in_place(store, "ASK { ?s ?p ?o }") == b'{"head":{},"boolean":false}'
+
+
+def test_the_columns_of_a_star_are_in_written_order_beside_any_words(store: EmbeddedStore) -> None:
+    """The name of a keyword in a string, a comment or a name is no keyword."""
+    for more in ('?z skos:prefLabel "A service"@en', "?z skos:prefLabel ?a # SERVICE", "?z ex:service ?a"):
+        head = json.loads(by_engine(store, f"SELECT * {{ ?z ?b ?a . {more}\n}}"))["head"]
+        assert head["vars"] == ["z", "b", "a"], more
+    assert json.loads(by_engine(store, "SELECT*{ ?z ?b ?a }"))["head"]["vars"] == ["z", "b", "a"]
+
+
+def test_a_term_that_cannot_be_a_subject_has_no_rows(store: EmbeddedStore) -> None:
+    for target in (f"<{EX}s1>", f"<{EX}s0>", f"<{EX}s2>"):
+        text = f"SELECT ?a ?c {{ {target} ?p ?c . ?c <{EX}p1> ?a }}"
+        assert assert_same(store, text), text

@@ -8,14 +8,14 @@ from typing import Any
 
 from pyoxigraph import NamedNode, Quad, QuerySolutions, Store
 
-from kg.sparql import projection
+from kg.sparql import lexer, projection
 from kg.sparql.quadstore import Results
 from kg.sparql.sort_keys import with_total_order
 
 
 def _with_columns(query: str, options: Mapping[str, Any]) -> str:
     """The query with the columns of its `SELECT *`; one with SERVICE is left alone, since it would ask twice."""
-    if not projection.may_select_all(query) or "SERVICE" in query.upper():
+    if not projection.may_select_all(query) or lexer.has_word(query, "SERVICE"):
         return query
     # An empty store tells them at the cost of reading the query; one with data would sort and group at once.
     result = Store().query(query, **options)

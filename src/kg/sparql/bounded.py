@@ -163,9 +163,6 @@ class _Reader:
     @staticmethod
     def _checked(query: BoundedQuery) -> BoundedQuery:
         variables = query.variables
-        if query.columns == () and list(variables) != sorted(variables):
-            # The engine has the columns of `*` in another order, and not every text is changed to have the written one.
-            raise _Outside
         if query.columns is not None:
             query.columns = query.columns or variables
             if not query.columns or len(set(query.columns)) != len(query.columns):
@@ -309,12 +306,8 @@ class _Scan:
     def rows(self) -> list[_Binding]:
         query = self._query
         most = 1 if query.columns is None else query.limit
-        is_ordered = len(query.patterns) == 1
-        if most is None or not is_ordered:
-            found = list(itertools.islice(self._solutions(query.patterns, {}), None if most != 1 else 1))
-        else:
-            found = list(itertools.islice(self._solutions(query.patterns, {}), most))
-        if query.limit is not None and not is_ordered and len(found) >= query.limit:
+        found = list(itertools.islice(self._solutions(query.patterns, {}), most))
+        if query.limit is not None and len(found) == query.limit and len(query.patterns) > 1:
             # Which rows are left out depends on the order of the joins.
             raise _Outside
         return found
@@ -327,7 +320,7 @@ class _Scan:
         rest = patterns[:chosen] + patterns[chosen + 1 :]
         pattern = patterns[chosen]
         subject, predicate, target = (binding.get(p.name) if isinstance(p, Variable) else p for p in pattern)
-        if isinstance(subject, Literal) or not isinstance(predicate, NamedNode | None):
+        if not isinstance(subject, NamedNode | BlankNode | None) or not isinstance(predicate, NamedNode | None):
             return
         self._spend()
         for quad in self._store.quads_for_pattern(subject, predicate, target, _DEFAULT):  # type: ignore[arg-type]

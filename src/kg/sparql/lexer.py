@@ -37,6 +37,11 @@ def tokens(text: str, token: re.Pattern[str] = TOKEN) -> Iterator[re.Match[str]]
     return token.finditer(text)
 
 
+def has_word(text: str, word: str) -> bool:
+    """Whether a text has a keyword, given in capitals, outside strings, comments and IRIs."""
+    return word in text.upper() and any(m.lastgroup == "word" and m[0].upper() == word for m in tokens(text))
+
+
 # What looks like a space and is none to the grammar: no-break, full-width and thin spaces, the byte-order mark.
 _ODD_SPACE = re.compile(r"[\x0b\x0c\x85\xa0\u1680\u180e\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
 

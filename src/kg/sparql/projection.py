@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from kg.sparql import lexer
 
-_STAR = re.compile(r"SELECT\s+(?:DISTINCT\s+|REDUCED\s+)?\*", re.IGNORECASE)
+_STAR = re.compile(r"SELECT\s*(?:DISTINCT\s*|REDUCED\s*)?\*", re.IGNORECASE)
 _AGGREGATES = frozenset({"COUNT", "SUM", "MIN", "MAX", "AVG", "SAMPLE", "GROUP_CONCAT"})
 _AFTER_SELECT = frozenset({"WHERE", "FROM"})
 _AFTER_GROUP = frozenset({"HAVING", "ORDER", "LIMIT", "OFFSET", "VALUES"})
