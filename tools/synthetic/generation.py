@@ -25,6 +25,7 @@ from kg.curation import builder
 from kg.errors import KgError, Rejected
 from kg.partners import datasets
 from kg.partners.fetch import FetchLimits
+from kg.project.description import Project
 from kg.project.reading import read_project
 from kg.rdf import canonical
 from kg.rdf.terms import value
@@ -101,7 +102,7 @@ def plan(root: Path) -> Plan:
         raise Rejected(curated.problems)
     owners = {iri: record.path for record in curated.records for iri in record.declared}
     slots = Slots()
-    shared = _shared(curated, owners) | _of_a_kind(root, owners)
+    shared = _shared(curated, owners) | _of_a_kind(root, curated, owners)
     maker = Maker(curated.context, curated.base, owners, shared, slots)
     sources = {f"{record.path}.yaml": record for record in curated.records if record.path not in maker.shared}
     files = {
@@ -127,13 +128,14 @@ def _shared(curated: builder.Curated, owners: dict[str, str]) -> frozenset[str]:
     )
 
 
-def _of_a_kind(root: Path, owners: dict[str, str]) -> frozenset[str]:
+def _of_a_kind(root: Path, curated: builder.Curated, owners: dict[str, str]) -> frozenset[str]:
     """The paths of bodies that belong to a kind of actor.
 
     They are not copied, because a norm on the kind is a norm on each of its bodies: those of one copy would be subject
     to the norms of every other.
     """
-    kinds = (value(quad.subject) for quad in _quads(root) if value(quad.predicate).endswith("#actorKind"))
+    ours = _ours(read_project(root), curated)
+    kinds = (value(quad.subject) for quad in ours if value(quad.predicate).endswith("#actorKind"))
     return frozenset(owners[body] for body in kinds if body in owners)
 
 
@@ -165,10 +167,15 @@ def _built(root: Path, files: dict[str, Text]) -> tuple[list[str], list[str], tu
 def _quads(root: Path) -> list[Quad]:
     """All quads of a project as `kg build` makes them, without checks."""
     project = read_project(root)
-    stated = [*builder.asserted_quads(builder.read_all(project)), *builder.ontology_quads(project)]
-    inferred = reasoning.inferred_quads(reasoning.close(stated, root / "queries" / "rules"), project.base)
-    ours = [*stated, *inferred]
+    ours = _ours(project, builder.read_all(project))
     return [*ours, *datasets.load(project, ours, FetchLimits(), offline=True).quads]
+
+
+def _ours(project: Project, curated: builder.Curated) -> list[Quad]:
+    """The stated and inferred quads without those of partners."""
+    stated = [*builder.asserted_quads(curated), *builder.ontology_quads(project)]
+    closure = reasoning.close(stated, project.root / "queries" / "rules")
+    return [*stated, *reasoning.inferred_quads(closure, project.base)]
 
 
 def _copy_project(root: Path, to: Path) -> None:

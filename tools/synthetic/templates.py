@@ -36,7 +36,6 @@ _YEARS = frozenset(
 )
 # Of kinds from which no rule composes a label: a template has the names of one copy only.
 _ACROSS = frozenset({"cites"})
-_EQUIVALENCES = frozenset({"restates"})
 # One in this many links of these kinds leads to the other copy.
 _EVERY = 4
 _AMOUNT = re.compile(r"([\d,]+)(億円|百万円)")
@@ -239,7 +238,7 @@ class Maker:
         if not key:
             return self._graph(written)
         if self.context.terms[key].kind in ("iri", "id"):
-            return self._link(record, key, place.subject if self._is_equivalence(key, written) else written)
+            return self._link(record, key, written)
         if key in _NAMES | _TEXTS:
             return self._name(record, place)
         if key in _YEARS and "asPrinted" not in facts and "-02-29" not in written:
@@ -264,10 +263,6 @@ class Maker:
         owner = f"source/{source}"
         is_copied = self.base.record_iri(owner) in self.owners and owner not in self.shared
         return f"{source}{OWN}{slash}{lines}" if is_copied else None
-
-    def _is_equivalence(self, key: str, written: str) -> bool:
-        """Whether it makes the subject the same as a shared thing, and so all copies the same as each other."""
-        return key in _EQUIVALENCES and self.owners.get(self.context.expand(written)) in self.shared
 
     def _link(self, record: Record, key: str, written: str) -> str | None:
         if key in _OUTSIDE and written.startswith(("http://", "https://")):
