@@ -22,11 +22,10 @@ from api.reconciliation.router import (
     MOST_SUGGESTIONS,
     SUGGESTIONS,
     VARY,
-    Id,
     Kind,
-    TypeId,
     address_of,
-    preview_page,
+    preview,
+    properties,
     service_of,
     what_of,
 )
@@ -104,18 +103,6 @@ def suggest(
     return json_answer(parts.suggestions(things, what), VARY)
 
 
-@router.get(
-    "/reconcile/1.0/preview",
-    "Reconciliation 1.0 draft: a page for a frame",
-    Cost.SMALL,
-    gives=PAGE,
-    statuses=(400, 404, TOO_LARGE),
-)
-def preview(request: Request, id_: Id = "") -> Response:
-    """Return a small page about an entity, for a frame of the size in the manifest."""
-    return preview_page(request, id_)
-
-
 @router.post(
     "/reconcile/1.0/extend",
     "Reconciliation 1.0 draft: data extension",
@@ -136,18 +123,19 @@ def _extended(request: Request, document: object) -> dict[str, Any]:
     return version_1_0.extended(service_of(request), parts.extension(document, site_of(request).settings))
 
 
-@router.get(
+# What the draft asks for in the same way as 0.2 has the same answer.
+router.get(
+    "/reconcile/1.0/preview",
+    "Reconciliation 1.0 draft: a page for a frame",
+    Cost.SMALL,
+    gives=PAGE,
+    statuses=(400, 404, TOO_LARGE),
+)(preview)
+router.get(
     "/reconcile/1.0/extend/propose",
     "Reconciliation 1.0 draft: properties of a type",
     Cost.SMALL,
     gives=JSON,
     statuses=(400, TOO_LARGE),
     depends_on_language=True,
-)
-def propose(
-    request: Request,
-    type_: TypeId = "",
-    limit: Annotated[int, WholeNumber(0, 1_000), Query(description="How many; 0 for all.")] = 0,
-) -> Response:
-    """Propose properties of a type, for data extension."""
-    return json_answer(parts.proposal(service_of(request).propose(type_, limit), type_, limit), VARY)
+)(properties)

@@ -168,11 +168,6 @@ def properties(
 )
 def preview(request: Request, id_: Id = "") -> Response:
     """Return a small page about an entity, for a frame of the size in the manifest."""
-    return preview_page(request, id_)
-
-
-def preview_page(request: Request, id_: str) -> Response:
-    """Return a small page about an entity, which may be framed; raises `Problem` 404."""
     service = service_of(request)
     iri = service.iri(id_)
     if not iri:
