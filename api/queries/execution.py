@@ -22,7 +22,7 @@ from kg.engines.evaluation import Query
 from kg.errors import FormatNotOffered, KgError, QueryMalformed
 from kg.rdf import formats, iris
 from kg.rdf.terms import AnyTerm
-from kg.sparql import bounded, guard, lexer
+from kg.sparql import bounded, guard, projection
 
 HTML_OFFER = (formats.HTML, formats.XHTML)
 _RESULT_NAMES = {f.name: f.media_type for f in formats.RESULT_FORMATS}
@@ -195,23 +195,10 @@ def _for_page(result: evaluation.Answer, is_volatile: bool, text: str) -> QueryO
     if not isinstance(parsed, QuerySolutions):
         return QueryOutcome(truth=bool(parsed), is_volatile=is_volatile)
     names = [v.value for v in parsed.variables]
-    columns = _as_written(names, text)
+    columns = projection.written_order(text, names)
     at = [names.index(name) for name in columns]
     rows: list[list[AnyTerm | None]] = [[solution[i] for i in at] for solution in parsed]
-    return QueryOutcome(table=ResultTable(columns, rows, result.total), is_volatile=is_volatile)
-
-
-def _as_written(names: Sequence[str], text: str) -> tuple[str, ...]:
-    """The columns of `SELECT *` as they occur in the query, where the engine has them by the alphabet."""
-    tokens = [token[0] for token in lexer.tokens(text) if token.lastgroup]
-    first = next((i for i, token in enumerate(tokens) if token.upper() == "SELECT"), len(tokens))
-    if (
-        "*"
-        not in [token for token in tokens[first + 1 : first + 3] if token.upper() not in ("DISTINCT", "REDUCED")][:1]
-    ):
-        return tuple(names)
-    met = dict.fromkeys(token[1:] for token in tokens if token[:1] in ("?", "$"))
-    return tuple(sorted(names, key=lambda name: list(met).index(name) if name in met else len(met)))
+    return QueryOutcome(table=ResultTable(tuple(columns), rows, result.total), is_volatile=is_volatile)
 
 
 def _check_graphs(names: Sequence[str]) -> None:
